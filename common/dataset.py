@@ -1,0 +1,308 @@
+"""Files to batches: one columnar path for CSV and Parquet, and the path a TF 1.15.5 user would write (--tf).
+
+Columnar: a Python generator decodes whole chunks (common.reader, common.encoder), mixes the rows of a window and hands
+blocks of many batches to tf.data, which cuts them into batches in C++.
+
+Both paths give rows in an order that is a function of the seed alone, so a run that resumes at a step goes on with
+the rows it had not seen: `start_row` is that step times the batch size.
+"""
+
+import os
+from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from common import encoder, reader
+from common.encoder import BadRows, Block, Ragged
+from common.reader import BadInput, Chunk
+from common.schema import Schema
+
+ROW = "_row"
+USER = "_user"
+_FILE_ORDER_WINDOW = 65536
+_RATE_CHUNKS = 16
+
+Features = Dict[str, tf.Tensor]
+InputFn = Callable[[], tf.data.Dataset]
+
+
+class Data(NamedTuple):
+    """The opened files of a data set.
+
+    Attributes:
+      schema: their columns.
+      train, test: the files.
+      train_rows, test_rows: how many of their rows are used, bad ones left out.
+      bad_rows: counts the bad ones.
+    """
+
+    schema: Schema
+    train: reader.InputFile
+    test: reader.InputFile
+    train_rows: int
+    test_rows: int
+    bad_rows: BadRows
+
+
+class Stream(NamedTuple):
+    """How the rows of a file become batches.
+
+    Attributes:
+      batch_size: rows a batch; only the very last one may be smaller.
+      epochs: how often the file is read; 0 for ever.
+      shuffle_rows: rows that are mixed at a time; 0 keeps the file's order.
+      seed: of the order.
+      start_row: rows to leave out, counted over epochs.
+    """
+
+    batch_size: int
+    epochs: int = 1
+    shuffle_rows: int = 0
+    seed: int = 0
+    start_row: int = 0
+
+
+def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, check_all: bool) -> Data:
+    """Opens the training and the test file of a folder.
+
+    Args:
+      location: the folder.
+      schema: the columns and the files' names.
+      parquet: whether to take the Parquet files where they are there.
+      max_bad_rows: how many unreadable rows may be left out.
+      check_all: whether to read every row now; else rows are checked as they are used, unless max_bad_rows makes
+        their number depend on it.
+
+    Raises:
+      BadInput: a file is missing, or more than max_bad_rows rows cannot be read.
+    """
+    paths = [find_file(location, name, schema, parquet) for name in (schema.train_file, schema.test_file)]
+    bad_rows = BadRows(max_bad_rows)
+    train, test = [reader.open_file(path, schema) for path in paths]
+    counts = []
+    for file in (train, test):
+        counted = reader.num_rows(file)
+        if check_all or max_bad_rows:
+            counted = sum(len(decoded.rows) for decoded in _decoded_chunks(file, schema, bad_rows))
+        if not counted:
+            raise BadInput("{}: not one row can be used.".format(file.path))
+        counts.append(counted)
+    return Data(schema, train, test, counts[0], counts[1], bad_rows)
+
+
+def find_file(location: str, name: str, schema: Schema, parquet: bool) -> str:
+    """The path of a file of the data set: Parquet where it is wanted and there, else CSV."""
+    candidates = [os.path.join(location, name)]
+    if parquet:
+        candidates.insert(0, candidates[0] + ".parquet")
+    for path in candidates:
+        if os.path.isfile(path):
+            return path
+    raise BadInput(
+        "no rows of {name}: {there}.\n  Write synthetic rows: python {module} make --rows 500000 --seed 1 --out {out}\n"
+        "  Or convert your own:  python {module} convert IN {target}".format(
+            name=schema.name, module=schema.module, out=location, target=candidates[0],
+            there=" and ".join("{} is missing".format(path) for path in candidates)))
+
+
+def label_rates(data: Data) -> np.ndarray:
+    """Mean of each label over evenly spread chunks of the training file, and of each pair of labels' product.
+
+    Returns:
+      float64 [K, K]: entry (i, j) is the share of rows with both label i and label j, half a row added to each count
+      so that none is 0.
+    """
+    chunks = data.train.chunks
+    step = max(1, len(chunks) // _RATE_CHUNKS)
+    names = [column.name for column in data.schema.labels]
+    parts = [encoder.read_labels(data.train.path, data.train.read(chunk, names), data.schema, data.bad_rows)
+             for chunk in chunks[::step][:_RATE_CHUNKS]]
+    labels = np.concatenate(parts).astype(np.float64)
+    return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
+
+
+def columnar_input(file: reader.InputFile, data: Data, stream: Stream) -> InputFn:
+    """An input_fn of ids.
+
+    Its dataset's elements are (features, labels): features maps each column of one value a row to ids, int32 [B],
+    each list column to the three tensors of a Ragged (named by encoder.feature_names), ROW to the rows' numbers in the file from 0, int64 [B], and USER to a
+    number for each row's user, int64 [B]; labels maps each label to float32 [B].
+    """
+    num_lists = len(data.schema.lists)
+    types = (tf.int64, tf.float32, tf.int64, tf.int32) + num_lists * (tf.int32, tf.int64, tf.float32)
+    shapes = ([None], [None, len(data.schema.labels)], [None], [None, len(data.schema.scalars)])
+    shapes += num_lists * ([None], [None], [None])
+
+    def generate() -> Iterator[Tuple[np.ndarray, ...]]:
+        try:
+            for block in _whole_batches(read_blocks(file, data, stream), stream.batch_size):
+                yield tuple(block[:4]) + tuple(array for ragged in block.lists for array in ragged)
+        except BadInput as error:
+            data.bad_rows.error = error
+            raise
+
+    def cut(*block: tf.Tensor) -> tf.data.Dataset:
+        num_batches = (tf.shape(block[0], out_type=tf.int64)[0] + stream.batch_size - 1) // stream.batch_size
+        return tf.data.Dataset.range(num_batches).map(
+            lambda i: _cut_batch(data.schema, block, i * stream.batch_size, stream.batch_size))
+
+    def input_fn() -> tf.data.Dataset:
+        blocks = tf.data.Dataset.from_generator(generate, types, shapes)
+        return blocks.prefetch(1).flat_map(cut).prefetch(4)
+
+    return input_fn
+
+
+def read_blocks(file: reader.InputFile, data: Data, stream: Stream) -> Iterator[Block]:
+    """The rows of a stream, in order, in blocks of any size.
+
+    Raises:
+      BadInput: more rows than data.bad_rows allows cannot be read.
+    """
+    rows_an_epoch = data.train_rows if file is data.train else data.test_rows
+    decode = _make_decoder(file, data)
+    epoch, skip = divmod(stream.start_row, rows_an_epoch)
+    while not stream.epochs or epoch < stream.epochs:
+        yield from _read_epoch(file, data, stream, decode, epoch, skip)
+        epoch, skip = epoch + 1, 0
+
+
+def tf_input(file: reader.InputFile, data: Data, stream: Stream, with_users: bool) -> InputFn:
+    """An input_fn as a TF 1.15.5 user writes it: TextLineDataset, decode_csv, string_split.
+
+    Its dataset's elements are (features, labels): features maps string columns to string [B], identity columns to
+    int32 [B], list columns to a SparseTensor of strings and, with_users, USER to int64 [B]; labels are float32 [B].
+    """
+    schema = data.schema
+
+    def parse(lines: tf.Tensor) -> Tuple[Features, Features]:
+        defaults = [tf.constant([], tf.int32) if c.kind == "label" else
+                    [int(c.default)] if c.dtype == "int32" else [c.default] for c in schema.columns]
+        fields = tf.io.decode_csv(lines, defaults, use_quote_delim=False)
+        columns = {column.name: field for column, field in zip(schema.columns, fields)}
+        features = {c.name: tf.string_split(columns[c.name], c.separator) if c.is_list else columns[c.name]
+                    for c in schema.scalars + schema.lists}
+        if with_users:
+            features[USER] = tf.strings.to_hash_bucket_fast(columns[schema.user_column], np.iinfo(np.int64).max)
+        return features, {c.name: tf.cast(columns[c.name], tf.float32) for c in schema.labels}
+
+    def input_fn() -> tf.data.Dataset:
+        lines = _text_lines(file, data).map(lambda row, line: line) if data.bad_rows.rows(file.path) else (
+            tf.data.TextLineDataset(file.path).take(reader.num_rows(file)))
+        batches = _in_order(lines, stream).batch(stream.batch_size)
+        return batches.map(parse, num_parallel_calls=tf.data.experimental.AUTOTUNE).prefetch(4)
+
+    return input_fn
+
+
+def rows_of_batch(file: reader.InputFile, data: Data, stream: Stream) -> List[int]:
+    """The numbers (from 0) of the rows in the first batch of a stream of tf_input, found by reading it again."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        numbers = _in_order(_text_lines(file, data), stream).map(lambda row, line: row).batch(stream.batch_size)
+        return session.run(tf.data.make_one_shot_iterator(numbers).get_next()).tolist()
+
+
+def _text_lines(file: reader.InputFile, data: Data) -> tf.data.Dataset:
+    """The usable lines of a CSV file, each with its number from 0."""
+    lines = tf.data.TextLineDataset(file.path).take(reader.num_rows(file)).apply(tf.data.experimental.enumerate_dataset())
+    bad = sorted(data.bad_rows.rows(file.path))
+    return lines.filter(lambda row, line: tf.reduce_all(tf.not_equal(row, tf.constant(bad, tf.int64)))) if bad else lines
+
+
+def _in_order(lines: tf.data.Dataset, stream: Stream) -> tf.data.Dataset:
+    if stream.shuffle_rows:
+        lines = lines.shuffle(stream.shuffle_rows, seed=stream.seed, reshuffle_each_iteration=True)
+    lines = lines.repeat(stream.epochs or None)
+    return lines.skip(stream.start_row) if stream.start_row else lines
+
+
+def _decoded_chunks(file: reader.InputFile, schema: Schema, bad_rows: BadRows) -> Iterator[Block]:
+    fingerprint = encoder.make_fingerprint()
+    for chunk in file.chunks:
+        yield encoder.encode(file.path, file.read(chunk, _used(schema)), schema, fingerprint, bad_rows)
+
+
+def _used(schema: Schema) -> List[str]:
+    return [column.name for column in schema.columns if column.kind != "unused"]
+
+
+def _make_decoder(file: reader.InputFile, data: Data) -> Callable[[Chunk, int, int], Block]:
+    """Returns a function that decodes rows low to high of a chunk and remembers the last chunk it read."""
+    fingerprint = encoder.make_fingerprint()
+    decoded: Dict[Chunk, Block] = {}
+
+    def decode(chunk: Chunk, low: int, high: int) -> Block:
+        if chunk not in decoded:
+            decoded.clear()
+            columns = file.read(chunk, _used(data.schema))
+            decoded[chunk] = encoder.encode(file.path, columns, data.schema, fingerprint, data.bad_rows)
+        block = decoded[chunk]
+        first, last = np.searchsorted(block.rows, [chunk.first_row + low, chunk.first_row + high])
+        return block if last - first == len(block.rows) else block.take(np.arange(first, last))
+
+    return decode
+
+
+def _read_epoch(file: reader.InputFile, data: Data, stream: Stream, decode: Callable[[Chunk, int, int], Block],
+                epoch: int, skip: int) -> Iterator[Block]:
+    """The rows of one epoch but for the first `skip`: chunks in random order, rows mixed within windows of them."""
+    chunks = list(file.chunks)
+    if stream.shuffle_rows:
+        np.random.default_rng([stream.seed, epoch]).shuffle(chunks)
+    for number, window in enumerate(_windows(chunks, stream.shuffle_rows or _FILE_ORDER_WINDOW)):
+        planned = sum(high - low for _, low, high in window)
+        if skip >= planned and not data.bad_rows.limit:
+            skip -= planned
+            continue
+        block = encoder.concat([decode(*part) for part in window])
+        if stream.shuffle_rows:
+            rng = np.random.default_rng([stream.seed, epoch, number])
+            block = block.take(rng.permutation(len(block.rows)))
+        skipped = min(skip, len(block.rows))
+        skip -= skipped
+        yield block.take(np.arange(skipped, len(block.rows))) if skipped else block
+
+
+def _windows(chunks: Sequence[Chunk], size: int) -> Iterator[List[Tuple[Chunk, int, int]]]:
+    """Cuts a sequence of chunks into windows of `size` rows, each a list of (chunk, first row in it, end)."""
+    window: List[Tuple[Chunk, int, int]] = []
+    missing = size
+    for chunk in chunks:
+        low = 0
+        while low < chunk.num_rows:
+            high = min(chunk.num_rows, low + missing)
+            window.append((chunk, low, high))
+            missing -= high - low
+            low = high
+            if not missing:
+                yield window
+                window, missing = [], size
+    if window:
+        yield window
+
+
+def _whole_batches(blocks: Iterator[Block], batch_size: int) -> Iterator[Block]:
+    """The same rows in blocks of whole batches; only the last block may end with a smaller one."""
+    rest: List[Block] = []
+    for block in blocks:
+        block = encoder.concat(rest + [block])
+        whole = len(block.rows) // batch_size * batch_size
+        if whole:
+            yield block if whole == len(block.rows) else block.take(np.arange(whole))
+        rest = [block.take(np.arange(whole, len(block.rows)))] if whole < len(block.rows) else []
+    yield from rest
+
+
+def _cut_batch(schema: Schema, block: Sequence[tf.Tensor], start: tf.Tensor, size: int) -> Tuple[Features, Features]:
+    """The batch of a block's tensors (as columnar_input generates them) that begins at row `start`."""
+    rows, labels, users, ids = [tensor[start:start + size] for tensor in block[:4]]
+    features: Features = {c.name: column for c, column in zip(schema.scalars, tf.unstack(ids, axis=1))}
+    for i, column in enumerate(schema.lists):
+        values, splits, weights = block[4 + 3 * i:7 + 3 * i]
+        splits = splits[start:start + size + 1]
+        low, high = splits[0], splits[-1]
+        batch = Ragged(values[low:high], splits - low, weights[low:high])
+        features.update(zip(encoder.feature_names(column.name), batch))
+    features[ROW], features[USER] = rows, users
+    return features, {c.name: label for c, label in zip(schema.labels, tf.unstack(labels, axis=1))}

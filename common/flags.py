@@ -1,0 +1,140 @@
+"""The command line that the models share: flags, types and the checks across flags."""
+
+import argparse
+import os
+import time
+from typing import List, Optional
+
+from common import deeprec, optimizers
+from common.deeprec import Toggles
+from common.runner import Run
+
+DEFAULT_DATA = "./data"
+DEFAULT_OUTPUT = "./result"
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def boolean(text: str) -> bool:
+    """Reads true or false."""
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError("expected true or false. Got: {!r}.".format(text))
+    return text.lower() == "true"
+
+
+def count(text: str) -> int:
+    """Reads a whole number >= 0."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError("expected a whole number >= 0. Got: {!r}.".format(text))
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """Reads a whole number > 0."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError("expected a whole number > 0. Got: {!r}.".format(text))
+    return int(text)
+
+
+def amount(text: str) -> float:
+    """Reads a finite number >= 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("expected a number >= 0. Got: {!r}.".format(text))
+    return value
+
+
+def make_parser(description: str, learning_rate: float, optimizer: str, epochs: int) -> argparse.ArgumentParser:
+    """A parser of the shared flags; the arguments are the model's documented defaults."""
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    _add_basic(parser.add_argument_group("training"), learning_rate, optimizer, epochs)
+    _add_files(parser.add_argument_group("files"))
+    _add_features(parser.add_argument_group("features"))
+    return parser
+
+
+def _add_basic(group: argparse._ArgumentGroup, learning_rate: float, optimizer: str, epochs: int) -> None:
+    group.add_argument("--seed", type=count, default=2021, help="seed of weights and row order (default 2021)")
+    group.add_argument("--steps", type=count, default=0,
+                       help="training steps; 0: {} epochs' worth (default 0)".format(epochs))
+    group.add_argument("--batch_size", type=positive, default=512, help="rows a step (default 512)")
+    group.add_argument("--learning_rate", type=amount, default=learning_rate,
+                       help="learning rate (default {})".format(learning_rate))
+    group.add_argument("--optimizer", choices=optimizers.NAMES, default=optimizer,
+                       help="optimizer of all variables (default {})".format(optimizer))
+    group.add_argument("--l2_regularization", type=amount, default=None, metavar="SCALE",
+                       help="adds SCALE * sum(kernel ** 2) / 2 of every dense kernel to the loss (default none)")
+    group.add_argument("--shuffle_buffer", type=count, default=131072,
+                       help="rows mixed at a time; 0 keeps the file's order (default 131072)")
+    group.add_argument("--no_eval", type=boolean, nargs="?", const=True, default=False,
+                       help="do not evaluate on the test rows")
+    group.add_argument("--inter", type=count, default=0, help="inter-op threads; 0: TensorFlow's choice (default 0)")
+    group.add_argument("--intra", type=count, default=0, help="intra-op threads; 0: TensorFlow's choice (default 0)")
+
+
+def _add_files(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data_location", default=DEFAULT_DATA,
+                       help="folder of the train and test files (default ./data, else the data folder of the project)")
+    group.add_argument("--parquet_dataset", type=boolean, nargs="?", const=True, default=True,
+                       help="read the .parquet files where they are there; false, or --tf: the CSV files (default true)")
+    group.add_argument("--max_bad_rows", type=count, default=0, metavar="N",
+                       help="skip and count up to N rows that cannot be read (default 0)")
+    group.add_argument("--output_dir", default=None,
+                       help="folder of logs and saved models (default ./result, or the checkpoints' with --checkpoint)")
+    group.add_argument("--checkpoint", "--checkpoint_dir", default=None,
+                       help="folder of the checkpoints; training goes on from what is in it "
+                            "(default OUTPUT_DIR/model_MODEL_TIMESTAMP)")
+    group.add_argument("--save_steps", type=count, default=None,
+                       help="steps between checkpoints; 0: only at the end (default: every 600 seconds)")
+    group.add_argument("--keep_checkpoint_max", type=positive, default=1, help="newest checkpoints kept (default 1)")
+    group.add_argument("--timeline", type=count, default=None,
+                       help="steps between Chrome traces, written to timeline-STEP.json; 0: none (default none)")
+
+
+def _add_features(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--tf", type=boolean, nargs="?", const=True, default=False,
+                       help="build everything with TF 1.15.5's own API and switch the features off")
+    group.add_argument("--bf16", type=boolean, nargs="?", const=True, default=False,
+                       help="multiply in BF16 in the dense layers but the last; variables stay FP32")
+    group.add_argument("--protocol", choices=("grpc", "grpc++", "star_server"), default="grpc",
+                       help="protocol between processes; the last two need DeepRec (default grpc)")
+    group.add_argument("--input_layer_partitioner", type=count, default=0, metavar="MB",
+                       help="largest slice of an embedding table in MB; 0: whole (default 0)")
+    group.add_argument("--dense_layer_partitioner", type=count, default=0, metavar="KB",
+                       help="largest slice of a dense layer's variable in kB; 0: whole (default 0)")
+
+
+def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argparse.Namespace:
+    """Parses and checks across flags; wrong use ends the process with status 2 and a message.
+
+    Adds `toggles` (Toggles) to the flags.
+    """
+    args = parser.parse_args(argv)
+    try:
+        args.toggles = Toggles(tf=args.tf, bf16=args.bf16)
+        deeprec.check_protocol(args.protocol)
+    except ValueError as error:
+        parser.error(str(error))
+    if args.data_location == DEFAULT_DATA and not os.path.isdir(DEFAULT_DATA):
+        args.data_location = os.path.join(_ROOT, "data")
+    return args
+
+
+def make_run(args: argparse.Namespace, model: str, steps: int) -> Run:
+    """The Run that flags ask for.
+
+    Args:
+      model: the model's name, for the default folder.
+      steps: how many steps `--steps 0` stands for.
+    """
+    checkpoint = args.checkpoint or os.path.join(
+        args.output_dir or DEFAULT_OUTPUT, "model_{}_{}".format(model, int(time.time())))
+    result = args.output_dir if args.checkpoint and args.output_dir else checkpoint
+    return Run(model=model, checkpoint_dir=checkpoint, result_dir=result, steps=args.steps or steps,
+               batch_size=args.batch_size, seed=args.seed, shuffle_rows=args.shuffle_buffer,
+               save_steps=args.save_steps, keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0,
+               evaluate=not args.no_eval, inter=args.inter, intra=args.intra, protocol=args.protocol,
+               toggles=args.toggles)

@@ -1,0 +1,177 @@
+"""Session hooks: stop on a signal, stop on NaN, and report progress."""
+
+import signal
+import sys
+import time
+from typing import Callable, Dict, List, Optional, TextIO
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+
+class Stopped(Exception):
+    """Training or evaluation ended because of a signal; `status` is the process' exit status for it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("stopped by {}".format(signal.Signals(number).name))
+        self.status = 128 + number
+
+
+class NanLoss(RuntimeError):
+    """The loss is not a number; the message names the step and the rows of its batch."""
+
+
+class Signals:
+    """Remembers the first SIGTERM or SIGINT; a second one has its usual effect."""
+
+    def __init__(self) -> None:
+        self.received: Optional[int] = None
+        self._before: Dict[int, object] = {}
+
+    def __enter__(self) -> "Signals":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _receive(self, number: int, _: object) -> None:
+        self.received = number
+        self.__exit__()
+
+
+class StopTraining(tf.train.SessionRunHook):
+    """Ends training after the step in which a signal came; the checkpoint hook then saves as at any end."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: object) -> None:
+        """Asks for the stop."""
+        if self._signals.received:
+            run_context.request_stop()
+
+
+class AbandonEvaluation(tf.train.SessionRunHook):
+    """Raises Stopped in an evaluation when a signal has come: part of the rows would give false metrics."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+
+    def begin(self) -> None:
+        """Checks before the first batch."""
+        self.before_run(None)
+
+    def before_run(self, run_context: Optional[tf.train.SessionRunContext]) -> None:
+        """Checks before each batch."""
+        if self._signals.received:
+            raise Stopped(self._signals.received)
+
+
+class StopAtNan(tf.train.SessionRunHook):
+    """Raises NanLoss at the first step whose loss is not finite; runs before the checkpoint hook.
+
+    Args:
+      loss: scalar.
+      rows: int64 [B], the numbers from 0 of the batch's rows in the file; None if the input has none.
+      find_rows: gives the rows of the step's batch where the input has none.
+      path: the file.
+    """
+
+    def __init__(self, loss: tf.Tensor, rows: Optional[tf.Tensor], find_rows: Callable[[int], List[int]],
+                 path: str) -> None:
+        self._fetches = {"loss": loss}
+        self._global_step = tf.train.get_global_step()
+        if rows is not None:
+            self._fetches["rows"] = rows
+        self._find_rows = find_rows
+        self._path = path
+
+    def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
+        """Asks for the loss and the batch's rows."""
+        return tf.train.SessionRunArgs(self._fetches)
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
+        """Checks the loss."""
+        results = run_values.results
+        if np.isfinite(results["loss"]):
+            return
+        step = int(run_context.session.run(self._global_step))
+        rows = results["rows"].tolist() if "rows" in results else self._find_rows(step - 1)
+        raise NanLoss("the loss of step {} is {}. Its batch held these rows of {}: {}. Look at them, or lower "
+                      "--learning_rate; the last checkpoint is from before this step.".format(
+                          step, results["loss"], self._path, ", ".join(str(row + 1) for row in rows)))
+
+
+class Progress(tf.train.SessionRunHook):
+    """Reports step, loss, speed and the time left: a live line on a terminal, plain lines elsewhere.
+
+    Attributes:
+      steps: steps run by this process.
+      step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which sets up the graph.
+    """
+
+    def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, out: Optional[TextIO] = None) -> None:
+        self.steps = 0
+        self.step_secs = 0.0
+        self._loss = loss
+        self._global_step = tf.train.get_global_step()
+        self._max_steps = max_steps
+        self._batch_size = batch_size
+        self._out = out or sys.stderr
+        self._live = self._out.isatty()
+        self._every_secs = 0.5 if self._live else 10.0
+        self._began = self._reported = 0.0
+        self._reported_steps = 0
+        self._reported_secs = self._last_loss = 0.0
+
+    @property
+    def steps_per_sec(self) -> float:
+        """Mean speed so far, 0 before the second step."""
+        return (self.steps - 1) / self.step_secs if self.step_secs else 0.0
+
+    def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
+        """Starts the clock of a step."""
+        self._began = time.monotonic()
+        return tf.train.SessionRunArgs(self._loss)
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
+        """Stops the clock and reports if it is time to."""
+        now = time.monotonic()
+        self.step_secs += now - self._began if self.steps else 0.0
+        self.steps += 1
+        self._last_loss = float(run_values.results)
+        if now - self._reported >= self._every_secs:
+            self._report(run_context.session)
+            self._reported = now
+
+    def end(self, session: tf.Session) -> None:
+        """Reports the last step and leaves the live line."""
+        if self.steps:
+            self._report(session)
+            self._out.write("\n" if self._live else "")
+
+    def _report(self, session: tf.Session) -> None:
+        step = int(session.run(self._global_step))
+        line = "step {}/{} ({:.0%})  loss {:.5f}".format(
+            step, self._max_steps, step / self._max_steps, self._last_loss)
+        if self.step_secs > self._reported_secs:
+            speed = (self.steps - max(self._reported_steps, 1)) / (self.step_secs - self._reported_secs)
+            line += "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(
+                speed, speed * self._batch_size, _clock((self._max_steps - step) / self.steps_per_sec))
+        self._out.write("\r\x1b[K" + line if self._live else line + "\n")
+        self._out.flush()
+        self._reported_steps, self._reported_secs = self.steps, self.step_secs
+
+
+def _clock(secs: float) -> str:
+    """Seconds as days, hours, minutes or seconds, two units at most."""
+    secs = int(round(secs))
+    days, hours, minutes = secs // 86400, secs // 3600 % 24, secs // 60 % 60
+    if days:
+        return "{} d {} h".format(days, hours)
+    if hours:
+        return "{} h {} min".format(hours, minutes)
+    return "{} min {} s".format(minutes, secs % 60) if minutes else "{} s".format(secs)

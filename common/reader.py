@@ -1,0 +1,244 @@
+"""CSV and Parquet files as chunks of dictionary-encoded columns.
+
+Both formats give the same thing: a file is a list of chunks (a range of bytes ending at a line's end, or a row
+group), and a chunk reads into one pyarrow array a column. Nothing here loads a whole file.
+"""
+
+import os
+import sys
+from typing import Dict, List, NamedTuple, Sequence, Union
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from common.schema import Schema
+
+CHUNK_ROWS = 16384
+_SCAN_BYTES = 1 << 24
+
+
+class BadInput(ValueError):
+    """Input that cannot be read; the message says where, what was given, what was expected and what to do."""
+
+
+class Reject(NamedTuple):
+    """One row that cannot be used: its number in the file from 0, its column, its value and what was expected."""
+
+    row: int
+    column: str
+    value: str
+    expected: str
+
+
+class Chunk(NamedTuple):
+    """A part of a file: its first row (from 0), its rows, and where it lies (byte range, or row group and 0)."""
+
+    first_row: int
+    num_rows: int
+    start: int
+    size: int
+
+
+class Columns(NamedTuple):
+    """What a chunk reads into.
+
+    Attributes:
+      arrays: name -> DictionaryArray of binary values, or an integer array (Parquet's integer columns), all [N].
+      rows: the rows' numbers in the file from 0, int64 [N].
+      rejects: rows that could not be split into columns; they are not among the N.
+    """
+
+    arrays: Dict[str, pa.Array]
+    rows: np.ndarray
+    rejects: List[Reject]
+
+
+class CsvFile(NamedTuple):
+    """A CSV file without header and without quoting, one row a line."""
+
+    path: str
+    schema: Schema
+    chunks: List[Chunk]
+
+    def read(self, chunk: Chunk, names: Sequence[str]) -> Columns:
+        """Reads the named columns of one chunk; lines of a wrong number of columns become rejects."""
+        with open(self.path, "rb") as file:
+            file.seek(chunk.start)
+            data = file.read(chunk.size)
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        content = np.frombuffer(data, np.uint8)
+        ends = np.flatnonzero((content == ord(",")) | (content == ord("\n")))
+        lines = np.flatnonzero(content[ends] == ord("\n"))  # index of each line's last field
+        first = np.concatenate([[0], lines[:-1] + 1])
+        num_columns = len(self.schema.columns)
+        good = lines - first == num_columns - 1
+        rejects = [self._reject(chunk, int(line), data, ends, first, lines) for line in np.flatnonzero(~good)]
+        fields = split_at(data, ends)
+        position = {column.name: i for i, column in enumerate(self.schema.columns)}
+        arrays = {name: _csv_column(fields, first[good] + position[name], position[name] == num_columns - 1)
+                  for name in names}
+        return Columns(arrays, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
+
+    def _reject(self, chunk: Chunk, line: int, data: bytes, ends: np.ndarray, first: np.ndarray,
+                lines: np.ndarray) -> Reject:
+        begin = ends[first[line] - 1] + 1 if first[line] else 0
+        text = data[begin:ends[lines[line]]].decode("utf-8", "backslashreplace")
+        return Reject(chunk.first_row + line, "", text if len(text) <= 80 else text[:77] + "...",
+                      "{} columns, not {}".format(len(self.schema.columns), lines[line] - first[line] + 1))
+
+
+class ParquetFile(NamedTuple):
+    """A Parquet file whose columns are the schema's, in any order."""
+
+    path: str
+    schema: Schema
+    chunks: List[Chunk]
+    handle: pa.parquet.ParquetFile
+
+    def read(self, chunk: Chunk, names: Sequence[str]) -> Columns:
+        """Reads the named columns of one row group."""
+        try:
+            table = self.handle.read_row_group(chunk.start, columns=list(names), use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise BadInput("{}, rows {} to {}: the Parquet data are damaged ({}). Write the file again.".format(
+                self.path, chunk.first_row + 1, chunk.first_row + chunk.num_rows, error))
+        rows = np.arange(chunk.first_row, chunk.first_row + chunk.num_rows, dtype=np.int64)
+        return Columns({name: _one_array(table.column(name)) for name in names}, rows, [])
+
+
+InputFile = Union[CsvFile, ParquetFile]
+
+
+def open_file(path: str, schema: Schema) -> InputFile:
+    """Opens a file and finds its chunks: from the footer of a Parquet file, in one buffered pass over a CSV file.
+
+    Raises:
+      BadInput: the file is missing, empty or no Parquet file, or its columns are not the schema's.
+    """
+    if not os.path.isfile(path):
+        raise BadInput("{}: no such file.".format(path))
+    file = _open_parquet(path, schema) if path.endswith(".parquet") else CsvFile(path, schema, _csv_chunks(path))
+    if not file.chunks:
+        raise BadInput("{}: the file is empty. Expected rows of the {} columns of {}.".format(
+            path, len(schema.columns), schema.name))
+    return file
+
+
+def num_rows(file: InputFile) -> int:
+    """Rows of a file, readable or not."""
+    return sum(chunk.num_rows for chunk in file.chunks)
+
+
+def _csv_chunks(path: str) -> List[Chunk]:
+    """Cuts a CSV file into chunks of CHUNK_ROWS lines; blank lines at its end do not count."""
+    end = _content_end(path)
+    chunks: List[Chunk] = []
+    start = lines = first_row = offset = 0
+    with open(path, "rb") as file:
+        while offset < end:
+            data = file.read(min(_SCAN_BYTES, end - offset))
+            newlines = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+            for cut in newlines[CHUNK_ROWS - lines - 1::CHUNK_ROWS]:
+                chunks.append(Chunk(first_row, CHUNK_ROWS, start, offset + int(cut) + 1 - start))
+                start, first_row = offset + int(cut) + 1, first_row + CHUNK_ROWS
+            lines = (lines + len(newlines)) % CHUNK_ROWS
+            offset += len(data)
+    if start < end:
+        chunks.append(Chunk(first_row, lines + 1, start, end - start))
+    return chunks
+
+
+def _content_end(path: str) -> int:
+    """The position behind the last byte of a file that is no line end."""
+    end = os.path.getsize(path)
+    with open(path, "rb") as file:
+        while end > 0:
+            begin = max(0, end - 4096)
+            file.seek(begin)
+            content = file.read(end - begin).rstrip(b"\r\n")
+            if content:
+                return begin + len(content)
+            end = begin
+    return 0
+
+
+def split_at(data: bytes, ends: np.ndarray) -> pa.BinaryArray:
+    """The pieces of data that end at the given positions (ascending, the last at the end), without a copy.
+
+    Each piece keeps the separator that ends it, which without_last drops where few pieces are left.
+    """
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    np.add(ends, 1, out=offsets[1:], casting="unsafe")
+    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def without_last(values: pa.BinaryArray) -> pa.BinaryArray:
+    """Each value without its last byte."""
+    return pa.compute.binary_replace_slice(values, -1, sys.maxsize, b"")
+
+
+def _csv_column(fields: pa.BinaryArray, index: np.ndarray, is_last: bool) -> pa.DictionaryArray:
+    """The given fields, dictionary-encoded and without their separators."""
+    column = fields.take(pa.array(index)).dictionary_encode()
+    values = without_last(column.dictionary)
+    if is_last:  # a line may end in \r\n
+        values = pa.compute.if_else(pa.compute.ends_with(values, "\r"), without_last(values), values)
+    return pa.DictionaryArray.from_arrays(column.indices, values)
+
+
+def _open_parquet(path: str, schema: Schema) -> ParquetFile:
+    strings = [column.name for column in schema.columns if column.dtype == "string"]
+    try:
+        handle = pa.parquet.ParquetFile(path, read_dictionary=strings)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput("{}: not a Parquet file, or cut short ({}). Write it again, or convert it from CSV with: "
+                       "python {} convert IN.csv {}".format(path, error, schema.module, path))
+    _check_parquet_columns(path, schema, handle.schema_arrow)
+    chunks: List[Chunk] = []
+    first_row = 0
+    for group in range(handle.num_row_groups):
+        rows = handle.metadata.row_group(group).num_rows
+        if rows:
+            chunks.append(Chunk(first_row, rows, group, 0))
+        first_row += rows
+    return ParquetFile(path, schema, chunks, handle)
+
+
+def _check_parquet_columns(path: str, schema: Schema, found: pa.Schema) -> None:
+    """Raises BadInput unless the file holds the schema's columns, each once and of its type, and no others."""
+    expected = {column.name: column for column in schema.columns}
+    missing = [name for name in expected if name not in found.names]
+    unknown = [name for name in found.names if name not in expected]
+    if missing or unknown:
+        raise BadInput("{}: missing columns: {}; unknown columns: {}. The columns of {} are: {}.".format(
+            path, ", ".join(missing) or "none", ", ".join(unknown) or "none", schema.name, ", ".join(expected)))
+    twice = sorted({name for name in found.names if found.names.count(name) > 1})
+    if twice:
+        raise BadInput("{}: columns that stand there twice: {}.".format(path, ", ".join(twice)))
+    for field in found:
+        dtype = expected[field.name].dtype
+        if not (_is_string if dtype == "string" else pa.types.is_integer)(field.type):
+            raise BadInput("{}, column {!r}: expected {}, the file has {}. Cast the column and write the file "
+                           "again.".format(path, field.name, dtype, field.type))
+
+
+def _is_string(found: pa.DataType) -> bool:
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    return (pa.types.is_string(found) or pa.types.is_large_string(found)
+            or pa.types.is_binary(found) or pa.types.is_large_binary(found))
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    """One array of a column's pieces: integers as they are, everything else dictionary-encoded binary."""
+    if pa.types.is_integer(column.type):
+        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if column.num_chunks == 0:
+        return pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.binary()))
+    array = column.chunk(0) if column.num_chunks == 1 else column.unify_dictionaries().combine_chunks()
+    return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.binary()))

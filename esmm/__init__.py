@@ -1,0 +1,1 @@
+"""ESMM, Entire Space Multi-Task Model (arXiv 1804.07931)."""

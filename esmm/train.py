@@ -1,0 +1,133 @@
+"""ESMM: Entire Space Multi-Task Model, an Effective Approach for Estimating Post-Click Conversion Rate.
+
+Ma et al., SIGIR 2018, https://arxiv.org/abs/1804.07931
+
+    pCTR   = p(click | shown)                 = sigmoid(CTR tower)
+    pCVR   = p(purchase | click, shown)       = sigmoid(CVR tower)
+    pCTCVR = p(click and purchase | shown)    = pCTR * pCVR                                            (eq. 1)
+    loss   = log loss(click, pCTR) + log loss(click and purchase, pCTCVR), both over all rows          (eq. 3)
+
+Departures from the paper are listed in esmm/README.md.
+
+    python esmm/train.py --bf16
+"""
+
+import argparse
+import os
+import sys
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import tensorflow.compat.v1 as tf
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
+from common.embedding import Embedding  # noqa: E402
+from common.layers import Dense  # noqa: E402
+from data.taobao import SCHEMA  # noqa: E402
+
+GROUP_MLPS = (("user", (256, 128, 96, 64)), ("item", (256, 128, 96, 64)), ("combo", (128, 96, 64, 32)))
+TOWER = (256, 128, 96, 64)
+TASKS = ["click", "purchase_given_click", "click_and_purchase"]
+EPOCHS = 10
+
+
+class Params(NamedTuple):
+    """Sizes and settings of the network.
+
+    Attributes:
+      embedding: width 16 and how columns are embedded.
+      dense: how dense layers are built.
+      optimizer, learning_rate: of all variables.
+      click_rate: share of rows clicked, where the CTR tower starts.
+      buy_rate: share of clicked rows bought, where the CVR tower starts.
+      group_mlps: (group of columns, hidden sizes) of each bottom MLP.
+      tower: hidden sizes of the CTR and of the CVR tower.
+    """
+
+    embedding: Embedding
+    dense: Dense
+    optimizer: str
+    learning_rate: float
+    click_rate: float
+    buy_rate: float
+    group_mlps: Tuple[Tuple[str, Tuple[int, ...]], ...] = GROUP_MLPS
+    tower: Tuple[int, ...] = TOWER
+
+
+class Outputs(NamedTuple):
+    """Logits of the two towers, float32 [B]."""
+
+    ctr: tf.Tensor
+    cvr: tf.Tensor
+
+    @property
+    def ctcvr(self) -> tf.Tensor:
+        """The logit of pCTR * pCVR, float32 [B], exact for probabilities too small for a float."""
+        zero = tf.zeros_like(self.ctr)
+        return self.ctr + self.cvr - tf.reduce_logsumexp(tf.stack([zero, self.ctr, self.cvr]), axis=0)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """ESMM has no flags of its own."""
+
+
+def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
+    """Embeds each group of columns, feeds it through its MLP, and the joined results through both towers."""
+    bottoms = []
+    for group, sizes in params.group_mlps:
+        inputs = embedding.embed_group(features, SCHEMA, group, params.embedding)  # [B, columns * D]
+        bottoms.append(layers.mlp(inputs, sizes, group + "_mlp", params.dense))
+    joined = tf.concat(bottoms, axis=1)  # [B, 64 + 64 + 32]
+    return Outputs(_tower(joined, "ctr", params.click_rate, params), _tower(joined, "cvr", params.buy_rate, params))
+
+
+def _tower(inputs: tf.Tensor, name: str, base_rate: float, params: Params) -> tf.Tensor:
+    """A tower's logit, float32 [B]; its bias starts at the logit of base_rate."""
+    hidden = layers.mlp(inputs, params.tower, name + "_tower", params.dense)
+    return layers.logit(hidden, name + "_logit", base_rate, params.dense)
+
+
+def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+    """The sum of both log losses over all rows, and of the kernels' L2 terms; scalar."""
+    click, both = labels["clk"], labels["clk"] * labels["buy"]
+    ctr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=click, logits=outputs.ctr)
+    ctcvr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=both, logits=outputs.ctcvr)
+    return tf.reduce_mean(ctr_loss) + tf.reduce_mean(ctcvr_loss) + tf.losses.get_regularization_loss()
+
+
+def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+             params: Params) -> tf.estimator.EstimatorSpec:
+    """The estimator's model: three tasks, purchase given click measured on clicked rows."""
+    outputs = forward(features, params)
+    if labels is None:
+        return heads.predict_spec([heads.Task(*task) for task in zip(TASKS, [outputs.ctr, outputs.cvr, outputs.ctcvr])])
+    total = loss(outputs, labels)
+    if mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
+    both = labels["clk"] * labels["buy"]
+    tasks = [heads.Task("click", outputs.ctr, labels["clk"], by_user=True),
+             heads.Task("purchase_given_click", outputs.cvr, both, rows=labels["clk"] > 0),
+             heads.Task("click_and_purchase", outputs.ctcvr, both)]
+    return heads.eval_spec(total, tasks, features[dataset.USER])
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Trains and evaluates ESMM as the command line says."""
+    parser = flags.make_parser("Trains ESMM on Taobao rows.", learning_rate=0.1, optimizer="adagrad", epochs=EPOCHS)
+    add_flags(parser)
+    args = flags.parse(parser, argv)
+    data = dataset.open_data(args.data_location, SCHEMA, args.parquet_dataset and not args.tf, args.max_bad_rows,
+                             check_all=args.tf)
+    rates = dataset.label_rates(data)
+    params = Params(
+        embedding=Embedding(16, args.toggles, layers.partitioner(args.input_layer_partitioner << 20)),
+        dense=Dense(args.toggles, args.l2_regularization or 0.0,
+                    layers.partitioner(args.dense_layer_partitioner << 10)),
+        optimizer=args.optimizer, learning_rate=args.learning_rate,
+        click_rate=rates[0, 0], buy_rate=rates[0, 1] / rates[0, 0])
+    run = flags.make_run(args, "ESMM", steps=-(-EPOCHS * data.train_rows // args.batch_size))
+    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+
+
+if __name__ == "__main__":
+    sys.exit(runner.exit_status(main))
