@@ -125,14 +125,14 @@ def label_rates(data: Data) -> np.ndarray:
 def columnar_input(file: reader.InputFile, data: Data, stream: Stream) -> InputFn:
     """An input_fn of ids.
 
-    Its dataset's elements are (features, labels): features maps each column of one value a row to ids, int32 [B],
-    each list column to the three tensors of a Ragged (named by encoder.feature_names), ROW to the rows' numbers in the file from 0, int64 [B], and USER to a
-    number for each row's user, int64 [B]; labels maps each label to float32 [B].
+    Its dataset's elements are (features, labels). features maps each column of one value a row to ids, int32 [B]; the
+    three names that encoder.feature_names gives a list column to the tensors of a Ragged; ROW to the rows' numbers in
+    the file from 0, int64 [B]; USER to a number for each row's user, int64 [B]. labels maps each to float32 [B].
     """
     num_lists = len(data.schema.lists)
     types = (tf.int64, tf.float32, tf.int64, tf.int32) + num_lists * (tf.int32, tf.int64, tf.float32)
-    shapes = ([None], [None, len(data.schema.labels)], [None], [None, len(data.schema.scalars)])
-    shapes += num_lists * ([None], [None], [None])
+    shapes = ([None], [None, len(data.schema.labels)], [None], [None, len(data.schema.scalars)],
+              *(3 * num_lists * [[None]]))
 
     def generate() -> Iterator[Tuple[np.ndarray, ...]]:
         try:
@@ -205,9 +205,12 @@ def rows_of_batch(file: reader.InputFile, data: Data, stream: Stream) -> List[in
 
 def _text_lines(file: reader.InputFile, data: Data) -> tf.data.Dataset:
     """The usable lines of a CSV file, each with its number from 0."""
-    lines = tf.data.TextLineDataset(file.path).take(reader.num_rows(file)).apply(tf.data.experimental.enumerate_dataset())
+    lines = tf.data.TextLineDataset(file.path).take(reader.num_rows(file))
+    numbered = lines.apply(tf.data.experimental.enumerate_dataset())
     bad = sorted(data.bad_rows.rows(file.path))
-    return lines.filter(lambda row, line: tf.reduce_all(tf.not_equal(row, tf.constant(bad, tf.int64)))) if bad else lines
+    if not bad:
+        return numbered
+    return numbered.filter(lambda row, line: tf.reduce_all(tf.not_equal(row, tf.constant(bad, tf.int64))))
 
 
 def _in_order(lines: tf.data.Dataset, stream: Stream) -> tf.data.Dataset:

@@ -14,11 +14,19 @@ from common.schema import Column, Schema
 
 
 class Embedding(NamedTuple):
-    """How columns are embedded: their width D, the toggles, and the tables' partitioner."""
+    """How columns are embedded.
+
+    Attributes:
+      dimension: the width D.
+      toggles: which kernels look them up.
+      partitioner: cuts the tables.
+      stddev: of the initial values. Small, so that a row that was rarely seen adds little noise.
+    """
 
     dimension: int
     toggles: Toggles
     partitioner: Optional[Callable[..., List[int]]] = None
+    stddev: float = 0.01
 
 
 def embed_group(features: Dict[str, tf.Tensor], schema: Schema, group: str, config: Embedding) -> tf.Tensor:
@@ -40,7 +48,7 @@ def embed_group(features: Dict[str, tf.Tensor], schema: Schema, group: str, conf
 
 
 def _initializer(column: Column, group: str, config: Embedding) -> layers.Initializer:
-    return layers.truncated_normal(config.dimension ** -0.5, "{}/{}".format(group, column.name))
+    return layers.truncated_normal(config.stddev, "{}/{}".format(group, column.name))
 
 
 def _feature_column(column: Column, group: str, config: Embedding) -> object:

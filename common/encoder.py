@@ -17,7 +17,7 @@ from common.schema import Column, Schema
 
 _SEPARATOR = b"\x00"
 _LOW_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
-_INTEGER = re.compile(rb"\s*[+-]?[0-9]{1,18}\s*")
+_INTEGER = re.compile(rb"\s*-?[0-9]{1,18}\s*")
 
 
 class Ragged(NamedTuple):
@@ -171,7 +171,7 @@ def encode(path: str, columns: Columns, schema: Schema, fingerprint: Callable[[p
         if column.name == schema.user_column:
             users = hashes.view(np.int64)[index]
     lists = tuple(_ragged(arrays[c.name], c, columns.rows, rejects, fingerprint) for c in schema.lists)
-    block = Block(columns.rows, np.stack(labels, 1).astype(np.float32), users,  # type: ignore[arg-type]
+    block = Block(columns.rows, np.stack(labels, 1).astype(np.float32), users,
                   np.stack(ids, 1).astype(np.int32), lists)
     if not rejects:
         return block
@@ -202,8 +202,9 @@ def _integers(array: pa.Array, column: Column, rows: np.ndarray, rejects: List[R
     bad = (numbers < 0) | (numbers >= limit)
     for at in np.flatnonzero(bad):
         value = array[int(at)].as_py()
-        shown = "" if value is None else value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
-        rejects.append(Reject(int(rows[at]), column.name, str(shown), expected))
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "backslashreplace")
+        rejects.append(Reject(int(rows[at]), column.name, "" if value is None else str(value), expected))
     return np.where(bad, 0, numbers).astype(np.int32)
 
 
@@ -268,7 +269,8 @@ def _split(values: pa.BinaryArray, separator: bytes) -> Tuple[np.ndarray, pa.Bin
     is_head = _differs_from_previous(data, starts, ends - starts)
     is_head[np.concatenate([[0], last[:-1] + 1])] = True
     heads = np.flatnonzero(is_head)
-    return np.searchsorted(last, heads), split_at(data, ends).take(pa.array(heads)), np.diff(np.append(heads, len(ends)))
+    items = split_at(data, ends).take(pa.array(heads))
+    return np.searchsorted(last, heads), items, np.diff(np.append(heads, len(ends)))
 
 
 def _differs_from_previous(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--data_location", default=DEFAULT_DATA,
                        help="folder of the train and test files (default ./data, else the data folder of the project)")
     group.add_argument("--parquet_dataset", type=boolean, nargs="?", const=True, default=True,
-                       help="read the .parquet files where they are there; false, or --tf: the CSV files (default true)")
+                       help="take .parquet files where they are there; false or --tf: CSV (default true)")
     group.add_argument("--max_bad_rows", type=count, default=0, metavar="N",
                        help="skip and count up to N rows that cannot be read (default 0)")
     group.add_argument("--output_dir", default=None,

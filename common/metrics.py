@@ -164,7 +164,8 @@ def evaluate(labels: np.ndarray, logits: np.ndarray, users: Optional[np.ndarray]
 
 def table(tasks: Dict[str, Dict[str, float]]) -> str:
     """The metrics of each task as lines of text; an AUC of one class is shown as n/a with the count."""
-    header = ("task", "rows", "positives", "AUC", "95 % interval", "log loss", "calibration", "accuracy", "GAUC (users)")
+    header = ("task", "rows", "positives", "AUC", "95 % interval", "log loss", "calibration", "accuracy",
+              "GAUC (users)")
     lines = [header] + [_table_row(name, values) for name, values in tasks.items()]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)

@@ -120,7 +120,11 @@ def open_file(path: str, schema: Schema) -> InputFile:
     """
     if not os.path.isfile(path):
         raise BadInput("{}: no such file.".format(path))
-    file = _open_parquet(path, schema) if path.endswith(".parquet") else CsvFile(path, schema, _csv_chunks(path))
+    file: InputFile = CsvFile(path, schema, [])
+    if path.endswith(".parquet"):
+        file = _open_parquet(path, schema)
+    else:
+        file = CsvFile(path, schema, _csv_chunks(path))
     if not file.chunks:
         raise BadInput("{}: the file is empty. Expected rows of the {} columns of {}.".format(
             path, len(schema.columns), schema.name))
@@ -192,15 +196,16 @@ def _csv_column(fields: pa.BinaryArray, index: np.ndarray, is_last: bool) -> pa.
 def _open_parquet(path: str, schema: Schema) -> ParquetFile:
     strings = [column.name for column in schema.columns if column.dtype == "string"]
     try:
-        handle = pa.parquet.ParquetFile(path, read_dictionary=strings)
+        metadata = pa.parquet.read_metadata(path)
+        _check_parquet_columns(path, schema, metadata.schema.to_arrow_schema())
+        handle = pa.parquet.ParquetFile(path, metadata=metadata, read_dictionary=strings)
     except (pa.ArrowException, OSError) as error:
         raise BadInput("{}: not a Parquet file, or cut short ({}). Write it again, or convert it from CSV with: "
                        "python {} convert IN.csv {}".format(path, error, schema.module, path))
-    _check_parquet_columns(path, schema, handle.schema_arrow)
     chunks: List[Chunk] = []
     first_row = 0
-    for group in range(handle.num_row_groups):
-        rows = handle.metadata.row_group(group).num_rows
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
         if rows:
             chunks.append(Chunk(first_row, rows, group, 0))
         first_row += rows

@@ -82,7 +82,8 @@ _SIGNAL = {
     "age_level x price": .09,
 }
 _CLICK_VARIANCE = 1.5
-_BUY_VARIANCE = 0.8
+_BUY_VARIANCE = 0.6
+_CORRELATION = 0.6
 
 
 class World(NamedTuple):
@@ -154,10 +155,16 @@ def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
     tags = {"tag_category_list": _draw(rng, _zipf(8000, 1.35, 4), len(products)),
             "tag_brand_list": _draw(rng, _zipf(100000, 0.7, 10), len(products))}
     vocabularies = _make_vocabularies(rng, len(users))
-    effects = {name: rng.standard_normal([2, max(len(values), 1)]) for name, values in vocabularies.items()}
-    effects["age_level x price"] = rng.standard_normal([2, 7 * 5])
+    sizes = {name: len(values) for name, values in vocabularies.items()}
+    effects = {name: _draw_effects(rng, size) for name, size in dict(sizes, **{"age_level x price": 7 * 5}).items()}
     world = World(users, ads, products, profile, columns, tags, vocabularies, effects)
     return _calibrate(world, seed, click_rate, buy_rate)
+
+
+def _draw_effects(rng: np.random.Generator, size: int) -> np.ndarray:
+    """What each of a source's values adds to the click and the purchase logit, correlated, before scaling: [2, size]."""
+    click, own = rng.standard_normal([2, size])
+    return np.stack([click, _CORRELATION * click + np.sqrt(1 - _CORRELATION ** 2) * own])
 
 
 def _draw_profiles(rng: np.random.Generator, num_users: int) -> Dict[str, np.ndarray]:
@@ -256,7 +263,7 @@ def _contribution(world: World, name: str, effect: np.ndarray, draws: Dict[str, 
 def _logits(world: World, draws: Dict[str, np.ndarray]) -> np.ndarray:
     """The click and the purchase logit of each row, float64 [2, N]."""
     total = sum(_contribution(world, name, effect, draws) for name, effect in world.effects.items())
-    return total + np.array(world.intercepts)[:, None]  # type: ignore[operator]
+    return total + np.array(world.intercepts)[:, None]
 
 
 def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:

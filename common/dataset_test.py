@@ -1,0 +1,193 @@
+import os
+from typing import Dict, List
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset, encoder, reader, testing
+from common.dataset import Stream
+from common.encoder import Ragged
+from common.reader import BadInput
+from common.testing import SCHEMA
+from data import taobao
+
+TEST = testing.random_rows(9, 20)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "CHUNK_ROWS", 30)
+
+
+def rows_of(data: dataset.Data, stream: Stream, batches: int) -> List[List[int]]:
+    read = testing.read_batches(dataset.columnar_input(data.train, data, stream), batches)
+    return [batch[dataset.ROW].tolist() for batch in read]
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+@pytest.mark.parametrize("size, batch_size, epochs, shuffle_rows", [
+    (101, 10, 1, 0), (101, 10, 3, 0), (101, 10, 3, 25), (100, 7, 2, 1000), (5, 16, 5, 3), (1, 1, 4, 0), (64, 64, 2, 64)])
+def test_every_row_once_an_epoch(tmp_path: object, parquet: bool, size: int, batch_size: int, epochs: int,
+                                 shuffle_rows: int) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, size), TEST, parquet)
+    batches = rows_of(data, Stream(batch_size, epochs, shuffle_rows, seed=3), 1 << 30)
+    assert {len(batch) for batch in batches[:-1]} <= {batch_size}
+    assert 0 < len(batches[-1]) <= batch_size
+    rows = sum(batches, [])
+    assert len(rows) == size * epochs
+    for epoch in range(epochs):
+        assert sorted(rows[epoch * size:(epoch + 1) * size]) == list(range(size))
+    if not shuffle_rows:
+        assert rows == epochs * list(range(size))
+
+
+def test_shuffling_mixes_rows_and_differs_by_epoch_and_seed(tmp_path: object) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 300), TEST)
+    first, second = [sum(rows_of(data, Stream(50, 2, 100, seed), 99), []) for seed in (0, 1)]
+    assert first[:300] != first[300:] and first != second
+    assert first == sum(rows_of(data, Stream(50, 2, 100, 0), 99), [])
+    # A batch is drawn from several chunks and no run of neighbours survives.
+    assert len({row // 30 for row in first[:50]}) >= 3
+    assert sum(b == a + 1 for a, b in zip(first, first[1:])) < 20
+
+
+@pytest.mark.parametrize("shuffle_rows", [0, 64])
+@pytest.mark.parametrize("max_bad_rows", [0, 3])
+@pytest.mark.parametrize("step", [0, 1, 7, 12, 40])
+def test_a_resumed_stream_goes_on_with_the_rows_not_yet_seen(tmp_path: object, shuffle_rows: int, max_bad_rows: int,
+                                                             step: int) -> None:
+    rows = testing.random_rows(1, 130)
+    for bad in range(max_bad_rows):
+        rows[bad * 40] = ["2"] * 7
+    data = testing.open_toy(tmp_path, rows, TEST, max_bad_rows=max_bad_rows)
+    stream = Stream(10, 0, shuffle_rows, seed=5)
+    whole = rows_of(data, stream, 50)
+    resumed = rows_of(data, stream._replace(start_row=step * 10), 50 - step)
+    assert resumed == whole[step:]
+    assert data.train_rows == 130 - max_bad_rows
+
+
+@pytest.mark.parametrize("shuffle_rows", [0, 64])
+@pytest.mark.parametrize("bad", [(), (3, 77)])
+def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int, bad: tuple) -> None:
+    rows = testing.random_rows(1, 130)
+    for number, row in enumerate(rows):
+        row[2] = "u{}".format(number)
+    for number in bad:
+        rows[number] = ["2"] * 7
+    data = testing.open_toy(tmp_path, rows, TEST, max_bad_rows=len(bad), check_all=True)
+    stream = Stream(10, 0, shuffle_rows, seed=5)
+
+    def users(start: int, count: int) -> List[List[bytes]]:
+        read = dataset.tf_input(data.train, data, stream._replace(start_row=start), with_users=False)
+        return [batch["user"].tolist() for batch in testing.read_batches(read, count)]
+
+    whole = users(0, 30)
+    assert users(70, 23) == whole[7:]
+    epoch = sum(whole, [])[:130 - len(bad)]
+    assert sorted(epoch) == sorted(row[2].encode() for i, row in enumerate(rows) if i not in bad)
+    found = dataset.rows_of_batch(data.train, data, stream._replace(start_row=70))
+    assert [rows[row][2].encode() for row in found] == whole[7]
+
+
+def test_trailing_blank_lines_are_no_rows_of_tf_input(tmp_path: object) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 5), TEST)
+    with open(data.train.path, "a") as file:
+        file.write("\n\n")
+    data = dataset.open_data(str(tmp_path), SCHEMA, False, 0, check_all=True)
+    assert data.train_rows == 5
+    batches = testing.read_batches(dataset.tf_input(data.train, data, Stream(2), with_users=True))
+    assert [len(batch["y"]) for batch in batches] == [2, 2, 1]
+
+
+def test_parquet_is_taken_where_it_is_there(tmp_path: object) -> None:
+    testing.open_toy(tmp_path, TEST, TEST)
+    assert dataset.open_data(str(tmp_path), SCHEMA, True, 0, False).train.path.endswith("toy_train")
+    testing.open_toy(tmp_path, TEST, TEST, parquet=True)
+    assert dataset.open_data(str(tmp_path), SCHEMA, True, 0, False).train.path.endswith("toy_train.parquet")
+    assert dataset.open_data(str(tmp_path), SCHEMA, False, 0, False).train.path.endswith("toy_train")
+
+
+@pytest.mark.parametrize("parquet, missing", [
+    (True, "nowhere/toy_train.parquet is missing and nowhere/toy_train is missing"),
+    (False, "nowhere/toy_train is missing")])
+def test_missing_files_name_the_commands(parquet: bool, missing: str) -> None:
+    with pytest.raises(BadInput, match="no rows of toy: {}.*\n.*python data/toy.py make .*--out nowhere\n.*"
+                                       "python data/toy.py convert IN nowhere/toy_train".format(missing)):
+        dataset.open_data("nowhere", SCHEMA, parquet, 0, False)
+
+
+def test_bad_rows_are_found_at_once_or_when_read(tmp_path: object) -> None:
+    rows = testing.random_rows(1, 100)
+    rows[60][0] = "7"
+    with pytest.raises(BadInput, match="row 61, column 'y': '7' is given, expected 0 or 1"):
+        testing.open_toy(tmp_path, rows, TEST, check_all=True)
+    data = testing.open_toy(tmp_path, rows, TEST)
+    with pytest.raises(tf.errors.OpError):
+        rows_of(data, Stream(10), 99)
+    assert "row 61, column 'y'" in str(data.bad_rows.error)
+    with pytest.raises(BadInput, match="toy_test: not one row can be used"):
+        testing.open_toy(tmp_path, rows, [["x"] * 7], max_bad_rows=5)
+
+
+def test_label_rates(tmp_path: object) -> None:
+    rows = testing.random_rows(4, 200)
+    labels = np.array([[int(row[0]), int(row[1])] for row in rows], float)
+    for parquet in (False, True):
+        rates = dataset.label_rates(testing.open_toy(tmp_path, rows, TEST, parquet))
+        np.testing.assert_allclose(rates, (labels.T.dot(labels) + 0.5) / 201)
+
+
+def test_label_rates_of_many_chunks_are_a_sample(tmp_path: object) -> None:
+    rows = testing.random_rows(4, 3000)
+    rates = dataset.label_rates(testing.open_toy(tmp_path, rows, TEST))
+    assert abs(rates[0, 0] - 0.5) < 0.1 and abs(rates[0, 1] - 0.25) < 0.1
+
+
+def as_weights(batch: Dict[str, np.ndarray], name: str) -> List[Dict[int, float]]:
+    ragged = Ragged(*[batch[field] for field in encoder.feature_names(name)])
+    return [dict(zip(ragged.values[low:high].tolist(), ragged.weights[low:high].tolist()))
+            for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])]
+
+
+def hashed_lists(strings: tf.SparseTensorValue, buckets: int, size: int) -> List[Dict[int, float]]:
+    with tf.Graph().as_default(), tf.Session() as session:
+        ids = session.run(tf.strings.to_hash_bucket_fast(strings.values, buckets)) if len(strings.values) else []
+    lists: List[Dict[int, float]] = [{} for _ in range(size)]
+    for (row, _), id_ in zip(strings.indices, ids):
+        lists[row][int(id_)] = lists[row].get(int(id_), 0.0) + 1.0
+    return lists
+
+
+@pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
+def test_both_paths_give_the_embeddings_the_same_inputs_on_real_rows(tmp_path: object) -> None:
+    for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
+        os.symlink(os.path.abspath(testing.TAOBAO_SAMPLE), os.path.join(str(tmp_path), name))
+    taobao.convert(testing.TAOBAO_SAMPLE, os.path.join(str(tmp_path), taobao.SCHEMA.train_file + ".parquet"))
+    schema = taobao.SCHEMA
+    csv = dataset.open_data(str(tmp_path), schema, False, 0, check_all=True)
+    parquet = dataset.open_data(str(tmp_path), schema, True, 0, check_all=True)
+    assert csv.train_rows == parquet.train_rows == 5078
+    community = testing.read_batches(dataset.tf_input(csv.train, csv, Stream(512), with_users=True))
+    for data in (csv, parquet):
+        columnar = testing.read_batches(dataset.columnar_input(data.train, data, Stream(512)))
+        assert len(columnar) == len(community) == 10
+        for ours, theirs in zip(columnar, community):
+            assert_same_inputs(ours, theirs)
+
+
+def assert_same_inputs(ours: Dict[str, np.ndarray], theirs: Dict[str, np.ndarray]) -> None:
+    schema = taobao.SCHEMA
+    size = len(ours["clk"])
+    with tf.Graph().as_default(), tf.Session() as session:
+        hashed = session.run({c.name: tf.strings.to_hash_bucket_fast(theirs[c.name], c.buckets)
+                              for c in schema.scalars if c.kind == "hash"})
+    for column in schema.scalars:
+        np.testing.assert_array_equal(ours[column.name], hashed.get(column.name, theirs[column.name]), column.name)
+    for column in schema.lists:
+        assert as_weights(ours, column.name) == hashed_lists(theirs[column.name], column.buckets, size)
+    for label in schema.labels:
+        np.testing.assert_array_equal(ours[label.name], theirs[label.name])
+    pairs = set(zip(ours[dataset.USER].tolist(), theirs[dataset.USER].tolist()))
+    assert len(pairs) == len(set(ours[dataset.USER].tolist())) == len(set(theirs[dataset.USER].tolist()))

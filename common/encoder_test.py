@@ -1,0 +1,147 @@
+from typing import Dict, List, Tuple
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import encoder, reader, serving, testing
+from common.encoder import BadRows, Block, Ragged
+from common.reader import BadInput
+from common.testing import NAMES, SCHEMA
+
+
+def encode_file(path: str, bad_rows: BadRows) -> Block:
+    file = reader.open_file(path, SCHEMA)
+    fingerprint = encoder.make_fingerprint()
+    return encoder.concat([encoder.encode(path, file.read(chunk, NAMES), SCHEMA, fingerprint, bad_rows)
+                           for chunk in file.chunks])
+
+
+def lists_of(ragged: Ragged) -> List[Dict[int, float]]:
+    return [dict(zip(ragged.values[low:high].tolist(), ragged.weights[low:high].tolist()))
+            for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])]
+
+
+def ids_by_tensorflow(rows: testing.Rows) -> Tuple[np.ndarray, List[Dict[int, float]]]:
+    """Ids [N, 3] and lists as weights by id, by TensorFlow's string ops on each row."""
+    raw = {c.name: np.array([int(v or 0) if c.dtype == "int32" else v for v in values], None if c.dtype == "int32" else object)
+           for c, values in zip(SCHEMA.columns, zip(*rows))}
+    with tf.Graph().as_default(), tf.Session() as session:
+        features = session.run(serving.encode_columns({name: tf.constant(values) for name, values in raw.items()}, SCHEMA, False))
+    lists = []
+    values, splits, _ = [features[name] for name in encoder.feature_names("tags")]
+    for low, high in zip(splits[:-1], splits[1:]):
+        ids, counts = np.unique(values[low:high], return_counts=True)
+        lists.append(dict(zip(ids.tolist(), counts.astype(float).tolist())))
+    return np.stack([features["user"], features["kind"], features["size"]], 1), lists
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("parquet", [False, True])
+def test_ids_are_tensorflows(tmp_path: object, monkeypatch: pytest.MonkeyPatch, seed: int, parquet: bool) -> None:
+    monkeypatch.setattr(reader, "CHUNK_ROWS", 37)
+    rows = testing.random_rows(seed, 300)
+    write = testing.write_parquet if parquet else testing.write_csv
+    block = encode_file(write("{}/a{}".format(tmp_path, ".parquet" if parquet else ""), rows), BadRows(0))
+    ids, lists = ids_by_tensorflow(rows)
+    np.testing.assert_array_equal(block.ids, ids)
+    assert lists_of(block.lists[0]) == lists
+    np.testing.assert_array_equal(block.labels, [[float(row[0]), float(row[1])] for row in rows])
+    assert block.rows.tolist() == list(range(300))
+    users = [row[2] for row in rows]
+    assert len(set(block.users.tolist())) == len(set(users)) == len(set(zip(users, block.users.tolist())))
+
+
+def test_fingerprint_of_separators_and_nothing() -> None:
+    fingerprint = encoder.make_fingerprint()
+    values = [b"a\x00b", b"", b"\x00", b"x" * 1000]
+    with tf.Graph().as_default(), tf.Session() as session:
+        expected = session.run(tf.strings.to_hash_bucket_fast(values, 1 << 30))
+    assert (fingerprint(pa.array(values)) % np.uint64(1 << 30)).tolist() == expected.tolist()
+    assert fingerprint(pa.array([], pa.binary())).tolist() == []
+
+
+def test_nulls_of_parquet_are_missing_values(tmp_path: object) -> None:
+    path = "{}/a.parquet".format(tmp_path)
+    table = testing.to_table([["1", "0", "u", "k", "e", "3", "a|b"], ["1", "0", "", "", "", "", ""]])
+    nulls = pa.table([pa.array(column.to_pylist()[:1] + [None if name not in "yz" else 0], column.type)
+                      for name, column in zip(NAMES, table.columns)], names=NAMES)
+    pa.parquet.write_table(nulls, path)
+    block = encode_file(path, BadRows(0))
+    ids, lists = ids_by_tensorflow([["1", "0", "u", "k", "e", "3", "a|b"], ["0", "0", "", "", "", "", ""]])
+    np.testing.assert_array_equal(block.ids, ids)
+    assert lists_of(block.lists[0]) == lists
+
+
+GOOD = ["1", "0", "u", "k", "e", "3", "a"]
+
+
+@pytest.mark.parametrize("column, value, shown, expected", [
+    ("y", "2", "2", "0 or 1"), ("z", "", "", "0 or 1"), ("y", "yes", "yes", "0 or 1"), ("y", "0.5", "0.5", "0 or 1"),
+    ("size", "8", "8", "a whole number from 0 to 7"), ("size", "-1", "-1", "a whole number from 0 to 7"),
+    ("size", "3.0", "3.0", "a whole number from 0 to 7"), ("size", "1e0", "1e0", "a whole number from 0 to 7"),
+    ("size", "9" * 30, "9" * 30, "a whole number from 0 to 7"),
+    ("user", "\udcff", r"\\\\xff", "UTF-8 text"), ("tags", "a|\udce9", r"a\|\\\\xe9", "UTF-8 text"),
+])
+def test_bad_values_name_row_column_and_value(tmp_path: object, column: str, value: str, shown: str, expected: str) -> None:
+    rows = [list(GOOD) for _ in range(5)]
+    rows[3][NAMES.index(column)] = value
+    path = "{}/a".format(tmp_path)
+    with open(path, "wb") as file:
+        file.write("".join(",".join(row) + "\n" for row in rows).encode("utf-8", "surrogateescape"))
+    message = "/a, row 4, column '{}': '{}' is given, expected {}. Mend or remove the row, or skip .*--max_bad_rows N".format(
+        column, shown, expected)
+    with pytest.raises(BadInput, match=message):
+        encode_file(path, BadRows(0))
+    bad_rows = BadRows(1)
+    assert encode_file(path, bad_rows).rows.tolist() == [0, 1, 2, 4]
+    assert bad_rows.count == 1 and bad_rows.rows(path) == {3}
+
+
+@pytest.mark.parametrize("column, value", [("y", 2), ("y", None), ("size", 8), ("size", -1)])
+def test_bad_integers_of_parquet(tmp_path: object, column: str, value: int) -> None:
+    table = testing.to_table([GOOD] * 4)
+    at = NAMES.index(column)
+    values = table.column(at).to_pylist()
+    values[2] = value
+    path = "{}/a.parquet".format(tmp_path)
+    pa.parquet.write_table(table.set_column(at, column, pa.array(values, pa.int32())), path)
+    shown = "" if value is None else str(value)
+    with pytest.raises(BadInput, match="/a.parquet, row 3, column '{}': '{}' is given".format(column, shown)):
+        encode_file(path, BadRows(0))
+    assert encode_file(path, BadRows(1)).rows.tolist() == [0, 1, 3]
+
+
+def test_too_many_bad_rows_and_rows_counted_once() -> None:
+    bad_rows = BadRows(2)
+    reject = [reader.Reject(row, "y", "2", "0 or 1") for row in (4, 1)]
+    bad_rows.add("f", reject)
+    bad_rows.add("f", reject)
+    assert bad_rows.count == 2
+    with pytest.raises(BadInput, match=r"f, row 8, column 'y': '2' is given.*; more than --max_bad_rows 2 rows"):
+        bad_rows.add("f", [reader.Reject(7, "y", "2", "0 or 1")])
+    with pytest.raises(ValueError, match="max_bad_rows must be >= 0. Got: -1"):
+        BadRows(-1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_take_and_concat_move_whole_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def block(size: int) -> Block:
+        lengths = rng.integers(0, 4, size)
+        ragged = Ragged(rng.integers(0, 99, lengths.sum()).astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]),
+                        rng.random(lengths.sum()).astype(np.float32))
+        return Block(rng.integers(0, 99, size), rng.random([size, 2]), rng.integers(0, 99, size),
+                     rng.integers(0, 99, [size, 3]), (ragged, ragged))
+
+    def rows(block: Block) -> List[str]:
+        lists = [[sorted(weights.items()) for weights in lists_of(ragged)] for ragged in block.lists]
+        return [repr(row) for row in zip(*[part.tolist() for part in block[:4]], *lists)]
+
+    parts = [block(int(size)) for size in rng.integers(0, 9, 4)]
+    joined = encoder.concat(parts)
+    assert rows(joined) == [row for part in parts for row in rows(part)]
+    order = rng.integers(0, max(len(joined.rows), 1), 6 if len(joined.rows) else 0)
+    assert rows(joined.take(order)) == [rows(joined)[i] for i in order]

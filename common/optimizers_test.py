@@ -1,0 +1,21 @@
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import optimizers
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("gradientdescent", 1 - 0.5 * 2.0), ("adagrad", 1 - 0.5 * 2.0 / np.sqrt(0.1 + 4.0)), ("adam", 1 - 0.5)])
+def test_first_step_of_each(name: str, expected: float) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.get_variable("x", initializer=1.0)
+        step = optimizers.make(name, 0.5).minimize(x ** 2)
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        assert session.run(x) == pytest.approx(expected, abs=1e-5)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ValueError, match="optimizer must be one of adagrad, adam, gradientdescent. Got: 'sgd'"):
+        optimizers.make("sgd", 0.1)

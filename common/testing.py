@@ -1,0 +1,92 @@
+"""A toy data set and helpers for tests; no product code imports this."""
+
+import os
+from typing import Dict, Iterable, List, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import tensorflow.compat.v1 as tf
+
+from common import dataset
+from common.dataset import Data, InputFn
+from common.schema import Column, Schema
+
+SCHEMA = Schema(
+    name="toy",
+    columns=(
+        Column("y", "int32", "label"),
+        Column("z", "int32", "label"),
+        Column("user", "string", "hash", 1000, "all"),
+        Column("kind", "string", "hash", 10, "all"),
+        Column("extra", "string", "unused"),
+        Column("size", "int32", "identity", 8, "all", default="0"),
+        Column("tags", "string", "hash", 50, "all", separator="|"),
+    ),
+    train_file="toy_train",
+    test_file="toy_test",
+    user_column="user",
+    module="data/toy.py",
+)
+NAMES = [column.name for column in SCHEMA.columns]
+SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "shared")
+TAOBAO_SAMPLE = os.path.join(SHARED, "data", "taobao_sample.csv")
+
+Rows = List[List[str]]
+
+
+def random_rows(seed: int, size: int) -> Rows:
+    """Rows of the toy schema with empty strings, runs of equal tags, items of over 8 bytes and non-ASCII text."""
+    rng = np.random.default_rng(seed)
+    items = ["a", "b", "b1", "", "item", "an item of many bytes", "naïve", "日本", "12345678", "123456789"]
+
+    def tags() -> str:
+        return "|".join(item for i in rng.integers(0, len(items), rng.integers(0, 5))
+                        for item in [items[i]] * int(rng.integers(1, 4)))
+
+    return [[str(rng.integers(0, 2)), str(rng.integers(0, 2)), "u{}".format(rng.integers(0, max(size // 4, 1))),
+             str(rng.choice(["", "x", "NULL", "ü"])), str(rng.integers(0, 99)),
+             str(rng.choice(["", "0", "7", " 3", "5 "])), tags()] for _ in range(size)]
+
+
+def write_csv(path: str, rows: Iterable[Sequence[str]]) -> str:
+    """Writes rows without header; returns the path."""
+    with open(path, "wb") as file:
+        file.write("".join(",".join(row) + "\n" for row in rows).encode("utf-8"))
+    return path
+
+
+def to_table(rows: Rows) -> pa.Table:
+    """Rows as the table a Parquet file of the toy schema holds."""
+    columns = list(zip(*rows)) if rows else [[] for _ in NAMES]
+    arrays = [pa.array([int(value or column.default) for value in values], pa.int32()) if column.dtype == "int32"
+              else pa.array(values, pa.string()) for column, values in zip(SCHEMA.columns, columns)]
+    return pa.table(arrays, names=NAMES)
+
+
+def write_parquet(path: str, rows: Rows, row_group_size: int = 50) -> str:
+    """Writes rows as Parquet; returns the path."""
+    pa.parquet.write_table(to_table(rows), path, row_group_size=row_group_size)
+    return path
+
+
+def open_toy(folder: object, train: Rows, test: Rows, parquet: bool = False, max_bad_rows: int = 0,
+             check_all: bool = False) -> Data:
+    """Writes train and test rows into a folder and opens them."""
+    for name, rows in ((SCHEMA.train_file, train), (SCHEMA.test_file, test)):
+        path = os.path.join(str(folder), name)
+        write_parquet(path + ".parquet", rows) if parquet else write_csv(path, rows)
+    return dataset.open_data(str(folder), SCHEMA, parquet, max_bad_rows, check_all)
+
+
+def read_batches(input_fn: InputFn, limit: int = 1 << 30) -> List[Dict[str, np.ndarray]]:
+    """Runs an input_fn; returns each batch's features and labels in one dict."""
+    batches = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        features, labels = tf.data.make_one_shot_iterator(input_fn()).get_next()
+        while len(batches) < limit:
+            try:
+                batches.append(session.run(dict(features, **labels)))
+            except tf.errors.OutOfRangeError:
+                break
+    return batches

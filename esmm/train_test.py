@@ -1,0 +1,304 @@
+import argparse
+import glob
+import json
+import os
+import subprocess
+import sys
+from typing import Dict, List
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset, flags, hooks, runner, testing
+from common.dataset import Stream
+from common.deeprec import Toggles
+from common.embedding import Embedding
+from common.layers import Dense
+from common.reader import BadInput
+from data import taobao
+from esmm import train
+from esmm.train import Outputs, Params
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(train.__file__)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """12,000 training and 4,000 test rows with frequent clicks and purchases."""
+    path = str(tmp_path_factory.mktemp("taobao"))
+    taobao.make(12000, 4000, 3, 0.3, 0.1, path)
+    return path
+
+
+def params(toggles: Toggles = Toggles(), **kwargs: object) -> Params:
+    return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.1, 0.3, 0.3, **kwargs)  # type: ignore[arg-type]
+
+
+def open_data(folder: str, toggles: Toggles = Toggles()) -> dataset.Data:
+    return dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+
+
+def features_of(folder: str, toggles: Toggles, batch_size: int) -> tuple:
+    data = open_data(folder, toggles)
+    stream = Stream(batch_size)
+    make = dataset.tf_input(data.train, data, stream, False) if toggles.tf else (
+        dataset.columnar_input(data.train, data, stream))
+    return tf.data.make_one_shot_iterator(make()).get_next()
+
+
+def losses(folder: str, toggles: Toggles, steps: int) -> List[float]:
+    """The losses of the first steps in file order, from the seed's initial values."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(2021)
+        features, labels = features_of(folder, toggles, 128)
+        tf.train.get_or_create_global_step()
+        spec = train.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params(toggles))
+        session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+        return [session.run([spec.loss, spec.train_op])[0] for _ in range(steps)]
+
+
+def test_product_and_loss_against_numpy() -> None:
+    rng = np.random.default_rng(0)
+    ctr, cvr = rng.normal(0, 3, [2, 200])
+    click = (rng.random(200) < 0.5).astype(np.float32)
+    buy = click * (rng.random(200) < 0.5)
+    p_ctr, p_cvr = 1 / (1 + np.exp(-ctr)), 1 / (1 + np.exp(-cvr))
+    p_both = p_ctr * p_cvr
+
+    def log_loss(y: np.ndarray, p: np.ndarray) -> float:
+        return -np.mean(np.where(y == 1, np.log(p), np.log1p(-p)))
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        outputs = Outputs(tf.constant(ctr, tf.float32), tf.constant(cvr, tf.float32))
+        labels = {"clk": tf.constant(click), "buy": tf.constant(buy, tf.float32)}
+        got, product = session.run([train.loss(outputs, labels), tf.sigmoid(outputs.ctcvr)])
+    np.testing.assert_allclose(product, p_both, rtol=1e-4)
+    assert got == pytest.approx(log_loss(click, p_ctr) + log_loss(buy, p_both), rel=1e-5)
+
+
+@pytest.mark.parametrize("logit", [-90.0, -30.0, 30.0, 90.0])
+def test_loss_and_its_gradient_are_finite_for_tiny_and_huge_probabilities(logit: float) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        ctr, cvr = tf.constant([logit, logit, -logit]), tf.constant([logit, -logit, logit])
+        labels = {"clk": tf.constant([1.0, 0.0, 1.0]), "buy": tf.constant([1.0, 0.0, 1.0])}
+        total = train.loss(Outputs(ctr, cvr), labels)
+        for value in session.run([total] + tf.gradients(total, [ctr, cvr])):
+            assert np.isfinite(value).all()
+
+
+def test_purchase_without_click_counts_as_none() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        outputs = Outputs(tf.constant([0.0]), tf.constant([0.0]))
+        zero, one = [tf.constant([v]) for v in (0.0, 1.0)]
+        got = session.run([train.loss(outputs, {"clk": zero, "buy": buy}) for buy in (zero, one)])
+    assert got[0] == got[1]
+
+
+@pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), Toggles(bf16=True)])
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
+    sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
+    with tf.Graph().as_default(), tf.Session() as session:
+        features, labels = features_of(folder, toggles, batch_size)
+        outputs = train.forward(features, sizes)
+        gradients = tf.gradients(train.loss(outputs, labels), tf.trainable_variables())
+        assert None not in gradients
+        session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+        assert [session.run(logit).shape for logit in (*outputs, outputs.ctcvr)] == [(batch_size,)] * 3
+
+
+def test_towers_start_at_the_base_rates(folder: str) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(1)
+        features, _ = features_of(folder, Toggles(), 512)
+        outputs = train.forward(features, params()._replace(click_rate=0.05, buy_rate=0.01))
+        session.run(tf.global_variables_initializer())
+        ctr, cvr = session.run([tf.sigmoid(outputs.ctr), tf.sigmoid(outputs.cvr)])
+    assert ctr.mean() == pytest.approx(0.05, rel=0.05) and cvr.mean() == pytest.approx(0.01, rel=0.05)
+
+
+def test_columnar_and_tf_losses_are_equal_step_by_step(folder: str) -> None:
+    ours, theirs = [losses(folder, toggles, 50) for toggles in (Toggles(), Toggles(tf=True))]
+    np.testing.assert_allclose(ours, theirs, rtol=2e-4)
+    assert ours[-1] < ours[0]
+
+
+def test_bf16_losses_follow_fp32(folder: str) -> None:
+    plain, bf16 = [losses(folder, toggles, 30) for toggles in (Toggles(), Toggles(bf16=True))]
+    np.testing.assert_allclose(bf16, plain, rtol=2e-2)
+    assert bf16 != plain
+
+
+def test_same_seed_same_losses(folder: str) -> None:
+    assert losses(folder, Toggles(), 20) == losses(folder, Toggles(), 20)
+
+
+def run_main(*argv: str) -> Dict[str, object]:
+    train.main(list(argv))
+    folder = argv[argv.index("--checkpoint") + 1] if "--checkpoint" in argv else argv[argv.index("--output_dir") + 1]
+    with open(glob.glob(os.path.join(folder, "**", "metrics.json"), recursive=True)[0]) as file:
+        return json.load(file)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [[], ["--tf"], ["--bf16"]])
+def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, capsys: pytest.CaptureFixture,
+                                                mode: List[str]) -> None:
+    report = run_main("--data_location", folder, "--output_dir", str(tmp_path), "--steps", "250", "--batch_size", "128",
+                      *mode)
+    with open(os.path.join(folder, "taobao_planted.json")) as file:
+        bayes = json.load(file)["bayes_auc"]
+    tasks = report["tasks"]
+    for task in train.TASKS:
+        assert set(tasks[task]) >= {"rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration",
+                                    "accuracy"}
+    for task in ("click", "click_and_purchase"):
+        assert tasks[task]["auc"] - 0.5 > 0.5 * (bayes[task] - 0.5)
+        assert 0.8 < tasks[task]["calibration"] < 1.25
+    assert tasks["click"]["gauc_users"] > 100
+    assert report["bad_rows"] == 0 and report["steps_per_sec"] > 0 and report["peak_memory_mb"] > 100
+    result = glob.glob(os.path.join(str(tmp_path), "model_ESMM_*"))
+    assert len(result) == 1
+    assert {"config.json", "metrics.json", "export", "checkpoint"} <= set(os.listdir(result[0]))
+    assert "click_and_purchase  4000" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_any_modes_checkpoint_goes_on_in_any_other(folder: str, tmp_path: object) -> None:
+    checkpoint = os.path.join(str(tmp_path), "run")
+    common = ["--data_location", folder, "--batch_size", "64", "--checkpoint", checkpoint]
+    for steps, mode in (("4", []), ("8", ["--tf"]), ("12", ["--bf16"]), ("16", ["--input_layer_partitioner", "1",
+                                                                               "--dense_layer_partitioner", "64"])):
+        assert run_main(*common, "--steps", steps, *mode)["steps_trained_here"] == 4
+    assert run_main(*common, "--steps", "16")["steps_trained_here"] == 0
+
+
+class Reads(argparse.Namespace):
+    """A namespace that notes which flags are read."""
+
+    def __getattribute__(self, name: str) -> object:
+        if not name.startswith("_"):
+            object.__getattribute__(self, "__dict__").setdefault("_reads", set()).add(name)
+        return super().__getattribute__(name)
+
+
+def test_no_flag_is_left_unread(folder: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse = argparse.ArgumentParser.parse_args
+    seen: List[Reads] = []
+
+    def parse_args(self: argparse.ArgumentParser, argv: List[str]) -> Reads:
+        seen.append(parse(self, argv, Reads()))  # type: ignore[arg-type]
+        seen[0].__dict__.pop("_reads", None)
+        return seen[0]
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    monkeypatch.setattr(runner, "train_and_evaluate", lambda *args: None)
+    train.main(["--data_location", folder, "--output_dir", str(tmp_path)])
+    namespace = seen[0].__dict__
+    assert set(namespace) - {"_reads", "toggles"} <= namespace["_reads"]
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=train.EPOCHS)
+    train.add_flags(parser)
+    args = vars(parser.parse_args([]))
+    documented = dict(seed=2021, data_location="./data", steps=0, batch_size=512, learning_rate=0.1,
+                      l2_regularization=None, timeline=None, save_steps=None, keep_checkpoint_max=1, bf16=False,
+                      no_eval=False, protocol="grpc", inter=0, intra=0, input_layer_partitioner=0,
+                      dense_layer_partitioner=0)
+    assert {name: args[name] for name in documented} == documented
+
+
+def test_steps_default_to_ten_epochs(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: List[runner.Run] = []
+    monkeypatch.setattr(runner, "train_and_evaluate", lambda run, *args: runs.append(run))
+    train.main(["--data_location", folder])
+    train.main(["--data_location", folder, "--steps", "3", "--batch_size", "100"])
+    assert [run.steps for run in runs] == [-(-12000 * 10 // 512), 3]
+
+
+@pytest.mark.parametrize("argv, message", [
+    (["--steps", "-1"], "argument --steps: expected a whole number >= 0. Got: '-1'"),
+    (["--batch_size", "0"], "argument --batch_size: expected a whole number > 0. Got: '0'"),
+    (["--learning_rate", "nan"], "argument --learning_rate: expected a number >= 0. Got: 'nan'"),
+    (["--learning_rate", "fast"], "argument --learning_rate: expected a number >= 0. Got: 'fast'"),
+    (["--bf16", "maybe"], "argument --bf16: expected true or false. Got: 'maybe'"),
+    (["--optimizer", "sgd"], "argument --optimizer: invalid choice: 'sgd'"),
+    (["--protocol", "grpc++"], r"--protocol grpc\+\+ needs DeepRec"),
+    (["--tf", "--bf16"], "--tf switches every DeepRec feature off"),
+    (["--stepz", "3"], "unrecognized arguments: --stepz 3"),
+    (["--step", "3"], "unrecognized arguments: --step 3"),
+])
+def test_wrong_use_ends_with_status_2(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        train.main(argv)
+    assert end.value.code == 2
+    import re
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_nan_loss_names_step_and_rows(folder: str, tmp_path: object) -> None:
+    for mode in ([], ["--tf"]):
+        target = os.path.join(str(tmp_path), "run" + "".join(mode))
+        with pytest.raises(hooks.NanLoss, match=r"the loss of step \d+ is (nan|inf). Its batch held these rows of "
+                                                r".*taobao_train_data.*: (\d+, ){31}\d+\. Look at them"):
+            train.main(["--data_location", folder, "--checkpoint", target, "--steps", "50", "--batch_size", "32",
+                        "--optimizer", "gradientdescent", "--learning_rate", "1e30", "--save_steps", "1", *mode])
+        saved = tf.train.latest_checkpoint(target)
+        assert all(np.isfinite(tf.train.load_variable(saved, name)).all()
+                   for name, _ in tf.train.list_variables(saved) if "bias" in name) or saved.endswith("-1")
+        assert not os.path.exists(os.path.join(target, "metrics.json"))
+
+
+def test_bad_rows_stop_the_run_or_are_counted(folder: str, tmp_path: object) -> None:
+    bad = os.path.join(str(tmp_path), "data")
+    os.mkdir(bad)
+    for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
+        with open(os.path.join(folder, name)) as source, open(os.path.join(bad, name), "w") as target:
+            lines = source.readlines()[:300]
+            lines[200] = lines[200].rsplit(",", 1)[0] + ",77\n"
+            target.writelines(lines)
+    for mode in ([], ["--tf"]):
+        common = ["--data_location", bad, "--steps", "20", "--batch_size", "30", "--checkpoint",
+                  os.path.join(str(tmp_path), "run" + "".join(mode)), *mode]
+        with pytest.raises(BadInput, match="taobao_train_data, row 201, column 'price': '77' is given, expected a whole "
+                                           "number from 0 to 49"):
+            train.main(common)
+        assert not os.path.exists(os.path.join(common[7], "metrics.json"))
+        report = run_main(*common, "--max_bad_rows", "2")
+        assert report["bad_rows"] == 2 and report["tasks"]["click"]["rows"] == 299
+
+
+def command(*argv: str, cwd: str = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-W", "ignore", *argv], cwd=cwd, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("argv, cwd", [(["esmm/train.py"], ROOT), (["train.py"], os.path.join(ROOT, "esmm")),
+                                       (["-m", "esmm.train"], ROOT)])
+def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List[str], cwd: str) -> None:
+    done = command(*argv, "--data_location", folder, "--steps", "2", "--no_eval", "--output_dir", str(tmp_path), cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    failed = command(*argv, "--data_location", str(tmp_path), cwd=cwd)
+    assert failed.returncode == 1
+    assert "error: no rows of taobao: {}/taobao_train_data.parquet is missing and".format(tmp_path) in failed.stderr
+    assert "python data/taobao.py make" in failed.stderr and "python data/taobao.py convert" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert command(*argv, "--seed", "x", cwd=cwd).returncode == 2
+
+
+@pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
+@pytest.mark.slow
+def test_real_rows_without_purchases(tmp_path: object) -> None:
+    with open(testing.TAOBAO_SAMPLE) as file:
+        lines = file.readlines()
+    for name, part in ((taobao.SCHEMA.train_file, lines[:4000]), (taobao.SCHEMA.test_file, lines[4000:])):
+        with open(os.path.join(str(tmp_path), name), "w") as file:
+            file.writelines(part)
+    report = run_main("--data_location", str(tmp_path), "--steps", "60", "--checkpoint", str(tmp_path) + "/run")
+    tasks = report["tasks"]
+    assert tasks["click_and_purchase"]["auc"] is None and tasks["purchase_given_click"]["positives"] == 0
+    assert tasks["click"]["auc_low"] < tasks["click"]["auc"] < tasks["click"]["auc_high"]
+    assert tasks["click"]["rows"] == 1078
