@@ -27,7 +27,8 @@ def rows_of(data: dataset.Data, stream: Stream, batches: int) -> List[List[int]]
 
 @pytest.mark.parametrize("parquet", [False, True])
 @pytest.mark.parametrize("size, batch_size, epochs, shuffle_rows", [
-    (101, 10, 1, 0), (101, 10, 3, 0), (101, 10, 3, 25), (100, 7, 2, 1000), (5, 16, 5, 3), (1, 1, 4, 0), (64, 64, 2, 64)])
+    (101, 10, 1, 0), (101, 10, 3, 0), (101, 10, 3, 25), (100, 7, 2, 1000), (5, 16, 5, 3), (1, 1, 4, 0),
+    (64, 64, 2, 64)])
 def test_every_row_once_an_epoch(tmp_path: object, parquet: bool, size: int, batch_size: int, epochs: int,
                                  shuffle_rows: int) -> None:
     data = testing.open_toy(tmp_path, testing.random_rows(1, size), TEST, parquet)

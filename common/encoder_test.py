@@ -25,10 +25,11 @@ def lists_of(ragged: Ragged) -> List[Dict[int, float]]:
 
 def ids_by_tensorflow(rows: testing.Rows) -> Tuple[np.ndarray, List[Dict[int, float]]]:
     """Ids [N, 3] and lists as weights by id, by TensorFlow's string ops on each row."""
-    raw = {c.name: np.array([int(v or 0) if c.dtype == "int32" else v for v in values], None if c.dtype == "int32" else object)
-           for c, values in zip(SCHEMA.columns, zip(*rows))}
+    columns = dict(zip(NAMES, zip(*rows)))
+    columns["size"] = tuple(int(value or 0) for value in columns["size"])
     with tf.Graph().as_default(), tf.Session() as session:
-        features = session.run(serving.encode_columns({name: tf.constant(values) for name, values in raw.items()}, SCHEMA, False))
+        raw = {name: tf.constant(values) for name, values in columns.items()}
+        features = session.run(serving.encode_columns(raw, SCHEMA, as_columns=False))
     lists = []
     values, splits, _ = [features[name] for name in encoder.feature_names("tags")]
     for low, high in zip(splits[:-1], splits[1:]):
@@ -84,14 +85,15 @@ GOOD = ["1", "0", "u", "k", "e", "3", "a"]
     ("size", "9" * 30, "9" * 30, "a whole number from 0 to 7"),
     ("user", "\udcff", r"\\\\xff", "UTF-8 text"), ("tags", "a|\udce9", r"a\|\\\\xe9", "UTF-8 text"),
 ])
-def test_bad_values_name_row_column_and_value(tmp_path: object, column: str, value: str, shown: str, expected: str) -> None:
+def test_bad_values_name_row_column_and_value(tmp_path: object, column: str, value: str, shown: str,
+                                              expected: str) -> None:
     rows = [list(GOOD) for _ in range(5)]
     rows[3][NAMES.index(column)] = value
     path = "{}/a".format(tmp_path)
     with open(path, "wb") as file:
         file.write("".join(",".join(row) + "\n" for row in rows).encode("utf-8", "surrogateescape"))
-    message = "/a, row 4, column '{}': '{}' is given, expected {}. Mend or remove the row, or skip .*--max_bad_rows N".format(
-        column, shown, expected)
+    message = ("/a, row 4, column '{}': '{}' is given, expected {}. Mend or remove the row, or skip .*--max_bad_rows N"
+               .format(column, shown, expected))
     with pytest.raises(BadInput, match=message):
         encode_file(path, BadRows(0))
     bad_rows = BadRows(1)

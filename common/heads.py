@@ -46,8 +46,11 @@ def eval_spec(loss: tf.Tensor, tasks: List[Task], users: tf.Tensor) -> tf.estima
 
 
 def predict_spec(tasks: List[Task]) -> tf.estimator.EstimatorSpec:
-    """The spec of a prediction: each task's probability, float32 [B], by its name."""
-    probabilities = {task.name: tf.sigmoid(task.logit, name=task.name) for task in tasks}
+    """The spec of a prediction: each task's probability, float32 [B], by its name.
+
+    tf.sigmoid is exact to 1e-7, which is too little for the product of two small probabilities.
+    """
+    probabilities = {task.name: tf.exp(-tf.nn.softplus(-task.logit)) for task in tasks}
     return tf.estimator.EstimatorSpec(
         tf.estimator.ModeKeys.PREDICT, predictions=probabilities,
         export_outputs={"serving_default": tf.estimator.export.PredictOutput(probabilities)})

@@ -71,23 +71,25 @@ class AbandonEvaluation(tf.train.SessionRunHook):
 
 
 class StopAtNan(tf.train.SessionRunHook):
-    """Raises NanLoss at the first step whose loss is not finite; runs before the checkpoint hook.
+    """Raises NanLoss at the first step whose loss is not finite.
+
+    It must come before the Estimator's own NaN hook, and does so only among the hooks of the TrainSpec, which is made
+    before the loss: hence `watch`.
 
     Args:
-      loss: scalar.
-      rows: int64 [B], the numbers from 0 of the batch's rows in the file; None if the input has none.
-      find_rows: gives the rows of the step's batch where the input has none.
-      path: the file.
+      path: the file that the rows come from.
+      find_rows: gives the numbers from 0 of the rows in a step's batch, steps counted from 0.
     """
 
-    def __init__(self, loss: tf.Tensor, rows: Optional[tf.Tensor], find_rows: Callable[[int], List[int]],
-                 path: str) -> None:
-        self._fetches = {"loss": loss}
-        self._global_step = tf.train.get_global_step()
-        if rows is not None:
-            self._fetches["rows"] = rows
-        self._find_rows = find_rows
+    def __init__(self, path: str, find_rows: Callable[[int], List[int]]) -> None:
         self._path = path
+        self._find_rows = find_rows
+        self._fetches: Dict[str, tf.Tensor] = {}
+
+    def watch(self, loss: tf.Tensor, rows: Optional[tf.Tensor]) -> None:
+        """Sets what is watched: the loss, scalar, and the numbers of the batch's rows, int64 [B] or None."""
+        self._fetches = {"loss": loss} if rows is None else {"loss": loss, "rows": rows}
+        self._global_step = tf.train.get_global_step()
 
     def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
         """Asks for the loss and the batch's rows."""

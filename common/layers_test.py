@@ -70,7 +70,8 @@ def test_bf16_matmul_rounds_the_inputs_of_all_three_products(shape: tuple) -> No
 
 
 def test_round_to_bf16_is_to_nearest_even() -> None:
-    values = np.concatenate([np.random.default_rng(2).standard_normal(1000), [1 + 2 ** -8, 1 + 3 * 2 ** -8, 0, -0.0, 1e38]])
+    values = np.concatenate([np.random.default_rng(2).standard_normal(1000),
+                             [1 + 2 ** -8, 1 + 3 * 2 ** -8, 0, -0.0, 1e38]])
     with tf.Graph().as_default(), tf.Session() as session:
         got = session.run(layers.round_to_bf16(tf.constant(values, tf.float32)))
     np.testing.assert_array_equal(got, to_bf16(values))

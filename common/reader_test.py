@@ -46,9 +46,11 @@ def test_parquet_reads_what_was_written(tmp_path: object) -> None:
             assert value == (int(text or 0) if column.dtype == "int32" else text.encode())
 
 
-@pytest.mark.parametrize("strings", [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())])
+@pytest.mark.parametrize("strings", [pa.string(), pa.large_string(), pa.binary(),
+                                     pa.dictionary(pa.int32(), pa.string())])
 @pytest.mark.parametrize("integers", [pa.int8(), pa.int64(), pa.uint16()])
-def test_parquet_of_other_string_and_integer_types(tmp_path: object, strings: pa.DataType, integers: pa.DataType) -> None:
+def test_parquet_of_other_string_and_integer_types(tmp_path: object, strings: pa.DataType,
+                                                   integers: pa.DataType) -> None:
     table = testing.to_table(testing.random_rows(3, 40))
     types = [strings if pa.types.is_string(field.type) else integers for field in table.schema]
     columns = [column.combine_chunks() for column in table.columns]
@@ -114,9 +116,10 @@ def test_wrong_parquet_columns(tmp_path: object) -> None:
     table = testing.to_table(testing.random_rows(1, 10))
     path = "{}/a.parquet".format(tmp_path)
     pa.parquet.write_table(table.rename_columns(["y", "z", "user", "kind", "extra", "size", "tag"]), path)
-    with pytest.raises(BadInput, match="a.parquet: missing columns: tags; unknown columns: tag. The columns of toy are: y"):
+    with pytest.raises(BadInput, match="a.parquet: missing columns: tags; unknown columns: tag. "
+                                       "The columns of toy are: y, z, user"):
         reader.open_file(path, SCHEMA)
-    pa.parquet.write_table(pa.table([table.column(name) for name in NAMES] + [table.column(0)], names=NAMES + ["y"]), path)
+    pa.parquet.write_table(pa.table(table.columns + [table.column(0)], names=NAMES + ["y"]), path)
     with pytest.raises(BadInput, match="a.parquet: columns that stand there twice: y"):
         reader.open_file(path, SCHEMA)
 
@@ -127,6 +130,6 @@ def test_wrong_parquet_type(tmp_path: object, name: str, kind: pa.DataType) -> N
     at = NAMES.index(name)
     path = "{}/a.parquet".format(tmp_path)
     pa.parquet.write_table(table.set_column(at, name, table.column(at).cast(kind)), path)
-    expected = SCHEMA.columns[at].dtype
-    with pytest.raises(BadInput, match="a.parquet, column '{}': expected {}, the file has {}".format(name, expected, kind)):
+    message = "a.parquet, column '{}': expected {}, the file has {}".format(name, SCHEMA.columns[at].dtype, kind)
+    with pytest.raises(BadInput, match=message):
         reader.open_file(path, SCHEMA)

@@ -121,7 +121,7 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
             if data.bad_rows.error:  # what tf.data made of the exception names no type
                 raise data.bad_rows.error
             raise
-    by_task = heads.task_metrics(results, tasks)
+    by_task = heads.task_metrics(results, tasks) if results else {}
     report = _report(run, data, by_task, trainer, time.monotonic() - began)
     write_json(os.path.join(run.result_dir, "metrics.json"), report)
     if by_task:
@@ -136,10 +136,11 @@ class _Trainer:
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple, signals: hooks.Signals) -> None:
         self.progress: Optional[hooks.Progress] = None
         self._run, self._data, self._signals = run, data, signals
-        config = run_config(run)
-        self._estimator = tf.estimator.Estimator(self._with_hooks(model_fn), config=config, params=params)
+        self._config = run_config(run)
+        self._estimator = tf.estimator.Estimator(self._with_hooks(model_fn), config=self._config, params=params)
+        self._stop_at_nan = hooks.StopAtNan(data.train.path, self._rows_of_step)
         self._train_spec = tf.estimator.TrainSpec(
-            lambda: self._train_input()(), run.steps, [hooks.StopTraining(signals)])
+            lambda: self._train_input()(), run.steps, [self._stop_at_nan, hooks.StopTraining(signals)])
         self._eval_spec = tf.estimator.EvalSpec(
             make_input(run, data, False, Stream(run.batch_size)), steps=None,
             hooks=[hooks.AbandonEvaluation(signals)])
@@ -179,13 +180,21 @@ class _Trainer:
             if mode != tf.estimator.ModeKeys.TRAIN:
                 return spec
             self.progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size)
-            added = [hooks.StopAtNan(spec.loss, features.get(dataset.ROW), self._rows_of_step, self._data.train.path),
-                     self.progress]
+            self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
+            added = [self.progress]
+            if self._config.is_chief:
+                added.append(self._saver_hook(spec))
             if self._run.timeline:
                 added.append(tf.train.ProfilerHook(self._run.timeline, output_dir=self._run.result_dir))
             return spec._replace(training_hooks=added)
 
         return model_fn_with_hooks
+
+    def _saver_hook(self, spec: tf.estimator.EstimatorSpec) -> tf.train.CheckpointSaverHook:
+        """What an Estimator adds by itself, but behind StopAtNan: weights that gave a NaN are not saved."""
+        return tf.train.CheckpointSaverHook(
+            self._config.model_dir, self._config.save_checkpoints_secs, self._config.save_checkpoints_steps,
+            scaffold=spec.scaffold)
 
     def _export(self) -> None:
         """Writes export/TIMESTAMP with a sample request among its extra assets."""

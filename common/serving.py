@@ -30,7 +30,8 @@ def receiver_fn(schema: Schema, as_columns: bool) -> Callable[[], tf.estimator.e
         parsed = tf.io.parse_example(examples, {column.name: _example_feature(column) for column in columns})
         raw = {name: tf.placeholder_with_default(tensor, [None], name) for name, tensor in parsed.items()}
         return tf.estimator.export.ServingInputReceiver(
-            encode_columns(raw, schema, as_columns), raw, receiver_tensors_alternatives={"examples": examples})
+            encode_columns(raw, schema, as_columns), raw,
+            receiver_tensors_alternatives={"examples": {"examples": examples}})
 
     return receive
 

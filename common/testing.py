@@ -58,7 +58,7 @@ def write_csv(path: str, rows: Iterable[Sequence[str]]) -> str:
 
 def to_table(rows: Rows) -> pa.Table:
     """Rows as the table a Parquet file of the toy schema holds."""
-    columns = list(zip(*rows)) if rows else [[] for _ in NAMES]
+    columns = list(zip(*rows)) or [()] * len(NAMES)
     arrays = [pa.array([int(value or column.default) for value in values], pa.int32()) if column.dtype == "int32"
               else pa.array(values, pa.string()) for column, values in zip(SCHEMA.columns, columns)]
     return pa.table(arrays, names=NAMES)
@@ -81,7 +81,7 @@ def open_toy(folder: object, train: Rows, test: Rows, parquet: bool = False, max
 
 def read_batches(input_fn: InputFn, limit: int = 1 << 30) -> List[Dict[str, np.ndarray]]:
     """Runs an input_fn; returns each batch's features and labels in one dict."""
-    batches = []
+    batches: List[Dict[str, np.ndarray]] = []
     with tf.Graph().as_default(), tf.Session() as session:
         features, labels = tf.data.make_one_shot_iterator(input_fn()).get_next()
         while len(batches) < limit:

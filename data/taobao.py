@@ -162,7 +162,7 @@ def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
 
 
 def _draw_effects(rng: np.random.Generator, size: int) -> np.ndarray:
-    """What each of a source's values adds to the click and the purchase logit, correlated, before scaling: [2, size]."""
+    """What each value of a source adds to the click and the purchase logit, correlated and unscaled: [2, size]."""
     click, own = rng.standard_normal([2, size])
     return np.stack([click, _CORRELATION * click + np.sqrt(1 - _CORRELATION ** 2) * own])
 

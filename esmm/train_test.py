@@ -2,6 +2,7 @@ import argparse
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Dict, List
@@ -25,9 +26,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(train.__file__)))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """12,000 training and 4,000 test rows with frequent clicks and purchases."""
+    """20,000 training and 4,000 test rows with frequent clicks and purchases."""
     path = str(tmp_path_factory.mktemp("taobao"))
-    taobao.make(12000, 4000, 3, 0.3, 0.1, path)
+    taobao.make(20000, 4000, 3, 0.3, 0.1, path)
     return path
 
 
@@ -72,8 +73,8 @@ def test_product_and_loss_against_numpy() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         outputs = Outputs(tf.constant(ctr, tf.float32), tf.constant(cvr, tf.float32))
         labels = {"clk": tf.constant(click), "buy": tf.constant(buy, tf.float32)}
-        got, product = session.run([train.loss(outputs, labels), tf.sigmoid(outputs.ctcvr)])
-    np.testing.assert_allclose(product, p_both, rtol=1e-4)
+        got, product = session.run([train.loss(outputs, labels), outputs.ctcvr])
+    np.testing.assert_allclose(1 / (1 + np.exp(-product.astype(np.float64))), p_both, rtol=1e-5)
     assert got == pytest.approx(log_loss(click, p_ctr) + log_loss(buy, p_both), rel=1e-5)
 
 
@@ -145,7 +146,7 @@ def run_main(*argv: str) -> Dict[str, object]:
 @pytest.mark.parametrize("mode", [[], ["--tf"], ["--bf16"]])
 def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, capsys: pytest.CaptureFixture,
                                                 mode: List[str]) -> None:
-    report = run_main("--data_location", folder, "--output_dir", str(tmp_path), "--steps", "250", "--batch_size", "128",
+    report = run_main("--data_location", folder, "--output_dir", str(tmp_path), "--steps", "400", "--batch_size", "128",
                       *mode)
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
@@ -154,22 +155,22 @@ def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, c
         assert set(tasks[task]) >= {"rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration",
                                     "accuracy"}
     for task in ("click", "click_and_purchase"):
-        assert tasks[task]["auc"] - 0.5 > 0.5 * (bayes[task] - 0.5)
+        assert tasks[task]["auc"] - 0.5 > 0.4 * (bayes[task] - 0.5)
         assert 0.8 < tasks[task]["calibration"] < 1.25
     assert tasks["click"]["gauc_users"] > 100
     assert report["bad_rows"] == 0 and report["steps_per_sec"] > 0 and report["peak_memory_mb"] > 100
     result = glob.glob(os.path.join(str(tmp_path), "model_ESMM_*"))
     assert len(result) == 1
     assert {"config.json", "metrics.json", "export", "checkpoint"} <= set(os.listdir(result[0]))
-    assert "click_and_purchase  4000" in capsys.readouterr().out
+    assert re.search("click_and_purchase +4000 ", capsys.readouterr().out)
 
 
 @pytest.mark.slow
 def test_any_modes_checkpoint_goes_on_in_any_other(folder: str, tmp_path: object) -> None:
     checkpoint = os.path.join(str(tmp_path), "run")
     common = ["--data_location", folder, "--batch_size", "64", "--checkpoint", checkpoint]
-    for steps, mode in (("4", []), ("8", ["--tf"]), ("12", ["--bf16"]), ("16", ["--input_layer_partitioner", "1",
-                                                                               "--dense_layer_partitioner", "64"])):
+    sliced = ["--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
+    for steps, mode in (("4", []), ("8", ["--tf"]), ("12", ["--bf16"]), ("16", sliced)):
         assert run_main(*common, "--steps", steps, *mode)["steps_trained_here"] == 4
     assert run_main(*common, "--steps", "16")["steps_trained_here"] == 0
 
@@ -215,7 +216,7 @@ def test_steps_default_to_ten_epochs(folder: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(runner, "train_and_evaluate", lambda run, *args: runs.append(run))
     train.main(["--data_location", folder])
     train.main(["--data_location", folder, "--steps", "3", "--batch_size", "100"])
-    assert [run.steps for run in runs] == [-(-12000 * 10 // 512), 3]
+    assert [run.steps for run in runs] == [-(-20000 * 10 // 512), 3]
 
 
 @pytest.mark.parametrize("argv, message", [
@@ -234,7 +235,6 @@ def test_wrong_use_ends_with_status_2(argv: List[str], message: str, capsys: pyt
     with pytest.raises(SystemExit) as end:
         train.main(argv)
     assert end.value.code == 2
-    import re
     assert re.search(message, capsys.readouterr().err)
 
 
@@ -242,12 +242,11 @@ def test_nan_loss_names_step_and_rows(folder: str, tmp_path: object) -> None:
     for mode in ([], ["--tf"]):
         target = os.path.join(str(tmp_path), "run" + "".join(mode))
         with pytest.raises(hooks.NanLoss, match=r"the loss of step \d+ is (nan|inf). Its batch held these rows of "
-                                                r".*taobao_train_data.*: (\d+, ){31}\d+\. Look at them"):
+                                                r".*taobao_train_data.*: (\d+, ){31}\d+\. Look at them") as stopped:
             train.main(["--data_location", folder, "--checkpoint", target, "--steps", "50", "--batch_size", "32",
                         "--optimizer", "gradientdescent", "--learning_rate", "1e30", "--save_steps", "1", *mode])
-        saved = tf.train.latest_checkpoint(target)
-        assert all(np.isfinite(tf.train.load_variable(saved, name)).all()
-                   for name, _ in tf.train.list_variables(saved) if "bias" in name) or saved.endswith("-1")
+        step = int(str(stopped.value).split("step ")[1].split()[0])
+        assert tf.train.load_variable(target, "global_step") < step
         assert not os.path.exists(os.path.join(target, "metrics.json"))
 
 
@@ -262,8 +261,8 @@ def test_bad_rows_stop_the_run_or_are_counted(folder: str, tmp_path: object) -> 
     for mode in ([], ["--tf"]):
         common = ["--data_location", bad, "--steps", "20", "--batch_size", "30", "--checkpoint",
                   os.path.join(str(tmp_path), "run" + "".join(mode)), *mode]
-        with pytest.raises(BadInput, match="taobao_train_data, row 201, column 'price': '77' is given, expected a whole "
-                                           "number from 0 to 49"):
+        with pytest.raises(BadInput, match="taobao_train_data, row 201, column 'price': '77' is given, expected a "
+                                           "whole number from 0 to 49"):
             train.main(common)
         assert not os.path.exists(os.path.join(common[7], "metrics.json"))
         report = run_main(*common, "--max_bad_rows", "2")
@@ -279,7 +278,8 @@ def command(*argv: str, cwd: str = ROOT) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("argv, cwd", [(["esmm/train.py"], ROOT), (["train.py"], os.path.join(ROOT, "esmm")),
                                        (["-m", "esmm.train"], ROOT)])
 def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List[str], cwd: str) -> None:
-    done = command(*argv, "--data_location", folder, "--steps", "2", "--no_eval", "--output_dir", str(tmp_path), cwd=cwd)
+    done = command(*argv, "--data_location", folder, "--steps", "2", "--no_eval", "--output_dir", str(tmp_path),
+                   cwd=cwd)
     assert done.returncode == 0, done.stderr
     failed = command(*argv, "--data_location", str(tmp_path), cwd=cwd)
     assert failed.returncode == 1

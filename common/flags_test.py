@@ -1,0 +1,47 @@
+import argparse
+import os
+from typing import List
+
+import pytest
+
+from common import flags
+
+
+def parse(*argv: str) -> argparse.Namespace:
+    return flags.parse(flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=10), list(argv))
+
+
+@pytest.mark.parametrize("argv, expected", [
+    ([], False), (["--bf16"], True), (["--bf16", "true"], True), (["--bf16", "False"], False), (["--bf16=TRUE"], True)])
+def test_booleans_take_true_false_and_the_bare_flag(argv: List[str], expected: bool) -> None:
+    assert parse(*argv).bf16 is expected and parse(*argv).toggles.bf16 is expected
+
+
+@pytest.mark.parametrize("argv, checkpoint, result", [
+    ([], "./result/model_M_", "./result/model_M_"),
+    (["--output_dir", "out"], "out/model_M_", "out/model_M_"),
+    (["--checkpoint", "ck"], "ck", "ck"),
+    (["--checkpoint_dir", "ck"], "ck", "ck"),
+    (["--checkpoint", "ck", "--output_dir", "out"], "ck", "out"),
+])
+def test_folders(argv: List[str], checkpoint: str, result: str) -> None:
+    run = flags.make_run(parse(*argv), "M", 7)
+    assert run.checkpoint_dir.startswith(checkpoint) and run.result_dir.startswith(result)
+
+
+def test_flags_reach_the_run() -> None:
+    run = flags.make_run(parse(
+        "--steps", "5", "--batch_size", "6", "--seed", "7", "--shuffle_buffer", "8", "--save_steps", "9",
+        "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval", "--inter", "12", "--intra", "13"), "M", 1)
+    assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps, run.keep_checkpoint_max,
+            run.timeline, run.evaluate, run.inter, run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
+    assert flags.make_run(parse(), "M", 7).steps == 7
+
+
+def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = os.path.dirname(os.path.dirname(os.path.abspath(flags.__file__)))
+    monkeypatch.chdir(str(tmp_path))
+    assert parse().data_location == os.path.join(root, "data")
+    os.mkdir("data")
+    assert parse().data_location == "./data"
+    assert parse("--data_location", "elsewhere").data_location == "elsewhere"

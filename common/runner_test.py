@@ -1,0 +1,256 @@
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Dict, List, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset, embedding, hooks, heads, layers, runner, serving, testing
+from common.dataset import Data
+from common.deeprec import Toggles
+from common.embedding import Embedding
+from common.layers import Dense
+from common.reader import BadInput
+from common.runner import Run
+from common.testing import SCHEMA
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(runner.__file__)))
+TRAIN, TEST = testing.random_rows(1, 400), testing.random_rows(2, 50)
+
+
+class Params(NamedTuple):
+    """Where the toy model appends 'step: rows' of each step; '' for nowhere. A step sleeps `secs`."""
+
+    log: str = ""
+    secs: float = 0.0
+
+
+def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
+             params: Params) -> tf.estimator.EstimatorSpec:
+    """Logistic regression on the toy columns."""
+    def note(step: int, rows: np.ndarray) -> np.int64:
+        time.sleep(params.secs)
+        with open(params.log, "a") as file:
+            file.write("{}: {}\n".format(step, " ".join(map(str, rows.tolist()))))
+        return step
+
+    inputs = embedding.embed_group(features, SCHEMA, "all", Embedding(4, Toggles()))
+    logit = layers.logit(inputs, "out", 0.5, Dense(Toggles()))
+    if labels is None:
+        return heads.predict_spec([heads.Task("y", logit)])
+    loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["y"], logits=logit))
+    if mode == tf.estimator.ModeKeys.EVAL:
+        return heads.eval_spec(loss, [heads.Task("y", logit, labels["y"])], features[dataset.USER])
+    spec = heads.train_spec(loss, tf.train.AdagradOptimizer(0.1))
+    if params.log:
+        with tf.control_dependencies([spec.train_op]):
+            step = tf.train.get_global_step().read_value() if hasattr(tf.train.get_global_step(), "read_value") else (
+                tf.identity(tf.train.get_global_step()))
+            noted = tf.py_func(note, [step, features[dataset.ROW]], tf.int64)
+        spec = spec._replace(train_op=noted.op)
+    return spec
+
+
+def make_run(folder: object, **kwargs: object) -> Run:
+    values = dict(model="toy", checkpoint_dir=os.path.join(str(folder), "run"), result_dir=os.path.join(
+        str(folder), "run"), steps=30, batch_size=16, seed=3, shuffle_rows=100, save_steps=None, keep_checkpoint_max=1,
+        timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc", toggles=Toggles())
+    values.update(kwargs)
+    return Run(**values)
+
+
+def train(folder: object, data: Data = None, params: Params = Params(), **kwargs: object) -> Dict[str, Dict[str, float]]:
+    data = data or testing.open_toy(folder, TRAIN, TEST)
+    return runner.train_and_evaluate(make_run(folder, **kwargs), data, model_fn, params, ["y"])
+
+
+def child(folder: str, log: str, steps: str, save_steps: str) -> None:
+    """Trains in a process of its own, slowly enough to be killed."""
+    data = dataset.open_data(folder, SCHEMA, False, 0, False)
+    sys.exit(runner.exit_status(lambda: train(folder, data, Params(log, 0.02), steps=int(steps),  # type: ignore
+                                              save_steps=int(save_steps))))
+
+
+def start_child(folder: object, steps: int, save_steps: int) -> subprocess.Popen:
+    code = "from common import runner_test; runner_test.child(*{!r})".format(
+        (str(folder), os.path.join(str(folder), "log"), str(steps), str(save_steps)))
+    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, universal_newlines=True)
+
+
+def rows_by_step(folder: object) -> List[List[int]]:
+    """The rows of each step in the log; a step that was run again counts as it was run last."""
+    with open(os.path.join(str(folder), "log")) as file:
+        lines = [line.split(":") for line in file]
+    steps = {int(step): [int(row) for row in rows.split()] for step, rows in lines}
+    assert sorted(steps) == list(range(1, max(steps) + 1))
+    return [steps[step] for step in sorted(steps)]
+
+
+def wait_for(folder: object, step: int) -> None:
+    log = os.path.join(str(folder), "log")
+    deadline = time.monotonic() + 60
+    while not (os.path.exists(log) and any(line.startswith("{}:".format(step)) for line in open(log))):
+        assert time.monotonic() < deadline, "step {} was not reached".format(step)
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_no_row_is_lost_or_seen_twice(tmp_path: object) -> None:
+    testing.open_toy(tmp_path, TRAIN, TEST)
+    process = start_child(tmp_path, steps=75, save_steps=10)
+    wait_for(tmp_path, 37)
+    process.kill()
+    process.communicate()
+    assert not os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
+    again = start_child(tmp_path, steps=75, save_steps=10)
+    output, _ = again.communicate()
+    assert again.returncode == 0, output
+    # 75 steps of 16 rows are three epochs of 400: each row three times, once in each epoch.
+    rows = sum(rows_by_step(tmp_path), [])
+    for epoch in range(3):
+        assert sorted(rows[epoch * 400:(epoch + 1) * 400]) == list(range(400))
+    with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
+        assert json.load(file)["steps_trained_here"] in (35, 45)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: object, number: int) -> None:
+    testing.open_toy(tmp_path, TRAIN, TEST)
+    process = start_child(tmp_path, steps=50, save_steps=0)
+    wait_for(tmp_path, 12)
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == 128 + number, output
+    assert "stopped by {}; the same command".format(signal.Signals(number).name) in output and "Traceback" not in output
+    stopped_at = tf.train.load_variable(os.path.join(str(tmp_path), "run"), "global_step")
+    assert stopped_at == len(rows_by_step(tmp_path)) < 50
+    assert not os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
+    again = start_child(tmp_path, steps=50, save_steps=0)
+    output, _ = again.communicate()
+    assert again.returncode == 0, output
+    rows = sum(rows_by_step(tmp_path), [])
+    assert sorted(rows[:400]) == sorted(rows[400:]) == list(range(400))
+
+
+def test_results_are_written_and_a_finished_run_only_evaluates(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+    first = train(tmp_path)
+    again = train(tmp_path)
+    assert again == first and set(first) == {"y"} and first["y"]["rows"] == 50
+    folder = os.path.join(str(tmp_path), "run")
+    with open(os.path.join(folder, "metrics.json")) as file:
+        report = json.load(file)
+    assert report["tasks"]["y"] == pytest.approx(first["y"])
+    assert report["steps_trained_here"] == 0 and report["seed"] == 3 and report["versions"]["tensorflow"] == "1.15.5"
+    assert {"command", "steps_per_sec", "samples_per_sec", "peak_memory_mb", "bad_rows"} <= set(report)
+    with open(os.path.join(folder, "config.json")) as file:
+        assert json.load(file)["run"]["batch_size"] == 16
+    assert "train rows" in capsys.readouterr().out
+
+
+def test_no_eval(tmp_path: object) -> None:
+    assert train(tmp_path, evaluate=False) == {}
+    with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
+        assert json.load(file)["tasks"] == {}
+    assert glob.glob(os.path.join(str(tmp_path), "run", "export", "*", "saved_model.pb"))
+
+
+@pytest.mark.parametrize("save_steps, keep, kept", [(10, 2, [20, 30]), (10, 9, [0, 10, 20, 30]), (0, 9, [0, 30]),
+                                                    (None, 1, [30])])
+def test_checkpoints(tmp_path: object, save_steps: int, keep: int, kept: List[int]) -> None:
+    train(tmp_path, save_steps=save_steps, keep_checkpoint_max=keep)
+    found = glob.glob(os.path.join(str(tmp_path), "run", "model.ckpt-*.index"))
+    assert sorted(int(path.split("-")[-1].split(".")[0]) for path in found) == kept
+
+
+def test_timeline_is_a_chrome_trace(tmp_path: object) -> None:
+    result = os.path.join(str(tmp_path), "out")
+    train(tmp_path, timeline=10, result_dir=result)
+    traces = sorted(glob.glob(os.path.join(result, "timeline-*.json")))
+    assert len(traces) == 3
+    with open(traces[-1]) as file:
+        events = json.load(file)["traceEvents"]
+    assert any(event.get("ph") == "X" and event.get("dur", 0) > 0 for event in events)
+
+
+def test_threads_and_protocol_reach_tensorflow(tmp_path: object) -> None:
+    config = runner.run_config(make_run(tmp_path, inter=3, intra=2, seed=9))
+    assert config.session_config.inter_op_parallelism_threads == 3
+    assert config.session_config.intra_op_parallelism_threads == 2
+    assert config.tf_random_seed == 9 and config.protocol is None
+
+
+def test_tf_config_sets_the_cluster(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = {"chief": ["127.0.0.1:1"], "ps": ["127.0.0.1:2"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "ps", "index": 0}}))
+    config = runner.run_config(make_run(tmp_path))
+    assert config.task_type == "ps" and config.num_ps_replicas == 1 and not config.is_chief
+    cluster["worker"] = ["127.0.0.1:3"]
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+    with pytest.raises(BadInput, match="TF_CONFIG names 2 processes that train"):
+        runner.run_config(make_run(tmp_path))
+
+
+@pytest.mark.parametrize("field", ["steps", "batch_size"])
+def test_run_is_checked_when_made(tmp_path: object, field: str) -> None:
+    with pytest.raises(ValueError, match="{} must be > 0. Got: 0.".format(field)):
+        make_run(tmp_path, **{field: 0})
+
+
+@pytest.mark.parametrize("error, status", [(BadInput("what"), 1), (hooks.NanLoss("what"), 1), (hooks.Stopped(15), 143),
+                                           (hooks.Stopped(2), 130), (None, 0)])
+def test_exit_status(error: Exception, status: int, capsys: pytest.CaptureFixture) -> None:
+    def main() -> None:
+        if error:
+            raise error
+
+    assert runner.exit_status(main) == status
+    assert ("error: what" in capsys.readouterr().err) == (status == 1)
+
+
+RELOAD = """
+import json, sys
+import tensorflow as tf
+folder, signature = sys.argv[1:]
+with tf.Graph().as_default(), tf.Session() as session:
+    model = tf.saved_model.loader.load(session, ["serve"], folder)
+    request = json.load(open(folder + "/assets.extra/sample_request.json"))
+    given = request["instances"]
+    info = model.signature_def[signature]
+    if signature == request["signature_name"]:
+        feeds = {tensor.name: [row[name] for row in given] for name, tensor in info.inputs.items()}
+    else:
+        def feature(value):
+            if isinstance(value, int):
+                return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode("utf-8")]))
+        feeds = {info.inputs["examples"].name: [tf.train.Example(features=tf.train.Features(feature={
+            name: feature(value) for name, value in row.items()})).SerializeToString() for row in given]}
+    outputs = session.run({name: tensor.name for name, tensor in info.outputs.items()}, feeds)
+    print(json.dumps({name: value.tolist() for name, value in outputs.items()}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signature", ["serving_default", "examples:serving_default"])
+def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object, signature: str) -> None:
+    train(tmp_path)
+    folder = glob.glob(os.path.join(str(tmp_path), "run", "export", "*"))[0]
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", RELOAD, folder, signature], cwd="/",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert done.returncode == 0, done.stderr
+    with tf.Graph().as_default(), tf.Session() as session:
+        raw = dict(zip(testing.NAMES, zip(*TEST[:3])))
+        raw["size"] = tuple(int(value or 0) for value in raw["size"])
+        features = serving.encode_columns({n: tf.constant(v) for n, v in raw.items()}, SCHEMA, as_columns=False)
+        spec = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, Params())
+        tf.train.Saver().restore(session, tf.train.latest_checkpoint(os.path.join(str(tmp_path), "run")))
+        expected = session.run(spec.predictions["y"])
+    np.testing.assert_allclose(json.loads(done.stdout)["y"], expected, rtol=1e-6)
