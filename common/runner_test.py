@@ -65,7 +65,8 @@ def make_run(folder: object, **kwargs: object) -> Run:
     return Run(**values)
 
 
-def train(folder: object, data: Data = None, params: Params = Params(), **kwargs: object) -> Dict[str, Dict[str, float]]:
+def train(folder: object, data: Data = None, params: Params = Params(),
+          **kwargs: object) -> Dict[str, Dict[str, float]]:
     data = data or testing.open_toy(folder, TRAIN, TEST)
     return runner.train_and_evaluate(make_run(folder, **kwargs), data, model_fn, params, ["y"])
 

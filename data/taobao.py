@@ -152,7 +152,7 @@ def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
                "brand": 1 + _draw(rng, _zipf(100000, 0.91, 5), len(ads)),
                "price": np.minimum(rng.binomial(49, rng.beta(4, 3, len(ads))), 49).astype(np.int32)}
     columns["brand"][rng.random(len(ads)) < _NO_BRAND] = 0
-    tags = {"tag_category_list": _draw(rng, _zipf(8000, 1.35, 4), len(products)),
+    tags = {"tag_category_list": _draw(rng, _zipf(8000, 1.5, 4), len(products)),
             "tag_brand_list": _draw(rng, _zipf(100000, 0.7, 10), len(products))}
     vocabularies = _make_vocabularies(rng, len(users))
     sizes = {name: len(values) for name, values in vocabularies.items()}
@@ -237,8 +237,8 @@ def _draw_entities(world: World, rng: np.random.Generator, size: int) -> Dict[st
 
 def _draw_tags(world: World, rng: np.random.Generator, size: int) -> Tuple[np.ndarray, np.ndarray]:
     """Lengths of the tag lists [N] and the products in them, in runs: a few products a row, seen again and again."""
-    runs = np.where(rng.random(size) < _NO_TAGS, 0, rng.geometric(0.17, size))
-    run_lengths = rng.geometric(0.12, runs.sum())
+    runs = np.where(rng.random(size) < _NO_TAGS, 0, rng.geometric(0.14, size))
+    run_lengths = rng.geometric(0.15, runs.sum())
     pool = _draw(rng, world.products, size * 16).reshape(size, 16)
     owner = np.repeat(np.arange(size), runs)
     products = pool[owner, rng.integers(0, 16, len(owner))]
@@ -400,6 +400,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         test_rows = max(1, args.rows // 5) if args.test_rows is None else args.test_rows
         if args.rows < 1 or test_rows < 1:
             parser.error("--rows and --test_rows must be > 0. Got: {} and {}.".format(args.rows, test_rows))
+        if args.seed < 0:
+            parser.error("--seed must be >= 0. Got: {}.".format(args.seed))
         if not 0 < args.buy_rate < args.click_rate < 1:
             parser.error("rates must be 0 < --buy_rate < --click_rate < 1. Got: {} and {}.".format(
                 args.buy_rate, args.click_rate))
