@@ -163,9 +163,15 @@ class Progress(tf.train.SessionRunHook):
             speed = (self.steps - max(self._reported_steps, 1)) / (self.step_secs - self._reported_secs)
             line += "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(
                 speed, speed * self._batch_size, _clock((self._max_steps - step) / self.steps_per_sec))
-        self._out.write("\r\x1b[K" + line if self._live else line + "\n")
+        self._out.write("\r\x1b[K{} {}".format(_bar(step / self._max_steps), line) if self._live else line + "\n")
         self._out.flush()
         self._reported_steps, self._reported_secs = self.steps, self.step_secs
+
+
+def _bar(share: float) -> str:
+    """A bar of ten cells, as many of them filled as the share says."""
+    filled = int(10 * min(share, 1.0))
+    return "[{}{}]".format("#" * filled, "." * (10 - filled))
 
 
 def _clock(secs: float) -> str:

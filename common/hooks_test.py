@@ -101,7 +101,8 @@ def test_progress_in_a_log_is_plain_lines() -> None:
 def test_progress_on_a_terminal_is_one_live_line() -> None:
     out = Terminal()
     train(lambda loss, rows: [Progress(loss, 5, 512, out)], [0.5] * 5)
-    assert out.getvalue().count("\n") == 1 and out.getvalue().startswith("\r\x1b[Kstep 1/5")
+    assert out.getvalue().count("\n") == 1 and out.getvalue().startswith("\r\x1b[K[##........] step 1/5")
+    assert out.getvalue().endswith("[##########] " + out.getvalue().split("] ")[-1])
 
 
 @pytest.mark.parametrize("secs, text", [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3600, "1 h 0 min"),

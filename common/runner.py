@@ -80,7 +80,11 @@ class Run(_RunFields):
 
 
 def exit_status(main: Callable[[], None]) -> int:
-    """Runs main and says how it went as a process does: 0, 1 with a message for a failed run, 128 + n for signal n."""
+    """Runs main and says how it went as a process does: 0, 1 with a message for a failed run, 128 + n for signal n.
+
+    TensorFlow's notes on its CPU kernels are silenced, its warnings are not.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     try:
         main()
     except (BadInput, hooks.NanLoss) as error:
