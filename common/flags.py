@@ -123,18 +123,27 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     return args
 
 
-def make_run(args: argparse.Namespace, model: str, steps: int) -> Run:
+def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int) -> Run:
     """The Run that flags ask for.
 
     Args:
       model: the model's name, for the default folder.
-      steps: how many steps `--steps 0` stands for.
+      epochs: how many epochs `--steps 0` stands for.
+      train_rows: the rows of an epoch.
     """
-    checkpoint = args.checkpoint or os.path.join(
-        args.output_dir or DEFAULT_OUTPUT, "model_{}_{}".format(model, int(time.time())))
+    checkpoint = args.checkpoint or _new_folder(os.path.join(args.output_dir or DEFAULT_OUTPUT, "model_" + model))
+    steps = args.steps or -(-epochs * train_rows // args.batch_size)
     result = args.output_dir if args.checkpoint and args.output_dir else checkpoint
-    return Run(model=model, checkpoint_dir=checkpoint, result_dir=result, steps=args.steps or steps,
-               batch_size=args.batch_size, seed=args.seed, shuffle_rows=args.shuffle_buffer,
-               save_steps=args.save_steps, keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0,
-               evaluate=not args.no_eval, inter=args.inter, intra=args.intra, protocol=args.protocol,
-               toggles=args.toggles)
+    return Run(model=model, checkpoint_dir=checkpoint, result_dir=result, steps=steps,
+               epochs=0 if args.steps else epochs, batch_size=args.batch_size, seed=args.seed,
+               shuffle_rows=args.shuffle_buffer, save_steps=args.save_steps,
+               keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0, evaluate=not args.no_eval,
+               inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles)
+
+
+def _new_folder(stem: str) -> str:
+    """A folder name of the stem and the time in seconds that is not taken yet."""
+    stamp = int(time.time())
+    while os.path.exists("{}_{}".format(stem, stamp)):
+        stamp += 1
+    return "{}_{}".format(stem, stamp)

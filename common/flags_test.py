@@ -25,17 +25,29 @@ def test_booleans_take_true_false_and_the_bare_flag(argv: List[str], expected: b
     (["--checkpoint", "ck", "--output_dir", "out"], "ck", "out"),
 ])
 def test_folders(argv: List[str], checkpoint: str, result: str) -> None:
-    run = flags.make_run(parse(*argv), "M", 7)
+    run = flags.make_run(parse(*argv), "M", 2, 1000)
     assert run.checkpoint_dir.startswith(checkpoint) and run.result_dir.startswith(result)
 
 
 def test_flags_reach_the_run() -> None:
     run = flags.make_run(parse(
         "--steps", "5", "--batch_size", "6", "--seed", "7", "--shuffle_buffer", "8", "--save_steps", "9",
-        "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval", "--inter", "12", "--intra", "13"), "M", 1)
+        "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval", "--inter", "12", "--intra", "13"), "M", 1, 1)
     assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps, run.keep_checkpoint_max,
             run.timeline, run.evaluate, run.inter, run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
-    assert flags.make_run(parse(), "M", 7).steps == 7
+    assert run.epochs == 0
+
+
+def test_steps_default_to_whole_epochs() -> None:
+    run = flags.make_run(parse("--batch_size", "64"), "M", 10, 1001)
+    assert (run.steps, run.epochs) == (157, 10)  # 10010 rows are 156 batches of 64 and one of 26
+
+
+def test_a_taken_folder_is_not_shared(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flags.time, "time", lambda: 1000.5)
+    os.makedirs(os.path.join(str(tmp_path), "model_M_1000"))
+    run = flags.make_run(parse("--output_dir", str(tmp_path)), "M", 1, 1)
+    assert run.checkpoint_dir == os.path.join(str(tmp_path), "model_M_1001")
 
 
 def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ class _RunFields(NamedTuple):
     checkpoint_dir: str
     result_dir: str
     steps: int
+    epochs: int
     batch_size: int
     seed: int
     shuffle_rows: int
@@ -54,6 +56,8 @@ class Run(_RunFields):
       checkpoint_dir: folder of checkpoints and events; training goes on from what is in it.
       result_dir: folder of config.json, metrics.json, timelines and export/.
       steps: the global step at which training ends.
+      epochs: where the steps are those of whole epochs, their number: the last batch then ends with the last row and
+        may be smaller. 0: the rows are repeated for as long as the steps last.
       batch_size: rows a step.
       seed: of weights and row order.
       shuffle_rows: rows mixed at a time, 0 for the file's order.
@@ -87,12 +91,14 @@ def exit_status(main: Callable[[], None]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     try:
         main()
-    except (BadInput, hooks.NanLoss) as error:
+    except (BadInput, hooks.NanLoss, OSError) as error:
         print("{}: error: {}".format(os.path.basename(sys.argv[0]), error), file=sys.stderr)
         return 1
     except hooks.Stopped as stopped:
         print("{}; the same command with the same --checkpoint goes on from there.".format(stopped), file=sys.stderr)
         return stopped.status
+    except KeyboardInterrupt:  # before training, when there is nothing to save
+        return 128 + signal.SIGINT
     return 0
 
 
@@ -118,6 +124,7 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
     write_json(os.path.join(run.result_dir, "config.json"), _config(run, data, params))
     with hooks.Signals() as signals:
         trainer = _Trainer(run, data, model_fn, params, signals)
+        _remove_metrics(run, trainer.global_step())
         began = time.monotonic()
         try:
             results = trainer.run()
@@ -152,9 +159,9 @@ class _Trainer:
     def run(self) -> Dict[str, float]:
         """Trains, evaluates and exports as the Run says; returns the evaluation's results."""
         results: Optional[Dict[str, float]] = {}
-        if self.start_step() < self._run.steps and self._run.evaluate:
+        if self.global_step() < self._run.steps and self._run.evaluate:
             results, _ = tf.estimator.train_and_evaluate(self._estimator, self._train_spec, self._eval_spec)
-        elif self.start_step() < self._run.steps:
+        elif self.global_step() < self._run.steps:
             self._estimator.train(self._train_spec.input_fn, self._train_spec.hooks, max_steps=self._run.steps)
         elif self._run.evaluate:
             results = self._estimator.evaluate(self._eval_spec.input_fn, hooks=self._eval_spec.hooks)
@@ -163,16 +170,17 @@ class _Trainer:
         self._export()
         return results or {}
 
-    def start_step(self) -> int:
+    def global_step(self) -> int:
         """The step of the newest checkpoint, 0 if there is none."""
         checkpoint = tf.train.latest_checkpoint(self._run.checkpoint_dir)
         return int(tf.train.load_variable(checkpoint, "global_step")) if checkpoint else 0
 
     def _train_input(self) -> InputFn:
-        return make_input(self._run, self._data, True, self._stream(self.start_step()))
+        return make_input(self._run, self._data, True, self._stream(self.global_step()))
 
     def _stream(self, step: int) -> Stream:
-        return Stream(self._run.batch_size, 0, self._run.shuffle_rows, self._run.seed, step * self._run.batch_size)
+        run = self._run
+        return Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size)
 
     def _rows_of_step(self, step: int) -> List[int]:
         return dataset.rows_of_batch(self._data.train, self._data, self._stream(step))
@@ -268,13 +276,21 @@ def _config(run: Run, data: Data, params: NamedTuple) -> Dict[str, object]:
             "train": data.train.path, "test": data.test.path, "versions": versions()}
 
 
+def _remove_metrics(run: Run, step: int) -> None:
+    """Removes the metrics of a run that is about to go on, so that they are not taken for the new ones."""
+    path = os.path.join(run.result_dir, "metrics.json")
+    if step < run.steps and os.path.exists(path):
+        os.remove(path)
+
+
 def _report(run: Run, data: Data, by_task: Dict[str, Dict[str, float]], trainer: _Trainer,
             secs: float) -> Dict[str, object]:
     """What metrics.json holds; a metric that does not exist is null."""
     speed = trainer.progress.steps_per_sec if trainer.progress else 0.0
     tasks = {task: {name: None if np.isnan(value) else value for name, value in values.items()}
              for task, values in by_task.items()}
-    return {"tasks": tasks, "seed": run.seed, "steps": run.steps, "bad_rows": data.bad_rows.count, "secs": secs,
+    return {"tasks": tasks, "seed": run.seed, "global_step": trainer.global_step(),
+            "bad_rows": data.bad_rows.count, "secs": secs,
             "steps_trained_here": trainer.progress.steps if trainer.progress else 0, "steps_per_sec": speed,
             "samples_per_sec": speed * run.batch_size, "versions": versions(),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,

@@ -59,7 +59,8 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
 
 def make_run(folder: object, **kwargs: object) -> Run:
     values = dict(model="toy", checkpoint_dir=os.path.join(str(folder), "run"), result_dir=os.path.join(
-        str(folder), "run"), steps=30, batch_size=16, seed=3, shuffle_rows=100, save_steps=None, keep_checkpoint_max=1,
+        str(folder), "run"), steps=30, epochs=0, batch_size=16, seed=3, shuffle_rows=100, save_steps=None,
+        keep_checkpoint_max=1,
         timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc", toggles=Toggles())
     values.update(kwargs)
     return Run(**values)
@@ -156,6 +157,27 @@ def test_results_are_written_and_a_finished_run_only_evaluates(tmp_path: object,
     assert "train rows" in capsys.readouterr().out
 
 
+def test_metrics_of_a_run_that_goes_on_are_gone_until_it_is_over(tmp_path: object) -> None:
+    train(tmp_path)
+    path = os.path.join(str(tmp_path), "run", "metrics.json")
+    bad = testing.random_rows(1, 400)
+    bad[7][0] = "2"
+    with pytest.raises(BadInput, match="row 8, column 'y'"):
+        train(tmp_path, testing.open_toy(tmp_path, bad, TEST), steps=40)
+    assert not os.path.exists(path)
+    train(tmp_path, steps=40)
+    with open(path) as file:
+        assert json.load(file)["global_step"] == 40
+
+
+def test_whole_epochs_end_with_the_last_row(tmp_path: object) -> None:
+    log = os.path.join(str(tmp_path), "log")
+    train(tmp_path, params=Params(log), steps=-(-2 * 400 // 48), epochs=2, batch_size=48)
+    rows = rows_by_step(tmp_path)
+    assert [len(batch) for batch in rows] == [48] * 16 + [32]
+    assert sorted(sum(rows, [])) == sorted(2 * list(range(400)))
+
+
 def test_no_eval(tmp_path: object) -> None:
     assert train(tmp_path, evaluate=False) == {}
     with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
@@ -205,9 +227,10 @@ def test_run_is_checked_when_made(tmp_path: object, field: str) -> None:
         make_run(tmp_path, **{field: 0})
 
 
-@pytest.mark.parametrize("error, status", [(BadInput("what"), 1), (hooks.NanLoss("what"), 1), (hooks.Stopped(15), 143),
-                                           (hooks.Stopped(2), 130), (None, 0)])
-def test_exit_status(error: Exception, status: int, capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize("error, status", [
+    (BadInput("what"), 1), (OSError("what"), 1), (hooks.NanLoss("what"), 1), (hooks.Stopped(15), 143),
+    (hooks.Stopped(2), 130), (KeyboardInterrupt(), 130), (None, 0)])
+def test_exit_status(error: BaseException, status: int, capsys: pytest.CaptureFixture) -> None:
     def main() -> None:
         if error:
             raise error

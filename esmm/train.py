@@ -125,7 +125,7 @@ def main(argv: Optional[List[str]] = None) -> None:
                     layers.partitioner(args.dense_layer_partitioner << 10)),
         optimizer=args.optimizer, learning_rate=args.learning_rate,
         click_rate=rates[0, 0], buy_rate=rates[0, 1] / rates[0, 0])
-    run = flags.make_run(args, "ESMM", steps=-(-EPOCHS * data.train_rows // args.batch_size))
+    run = flags.make_run(args, "ESMM", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)
 
 
