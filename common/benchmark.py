@@ -86,6 +86,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--out", help="file to write the figures to, as JSON")
     args = parser.parse_args(argv)
+    runner.quiet_tensorflow()
     rates = input_rates(args.data_location, MODELS[args.model], args.batch_size, args.rows, args.rounds)
     print("input alone, shuffled, batch {}: rows/s (ratio to --tf)".format(args.batch_size))
     for name, rate in rates.items():

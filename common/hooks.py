@@ -34,12 +34,16 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.restore()
+
+    def restore(self) -> None:
+        """Gives both signals the effect they had before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _receive(self, number: int, _: object) -> None:
         self.received = number
-        self.__exit__()
+        self.restore()
 
 
 class StopTraining(tf.train.SessionRunHook):

@@ -84,11 +84,8 @@ class Run(_RunFields):
 
 
 def exit_status(main: Callable[[], None]) -> int:
-    """Runs main and says how it went as a process does: 0, 1 with a message for a failed run, 128 + n for signal n.
-
-    TensorFlow's notes on its CPU kernels are silenced, its warnings are not.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    """Runs main and says how it went as a process does: 0, 1 with a message for a failed run, 128 + n for signal n."""
+    quiet_tensorflow()
     try:
         main()
     except (BadInput, hooks.NanLoss, OSError) as error:
@@ -100,6 +97,12 @@ def exit_status(main: Callable[[], None]) -> int:
     except KeyboardInterrupt:  # before training, when there is nothing to save
         return 128 + signal.SIGINT
     return 0
+
+
+def quiet_tensorflow() -> None:
+    """Silences TensorFlow's deprecation warnings and its C++ notes on kernels; to be called before any session."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    tf.logging.set_verbosity(tf.logging.ERROR)
 
 
 def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
@@ -118,13 +121,11 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       hooks.NanLoss: the loss is not a number.
       hooks.Stopped: a signal came; a checkpoint was saved.
     """
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    os.makedirs(run.result_dir, exist_ok=True)
     _print_features(run, data)
-    write_json(os.path.join(run.result_dir, "config.json"), _config(run, data, params))
     with hooks.Signals() as signals:
         trainer = _Trainer(run, data, model_fn, params, signals)
-        _remove_metrics(run, trainer.global_step())
+        if trainer.is_chief:
+            _start_results(run, data, params, trainer.global_step())
         began = time.monotonic()
         try:
             results = trainer.run()
@@ -132,6 +133,10 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
             if data.bad_rows.error:  # what tf.data made of the exception names no type
                 raise data.bad_rows.error
             raise
+    if trainer.in_cluster:
+        print("Training is over; the same command without TF_CONFIG evaluates and exports {}.".format(
+            run.checkpoint_dir))
+        return {}
     by_task = heads.task_metrics(results, tasks) if results else {}
     report = _report(run, data, by_task, trainer, time.monotonic() - began)
     write_json(os.path.join(run.result_dir, "metrics.json"), report)
@@ -158,17 +163,35 @@ class _Trainer:
 
     def run(self) -> Dict[str, float]:
         """Trains, evaluates and exports as the Run says; returns the evaluation's results."""
-        results: Optional[Dict[str, float]] = {}
-        if self.global_step() < self._run.steps and self._run.evaluate:
-            results, _ = tf.estimator.train_and_evaluate(self._estimator, self._train_spec, self._eval_spec)
-        elif self.global_step() < self._run.steps:
-            self._estimator.train(self._train_spec.input_fn, self._train_spec.hooks, max_steps=self._run.steps)
-        elif self._run.evaluate:
-            results = self._estimator.evaluate(self._eval_spec.input_fn, hooks=self._eval_spec.hooks)
+        results = self._train() if self.global_step() < self._run.steps else None
         if self._signals.received:
             raise hooks.Stopped(self._signals.received)
+        if self.in_cluster:
+            return {}
+        if self._run.evaluate and results is None:
+            results = self._estimator.evaluate(self._eval_spec.input_fn, hooks=self._eval_spec.hooks)
         self._export()
         return results or {}
+
+    def _train(self) -> Optional[Dict[str, float]]:
+        """Does this process' part of the training; returns the evaluation's results if it evaluated at the end."""
+        if not self._config.is_chief:
+            self._signals.restore()  # a server has no step to end after
+        if self._run.evaluate or self.in_cluster:
+            outcome = tf.estimator.train_and_evaluate(self._estimator, self._train_spec, self._eval_spec)
+            return outcome[0] if outcome else None
+        self._estimator.train(self._train_spec.input_fn, self._train_spec.hooks, max_steps=self._run.steps)
+        return None
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the results."""
+        return self._config.is_chief
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether TF_CONFIG names a cluster; its processes only train."""
+        return bool(self._config.cluster_spec.jobs)
 
     def global_step(self) -> int:
         """The step of the newest checkpoint, 0 if there is none."""
@@ -276,8 +299,10 @@ def _config(run: Run, data: Data, params: NamedTuple) -> Dict[str, object]:
             "train": data.train.path, "test": data.test.path, "versions": versions()}
 
 
-def _remove_metrics(run: Run, step: int) -> None:
-    """Removes the metrics of a run that is about to go on, so that they are not taken for the new ones."""
+def _start_results(run: Run, data: Data, params: NamedTuple, step: int) -> None:
+    """Writes config.json and removes the metrics of a run that goes on, lest they are taken for the new ones."""
+    os.makedirs(run.result_dir, exist_ok=True)
+    write_json(os.path.join(run.result_dir, "config.json"), _config(run, data, params))
     path = os.path.join(run.result_dir, "metrics.json")
     if step < run.steps and os.path.exists(path):
         os.remove(path)

@@ -2,6 +2,7 @@ import glob
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -219,6 +220,39 @@ def test_tf_config_sets_the_cluster(tmp_path: object, monkeypatch: pytest.Monkey
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
     with pytest.raises(BadInput, match="TF_CONFIG names 2 processes that train"):
         runner.run_config(make_run(tmp_path))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_a_chief_trains_with_a_parameter_server(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    testing.open_toy(tmp_path, TRAIN, TEST)
+    cluster = {role: ["127.0.0.1:{}".format(free_port())] for role in ("chief", "ps")}
+    processes = {}
+    for role in ("ps", "chief"):
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": role, "index": 0}}))
+        processes[role] = start_child(tmp_path, steps=20, save_steps=10)
+    try:
+        output, _ = processes["chief"].communicate(timeout=120)
+        assert processes["chief"].returncode == 0, output
+        assert processes["ps"].poll() is None
+        processes["ps"].terminate()
+        assert processes["ps"].wait(timeout=30) == -signal.SIGTERM
+    finally:
+        for process in processes.values():
+            process.kill()
+    assert sum(rows_by_step(tmp_path), []) and len(rows_by_step(tmp_path)) == 20
+    assert "the same command without TF_CONFIG evaluates" in output
+    assert not os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
+    monkeypatch.delenv("TF_CONFIG")
+    assert train(tmp_path, steps=20)["y"]["rows"] == 50
+    with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
+        report = json.load(file)
+    assert report["global_step"] == 20 and report["steps_trained_here"] == 0
 
 
 @pytest.mark.parametrize("field", ["steps", "batch_size"])
