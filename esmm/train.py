@@ -124,7 +124,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         dense=Dense(args.toggles, args.l2_regularization or 0.0,
                     layers.partitioner(args.dense_layer_partitioner << 10)),
         optimizer=args.optimizer, learning_rate=args.learning_rate,
-        click_rate=rates[0, 0], buy_rate=rates[0, 1] / rates[0, 0])
+        click_rate=rates[0, 0], buy_rate=min(rates[0, 1] / rates[0, 0], 0.99))  # 1 has no logit
     run = flags.make_run(args, "ESMM", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)
 

@@ -219,6 +219,19 @@ def test_steps_default_to_ten_epochs(folder: str, monkeypatch: pytest.MonkeyPatc
     assert [run.steps for run in runs] == [-(-50000 * 10 // 512), 3]
 
 
+def test_base_rates_are_those_of_the_rows_and_have_logits(folder: str, tmp_path: object,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: List[Params] = []
+    monkeypatch.setattr(runner, "train_and_evaluate", lambda run, data, model_fn, params, tasks: seen.append(params))
+    train.main(["--data_location", folder])
+    assert seen[0].click_rate == pytest.approx(0.3, abs=0.02) and seen[0].buy_rate == pytest.approx(1 / 3, abs=0.03)
+    for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
+        with open(os.path.join(str(tmp_path), name), "w") as file:
+            file.write("1,1" + "," * 18 + "\n")
+    train.main(["--data_location", str(tmp_path)])
+    assert 0 < seen[1].click_rate < 1 and 0 < seen[1].buy_rate < 1
+
+
 @pytest.mark.parametrize("argv, message", [
     (["--steps", "-1"], "argument --steps: expected a whole number >= 0. Got: '-1'"),
     (["--batch_size", "0"], "argument --batch_size: expected a whole number > 0. Got: '0'"),
