@@ -1,20 +1,25 @@
 """The columns of a data set, as its reader, its writer and its model all see them."""
 
-from typing import List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-KINDS = ("label", "hash", "identity", "unused")
-DTYPES = ("string", "int32")
+KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "unused")
+DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "string", "vocabulary": "string",
+          "number": "float"}
 
 
 class _ColumnFields(NamedTuple):
     name: str
-    dtype: str
     kind: str
     buckets: int = 0
     group: str = ""
     separator: str = ""
     default: str = " "
     combiner: str = "mean"
+    table: str = ""
+    words: Tuple[str, ...] = ()
+    vocabulary: str = ""
+    newest: int = 0
+    aligned: bool = False
 
 
 class Column(_ColumnFields):
@@ -22,14 +27,20 @@ class Column(_ColumnFields):
 
     Attributes:
       name: the column's name, which is also its feature's.
-      dtype: 'string' or 'int32', how the file holds it.
-      kind: 'label' (0 or 1), 'hash' (a string hashed into buckets), 'identity' (an integer that is
-        its own bucket) or 'unused' (read past, never decoded).
-      buckets: the rows of the column's embedding table; 0 for labels and unused columns.
+      kind: 'label' (0 or 1), 'hash' (a string hashed into buckets), 'identity' (an integer that is its own bucket),
+        'words' (a string from a fixed list; others are errors), 'vocabulary' (a string from a vocabulary file; others
+        are id 0), 'number' (a float; a list stands for its mean) or 'unused' (read past, never decoded).
+      buckets: the rows of the column's embedding table; a vocabulary's are known when its file is read.
       group: the name of the group of columns whose embeddings are concatenated.
       separator: what divides the items of a list; empty for a column with one value a row.
-      default: what an empty or null field stands for; a label has none.
+      default: what an empty or null field stands for; labels and words have none.
       combiner: how the embeddings of a list's items become one: 'mean' or 'sum'.
+      table: the name of its embedding table, which columns may share; the column's own name if empty.
+      words: the words of a 'words' column, in the order of their ids.
+      vocabulary: the name of a 'vocabulary' column's file, without its ending.
+      newest: for a list whose items keep their order and number: how many are kept, counted from its end. 0 for a list
+        in which order does not count.
+      aligned: whether the list has as many items in each row as the schema's other aligned lists.
 
     Raises:
       ValueError: a field has a value outside the ones above.
@@ -41,21 +52,29 @@ class Column(_ColumnFields):
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         if self.kind not in KINDS:
             raise ValueError("column {!r}: kind must be one of {}. Got: {!r}.".format(self.name, KINDS, self.kind))
-        if self.dtype not in DTYPES:
-            raise ValueError("column {!r}: dtype must be one of {}. Got: {!r}.".format(self.name, DTYPES, self.dtype))
-        if (self.buckets > 0) != self.is_feature:
+        if self.kind == "words":
+            self = self._replace(buckets=len(self.words))
+        needs_buckets = self.kind in ("hash", "identity", "words")
+        if self.kind != "vocabulary" and (self.buckets > 0) != needs_buckets:
             raise ValueError("column {!r}: a {} column needs buckets {} 0. Got: {}.".format(
-                self.name, self.kind, ">" if self.is_feature else "==", self.buckets))
-        if (self.kind == "hash") != (self.dtype == "string") and self.kind != "unused":
-            raise ValueError("column {!r}: a {} column cannot be {}.".format(self.name, self.kind, self.dtype))
-        if self.separator and self.kind != "hash":
-            raise ValueError("column {!r}: only a hash column can be a list. Got: {}.".format(self.name, self.kind))
+                self.name, self.kind, ">" if needs_buckets else "==", self.buckets))
+        if (self.kind == "vocabulary") != bool(self.vocabulary):
+            raise ValueError("column {!r}: vocabulary is for a vocabulary column, and it needs one.".format(self.name))
+        if self.separator and self.kind in ("label", "identity"):
+            raise ValueError("column {!r}: a column of kind {} cannot be a list.".format(self.name, self.kind))
+        if (self.newest or self.aligned) and not self.separator:
+            raise ValueError("column {!r}: newest and aligned are for lists, which have a separator.".format(self.name))
         return self
+
+    @property
+    def dtype(self) -> str:
+        """How a value stands in a file: 'string', 'int32' or 'float'."""
+        return DTYPES.get(self.kind, "string")
 
     @property
     def is_feature(self) -> bool:
         """True for a column that has an embedding."""
-        return self.kind in ("hash", "identity")
+        return self.kind in ("hash", "identity", "words", "vocabulary")
 
     @property
     def is_list(self) -> bool:
@@ -70,6 +89,8 @@ class _SchemaFields(NamedTuple):
     test_file: str
     user_column: str
     module: str
+    delimiter: str = ","
+    parquet_lists: bool = False
 
 
 class Schema(_SchemaFields):
@@ -77,13 +98,16 @@ class Schema(_SchemaFields):
 
     Attributes:
       name: the data set's name, for messages.
-      columns: every column, in the order of the CSV files.
-      train_file, test_file: names of the CSV files; Parquet files add '.parquet'.
+      columns: every column, in the order of the text files.
+      train_file, test_file: names of the text files; Parquet files add '.parquet'.
       user_column: the column whose raw value names the user, for GAUC and clustered intervals.
       module: the script that writes and converts the data set, for messages.
+      delimiter: what divides the columns of a line.
+      parquet_lists: whether its Parquet files are written with lists as lists; both are read.
 
     Raises:
-      ValueError: two columns share a name, or user_column is not a hash column.
+      ValueError: two columns share a name, columns of one table differ in buckets, or user_column is no column of
+        single strings.
     """
 
     __slots__ = ()
@@ -94,9 +118,26 @@ class Schema(_SchemaFields):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError("schema {!r}: columns named twice: {}.".format(self.name, ", ".join(twice)))
-        if not any(c.name == self.user_column and c.kind == "hash" for c in self.columns):
-            raise ValueError("schema {!r}: user_column {!r} is not a hash column.".format(self.name, self.user_column))
+        if not any(c.name == self.user_column and c.kind in ("hash", "vocabulary") for c in self.scalars):
+            raise ValueError("schema {!r}: user_column {!r} is not a hash or vocabulary column.".format(
+                self.name, self.user_column))
+        sizes: Dict[str, int] = {}
+        for column in self.features:
+            if sizes.setdefault(column.table or column.name, column.buckets) != column.buckets:
+                raise ValueError("schema {!r}: the columns of table {!r} differ in buckets.".format(
+                    self.name, column.table))
         return self
+
+    def with_vocabularies(self, sizes: Dict[str, int]) -> "Schema":
+        """The same schema with the buckets of its vocabulary columns: vocabulary name -> number of words."""
+        columns = [column._replace(buckets=sizes[column.vocabulary]) if column.vocabulary else column
+                   for column in self.columns]
+        return self._replace(columns=tuple(columns))
+
+    @property
+    def vocabularies(self) -> List[str]:
+        """The names of its vocabularies, each once."""
+        return sorted({column.vocabulary for column in self.columns if column.vocabulary})
 
     @property
     def labels(self) -> List[Column]:
@@ -104,18 +145,33 @@ class Schema(_SchemaFields):
         return [column for column in self.columns if column.kind == "label"]
 
     @property
+    def features(self) -> List[Column]:
+        """The columns that have an embedding, in file order."""
+        return [column for column in self.columns if column.is_feature]
+
+    @property
     def scalars(self) -> List[Column]:
-        """The feature columns with one value a row, in file order."""
-        return [column for column in self.columns if column.is_feature and not column.is_list]
+        """The columns that have an embedding and one value a row, in file order."""
+        return [column for column in self.features if not column.is_list]
 
     @property
     def lists(self) -> List[Column]:
-        """The feature columns with a list a row, in file order."""
-        return [column for column in self.columns if column.is_list]
+        """The columns that have an embedding and a list a row, in file order."""
+        return [column for column in self.features if column.is_list]
+
+    @property
+    def numbers(self) -> List[Column]:
+        """The number columns, lists among them, in file order."""
+        return [column for column in self.columns if column.kind == "number"]
 
     def group(self, name: str) -> List[Column]:
-        """The feature columns of one group, in the order tf.feature_column.input_layer joins them."""
-        members = [column for column in self.columns if column.is_feature and column.group == name]
+        """The feature columns of one group, in file order."""
+        members = [column for column in self.features if column.group == name]
         if not members:
             raise ValueError("schema {!r} has no group {!r}.".format(self.name, name))
-        return sorted(members, key=lambda column: column.name + "_embedding")
+        return members
+
+    def named(self, names: Sequence[str]) -> List[Column]:
+        """The columns of the given names, in their order."""
+        by_name = {column.name: column for column in self.columns}
+        return [by_name[name] for name in names]

@@ -18,7 +18,7 @@ def test_column_is_checked_when_made(fields: tuple, message: str) -> None:
 
 
 def test_schema_is_checked_when_made() -> None:
-    label, user = Column("y", "int32", "label"), Column("u", "string", "hash", 10, "g")
+    label, user = Column("y", "label"), Column("u", "string", "hash", 10, "g")
     with pytest.raises(ValueError, match="schema 's': columns named twice: y"):
         Schema("s", (label, label, user), "a", "b", "u", "m")
     with pytest.raises(ValueError, match="schema 's': user_column 'y' is not a hash column"):
