@@ -13,17 +13,19 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import encoder, reader
-from common.encoder import BadRows, Block, Ragged
+from common import encoder, raw, reader, vocabulary
+from common.checks import BadRows
+from common.encoder import Block, Encoder
+from common.lists import Ragged
+from common.raw import Features
 from common.reader import BadInput, Chunk
-from common.schema import Schema
+from common.schema import Column, Schema
 
 ROW = "_row"
 USER = "_user"
 _FILE_ORDER_WINDOW = 65536
 _RATE_CHUNKS = 16
 
-Features = Dict[str, tf.Tensor]
 InputFn = Callable[[], tf.data.Dataset]
 
 
@@ -31,13 +33,15 @@ class Data(NamedTuple):
     """The opened files of a data set.
 
     Attributes:
-      schema: their columns.
+      schema: their columns, with the sizes of the vocabularies.
+      vocabularies: name -> word -> id, in the order of the ids.
       train, test: the files.
       train_rows, test_rows: how many of their rows are used, bad ones left out.
       bad_rows: counts the bad ones.
     """
 
     schema: Schema
+    vocabularies: Dict[str, Dict[bytes, int]]
     train: reader.InputFile
     test: reader.InputFile
     train_rows: int
@@ -54,6 +58,8 @@ class Stream(NamedTuple):
       shuffle_rows: rows that are mixed at a time; 0 keeps the file's order.
       seed: of the order.
       start_row: rows to leave out, counted over epochs.
+      any_order: where rows are mixed, whether a file's chunks are drawn in random order before; else the windows of
+        mixed rows go through it in order.
     """
 
     batch_size: int
@@ -61,6 +67,7 @@ class Stream(NamedTuple):
     shuffle_rows: int = 0
     seed: int = 0
     start_row: int = 0
+    any_order: bool = True
 
 
 def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, check_all: bool) -> Data:
@@ -78,17 +85,17 @@ def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, c
       BadInput: a file is missing, or more than max_bad_rows rows cannot be read.
     """
     paths = [find_file(location, name, schema, parquet) for name in (schema.train_file, schema.test_file)]
-    bad_rows = BadRows(max_bad_rows)
+    words = {name: vocabulary.load(os.path.join(location, name)) for name in schema.vocabularies}
+    schema = schema.with_vocabularies({name: len(listed) for name, listed in words.items()})
     train, test = [reader.open_file(path, schema) for path in paths]
-    counts = []
-    for file in (train, test):
-        counted = reader.num_rows(file)
-        if check_all or max_bad_rows:
-            counted = sum(len(decoded.rows) for decoded in _decoded_chunks(file, schema, bad_rows))
-        if not counted:
+    ids = {name: {word.encode(): i for i, word in enumerate(listed)} for name, listed in words.items()}
+    data = Data(schema, ids, train, test, reader.num_rows(train), reader.num_rows(test), BadRows(max_bad_rows))
+    if check_all or max_bad_rows:
+        data = data._replace(train_rows=_usable_rows(train, data), test_rows=_usable_rows(test, data))
+    for file, count in ((train, data.train_rows), (test, data.test_rows)):
+        if not count:
             raise BadInput("{}: not one row can be used.".format(file.path))
-        counts.append(counted)
-    return Data(schema, train, test, counts[0], counts[1], bad_rows)
+    return data
 
 
 def find_file(location: str, name: str, schema: Schema, parquet: bool) -> str:
@@ -116,28 +123,29 @@ def label_rates(data: Data) -> np.ndarray:
     chunks = data.train.chunks
     step = max(1, len(chunks) // _RATE_CHUNKS)
     names = [column.name for column in data.schema.labels]
-    parts = [encoder.read_labels(data.train.path, data.train.read(chunk, names), data.schema, data.bad_rows)
-             for chunk in chunks[::step][:_RATE_CHUNKS]]
+    decoder = _make_encoder(data.train, data)
+    parts = [decoder.read_labels(data.train.read(chunk, names)) for chunk in chunks[::step][:_RATE_CHUNKS]]
     labels = np.concatenate(parts).astype(np.float64)
     return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
 
 
-def columnar_input(file: reader.InputFile, data: Data, stream: Stream) -> InputFn:
-    """An input_fn of ids.
+def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bool = True) -> InputFn:
+    """An input_fn of ids; `ahead` says whether rows are read and decoded before they are asked for, within bounds.
 
-    Its dataset's elements are (features, labels). features maps each column of one value a row to ids, int32 [B]; the
-    three names that encoder.feature_names gives a list column to the tensors of a Ragged; ROW to the rows' numbers in
-    the file from 0, int64 [B]; USER to a number for each row's user, int64 [B]. labels maps each to float32 [B].
+    Its dataset's elements are (features, labels). features maps each column of one value a row to ids, int32 [B], each
+    number column to float32 [B]; the three names that encoder.feature_names gives a list column to the tensors of a
+    Ragged; ROW to the rows' numbers in the file from 0, int64 [B]; USER to a number for each row's user, int64 [B].
+    labels maps each to float32 [B].
     """
     num_lists = len(data.schema.lists)
-    types = (tf.int64, tf.float32, tf.int64, tf.int32) + num_lists * (tf.int32, tf.int64, tf.float32)
+    types = (tf.int64, tf.float32, tf.int64, tf.int32, tf.float32) + num_lists * (tf.int32, tf.int64, tf.float32)
     shapes = ([None], [None, len(data.schema.labels)], [None], [None, len(data.schema.scalars)],
-              *(3 * num_lists * [[None]]))
+              [None, len(data.schema.numbers)], *(3 * num_lists * [[None]]))
 
     def generate() -> Iterator[Tuple[np.ndarray, ...]]:
         try:
             for block in _whole_batches(read_blocks(file, data, stream), stream.batch_size):
-                yield tuple(block[:4]) + tuple(array for ragged in block.lists for array in ragged)
+                yield tuple(block[:5]) + tuple(array for ragged in block.lists for array in ragged)
         except BadInput as error:
             data.bad_rows.error = error
             raise
@@ -149,7 +157,7 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream) -> InputF
 
     def input_fn() -> tf.data.Dataset:
         blocks = tf.data.Dataset.from_generator(generate, types, shapes)
-        return blocks.prefetch(1).flat_map(cut).prefetch(4)
+        return blocks.prefetch(1).flat_map(cut).prefetch(4) if ahead else blocks.flat_map(cut)
 
     return input_fn
 
@@ -171,18 +179,18 @@ def read_blocks(file: reader.InputFile, data: Data, stream: Stream) -> Iterator[
 def tf_input(file: reader.InputFile, data: Data, stream: Stream, with_users: bool) -> InputFn:
     """An input_fn as a TF 1.15.5 user writes it: TextLineDataset, decode_csv, string_split.
 
-    Its dataset's elements are (features, labels): features maps string columns to string [B], identity columns to
-    int32 [B], list columns to a SparseTensor of strings and, with_users, USER to int64 [B]; labels are float32 [B].
+    Its dataset's elements are (features, labels): features as raw.decode gives them as columns and, with_users, USER to
+    int64 [B]; labels are float32 [B].
     """
     schema = data.schema
+    names = _used(schema)
+    positions = [i for i, column in enumerate(schema.columns) if column.name in names]
 
     def parse(lines: tf.Tensor) -> Tuple[Features, Features]:
-        defaults = [tf.constant([], tf.int32) if c.kind == "label" else
-                    [int(c.default)] if c.dtype == "int32" else [c.default] for c in schema.columns]
-        fields = tf.io.decode_csv(lines, defaults, use_quote_delim=False)
-        columns = {column.name: field for column, field in zip(schema.columns, fields)}
-        features = {c.name: tf.string_split(columns[c.name], c.separator) if c.is_list else columns[c.name]
-                    for c in schema.scalars + schema.lists}
+        fields = tf.io.decode_csv(lines, [_csv_default(column) for column in schema.named(names)], schema.delimiter,
+                                  use_quote_delim=False, select_cols=positions)
+        columns = dict(zip(names, fields))
+        features = raw.decode(columns, schema, data.vocabularies, as_columns=True)
         if with_users:
             features[USER] = tf.strings.to_hash_bucket_fast(columns[schema.user_column], np.iinfo(np.int64).max)
         return features, {c.name: tf.cast(columns[c.name], tf.float32) for c in schema.labels}
@@ -220,10 +228,25 @@ def _in_order(lines: tf.data.Dataset, stream: Stream) -> tf.data.Dataset:
     return lines.skip(stream.start_row) if stream.start_row else lines
 
 
-def _decoded_chunks(file: reader.InputFile, schema: Schema, bad_rows: BadRows) -> Iterator[Block]:
-    fingerprint = encoder.make_fingerprint()
-    for chunk in file.chunks:
-        yield encoder.encode(file.path, file.read(chunk, _used(schema)), schema, fingerprint, bad_rows)
+def _csv_default(column: Column) -> tf.Tensor:
+    """What tf.io.decode_csv takes for an empty field; a label must be there."""
+    if column.kind == "label":
+        return tf.constant([], tf.int32)
+    if column.kind == "identity":
+        return tf.constant([int(column.default)])
+    if column.kind == "number" and not column.is_list:
+        return tf.constant([float(column.default)])
+    return tf.constant([column.default if column.is_feature else ""])
+
+
+def _make_encoder(file: reader.InputFile, data: Data) -> Encoder:
+    return Encoder(file.path, data.schema, data.vocabularies, data.bad_rows)
+
+
+def _usable_rows(file: reader.InputFile, data: Data) -> int:
+    """Reads all rows of a file; returns how many can be used."""
+    decoder = _make_encoder(file, data)
+    return sum(len(decoder.encode(file.read(chunk, _used(data.schema))).rows) for chunk in file.chunks)
 
 
 def _used(schema: Schema) -> List[str]:
@@ -232,14 +255,13 @@ def _used(schema: Schema) -> List[str]:
 
 def _make_decoder(file: reader.InputFile, data: Data) -> Callable[[Chunk, int, int], Block]:
     """Returns a function that decodes rows low to high of a chunk and remembers the last chunk it read."""
-    fingerprint = encoder.make_fingerprint()
+    decoder = _make_encoder(file, data)
     decoded: Dict[Chunk, Block] = {}
 
     def decode(chunk: Chunk, low: int, high: int) -> Block:
         if chunk not in decoded:
             decoded.clear()
-            columns = file.read(chunk, _used(data.schema))
-            decoded[chunk] = encoder.encode(file.path, columns, data.schema, fingerprint, data.bad_rows)
+            decoded[chunk] = decoder.encode(file.read(chunk, _used(data.schema)))
         block = decoded[chunk]
         first, last = np.searchsorted(block.rows, [chunk.first_row + low, chunk.first_row + high])
         return block if last - first == len(block.rows) else block.take(np.arange(first, last))
@@ -251,7 +273,7 @@ def _read_epoch(file: reader.InputFile, data: Data, stream: Stream, decode: Call
                 epoch: int, skip: int) -> Iterator[Block]:
     """The rows of one epoch but for the first `skip`: chunks in random order, rows mixed within windows of them."""
     chunks = list(file.chunks)
-    if stream.shuffle_rows:
+    if stream.shuffle_rows and stream.any_order:
         np.random.default_rng([stream.seed, epoch]).shuffle(chunks)
     for number, window in enumerate(_windows(chunks, stream.shuffle_rows or _FILE_ORDER_WINDOW)):
         planned = sum(high - low for _, low, high in window)
@@ -299,10 +321,11 @@ def _whole_batches(blocks: Iterator[Block], batch_size: int) -> Iterator[Block]:
 
 def _cut_batch(schema: Schema, block: Sequence[tf.Tensor], start: tf.Tensor, size: int) -> Tuple[Features, Features]:
     """The batch of a block's tensors (as columnar_input generates them) that begins at row `start`."""
-    rows, labels, users, ids = [tensor[start:start + size] for tensor in block[:4]]
+    rows, labels, users, ids, numbers = [tensor[start:start + size] for tensor in block[:5]]
     features: Features = {c.name: column for c, column in zip(schema.scalars, tf.unstack(ids, axis=1))}
+    features.update((c.name, column) for c, column in zip(schema.numbers, tf.unstack(numbers, axis=1)))
     for i, column in enumerate(schema.lists):
-        values, splits, weights = block[4 + 3 * i:7 + 3 * i]
+        values, splits, weights = block[5 + 3 * i:8 + 3 * i]
         splits = splits[start:start + size + 1]
         low, high = splits[0], splits[-1]
         batch = Ragged(values[low:high], splits - low, weights[low:high])

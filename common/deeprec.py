@@ -1,6 +1,6 @@
 """What DeepRec adds to TensorFlow: which of it is switched on, and who serves it in this installation."""
 
-from typing import List, NamedTuple, Tuple
+from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 import tensorflow as tf
 
@@ -8,6 +8,9 @@ import tensorflow as tf
 class _ToggleFields(NamedTuple):
     tf: bool = False
     bf16: bool = False
+    emb_fusion: bool = False
+    op_fusion: bool = False
+    smartstaged: bool = False
 
 
 class Toggles(_ToggleFields):
@@ -16,6 +19,9 @@ class Toggles(_ToggleFields):
     Attributes:
       tf: build everything as a TF 1.15.5 user writes it.
       bf16: the inputs of dense layers' products are rounded to bfloat16; variables and sums stay float32.
+      emb_fusion: lists are embedded without a detour over sparse tensors.
+      op_fusion: dense layers that share an input are multiplied as one.
+      smartstaged: rows are read and decoded ahead of the steps that need them.
 
     Raises:
       ValueError: tf together with a feature that it switches off.
@@ -25,8 +31,10 @@ class Toggles(_ToggleFields):
 
     def __new__(cls, *args: bool, **kwargs: bool) -> "Toggles":
         self = super().__new__(cls, *args, **kwargs)
-        if self.tf and self.bf16:
-            raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --bf16. Drop one of them.")
+        for name in self._fields[1:]:
+            if self.tf and getattr(self, name):
+                raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of "
+                                 "them.".format(name))
         return self
 
 
@@ -42,15 +50,51 @@ def check_protocol(protocol: str) -> None:
                          format(protocol, tf.__version__))
 
 
+def own_optimizer(name: str, learning_rate: float, global_step: tf.Variable) -> Optional[tf.compat.v1.train.Optimizer]:
+    """DeepRec's adamasync or adagraddecay, None where another TensorFlow is installed."""
+    if not is_deeprec():
+        return None
+    if name == "adamasync":
+        return tf.train.AdamAsyncOptimizer(learning_rate)
+    return tf.train.AdagradDecayOptimizer(learning_rate, global_step)
+
+
+# Flags of features that nothing serves, and why.
+UNSERVED = {
+    "micro_batch": "batches are not divided yet. Lower --batch_size",
+    "ev": "embedding variables are not there yet. Train on the fixed tables",
+    "ev_elimination": "it is a part of --ev, which is not there yet. Train on the fixed tables",
+    "ev_filter": "it is a part of --ev, which is not there yet. Train on the fixed tables",
+    "adaptive_emb": "it is built on --ev, which is not there yet. Train on the fixed tables",
+    "dynamic_ev": "it is built on --ev, which is not there yet. Train on the fixed tables",
+    "multihash": "multi-hash tables are not there yet. Train on the fixed tables",
+    "incremental_ckpt": "increments are not there yet. Save whole checkpoints often with --save_steps",
+    "workqueue": "there is no queue of work items yet. Rows are read in an order of the seed, and a run goes on "
+                 "where it stopped, without it",
+}
+
+
+def check_served(wanted: Mapping[str, object]) -> None:
+    """Raises ValueError for a feature that nothing serves: a flag's name -> its value, falsy for off."""
+    for name, reason in UNSERVED.items():
+        if wanted[name]:
+            raise ValueError("--{} {}: {}.".format(name, wanted[name], reason))
+
+
 def features(toggles: Toggles, protocol: str) -> List[Tuple[str, str]]:
     """The start-up table: each feature and who serves it."""
     bf16 = "off"
     if toggles.bf16:
         bf16 = ("bfloat16 inputs, float32 sums and variables; multiplied by TensorFlow's float32 kernels, "
                 "so the numerics are BF16's and the speed is not")
+    served = {"emb_fusion": "lists gathered and summed directly, with TensorFlow's ops",
+              "op_fusion": "layers that share an input as one product, with TensorFlow's ops",
+              "smartstaged": "read, hashed and split ahead of the steps"}
     return [
         ("TensorFlow", "{} ({})".format(tf.__version__, "DeepRec" if is_deeprec() else "stock")),
         ("input and layers", "as TF 1.15.5 users write them (--tf)" if toggles.tf else "columnar input, id lookups"),
         ("bf16", bf16),
+        *[(name, how if getattr(toggles, name) else "off") for name, how in served.items()],
+        ("off here", ", ".join(UNSERVED)),
         ("protocol", protocol),
     ]

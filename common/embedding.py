@@ -1,16 +1,19 @@
-"""Columns to embeddings: tf.feature_column for --tf, one lookup a column on ids otherwise.
+"""Columns to embeddings: tf.feature_column for --tf, lookups on ids otherwise.
 
-Both make the same variables: <group>/input_layer/<column>_embedding/embedding_weights, float32 [buckets, D].
+Both make the same variables: SCOPE/input_layer/TABLE_embedding/embedding_weights, float32 [buckets, D].
 """
 
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
 from common import layers
 from common.deeprec import Toggles
-from common.encoder import Ragged, feature_names
-from common.schema import Column, Schema
+from common.encoder import feature_names
+from common.history import History, PaddedHistory, RaggedHistory
+from common.lists import Ragged
+from common.raw import lengths_name
+from common.schema import Column
 
 
 class Embedding(NamedTuple):
@@ -29,46 +32,122 @@ class Embedding(NamedTuple):
     stddev: float = 0.01
 
 
-def embed_group(features: Dict[str, tf.Tensor], schema: Schema, group: str, config: Embedding) -> tf.Tensor:
-    """The embeddings of a group's columns, joined in the order of their names.
+def embed(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
+    """The embeddings of some columns, joined in the order of tf.feature_column.input_layer.
 
     Args:
       features: as common.dataset makes them, for --tf or columnar.
+      columns: without vocabulary files. Those that name one table share it.
+      scope: of the tables' variables.
 
     Returns:
       float32 [B, columns * D]; a list is the mean (or sum) of its items' embeddings, zeros if it has none.
     """
-    columns = schema.group(group)
-    with tf.variable_scope(group, partitioner=config.partitioner):
+    with tf.variable_scope(scope, partitioner=config.partitioner):
         if config.toggles.tf:
             wanted = {column.name: features[column.name] for column in columns}
-            return tf.feature_column.input_layer(wanted, [_feature_column(c, group, config) for c in columns])
+            return tf.feature_column.input_layer(wanted, _feature_columns(columns, scope, config))
         with tf.variable_scope("input_layer"):
-            return tf.concat([_lookup(features, column, group, config) for column in columns], axis=1)
+            shared = _shared_tables(columns)
+            ordered = sorted(columns, key=lambda c: c.name + ("_shared" if c.table in shared else "") + "_embedding")
+            return tf.concat([_embed_column(features, column, scope, config) for column in ordered], axis=1)
 
 
-def _initializer(column: Column, group: str, config: Embedding) -> layers.Initializer:
-    return layers.truncated_normal(config.stddev, "{}/{}".format(group, column.name))
+def look_up(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
+    """The embeddings of vocabulary columns with one value a row, in their order, float32 [B, columns * D]."""
+    with tf.variable_scope(scope, partitioner=config.partitioner), tf.variable_scope("input_layer"):
+        return tf.concat([tf.nn.embedding_lookup(_table(column, scope, config), features[column.name], "div")
+                          for column in columns], axis=1)
 
 
-def _feature_column(column: Column, group: str, config: Embedding) -> object:
+def look_up_history(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
+                    config: Embedding) -> History:
+    """The embeddings of aligned lists of vocabulary columns, joined in their order to items of width columns * D."""
+    name = columns[0].name
+    with tf.variable_scope(scope, partitioner=config.partitioner), tf.variable_scope("input_layer"):
+        tables = [_table(column, scope, config) for column in columns]
+    if config.toggles.tf:
+        items = [tf.nn.embedding_lookup(table, features[c.name], "div") for table, c in zip(tables, columns)]
+        mask = tf.sequence_mask(features[lengths_name(name)], tf.shape(features[name])[1], tf.float32)
+        return PaddedHistory(tf.concat(items, axis=2), tf.expand_dims(mask, 2))
+    lists = [_ragged(features, column) for column in columns]
+    items = [tf.nn.embedding_lookup(table, ragged.values, "div") for table, ragged in zip(tables, lists)]
+    return RaggedHistory(tf.concat(items, axis=1), _rows(lists[0]), _size(lists[0]))
+
+
+def _shared_tables(columns: Sequence[Column]) -> List[str]:
+    tables = [column.table for column in columns if column.table]
+    return [table for table in tables if tables.count(table) > 1]
+
+
+def _initializer(table: str, scope: str, config: Embedding) -> layers.Initializer:
+    return layers.truncated_normal(config.stddev, "{}/{}".format(scope, table))
+
+
+def _table(column: Column, scope: str, config: Embedding) -> tf.Variable:
+    """The embedding table of a column, made at its first use, float32 [buckets, D]."""
+    name = column.table or column.name
+    with tf.variable_scope(name + "_embedding", reuse=tf.AUTO_REUSE):
+        return tf.get_variable("embedding_weights", [column.buckets, config.dimension],
+                               initializer=_initializer(name, scope, config))
+
+
+def _feature_columns(columns: Sequence[Column], scope: str, config: Embedding) -> List[object]:
+    """The columns as tf.feature_column knows them."""
+    made: List[object] = []
+    shared = _shared_tables(columns)
+    for column in columns:
+        if column.table not in shared:
+            made.append(tf.feature_column.embedding_column(
+                _categorical(column), config.dimension, column.combiner,
+                _initializer(column.table or column.name, scope, config)))
+    for table in sorted(set(shared)):
+        members = [column for column in columns if column.table == table]
+        made.extend(tf.feature_column.shared_embedding_columns(
+            [_categorical(column) for column in members], config.dimension, members[0].combiner,
+            _initializer(table, scope, config), shared_embedding_collection_name=table + "_embedding"))
+    return made
+
+
+def _categorical(column: Column) -> object:
     if column.kind == "identity":
-        categorical = tf.feature_column.categorical_column_with_identity(column.name, column.buckets)
-    else:
-        categorical = tf.feature_column.categorical_column_with_hash_bucket(column.name, column.buckets)
-    return tf.feature_column.embedding_column(
-        categorical, config.dimension, combiner=column.combiner, initializer=_initializer(column, group, config))
+        return tf.feature_column.categorical_column_with_identity(column.name, column.buckets)
+    if column.kind == "words":
+        return tf.feature_column.categorical_column_with_vocabulary_list(
+            column.name, column.words, default_value=-1 if column.is_list else 0)
+    return tf.feature_column.categorical_column_with_hash_bucket(column.name, column.buckets)
 
 
-def _lookup(features: Dict[str, tf.Tensor], column: Column, group: str, config: Embedding) -> tf.Tensor:
+def _embed_column(features: Dict[str, tf.Tensor], column: Column, scope: str, config: Embedding) -> tf.Tensor:
     """The embeddings of one column, float32 [B, D]."""
-    with tf.variable_scope(column.name + "_embedding"):
-        table = tf.get_variable("embedding_weights", [column.buckets, config.dimension],
-                                initializer=_initializer(column, group, config))
-        if not column.is_list:
-            return tf.nn.embedding_lookup(table, features[column.name], partition_strategy="div")
-        ids, weights = _to_sparse(Ragged(*[features[name] for name in feature_names(column.name)]))
+    table = _table(column, scope, config)
+    if not column.is_list:
+        return tf.nn.embedding_lookup(table, features[column.name], partition_strategy="div")
+    ragged = _ragged(features, column)
+    if not config.toggles.emb_fusion:
+        ids, weights = _to_sparse(ragged)
         return tf.nn.safe_embedding_lookup_sparse(table, ids, weights, column.combiner, partition_strategy="div")
+    rows, size = _rows(ragged), _size(ragged)
+    items = tf.nn.embedding_lookup(table, ragged.values, partition_strategy="div")
+    sums = tf.math.unsorted_segment_sum(items * tf.expand_dims(ragged.weights, 1), rows, size)
+    if column.combiner == "sum":
+        return sums
+    counts = tf.math.unsorted_segment_sum(ragged.weights, rows, size)
+    return sums / tf.expand_dims(tf.maximum(counts, 1.0), 1)
+
+
+def _ragged(features: Dict[str, tf.Tensor], column: Column) -> Ragged:
+    return Ragged(*[features[name] for name in feature_names(column.name)])
+
+
+def _size(ragged: Ragged) -> tf.Tensor:
+    """The number of lists, int64 scalar."""
+    return tf.shape(ragged.row_splits, out_type=tf.int64)[0] - 1
+
+
+def _rows(ragged: Ragged) -> tf.Tensor:
+    """The list that each item stands in, int64 [V]."""
+    return tf.RaggedTensor.from_row_splits(ragged.values, ragged.row_splits, validate=False).value_rowids()
 
 
 def _to_sparse(ragged: Ragged) -> List[tf.SparseTensor]:

@@ -20,7 +20,7 @@ def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int =
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
         features, _ = tf.data.make_one_shot_iterator(make()).get_next()
-        embedded = embedding.embed_group(features, schema, "all", config)
+        embedded = embedding.embed(features, schema.group("all"), "all", config)
         variables = tf.trainable_variables()
         gradients = [tf.convert_to_tensor(g) for g in tf.gradients(tf.reduce_sum(embedded ** 2), variables)]
         session.run([tf.global_variables_initializer(), tf.tables_initializer()])
@@ -28,9 +28,11 @@ def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int =
     return got, dict(zip([v.op.name for v in variables], slopes)), dict(zip([v.op.name for v in variables], tables))
 
 
+@pytest.mark.parametrize("fused", [Toggles(), Toggles(emb_fusion=True)])
 @pytest.mark.parametrize("combiner", ["mean", "sum"])
-def test_both_ways_make_the_same_tables_embeddings_and_gradients(tmp_path: object, combiner: str) -> None:
-    plain, community = [run(tmp_path, Embedding(4, Toggles(tf=on)), combiner) for on in (False, True)]
+def test_all_ways_make_the_same_tables_embeddings_and_gradients(tmp_path: object, combiner: str,
+                                                                fused: Toggles) -> None:
+    plain, community = [run(tmp_path, Embedding(4, toggles), combiner) for toggles in (fused, Toggles(tf=True))]
     assert plain[0].shape == (60, 4 * 4)
     np.testing.assert_allclose(plain[0], community[0], rtol=1e-5, atol=1e-8)
     assert sorted(plain[2]) == ["all/input_layer/{}_embedding/embedding_weights".format(name)
@@ -50,13 +52,14 @@ def numpy_mean(features: Dict[str, np.ndarray], table: np.ndarray) -> np.ndarray
     return np.stack(rows)
 
 
-def test_lists_are_weighted_means_and_zeros_when_empty(tmp_path: object) -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_lists_are_weighted_means_and_zeros_when_empty(tmp_path: object, fused: bool) -> None:
     data = testing.open_toy(tmp_path, testing.random_rows(3, 60) + [["1", "0", "u", "", "", "", "|"]],
                             testing.random_rows(3, 5))
     features = testing.read_batches(dataset.columnar_input(data.train, data, Stream(61)))[0]
     with tf.Graph().as_default(), tf.Session() as session:
         tensors = {name: tf.constant(value) for name, value in features.items()}
-        embedded = embedding.embed_group(tensors, SCHEMA, "all", Embedding(4, Toggles()))
+        embedded = embedding.embed(tensors, SCHEMA.group("all"), "all", Embedding(4, Toggles(emb_fusion=fused)))
         session.run(tf.global_variables_initializer())
         got, tables = session.run([embedded, {v.op.name: v for v in tf.trainable_variables()}])
     table = tables["all/input_layer/tags_embedding/embedding_weights"]

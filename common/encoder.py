@@ -1,45 +1,23 @@
-"""Columns of strings to embedding ids: each dictionary is checked and hashed once, rows gather from it.
+"""Columns of a chunk to embedding ids and numbers: each distinct value is checked and decoded once, rows gather it.
 
-The hash is TensorFlow's own Fingerprint64, the one behind tf.strings.to_hash_bucket_fast, so that ids are the same
-whichever path reads a file.
+Strings are hashed as tf.strings.to_hash_bucket_fast hashes them, so that ids are the same whichever path reads a file.
 """
 
 import re
-from typing import Callable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import tensorflow.compat.v1 as tf
 
-from common.reader import BadInput, Columns, Reject, split_at, without_last
+from common import hashing, lists
+from common.checks import BadRows
+from common.lists import Lists, Ragged
+from common.reader import Columns, Reject
 from common.schema import Column, Schema
 
-_SEPARATOR = b"\x00"
-_LOW_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 _INTEGER = re.compile(rb"\s*-?[0-9]{1,18}\s*")
-
-
-class Ragged(NamedTuple):
-    """Lists of ids, one a row, equal ids of a row merged.
-
-    Attributes:
-      values: ids, int32 [V].
-      row_splits: row i holds values[row_splits[i]:row_splits[i + 1]], int64 [N + 1].
-      weights: how often each id stood in its row, float32 [V].
-    """
-
-    values: np.ndarray
-    row_splits: np.ndarray
-    weights: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "Ragged":
-        """The lists of the given rows, in their order."""
-        lengths = np.diff(self.row_splits)[rows]
-        row_splits = np.concatenate([[0], np.cumsum(lengths)])
-        shift = np.repeat(self.row_splits[:-1][rows] - row_splits[:-1], lengths)
-        index = np.arange(row_splits[-1]) + shift
-        return Ragged(self.values[index], row_splits, self.weights[index])
+_NUMBER = re.compile(rb"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?\s*")
 
 
 def feature_names(column: str) -> Ragged:
@@ -55,6 +33,7 @@ class Block(NamedTuple):
       labels: float32 [N, K], in the order of Schema.labels.
       users: the fingerprint of each row's user, int64 [N].
       ids: int32 [N, C], in the order of Schema.scalars.
+      numbers: float32 [N, M], in the order of Schema.numbers.
       lists: one Ragged of N rows for each of Schema.lists.
     """
 
@@ -62,150 +41,221 @@ class Block(NamedTuple):
     labels: np.ndarray
     users: np.ndarray
     ids: np.ndarray
+    numbers: np.ndarray
     lists: Tuple[Ragged, ...]
 
     def take(self, rows: np.ndarray) -> "Block":
         """The given rows (indices into this block, int [M]), in their order."""
-        return Block(self.rows[rows], self.labels[rows], self.users[rows], self.ids[rows],
-                     tuple(ragged.take(rows) for ragged in self.lists))
+        return Block(*[array[rows] for array in self[:5]], tuple(ragged.take(rows) for ragged in self.lists))
 
 
 def concat(blocks: Sequence[Block]) -> Block:
     """The rows of several blocks, one after another."""
     if len(blocks) == 1:
         return blocks[0]
-    lists = []
+    joined = []
     for parts in zip(*[block.lists for block in blocks]):
         starts = np.cumsum([0] + [part.row_splits[-1] for part in parts])
         splits = [[0]] + [part.row_splits[1:] + start for part, start in zip(parts, starts)]
-        lists.append(Ragged(np.concatenate([part.values for part in parts]), np.concatenate(splits).astype(np.int64),
-                            np.concatenate([part.weights for part in parts])))
-    dense = [np.concatenate(parts) for parts in zip(*[block[:4] for block in blocks])]
-    return Block(*dense, lists=tuple(lists))  # type: ignore[misc]
+        joined.append(Ragged(np.concatenate([part.values for part in parts]), np.concatenate(splits).astype(np.int64),
+                             np.concatenate([part.weights for part in parts])))
+    return Block(*[np.concatenate(parts) for parts in zip(*[block[:5] for block in blocks])], tuple(joined))
 
 
-class BadRows:
-    """Counts the rows that cannot be read, up to a limit.
+class Encoder:
+    """Checks and decodes the chunks of one file.
 
-    A row counts once, however often it is read.
-
-    Attributes:
-      limit: how many rows may be skipped.
-      error: the BadInput that ended reading, if one did; input pipelines lose the exception's type on the way.
+    Args:
+      path: the file's, for messages.
+      schema: its columns.
+      vocabularies: name -> (word -> id); id 0 stands for the words that are not in it.
+      bad_rows: counts the rows that cannot be used and the words that are in no vocabulary.
     """
 
-    def __init__(self, limit: int) -> None:
-        if limit < 0:
-            raise ValueError("max_bad_rows must be >= 0. Got: {}.".format(limit))
-        self.limit = limit
-        self.error: Optional[BadInput] = None
-        self._seen: Set[Tuple[str, int]] = set()
+    def __init__(self, path: str, schema: Schema, vocabularies: Dict[str, Dict[bytes, int]],
+                 bad_rows: BadRows) -> None:
+        self._path, self._schema, self._bad_rows = path, schema, bad_rows
+        self._words = dict(vocabularies)
+        for column in schema.features:
+            if column.words:
+                self._words[column.name] = {word.encode(): i for i, word in enumerate(column.words)}
+        self._fingerprint = hashing.make_fingerprint()
 
-    @property
-    def count(self) -> int:
-        """How many rows were skipped so far."""
-        return len(self._seen)
-
-    def rows(self, path: str) -> Set[int]:
-        """The numbers (from 0) of a file's rows that were skipped so far."""
-        return {row for seen, row in self._seen if seen == path}
-
-    def add(self, path: str, rejects: Sequence[Reject]) -> None:
-        """Skips rows of a file.
+    def encode(self, columns: Columns) -> Block:
+        """Decodes one chunk; rows that cannot be used go to bad_rows and are left out.
 
         Raises:
-          BadInput: there are more of them than the limit allows.
+          BadInput: more rows than bad_rows allows cannot be used.
         """
-        for reject in sorted(rejects):
-            self._seen.add((path, reject.row))
-            if self.count > self.limit:
-                raise BadInput("{}, row {}{}: {!r} is given, expected {}. Mend or remove the row{}.".format(
-                    path, reject.row + 1, reject.column and ", column {!r}".format(reject.column), reject.value,
-                    reject.expected, ", or skip up to N such rows with --max_bad_rows N" if not self.limit else
-                    "; more than --max_bad_rows {} rows cannot be read".format(self.limit)))
+        schema, chunk = self._schema, _Chunk(columns)
+        labels = [chunk.integers(c) for c in schema.labels]
+        ids = [chunk.integers(c) if c.kind == "identity" else self._scalar(chunk, c) for c in schema.scalars]
+        numbers = [chunk.list_means(c) if c.is_list else chunk.numbers(c) for c in schema.numbers]
+        ragged = tuple(self._list(chunk, c) for c in schema.lists)
+        chunk.check_aligned(schema)
+        users, index = chunk.strings(schema.named([schema.user_column])[0])
+        block = Block(columns.rows, np.stack(labels, 1).astype(np.float32),
+                      self._fingerprint(users).view(np.int64)[index], _stack(ids, chunk.size, np.int32),
+                      _stack(numbers, chunk.size, np.float32), ragged)
+        return self._without_rejects(block, chunk.rejects)
+
+    def read_labels(self, columns: Columns) -> np.ndarray:
+        """Decodes the labels of one chunk alone, float32 [N, K], checked as encode checks them."""
+        chunk = _Chunk(columns)
+        labels = [chunk.integers(c) for c in self._schema.labels]
+        self._bad_rows.add(self._path, chunk.rejects)
+        good = ~np.isin(columns.rows, [reject.row for reject in chunk.rejects])
+        return np.stack(labels, 1)[good].astype(np.float32)
+
+    def _without_rejects(self, block: Block, rejects: List[Reject]) -> Block:
+        if not rejects:
+            return block
+        self._bad_rows.add(self._path, rejects)
+        return block.take(np.flatnonzero(~np.isin(block.rows, [reject.row for reject in rejects])))
+
+    def _scalar(self, chunk: "_Chunk", column: Column) -> np.ndarray:
+        """The ids of a column of strings, int64 [N]."""
+        values, index = chunk.strings(column)
+        ids = self._ids(values, column)[index]
+        if column.kind == "words":
+            chunk.reject(ids < 0, column, "one of " + ", ".join(column.words))
+        return self._known(chunk, ids, column)
+
+    def _list(self, chunk: "_Chunk", column: Column) -> Ragged:
+        """The ids of a column of lists of strings."""
+        items = chunk.lists(column)
+        ids = self._ids(items.names, column)
+        if column.newest:
+            ragged = lists.sequence(items.newest(column.newest), ids)
+            return ragged._replace(values=self._known(chunk, ragged.values, column))
+        empty = np.array(pa.compute.equal(pa.compute.binary_length(items.names), 0), bool)
+        ids[empty] = -1
+        chunk.reject_items(items, (ids < 0) & ~empty, column, "items out of " + ", ".join(column.words))
+        return lists.merge(items, ids, column.buckets)
+
+    def _ids(self, values: pa.Array, column: Column) -> np.ndarray:
+        """The ids of distinct binary strings, int64 [D]; -1 for what is in no vocabulary."""
+        if column.kind == "hash":
+            return (self._fingerprint(values) % np.uint64(column.buckets)).astype(np.int64)
+        words = self._words[column.vocabulary or column.name]
+        return np.array([words.get(value, -1) for value in values.to_pylist()], np.int64)
+
+    def _known(self, chunk: "_Chunk", ids: np.ndarray, column: Column) -> np.ndarray:
+        """The ids with 0 for -1, which is counted if the column has a vocabulary."""
+        unknown = ids < 0
+        if column.vocabulary:
+            self._bad_rows.add_unknown(self._path, column.name, chunk.first_row, int(np.count_nonzero(unknown)))
+        return np.where(unknown, 0, ids)
 
 
-def make_fingerprint() -> Callable[[pa.Array], np.ndarray]:
-    """Returns a function: binary strings [N] -> TensorFlow's Fingerprint64 of each, uint64 [N].
+class _Chunk:
+    """The columns of a chunk, and the rejects among its rows."""
 
-    The strings cross into TensorFlow as one, which is cheaper than a Python object for each.
-    """
-    with tf.Graph().as_default() as graph:
-        blob = tf.placeholder(tf.string, [])
-        strings = tf.strings.split([blob], sep=tf.constant(_SEPARATOR)).values
-        fingerprints = tf.bitcast(tf.fingerprint(strings, "farmhash64"), tf.uint64)
-        session = tf.Session(graph=graph, config=tf.ConfigProto(
-            intra_op_parallelism_threads=1, inter_op_parallelism_threads=1))
+    def __init__(self, columns: Columns) -> None:
+        self.rejects = list(columns.rejects)
+        self.size = len(columns.rows)
+        self.first_row = int(columns.rows[0]) if self.size else 0
+        self._arrays, self._rows = columns.arrays, columns.rows
+        self._lengths: Dict[str, np.ndarray] = {}
 
-    def fingerprint(values: pa.Array) -> np.ndarray:
-        if not len(values):
-            return np.zeros([0], np.uint64)
-        ends = pa.array([0, len(values)], pa.int32())
-        joined = pa.compute.binary_join(pa.ListArray.from_arrays(ends, values), _SEPARATOR)[0].as_py()
-        result = session.run(fingerprints, {blob: joined})
-        if len(result) != len(values):  # a value holds the separator
-            result = session.run(fingerprints, {strings: values.to_pylist()})
-        return result
+    def integers(self, column: Column) -> np.ndarray:
+        """A label or identity column as int32 [N]; values out of range become rejects and 0."""
+        array, default = self._arrays[column.name], b"" if column.kind == "label" else column.default.encode()
+        limit, expected = column.buckets, "a whole number from 0 to {}".format(column.buckets - 1)
+        if column.kind == "label":
+            limit, expected = 2, "0 or 1"
+        if pa.types.is_dictionary(array.type):
+            values, index = _with_missing(array, default)
+            texts = [text or default for text in values.to_pylist()]
+            numbers = np.array([int(t) if _INTEGER.fullmatch(t) else -1 for t in texts] or [-1], np.int64)[index]
+        else:
+            numbers = array.fill_null(int(default or -1)).cast(pa.int64(), safe=False).to_numpy()
+        bad = (numbers < 0) | (numbers >= limit)
+        self.reject(bad, column, expected)
+        return np.where(bad, 0, numbers).astype(np.int32)
 
-    return fingerprint
+    def numbers(self, column: Column) -> np.ndarray:
+        """A number column as float64 [N]; what is no finite number becomes a reject and 0."""
+        array = self._arrays[column.name]
+        if pa.types.is_dictionary(array.type):
+            values, index = _with_missing(array, b"")
+            numbers = _parse(values)[index]
+            empty = np.array([not text.strip() for text in values.to_pylist()] or [True])[index]
+        else:
+            empty = array.is_null().to_numpy(zero_copy_only=False)
+            numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers = np.where(empty, float(column.default), numbers)
+        return self._finite(numbers, column)
+
+    def list_means(self, column: Column) -> np.ndarray:
+        """The means of a column of lists of numbers, float64 [N]."""
+        items = self.lists(column)
+        if pa.types.is_floating(items.names.type):
+            numbers = items.names.to_numpy()
+            bad = np.isinf(numbers)
+        else:
+            numbers = _parse(items.names)
+            bad = np.isnan(numbers) & np.array(pa.compute.greater(pa.compute.binary_length(items.names), 0), bool)
+        self.reject_items(items, bad, column, "finite numbers")
+        return self._finite(lists.mean(items, np.where(bad, np.nan, numbers), float(column.default)), column)
+
+    def _finite(self, numbers: np.ndarray, column: Column) -> np.ndarray:
+        bad = ~(np.abs(numbers) <= np.finfo(np.float32).max)
+        self.reject(bad, column, "a finite number")
+        return np.where(bad, 0.0, numbers)
+
+    def strings(self, column: Column) -> Tuple[pa.Array, np.ndarray]:
+        """A string column's distinct values, missing ones replaced, and each row's index into them."""
+        missing = column.default.encode()
+        values, index = _with_missing(self._arrays[column.name], missing)
+        empty = pa.compute.equal(pa.compute.binary_length(values), 0)
+        values = pa.compute.if_else(empty, pa.scalar(missing, pa.binary()), values)
+        bad = _not_utf8(values)
+        if bad is not None:
+            self.reject(bad[index], column, "UTF-8 text")
+        return values, index
+
+    def lists(self, column: Column) -> Lists:
+        """A column of lists, split and not decoded."""
+        array = self._arrays[column.name]
+        if pa.types.is_list(array.type):
+            items = lists.of_list_array(array)
+            bad = _not_utf8(items.names) if pa.types.is_binary(items.names.type) else None
+            if bad is not None:
+                self.reject_items(items, bad, column, "UTF-8 text")
+        else:
+            empty_default = column._replace(default="") if column.kind == "number" else column
+            values, index = self.strings(empty_default)
+            items = lists.of_text(values, index, column.separator.encode(), keep_runs=column.newest > 0)
+        if column.aligned:
+            self._lengths[column.name] = items.lengths
+        return items
+
+    def check_aligned(self, schema: Schema) -> None:
+        """Rejects the rows in which the aligned lists differ in length."""
+        aligned = [column for column in schema.columns if column.name in self._lengths]
+        for column in aligned[1:]:
+            first = aligned[0].name
+            for at in np.flatnonzero(self._lengths[column.name] != self._lengths[first]):
+                self.rejects.append(Reject(
+                    int(self._rows[at]), column.name, "{} items".format(self._lengths[column.name][at]),
+                    "{} as in column {!r}".format(self._lengths[first][at], first)))
+
+    def reject(self, bad: np.ndarray, column: Column, expected: str) -> None:
+        """Rejects the rows that bad, bool [N], marks."""
+        for at in np.flatnonzero(bad):
+            self.rejects.append(Reject(int(self._rows[at]), column.name, _text(self._arrays[column.name][int(at)]),
+                                       expected))
+
+    def reject_items(self, items: Lists, bad: np.ndarray, column: Column, expected: str) -> None:
+        """Rejects the rows in whose lists a name stands that bad, bool [D], marks."""
+        if bad.any():
+            lengths = len(items.row_splits) - 1
+            self.reject(np.bincount(items.owners, bad[items.codes], lengths)[items.index] > 0, column, expected)
 
 
-def encode(path: str, columns: Columns, schema: Schema, fingerprint: Callable[[pa.Array], np.ndarray],
-           bad_rows: BadRows) -> Block:
-    """Checks and decodes one chunk; rows that cannot be used go to bad_rows and are left out.
-
-    Raises:
-      BadInput: more rows than bad_rows allows cannot be used.
-    """
-    rejects = list(columns.rejects)
-    arrays = columns.arrays
-    labels = [_integers(arrays[c.name], c, columns.rows, rejects) for c in schema.labels]
-    ids, users = [], None
-    for column in schema.scalars:
-        if column.kind == "identity":
-            ids.append(_integers(arrays[column.name], column, columns.rows, rejects))
-            continue
-        values, index = _dictionary(arrays[column.name], column, columns.rows, rejects)
-        hashes = fingerprint(values)
-        ids.append((hashes % np.uint64(column.buckets)).astype(np.int32)[index])
-        if column.name == schema.user_column:
-            users = hashes.view(np.int64)[index]
-    lists = tuple(_ragged(arrays[c.name], c, columns.rows, rejects, fingerprint) for c in schema.lists)
-    block = Block(columns.rows, np.stack(labels, 1).astype(np.float32), users,
-                  np.stack(ids, 1).astype(np.int32), lists)
-    if not rejects:
-        return block
-    bad_rows.add(path, rejects)
-    return block.take(np.flatnonzero(~np.isin(block.rows, [reject.row for reject in rejects])))
-
-
-def read_labels(path: str, columns: Columns, schema: Schema, bad_rows: BadRows) -> np.ndarray:
-    """Decodes the labels of one chunk alone, float32 [N, K], checked as encode checks them."""
-    rejects = list(columns.rejects)
-    labels = [_integers(columns.arrays[c.name], c, columns.rows, rejects) for c in schema.labels]
-    bad_rows.add(path, rejects)
-    good = ~np.isin(columns.rows, [reject.row for reject in rejects])
-    return np.stack(labels, 1)[good].astype(np.float32)
-
-
-def _integers(array: pa.Array, column: Column, rows: np.ndarray, rejects: List[Reject]) -> np.ndarray:
-    """A label or identity column as int32 [N]; values out of range become rejects and 0."""
-    limit, expected = column.buckets, "a whole number from 0 to {}".format(column.buckets - 1)
-    if column.kind == "label":
-        limit, expected = 2, "0 or 1"
-    if pa.types.is_dictionary(array.type):
-        values, index = _with_missing(array, b"" if column.kind == "label" else column.default.encode())
-        texts = [text or (b"" if column.kind == "label" else column.default.encode()) for text in values.to_pylist()]
-        numbers = np.array([int(text) if _INTEGER.fullmatch(text) else -1 for text in texts] or [-1], np.int64)[index]
-    else:
-        numbers = array.fill_null(-1 if column.kind == "label" else int(column.default)).cast(pa.int64()).to_numpy()
-    bad = (numbers < 0) | (numbers >= limit)
-    for at in np.flatnonzero(bad):
-        value = array[int(at)].as_py()
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "backslashreplace")
-        rejects.append(Reject(int(rows[at]), column.name, "" if value is None else str(value), expected))
-    return np.where(bad, 0, numbers).astype(np.int32)
+def _stack(columns: List[np.ndarray], size: int, dtype: type) -> np.ndarray:
+    return np.stack(columns, 1).astype(dtype) if columns else np.zeros([size, 0], dtype)
 
 
 def _with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, np.ndarray]:
@@ -217,20 +267,24 @@ def _with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, 
     return values, indices.to_numpy()
 
 
-def _dictionary(array: pa.DictionaryArray, column: Column, rows: np.ndarray,
-                rejects: List[Reject]) -> Tuple[pa.Array, np.ndarray]:
-    """A string column's distinct values, missing ones replaced, and each row's index into them."""
-    missing = column.default.encode()
-    values, index = _with_missing(array, missing)
-    empty = pa.compute.equal(pa.compute.binary_length(values), 0)
-    values = pa.compute.if_else(empty, pa.scalar(missing, pa.binary()), values)
+def _parse(values: pa.Array) -> np.ndarray:
+    """Binary texts as float64 [D], NaN for those that are no decimal number."""
+    try:
+        numbers = values.cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        if np.isfinite(numbers).all():
+            return numbers
+    except pa.ArrowInvalid:
+        pass
+    return np.array([float(text) if _NUMBER.fullmatch(text) else np.nan for text in values.to_pylist()], np.float64)
+
+
+def _not_utf8(values: pa.Array) -> Optional[np.ndarray]:
+    """Which binary values are no UTF-8, bool [D]; None if all are."""
     try:
         values.cast(pa.string())
+        return None
     except pa.ArrowInvalid:
-        bad = np.array([not _is_utf8(value) for value in values.to_pylist()])
-        for at in np.flatnonzero(bad[index]):
-            rejects.append(Reject(int(rows[at]), column.name, repr(values[int(index[at])].as_py())[2:-1], "UTF-8 text"))
-    return values, index
+        return np.array([not _is_utf8(value) for value in values.to_pylist()])
 
 
 def _is_utf8(value: bytes) -> bool:
@@ -241,49 +295,10 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
-def _ragged(array: pa.DictionaryArray, column: Column, rows: np.ndarray, rejects: List[Reject],
-            fingerprint: Callable[[pa.Array], np.ndarray]) -> Ragged:
-    """A column of lists in strings: each distinct list is split, hashed and merged once, then rows gather it."""
-    values, index = _dictionary(array, column, rows, rejects)
-    owners, items, runs = _split(values, column.separator.encode())
-    items = items.dictionary_encode()
-    names = without_last(items.dictionary)
-    filled = np.array(pa.compute.greater(pa.compute.binary_length(names), 0), bool)[items.indices.to_numpy()]
-    ids = (fingerprint(names) % np.uint64(column.buckets)).astype(np.int64)[items.indices.to_numpy()]
-    return _merge(owners[filled], ids[filled], runs[filled], len(values), column.buckets).take(index)
-
-
-def _split(values: pa.BinaryArray, separator: bytes) -> Tuple[np.ndarray, pa.BinaryArray, np.ndarray]:
-    """Splits each value at the separator and shortens runs of the same item to one.
-
-    Returns:
-      the index of the value that each run stands in, ascending, int64 [R]; the runs' items, each with the separator
-      that follows it; the runs' lengths, int64 [R].
-    """
-    joined = pa.compute.binary_join(pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), values), separator)
-    data = joined[0].as_py() + separator
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == separator[0])
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    value_ends = np.cumsum(pa.compute.binary_length(values).to_numpy().astype(np.int64) + 1) - 1
-    last = np.searchsorted(ends, value_ends)  # index of each value's last item
-    is_head = _differs_from_previous(data, starts, ends - starts)
-    is_head[np.concatenate([[0], last[:-1] + 1])] = True
-    heads = np.flatnonzero(is_head)
-    items = split_at(data, ends).take(pa.array(heads))
-    return np.searchsorted(last, heads), items, np.diff(np.append(heads, len(ends)))
-
-
-def _differs_from_previous(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Whether each item differs from the one before it, bool [V]; items of over 8 bytes are taken to differ."""
-    words = np.ndarray([len(data)], "<u8", data + b"\0" * 8, strides=(1,))[starts]
-    words &= _LOW_BYTES[np.minimum(lengths, 8)]
-    same = (words[1:] == words[:-1]) & (lengths[1:] == lengths[:-1]) & (lengths[1:] <= 8)
-    return np.concatenate([[True], ~same])
-
-
-def _merge(owners: np.ndarray, ids: np.ndarray, runs: np.ndarray, num_lists: int, buckets: int) -> Ragged:
-    """Merges the equal ids of each list; owners [R] ascend, runs [R] count how often each id stands in a row."""
-    unique, inverse = np.unique(owners * buckets + ids, return_inverse=True)
-    weights = np.bincount(inverse, weights=runs, minlength=len(unique)).astype(np.float32)
-    row_splits = np.searchsorted(unique, np.arange(num_lists + 1) * buckets)
-    return Ragged((unique % buckets).astype(np.int32), row_splits.astype(np.int64), weights)
+def _text(value: pa.Scalar) -> str:
+    """A rejected value as a message shows it, at most 80 characters."""
+    given = value.as_py()
+    if isinstance(given, bytes):
+        given = given.decode("utf-8", "backslashreplace")
+    text = "" if given is None else str(given)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -5,17 +5,18 @@ import pyarrow as pa
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import encoder, reader, serving, testing
-from common.encoder import BadRows, Block, Ragged
+from common import encoder, raw, reader, testing
+from common.checks import BadRows
+from common.encoder import Block, Encoder
+from common.lists import Ragged
 from common.reader import BadInput
 from common.testing import NAMES, SCHEMA
 
 
 def encode_file(path: str, bad_rows: BadRows) -> Block:
     file = reader.open_file(path, SCHEMA)
-    fingerprint = encoder.make_fingerprint()
-    return encoder.concat([encoder.encode(path, file.read(chunk, NAMES), SCHEMA, fingerprint, bad_rows)
-                           for chunk in file.chunks])
+    decoder = Encoder(path, SCHEMA, {}, bad_rows)
+    return encoder.concat([decoder.encode(file.read(chunk, NAMES)) for chunk in file.chunks])
 
 
 def lists_of(ragged: Ragged) -> List[Dict[int, float]]:
@@ -28,8 +29,8 @@ def ids_by_tensorflow(rows: testing.Rows) -> Tuple[np.ndarray, List[Dict[int, fl
     columns = dict(zip(NAMES, zip(*rows)))
     columns["size"] = tuple(int(value or 0) for value in columns["size"])
     with tf.Graph().as_default(), tf.Session() as session:
-        raw = {name: tf.constant(values) for name, values in columns.items()}
-        features = session.run(serving.encode_columns(raw, SCHEMA, as_columns=False))
+        tensors = {name: tf.constant(values) for name, values in columns.items()}
+        features = session.run(raw.decode(tensors, SCHEMA, {}, as_columns=False))
     lists = []
     values, splits, _ = [features[name] for name in encoder.feature_names("tags")]
     for low, high in zip(splits[:-1], splits[1:]):
@@ -52,15 +53,6 @@ def test_ids_are_tensorflows(tmp_path: object, monkeypatch: pytest.MonkeyPatch, 
     assert block.rows.tolist() == list(range(300))
     users = [row[2] for row in rows]
     assert len(set(block.users.tolist())) == len(set(users)) == len(set(zip(users, block.users.tolist())))
-
-
-def test_fingerprint_of_separators_and_nothing() -> None:
-    fingerprint = encoder.make_fingerprint()
-    values = [b"a\x00b", b"", b"\x00", b"x" * 1000]
-    with tf.Graph().as_default(), tf.Session() as session:
-        expected = session.run(tf.strings.to_hash_bucket_fast(values, 1 << 30))
-    assert (fingerprint(pa.array(values)) % np.uint64(1 << 30)).tolist() == expected.tolist()
-    assert fingerprint(pa.array([], pa.binary())).tolist() == []
 
 
 def test_nulls_of_parquet_are_missing_values(tmp_path: object) -> None:
@@ -115,18 +107,6 @@ def test_bad_integers_of_parquet(tmp_path: object, column: str, value: int) -> N
     assert encode_file(path, BadRows(1)).rows.tolist() == [0, 1, 3]
 
 
-def test_too_many_bad_rows_and_rows_counted_once() -> None:
-    bad_rows = BadRows(2)
-    reject = [reader.Reject(row, "y", "2", "0 or 1") for row in (4, 1)]
-    bad_rows.add("f", reject)
-    bad_rows.add("f", reject)
-    assert bad_rows.count == 2
-    with pytest.raises(BadInput, match=r"f, row 8, column 'y': '2' is given.*; more than --max_bad_rows 2 rows"):
-        bad_rows.add("f", [reader.Reject(7, "y", "2", "0 or 1")])
-    with pytest.raises(ValueError, match="max_bad_rows must be >= 0. Got: -1"):
-        BadRows(-1)
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_take_and_concat_move_whole_rows(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -136,11 +116,11 @@ def test_take_and_concat_move_whole_rows(seed: int) -> None:
         ragged = Ragged(rng.integers(0, 99, lengths.sum()).astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]),
                         rng.random(lengths.sum()).astype(np.float32))
         return Block(rng.integers(0, 99, size), rng.random([size, 2]), rng.integers(0, 99, size),
-                     rng.integers(0, 99, [size, 3]), (ragged, ragged))
+                     rng.integers(0, 99, [size, 3]), rng.random([size, 1]), (ragged, ragged))
 
     def rows(block: Block) -> List[str]:
         lists = [[sorted(weights.items()) for weights in lists_of(ragged)] for ragged in block.lists]
-        return [repr(row) for row in zip(*[part.tolist() for part in block[:4]], *lists)]
+        return [repr(row) for row in zip(*[part.tolist() for part in block[:5]], *lists)]
 
     parts = [block(int(size)) for size in rng.integers(0, 9, 4)]
     joined = encoder.concat(parts)

@@ -3,11 +3,15 @@
 import argparse
 import os
 import time
-from typing import List, Optional
+from typing import Callable, List, Optional
 
-from common import deeprec, optimizers
+from common import dataset, deeprec, layers, optimizers
+from common.dataset import Data
 from common.deeprec import Toggles
+from common.embedding import Embedding
+from common.layers import Dense
 from common.runner import Run
+from common.schema import Schema
 
 DEFAULT_DATA = "./data"
 DEFAULT_OUTPUT = "./result"
@@ -46,6 +50,16 @@ def amount(text: str) -> float:
     return value
 
 
+def choice(*names: str) -> Callable[[str], Optional[str]]:
+    """Reads one of the names, or None."""
+    def read(text: str) -> Optional[str]:
+        if text not in ("None",) + names:
+            raise argparse.ArgumentTypeError("expected None or one of {}. Got: {!r}.".format(", ".join(names), text))
+        return None if text == "None" else text
+
+    return read
+
+
 def make_parser(description: str, learning_rate: float, optimizer: str, epochs: int) -> argparse.ArgumentParser:
     """A parser of the shared flags; the arguments are the model's documented defaults."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False,
@@ -80,6 +94,9 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
                        help="folder of the train and test files (default ./data, else the data folder of the project)")
     group.add_argument("--parquet_dataset", type=boolean, nargs="?", const=True, default=True,
                        help="take .parquet files where they are there; false or --tf: CSV (default true)")
+    group.add_argument("--parquet_dataset_shuffle", type=boolean, nargs="?", const=True, default=False,
+                       help="draw the row groups of a Parquet file in random order too; rows are mixed within the "
+                            "shuffle buffer in any case (default false)")
     group.add_argument("--max_bad_rows", type=count, default=0, metavar="N",
                        help="skip and count up to N rows that cannot be read (default 0)")
     group.add_argument("--output_dir", default=None,
@@ -95,10 +112,28 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_features(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--tf", type=boolean, nargs="?", const=True, default=False,
-                       help="build everything with TF 1.15.5's own API and switch the features off")
-    group.add_argument("--bf16", type=boolean, nargs="?", const=True, default=False,
-                       help="multiply in BF16 in the dense layers but the last; variables stay FP32")
+    def switch(name: str, default: bool, text: str) -> None:
+        group.add_argument("--" + name, type=boolean, nargs="?", const=True, default=default,
+                           help="{} (default {})".format(text, str(default).lower()))
+
+    switch("tf", False, "build everything with TF 1.15.5's own API and switch the features off")
+    switch("bf16", False, "multiply in BF16 in the dense layers but the last; variables stay FP32")
+    switch("emb_fusion", True, "embed lists without a detour over sparse tensors")
+    switch("op_fusion", True, "multiply dense layers that share an input as one")
+    switch("smartstaged", True, "read and decode rows ahead of the steps that need them")
+    group.add_argument("--micro_batch", type=count, default=0, metavar="N",
+                       help="slices of a batch; 0: whole (default 0)")
+    switch("ev", False, "embedding variables in place of fixed tables")
+    switch("adaptive_emb", False, "adaptive embeddings")
+    group.add_argument("--ev_elimination", type=choice("l2", "gstep"), default=None,
+                       help="what evicts rows of embedding variables: None, l2 or gstep (default None)")
+    group.add_argument("--ev_filter", type=choice("counter", "cbf"), default=None,
+                       help="what admits rows to embedding variables: None, counter or cbf (default None)")
+    switch("dynamic_ev", False, "embedding variables of dynamic dimension")
+    switch("multihash", False, "multi-hash tables")
+    group.add_argument("--incremental_ckpt", type=count, default=0, metavar="SECS",
+                       help="seconds between incremental checkpoints; 0: none (default 0)")
+    switch("workqueue", False, "take rows from a queue of work items")
     group.add_argument("--protocol", choices=("grpc", "grpc++", "star_server"), default="grpc",
                        help="protocol between processes; the last two need DeepRec (default grpc)")
     group.add_argument("--input_layer_partitioner", type=count, default=0, metavar="MB",
@@ -114,13 +149,31 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     """
     args = parser.parse_args(argv)
     try:
-        args.toggles = Toggles(tf=args.tf, bf16=args.bf16)
+        args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
+            args.emb_fusion, args.op_fusion, args.smartstaged)])
         deeprec.check_protocol(args.protocol)
+        deeprec.check_served({name: getattr(args, name) for name in deeprec.UNSERVED})
     except ValueError as error:
         parser.error(str(error))
     if args.data_location == DEFAULT_DATA and not os.path.isdir(DEFAULT_DATA):
         args.data_location = os.path.join(_ROOT, "data")
     return args
+
+
+def open_data(args: argparse.Namespace, schema: Schema) -> Data:
+    """Opens the files that flags name; raises BadInput where they cannot be used."""
+    return dataset.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
+                             check_all=args.tf)
+
+
+def embedding(args: argparse.Namespace, dimension: int) -> Embedding:
+    """How flags want columns to be embedded, with width D."""
+    return Embedding(dimension, args.toggles, layers.partitioner(args.input_layer_partitioner << 20))
+
+
+def dense(args: argparse.Namespace) -> Dense:
+    """How flags want dense layers to be built."""
+    return Dense(args.toggles, args.l2_regularization or 0.0, layers.partitioner(args.dense_layer_partitioner << 10))
 
 
 def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int) -> Run:
@@ -136,7 +189,7 @@ def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int)
     result = args.output_dir if args.checkpoint and args.output_dir else checkpoint
     return Run(model=model, checkpoint_dir=checkpoint, result_dir=result, steps=steps,
                epochs=0 if args.steps else epochs, batch_size=args.batch_size, seed=args.seed,
-               shuffle_rows=args.shuffle_buffer, save_steps=args.save_steps,
+               shuffle_rows=args.shuffle_buffer, parquet_shuffle=args.parquet_dataset_shuffle, save_steps=args.save_steps,
                keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0, evaluate=not args.no_eval,
                inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles)
 

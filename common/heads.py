@@ -30,9 +30,12 @@ class Task(NamedTuple):
 
 
 def train_spec(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> tf.estimator.EstimatorSpec:
-    """The spec of a training step; the loss, scalar, is computed before any variable changes."""
+    """The spec of a training step; the loss, scalar, is computed before any variable changes.
+
+    Running means of batch normalisation are updated with it.
+    """
     gradients = optimizer.compute_gradients(loss)
-    with tf.control_dependencies([loss]):
+    with tf.control_dependencies([loss] + tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
         train_op = optimizer.apply_gradients(gradients, tf.train.get_or_create_global_step())
     return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=loss, train_op=train_op)
 

@@ -6,13 +6,15 @@ from the same ones.
 
 import math
 import zlib
-from typing import Callable, List, NamedTuple, Optional, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
 from common.deeprec import Toggles
 
 Initializer = Callable[..., tf.Tensor]
+Activation = Callable[[tf.Tensor], tf.Tensor]
+_BATCH_NORM_MOMENTUM = 0.97
 _SHARDS = 1 << 20
 
 
@@ -54,43 +56,113 @@ def _seed(name: str, partition_info: object) -> int:
     return (zlib.crc32(name.encode()) + int(offset)) % (1 << 31)
 
 
-def dense(inputs: tf.Tensor, units: int, name: str, config: Dense, activation: Optional[Callable] = None,
+def dense(inputs: tf.Tensor, units: int, name: str, config: Dense, activation: Optional[Activation] = None,
           bias: float = 0.0) -> tf.Tensor:
     """A dense layer.
 
     Args:
-      inputs: float32 [B, I].
+      inputs: float32 [..., I].
       units: its outputs H.
       name: its variables are name/kernel [I, H] and name/bias [H].
       activation: applied to the outputs.
       bias: initial value of the bias.
 
     Returns:
-      float32 [B, H].
+      float32 [..., H].
     """
-    scope = tf.get_variable_scope().name
-    kernel_init = glorot_uniform("{}/{}".format(scope, name))
-    regularizer = tf.keras.regularizers.l2(config.l2 / 2) if config.l2 else None
+    if config.toggles.tf:
+        return _community_dense(inputs, units, name, config, activation, bias)
+    kernel, offset = _dense_variables(inputs, units, name, config, bias)
+    outputs = tf.nn.bias_add(_product(inputs, kernel, config), offset)
+    return activation(outputs) if activation else outputs
+
+
+def dense_group(inputs: tf.Tensor, units: int, names: Sequence[str], config: Dense) -> List[tf.Tensor]:
+    """Several dense layers without activation on one input, which op_fusion multiplies as one: [B, I] to [B, H] each.
+
+    Args:
+      names: of the layers; the variables are those that dense makes.
+    """
+    if config.toggles.tf or not config.toggles.op_fusion:
+        return [dense(inputs, units, name, config) for name in names]
+    kernels, offsets = zip(*[_dense_variables(inputs, units, name, config, 0.0) for name in names])
+    outputs = tf.nn.bias_add(_product(inputs, tf.concat(kernels, axis=1), config), tf.concat(offsets, axis=0))
+    return tf.split(outputs, len(names), axis=1)
+
+
+def _community_dense(inputs: tf.Tensor, units: int, name: str, config: Dense, activation: Optional[Activation],
+                     bias: float) -> tf.Tensor:
     with tf.variable_scope(tf.get_variable_scope(), partitioner=config.partitioner):
-        if config.toggles.tf:
-            return tf.layers.dense(inputs, units, activation, name=name, kernel_initializer=kernel_init,
-                                   bias_initializer=tf.constant_initializer(bias), kernel_regularizer=regularizer)
-        with tf.variable_scope(name):
-            kernel = tf.convert_to_tensor(tf.get_variable(
-                "kernel", [inputs.shape[1], units], initializer=kernel_init, regularizer=regularizer))
-            offset = tf.convert_to_tensor(tf.get_variable(
-                "bias", [units], initializer=tf.constant_initializer(bias)))
-            product = bf16_matmul(inputs, kernel) if config.toggles.bf16 else tf.matmul(inputs, kernel)
-            outputs = tf.nn.bias_add(product, offset)
-            return activation(outputs) if activation else outputs
+        return tf.layers.dense(inputs, units, activation, name=name, kernel_initializer=_kernel_initializer(name),
+                               bias_initializer=tf.constant_initializer(bias), kernel_regularizer=_regularizer(config))
 
 
-def mlp(inputs: tf.Tensor, sizes: Sequence[int], name: str, config: Dense) -> tf.Tensor:
-    """Dense layers with relu one after another: float32 [B, I] to [B, sizes[-1]]."""
+def _dense_variables(inputs: tf.Tensor, units: int, name: str, config: Dense,
+                     bias: float) -> Tuple[tf.Tensor, tf.Tensor]:
+    """The kernel [I, H] and the bias [H] of a dense layer, as tf.layers.dense makes them."""
+    initializer = _kernel_initializer(name)
+    with tf.variable_scope(name, partitioner=config.partitioner):
+        kernel = tf.get_variable("kernel", [inputs.shape[-1], units], initializer=initializer,
+                                 regularizer=_regularizer(config))
+        offset = tf.get_variable("bias", [units], initializer=tf.constant_initializer(bias))
+        return tf.convert_to_tensor(kernel), tf.convert_to_tensor(offset)
+
+
+def _kernel_initializer(name: str) -> Initializer:
+    return glorot_uniform("/".join(filter(None, [tf.get_variable_scope().name, name])))
+
+
+def _regularizer(config: Dense) -> Optional[Callable]:
+    return tf.keras.regularizers.l2(config.l2 / 2) if config.l2 else None
+
+
+def _product(inputs: tf.Tensor, kernel: tf.Tensor, config: Dense) -> tf.Tensor:
+    return bf16_matmul(inputs, kernel) if config.toggles.bf16 else tf.matmul(inputs, kernel)
+
+
+def batch_norm(inputs: tf.Tensor, name: str, training: bool, affine: bool = True) -> tf.Tensor:
+    """Normalises each of H features to mean 0 and variance 1: by the batch [B, H] in training, else by running means.
+
+    Args:
+      affine: whether a learned scale and offset follow.
+    """
+    return tf.layers.batch_normalization(inputs, momentum=_BATCH_NORM_MOMENTUM, epsilon=1e-3, center=affine,
+                                         scale=affine, training=training, name=name)
+
+
+def mlp(inputs: tf.Tensor, sizes: Sequence[int], name: str, config: Dense,
+        training: Optional[bool] = None) -> tf.Tensor:
+    """Dense layers with relu one after another: float32 [B, I] to [B, sizes[-1]].
+
+    Args:
+      training: None for layers without batch normalisation before the relu, else its mode.
+    """
+    return mlps(inputs, sizes, [name], config, training)[0]
+
+
+def mlps(inputs: tf.Tensor, sizes: Sequence[int], names: Sequence[str], config: Dense,
+         training: Optional[bool] = None) -> List[tf.Tensor]:
+    """Several mlp of the same sizes on one input; their first layers share a product where op_fusion says so."""
+    firsts = dense_group(inputs, sizes[0], [name + "/dense_0" for name in names], config)
+    return [_mlp_after_first(first, sizes, name, config, training) for first, name in zip(firsts, names)]
+
+
+def _mlp_after_first(hidden: tf.Tensor, sizes: Sequence[int], name: str, config: Dense,
+                     training: Optional[bool]) -> tf.Tensor:
+    """An mlp from the outputs of its first dense layer on."""
     with tf.variable_scope(name):
         for i, size in enumerate(sizes):
-            inputs = dense(inputs, size, "dense_{}".format(i), config, tf.nn.relu)
-    return inputs
+            hidden = dense(hidden, size, "dense_{}".format(i), config) if i else hidden
+            if training is not None:
+                hidden = batch_norm(hidden, "norm_{}".format(i), training)
+            hidden = tf.nn.relu(hidden)
+    return hidden
+
+
+def mix(experts: Sequence[tf.Tensor], gate: tf.Tensor) -> tf.Tensor:
+    """The experts' outputs, [B, H] each, weighted with the softmax of a gate's logits [B, E]: [B, H]."""
+    weights = tf.expand_dims(tf.nn.softmax(gate), 1)  # [B, 1, E]
+    return tf.squeeze(tf.matmul(weights, tf.stack(experts, axis=1)), axis=1)
 
 
 @tf.custom_gradient

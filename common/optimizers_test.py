@@ -6,7 +6,8 @@ from common import optimizers
 
 
 @pytest.mark.parametrize("name, expected", [
-    ("gradientdescent", 1 - 0.5 * 2.0), ("adagrad", 1 - 0.5 * 2.0 / np.sqrt(0.1 + 4.0)), ("adam", 1 - 0.5)])
+    ("gradientdescent", 1 - 0.5 * 2.0), ("adagrad", 1 - 0.5 * 2.0 / np.sqrt(0.1 + 4.0)), ("adam", 1 - 0.5),
+    ("adamasync", 1 - 0.5), ("adagraddecay", 1 - 0.5 * 2.0 / np.sqrt(0.1 + 4.0))])
 def test_first_step_of_each(name: str, expected: float) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.get_variable("x", initializer=1.0)
@@ -17,5 +18,5 @@ def test_first_step_of_each(name: str, expected: float) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ValueError, match="optimizer must be one of adagrad, adam, gradientdescent. Got: 'sgd'"):
+    with pytest.raises(ValueError, match="optimizer must be one of adam, adamasync, adagraddecay, adagrad, gradientdescent. Got: 'sgd'"):
         optimizers.make("sgd", 0.1)

@@ -6,14 +6,14 @@ group), and a chunk reads into one pyarrow array a column. Nothing here loads a 
 
 import os
 import sys
-from typing import Dict, List, NamedTuple, Sequence, Union
+from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from common.schema import Schema
+from common.schema import Column, Schema
 
 CHUNK_ROWS = 16384
 _SCAN_BYTES = 1 << 24
@@ -45,7 +45,8 @@ class Columns(NamedTuple):
     """What a chunk reads into.
 
     Attributes:
-      arrays: name -> DictionaryArray of binary values, or an integer array (Parquet's integer columns), all [N].
+      arrays: name -> array [N]: a DictionaryArray of binary values; in Parquet also integers, floats, and lists of
+        dictionary-encoded binary values, integers or floats.
       rows: the rows' numbers in the file from 0, int64 [N].
       rejects: rows that could not be split into columns; they are not among the N.
     """
@@ -56,7 +57,7 @@ class Columns(NamedTuple):
 
 
 class CsvFile(NamedTuple):
-    """A CSV file without header and without quoting, one row a line."""
+    """A text file without header and without quoting, one row a line."""
 
     path: str
     schema: Schema
@@ -70,7 +71,7 @@ class CsvFile(NamedTuple):
         if not data.endswith(b"\n"):
             data += b"\n"
         content = np.frombuffer(data, np.uint8)
-        ends = np.flatnonzero((content == ord(",")) | (content == ord("\n")))
+        ends = np.flatnonzero((content == ord(self.schema.delimiter)) | (content == ord("\n")))
         lines = np.flatnonzero(content[ends] == ord("\n"))  # index of each line's last field
         first = np.concatenate([[0], lines[:-1] + 1])
         num_columns = len(self.schema.columns)
@@ -194,10 +195,12 @@ def _csv_column(fields: pa.BinaryArray, index: np.ndarray, is_last: bool) -> pa.
 
 
 def _open_parquet(path: str, schema: Schema) -> ParquetFile:
-    strings = [column.name for column in schema.columns if column.dtype == "string"]
     try:
         metadata = pa.parquet.read_metadata(path)
-        _check_parquet_columns(path, schema, metadata.schema.to_arrow_schema())
+        found = metadata.schema.to_arrow_schema()
+        _check_parquet_columns(path, schema, found)
+        strings = [metadata.schema.column(i).path for i in range(len(metadata.schema))
+                   if metadata.schema.column(i).physical_type == "BYTE_ARRAY"]
         handle = pa.parquet.ParquetFile(path, metadata=metadata, read_dictionary=strings)
     except (pa.ArrowException, OSError) as error:
         raise BadInput("{}: not a Parquet file, or cut short ({}). Write it again, or convert it from CSV with: "
@@ -224,10 +227,23 @@ def _check_parquet_columns(path: str, schema: Schema, found: pa.Schema) -> None:
     if twice:
         raise BadInput("{}: columns that stand there twice: {}.".format(path, ", ".join(twice)))
     for field in found:
-        dtype = expected[field.name].dtype
-        if not (_is_string if dtype == "string" else pa.types.is_integer)(field.type):
-            raise BadInput("{}, column {!r}: expected {}, the file has {}. Cast the column and write the file "
-                           "again.".format(path, field.name, dtype, field.type))
+        column = expected[field.name]
+        as_list = column.is_list and schema.parquet_lists
+        if not _is_type_of(field.type, column, as_list):
+            raise BadInput("{}, column {!r}: expected {}{}, the file has {}. Cast the column and write the file "
+                           "again.".format(path, field.name, column.dtype,
+                                           " or a list of them" if as_list else "", field.type))
+
+
+def _is_type_of(found: pa.DataType, column: Column, as_list: bool) -> bool:
+    """Whether a Parquet column's type can hold the column; lists may stand as joined strings, and as_list as lists."""
+    if as_list and pa.types.is_list(found):
+        found = found.value_type
+    elif column.is_list:
+        return _is_string(found)
+    if column.dtype == "string":
+        return _is_string(found)
+    return pa.types.is_integer(found) or column.dtype == "float" and pa.types.is_floating(found)
 
 
 def _is_string(found: pa.DataType) -> bool:
@@ -238,8 +254,11 @@ def _is_string(found: pa.DataType) -> bool:
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    """One array of a column's pieces: integers as they are, everything else dictionary-encoded binary."""
-    if pa.types.is_integer(column.type):
+    """One array of a column's pieces: strings as dictionary-encoded binary, numbers as they are, or lists of these."""
+    if pa.types.is_list(column.type):
+        lists = column.chunk(0) if column.num_chunks == 1 else column.unify_dictionaries().combine_chunks()
+        return pa.ListArray.from_arrays(*_without_nulls(lists))
+    if not _is_string(column.type):
         return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
@@ -247,3 +266,10 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
         return pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.binary()))
     array = column.chunk(0) if column.num_chunks == 1 else column.unify_dictionaries().combine_chunks()
     return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.binary()))
+
+
+def _without_nulls(lists: pa.ListArray) -> Tuple[pa.Array, pa.Array]:
+    """Offsets from 0 and items of lists; a null list is an empty one."""
+    lengths = pa.compute.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.array(offsets), _one_array(pa.chunked_array([lists.flatten()]))

@@ -38,6 +38,7 @@ class _RunFields(NamedTuple):
     batch_size: int
     seed: int
     shuffle_rows: int
+    parquet_shuffle: bool
     save_steps: Optional[int]
     keep_checkpoint_max: int
     timeline: int
@@ -61,6 +62,7 @@ class Run(_RunFields):
       batch_size: rows a step.
       seed: of weights and row order.
       shuffle_rows: rows mixed at a time, 0 for the file's order.
+      parquet_shuffle: whether a Parquet file's row groups are drawn in random order.
       save_steps: steps between checkpoints; 0 only at the end, None every ten minutes.
       keep_checkpoint_max: newest checkpoints kept.
       timeline: steps between Chrome traces, 0 for none.
@@ -203,7 +205,8 @@ class _Trainer:
 
     def _stream(self, step: int) -> Stream:
         run = self._run
-        return Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size)
+        any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
+        return Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size, any_order)
 
     def _rows_of_step(self, step: int) -> List[int]:
         return dataset.rows_of_batch(self._data.train, self._data, self._stream(step))
@@ -238,7 +241,7 @@ class _Trainer:
             serving.write_sample_request(sample, self._data.test, self._data.schema)
             self._estimator.export_saved_model(
                 os.path.join(self._run.result_dir, "export"),
-                serving.receiver_fn(self._data.schema, self._run.toggles.tf),
+                serving.receiver_fn(self._data.schema, self._data.vocabularies, self._run.toggles.tf),
                 assets_extra={serving.SAMPLE_REQUEST: sample})
 
 
@@ -247,7 +250,7 @@ def make_input(run: Run, data: Data, training: bool, stream: Stream) -> InputFn:
     file = data.train if training else data.test
     if run.toggles.tf:
         return dataset.tf_input(file, data, stream, with_users=not training)
-    return dataset.columnar_input(file, data, stream)
+    return dataset.columnar_input(file, data, stream, ahead=run.toggles.smartstaged)
 
 
 def run_config(run: Run) -> tf.estimator.RunConfig:
@@ -315,7 +318,7 @@ def _report(run: Run, data: Data, by_task: Dict[str, Dict[str, float]], trainer:
     tasks = {task: {name: None if np.isnan(value) else value for name, value in values.items()}
              for task, values in by_task.items()}
     return {"tasks": tasks, "seed": run.seed, "global_step": trainer.global_step(),
-            "bad_rows": data.bad_rows.count, "secs": secs,
+            "bad_rows": data.bad_rows.count, "unknown_ids": data.bad_rows.unknown_ids, "secs": secs,
             "steps_trained_here": trainer.progress.steps if trainer.progress else 0, "steps_per_sec": speed,
             "samples_per_sec": speed * run.batch_size, "versions": versions(),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, embedding, hooks, heads, layers, runner, serving, testing
+from common import dataset, embedding, heads, hooks, layers, raw, runner, testing
 from common.dataset import Data
 from common.deeprec import Toggles
 from common.embedding import Embedding
@@ -41,7 +41,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
             file.write("{}: {}\n".format(step, " ".join(map(str, rows.tolist()))))
         return step
 
-    inputs = embedding.embed_group(features, SCHEMA, "all", Embedding(4, Toggles()))
+    inputs = embedding.embed(features, SCHEMA.group("all"), "all", Embedding(4, Toggles()))
     logit = layers.logit(inputs, "out", 0.5, Dense(Toggles()))
     if labels is None:
         return heads.predict_spec([heads.Task("y", logit)])
@@ -60,9 +60,8 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
 
 def make_run(folder: object, **kwargs: object) -> Run:
     values = dict(model="toy", checkpoint_dir=os.path.join(str(folder), "run"), result_dir=os.path.join(
-        str(folder), "run"), steps=30, epochs=0, batch_size=16, seed=3, shuffle_rows=100, save_steps=None,
-        keep_checkpoint_max=1,
-        timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc", toggles=Toggles())
+        str(folder), "run"), steps=30, epochs=0, batch_size=16, seed=3, shuffle_rows=100, parquet_shuffle=False,
+        save_steps=None, keep_checkpoint_max=1, timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc", toggles=Toggles())
     values.update(kwargs)
     return Run(**values)
 
@@ -305,9 +304,9 @@ def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object, 
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert done.returncode == 0, done.stderr
     with tf.Graph().as_default(), tf.Session() as session:
-        raw = dict(zip(testing.NAMES, zip(*TEST[:3])))
-        raw["size"] = tuple(int(value or 0) for value in raw["size"])
-        features = serving.encode_columns({n: tf.constant(v) for n, v in raw.items()}, SCHEMA, as_columns=False)
+        columns = dict(zip(testing.NAMES, zip(*TEST[:3])))
+        columns["size"] = tuple(int(value or 0) for value in columns["size"])
+        features = raw.decode({n: tf.constant(v) for n, v in columns.items()}, SCHEMA, {}, as_columns=False)
         spec = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, Params())
         tf.train.Saver().restore(session, tf.train.latest_checkpoint(os.path.join(str(tmp_path), "run")))
         expected = session.run(spec.predictions["y"])

@@ -62,6 +62,9 @@ class Column(_ColumnFields):
             raise ValueError("column {!r}: vocabulary is for a vocabulary column, and it needs one.".format(self.name))
         if self.separator and self.kind in ("label", "identity"):
             raise ValueError("column {!r}: a column of kind {} cannot be a list.".format(self.name, self.kind))
+        if self.vocabulary and self.separator and not self.newest:
+            raise ValueError("column {!r}: a list of a vocabulary keeps its order; say how many items with newest.".
+                             format(self.name))
         if (self.newest or self.aligned) and not self.separator:
             raise ValueError("column {!r}: newest and aligned are for lists, which have a separator.".format(self.name))
         return self
@@ -106,8 +109,8 @@ class Schema(_SchemaFields):
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
 
     Raises:
-      ValueError: two columns share a name, columns of one table differ in buckets, or user_column is no column of
-        single strings.
+      ValueError: two columns share a name, columns of one table differ in buckets, lists have a default that
+        parquet_lists cannot hold, or user_column is no column of single strings.
     """
 
     __slots__ = ()
@@ -121,6 +124,9 @@ class Schema(_SchemaFields):
         if not any(c.name == self.user_column and c.kind in ("hash", "vocabulary") for c in self.scalars):
             raise ValueError("schema {!r}: user_column {!r} is not a hash or vocabulary column.".format(
                 self.name, self.user_column))
+        if self.parquet_lists and any(c.default for c in self.lists):
+            raise ValueError("schema {!r}: an empty list has no items where lists stand as lists; give list columns "
+                             "default=''.".format(self.name))
         sizes: Dict[str, int] = {}
         for column in self.features:
             if sizes.setdefault(column.table or column.name, column.buckets) != column.buckets:

@@ -5,24 +5,41 @@ from common.schema import Column, Schema
 
 
 @pytest.mark.parametrize("fields, message", [
-    (("a", "string", "id"), r"column 'a': kind must be one of .* Got: 'id'"),
-    (("a", "float", "label"), r"column 'a': dtype must be one of .* Got: 'float'"),
-    (("a", "string", "hash"), r"column 'a': a hash column needs buckets > 0. Got: 0"),
-    (("a", "int32", "label", 2), r"column 'a': a label column needs buckets == 0. Got: 2"),
-    (("a", "int32", "hash", 10), r"column 'a': a hash column cannot be int32"),
-    (("a", "int32", "identity", 10, "g", "|"), r"column 'a': only a hash column can be a list. Got: identity"),
+    (dict(kind="id"), r"column 'a': kind must be one of .* Got: 'id'"),
+    (dict(kind="hash"), r"column 'a': a hash column needs buckets > 0. Got: 0"),
+    (dict(kind="words"), r"column 'a': a words column needs buckets > 0. Got: 0"),
+    (dict(kind="number", buckets=3), r"column 'a': a number column needs buckets == 0. Got: 3"),
+    (dict(kind="label", buckets=2), r"column 'a': a label column needs buckets == 0. Got: 2"),
+    (dict(kind="identity", buckets=10, separator="|"), r"column 'a': a column of kind identity cannot be a list"),
+    (dict(kind="vocabulary"), r"column 'a': vocabulary is for a vocabulary column, and it needs one"),
+    (dict(kind="hash", buckets=3, vocabulary="v"), r"column 'a': vocabulary is for a vocabulary column"),
+    (dict(kind="vocabulary", vocabulary="v", separator="|"), r"column 'a': a list of a vocabulary keeps its order"),
+    (dict(kind="hash", buckets=3, newest=5), r"column 'a': newest and aligned are for lists"),
+    (dict(kind="number", aligned=True), r"column 'a': newest and aligned are for lists"),
 ])
-def test_column_is_checked_when_made(fields: tuple, message: str) -> None:
+def test_column_is_checked_when_made(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Column(*fields)
+        Column("a", **fields)
 
 
 def test_schema_is_checked_when_made() -> None:
-    label, user = Column("y", "label"), Column("u", "string", "hash", 10, "g")
+    label, user = Column("y", "label"), Column("u", "hash", 10, "g")
     with pytest.raises(ValueError, match="schema 's': columns named twice: y"):
         Schema("s", (label, label, user), "a", "b", "u", "m")
-    with pytest.raises(ValueError, match="schema 's': user_column 'y' is not a hash column"):
+    with pytest.raises(ValueError, match="schema 's': user_column 'y' is not a hash or vocabulary column"):
         Schema("s", (label, user), "a", "b", "y", "m")
+    other = Column("v", "hash", 11, "g", table="u")
+    with pytest.raises(ValueError, match="schema 's': the columns of table 'u' differ in buckets"):
+        Schema("s", (label, user, other), "a", "b", "u", "m")
+    tags = Column("t", "hash", 10, "g", separator="|")
+    with pytest.raises(ValueError, match="schema 's': an empty list has no items where lists stand as lists"):
+        Schema("s", (label, user, tags), "a", "b", "u", "m", parquet_lists=True)
+
+
+def test_vocabularies_give_their_columns_buckets() -> None:
+    columns = (Column("y", "label"), Column("u", "vocabulary", vocabulary="names"), Column("w", "words", words=("a", "b")))
+    schema = Schema("s", columns, "a", "b", "u", "m").with_vocabularies({"names": 7})
+    assert schema.vocabularies == ["names"] and [c.buckets for c in schema.features] == [7, 2]
 
 
 def test_columns_by_what_they_are_for() -> None:
@@ -32,9 +49,10 @@ def test_columns_by_what_they_are_for() -> None:
     assert [c.name for c in schema.lists] == ["tags"]
 
 
-def test_group_is_in_the_order_of_input_layer() -> None:
-    columns = tuple(Column(name, "string", "hash", 10, "g") for name in ("b_x", "b", "a"))
+def test_columns_of_a_group_and_by_name() -> None:
+    columns = tuple(Column(name, "hash", 10, "g") for name in ("b_x", "b", "a"))
     schema = Schema("s", columns, "a", "b", "a", "m")
-    assert [c.name for c in schema.group("g")] == ["a", "b", "b_x"]
+    assert [c.name for c in schema.group("g")] == ["b_x", "b", "a"]
+    assert [c.name for c in schema.named(["a", "b"])] == ["a", "b"]
     with pytest.raises(ValueError, match="schema 's' has no group 'h'"):
         schema.group("h")

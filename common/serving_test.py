@@ -5,7 +5,7 @@ from typing import Dict
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import dataset, encoder, serving, testing
+from common import dataset, encoder, lists, serving, testing
 from common.dataset import Stream
 from common.testing import SCHEMA
 
@@ -28,16 +28,16 @@ def test_signatures_take_columns_and_examples(tmp_path: object) -> None:
     data = testing.open_toy(tmp_path, ROWS, ROWS)
     expected = testing.read_batches(dataset.columnar_input(data.train, data, Stream(40)))[0]
     with tf.Graph().as_default(), tf.Session() as session:
-        receiver = serving.receiver_fn(SCHEMA, as_columns=False)()
+        receiver = serving.receiver_fn(SCHEMA, {}, as_columns=False)()
         by_columns = session.run(receiver.features, {receiver.receiver_tensors[name]: raw[name] for name in raw})
         placeholder = receiver.receiver_tensors_alternatives["examples"]["examples"]
         by_examples = session.run(receiver.features, {placeholder: examples})
     for features in (by_columns, by_examples):
         for column in SCHEMA.scalars:
             np.testing.assert_array_equal(features[column.name], expected[column.name])
-    lists = [encoder.Ragged(*[f[n] for n in encoder.feature_names("tags")]) for f in (by_columns, by_examples)]
-    np.testing.assert_array_equal(lists[0].values, lists[1].values)
-    np.testing.assert_array_equal(lists[0].row_splits, lists[1].row_splits)
+    found = [lists.Ragged(*[f[n] for n in encoder.feature_names("tags")]) for f in (by_columns, by_examples)]
+    np.testing.assert_array_equal(found[0].values, found[1].values)
+    np.testing.assert_array_equal(found[0].row_splits, found[1].row_splits)
 
 
 def test_sample_request_is_the_files_first_rows(tmp_path: object) -> None:

@@ -7,22 +7,18 @@ The columns and sizes are those of EasyRec's Taobao set; the marginals of the sy
 the planted signal is, and how the Bayes AUC is defined, stands in data/README.md.
 """
 
-import argparse
-import json
 import os
 import sys
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.csv
-import pyarrow.parquet
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import encoder, metrics, reader  # noqa: E402
-from common.files import replacing  # noqa: E402
 from common.schema import Column, Schema  # noqa: E402
+from data import planted  # noqa: E402
+from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402
 
 SCHEMA = Schema(
     name="taobao",
@@ -54,8 +50,6 @@ SCHEMA = Schema(
     module="data/taobao.py",
 )
 _NAMES = [column.name for column in SCHEMA.columns]
-_ARROW_SCHEMA = pa.schema([(c.name, pa.int32() if c.dtype == "int32" else pa.string()) for c in SCHEMA.columns])
-_BLOCK_ROWS = 1 << 16
 _MAX_ITEMS = 50
 
 # Shares of each value of the profile columns among users that have a profile; '' is a missing value.
@@ -110,24 +104,6 @@ class World(NamedTuple):
     intercepts: Tuple[float, float] = (0.0, 0.0)
 
 
-class Rows(NamedTuple):
-    """Generated rows: the table as it is stored, and the two logits they were drawn with, float64 [N]."""
-
-    table: pa.Table
-    click_logit: np.ndarray
-    buy_logit: np.ndarray
-
-
-def _zipf(size: int, exponent: float, shift: float) -> np.ndarray:
-    """Cumulative shares of a shifted Zipf law, (rank + shift) ** -exponent."""
-    shares = (np.arange(1, size + 1) + shift) ** -exponent
-    return np.cumsum(shares / shares.sum())
-
-
-def _draw(rng: np.random.Generator, cumulative: np.ndarray, size: int) -> np.ndarray:
-    return np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right").astype(np.int32)
-
-
 def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
     """Draws the entities and their effects, and sets the intercepts so that the two rates come out.
 
@@ -140,20 +116,20 @@ def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
       ValueError: not 0 < buy_rate < click_rate < 1.
     """
     if not 0 < buy_rate < click_rate < 1:
-        raise ValueError("rates must be 0 < buy_rate < click_rate < 1. Got: click_rate {}, buy_rate {}.".format(
+        raise ValueError("rates must be 0 < --buy_rate < --click_rate < 1. Got: {1} and {0}.".format(
             click_rate, buy_rate))
     rng = np.random.default_rng([seed, 0])
-    users, ads, products = _zipf(100000, 1.001, 10), _zipf(400000, 0.805, 10), _zipf(100000, 0.9, 5)
+    users, ads, products = zipf(100000, 1.001, 10), zipf(400000, 0.805, 10), zipf(100000, 0.9, 5)
     profile = _draw_profiles(rng, len(users))
-    campaigns = _draw(rng, _zipf(200000, 0.7, 5), len(ads))
-    customers = _draw(rng, _zipf(150000, 0.68, 5), 200000)
+    campaigns = draw(rng, zipf(200000, 0.7, 5), len(ads))
+    customers = draw(rng, zipf(150000, 0.68, 5), 200000)
     columns = {"adgroup_id": rng.permutation(len(ads)).astype(np.int32), "campaign_id": campaigns,
-               "customer": customers[campaigns], "cate_id": _draw(rng, _zipf(8000, 1.53, 10), len(ads)),
-               "brand": 1 + _draw(rng, _zipf(100000, 0.91, 5), len(ads)),
+               "customer": customers[campaigns], "cate_id": draw(rng, zipf(8000, 1.53, 10), len(ads)),
+               "brand": 1 + draw(rng, zipf(100000, 0.91, 5), len(ads)),
                "price": np.minimum(rng.binomial(49, rng.beta(4, 3, len(ads))), 49).astype(np.int32)}
     columns["brand"][rng.random(len(ads)) < _NO_BRAND] = 0
-    tags = {"tag_category_list": _draw(rng, _zipf(8000, 1.5, 4), len(products)),
-            "tag_brand_list": _draw(rng, _zipf(100000, 0.7, 10), len(products))}
+    tags = {"tag_category_list": draw(rng, zipf(8000, 1.5, 4), len(products)),
+            "tag_brand_list": draw(rng, zipf(100000, 0.7, 10), len(products))}
     vocabularies = _make_vocabularies(rng, len(users))
     sizes = {name: len(values) for name, values in vocabularies.items()}
     effects = {name: _draw_effects(rng, size) for name, size in dict(sizes, **{"age_level x price": 7 * 5}).items()}
@@ -173,7 +149,7 @@ def _draw_profiles(rng: np.random.Generator, num_users: int) -> Dict[str, np.nda
     profile = {"user_id": np.arange(num_users, dtype=np.int32)}
     for name, (values, shares) in _PROFILE.items():
         offset = 0 if values[0] == "" else 1
-        profile[name] = np.where(absent, 0, offset + _draw(rng, np.cumsum(shares), num_users)).astype(np.int32)
+        profile[name] = np.where(absent, 0, offset + draw(rng, np.cumsum(shares), num_users)).astype(np.int32)
     return profile
 
 
@@ -204,28 +180,14 @@ def _calibrate(world: World, seed: int, click_rate: float, buy_rate: float) -> W
         scaled[name] = effect * (target / np.maximum(raw.std(axis=1), 1e-9))[:, None]
     world = world._replace(effects=scaled)
     click, buy = _logits(world, draws)
-    click_intercept = _intercept(click, np.full(len(click), 1.0), click_rate)
-    buy_intercept = _intercept(buy, _sigmoid(click + click_intercept), buy_rate / click_rate)
+    click_intercept = intercept(click, np.full(len(click), 1.0), click_rate)
+    buy_intercept = intercept(buy, sigmoid(click + click_intercept), buy_rate / click_rate)
     return world._replace(intercepts=(click_intercept, buy_intercept))
-
-
-def _sigmoid(logit: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logit))
-
-
-def _intercept(logit: np.ndarray, weights: np.ndarray, rate: float) -> float:
-    """The constant that makes the weighted mean probability the rate, by bisection."""
-    low, high = -40.0, 40.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = np.average(_sigmoid(logit + middle), weights=weights) < rate
-        low, high = (middle, high) if below else (low, middle)
-    return (low + high) / 2
 
 
 def _draw_entities(world: World, rng: np.random.Generator, size: int) -> Dict[str, np.ndarray]:
     """Who saw which ad where: an index into each scalar column's vocabulary, and the items of the tag lists."""
-    user, ad = _draw(rng, world.users, size), _draw(rng, world.ads, size)
+    user, ad = draw(rng, world.users, size), draw(rng, world.ads, size)
     draws = {name: index[user] for name, index in world.user_profile.items()}
     draws.update({name: index[ad] for name, index in world.ad_columns.items()})
     draws["pid"] = (rng.random(size) < 0.39).astype(np.int32)
@@ -239,7 +201,7 @@ def _draw_tags(world: World, rng: np.random.Generator, size: int) -> Tuple[np.nd
     """Lengths of the tag lists [N] and the products in them, in runs: a few products a row, seen again and again."""
     runs = np.where(rng.random(size) < _NO_TAGS, 0, rng.geometric(0.14, size))
     run_lengths = rng.geometric(0.15, runs.sum())
-    pool = _draw(rng, world.products, size * 16).reshape(size, 16)
+    pool = draw(rng, world.products, size * 16).reshape(size, 16)
     owner = np.repeat(np.arange(size), runs)
     products = pool[owner, rng.integers(0, 16, len(owner))]
     items, owner = np.repeat(products, run_lengths), np.repeat(owner, run_lengths)
@@ -270,8 +232,8 @@ def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
     """Draws rows with their labels."""
     draws = _draw_entities(world, rng, size)
     click_logit, buy_logit = _logits(world, draws)
-    click = (rng.random(size) < _sigmoid(click_logit)).astype(np.int32)
-    buy = click * (rng.random(size) < _sigmoid(buy_logit))
+    click = (rng.random(size) < sigmoid(click_logit)).astype(np.int32)
+    buy = click * (rng.random(size) < sigmoid(buy_logit))
     arrays = {"clk": pa.array(click), "buy": pa.array(buy.astype(np.int32)), "price": pa.array(draws["price"])}
     offsets = pa.array(np.concatenate([[0], np.cumsum(draws["tags"])]).astype(np.int32))
     for name, vocabulary in world.vocabularies.items():
@@ -280,41 +242,20 @@ def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
             arrays[name] = pa.compute.binary_join(items, "|")
         elif name != "price":
             arrays[name] = vocabulary.take(pa.array(draws[name]))
-    return Rows(pa.table([arrays[name] for name in _NAMES], schema=_ARROW_SCHEMA), click_logit, buy_logit)
-
-
-def _write(world: World, rng: np.random.Generator, size: int, path: str) -> Rows:
-    """Writes rows as CSV and Parquet, block by block; returns labels and logits of all, with no other column."""
-    parts = []
-    with replacing(path) as csv_path, replacing(path + ".parquet") as parquet_path:
-        with open(csv_path, "wb") as csv, _parquet_writer(parquet_path) as parquet:
-            for start in range(0, size, _BLOCK_ROWS):
-                rows = draw_rows(world, rng, min(_BLOCK_ROWS, size - start))
-                _write_csv(rows.table, csv)
-                parquet.write_table(rows.table, row_group_size=reader.CHUNK_ROWS)
-                parts.append(rows._replace(table=rows.table.select(["clk", "buy"])))
-    return Rows(pa.concat_tables([part.table for part in parts]),
-                *[np.concatenate(logits) for logits in list(zip(*parts))[1:]])
-
-
-def _write_csv(table: pa.Table, file: object) -> None:
-    pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
-
-
-def _parquet_writer(path: str) -> pa.parquet.ParquetWriter:
-    return pa.parquet.ParquetWriter(path, _ARROW_SCHEMA, compression="snappy")
+    return Rows(pa.table([arrays[name] for name in _NAMES], schema=planted.arrow_schema(SCHEMA)),
+                {"click": click_logit, "purchase": buy_logit})
 
 
 def bayes_auc(rows: Rows) -> Dict[str, Optional[float]]:
     """The AUC that the true probabilities have on the rows' labels; None where a label has one class only."""
     click = rows.table.column("clk").to_numpy()
     both = click * rows.table.column("buy").to_numpy()
-    product = -np.logaddexp(0, -rows.click_logit) - np.logaddexp(0, -rows.buy_logit)
     clicked = click == 1
-    scores = {"click": metrics.auc(click, rows.click_logit),
-              "purchase_given_click": metrics.auc(both[clicked], rows.buy_logit[clicked]),
-              "click_and_purchase": metrics.auc(both, product)}
-    return {name: None if np.isnan(score) else score for name, score in scores.items()}
+    product = -np.logaddexp(0, -rows.logits["click"]) - np.logaddexp(0, -rows.logits["purchase"])
+    return {"click": planted.auc(click, rows.logits["click"]),
+            "purchase": planted.auc(both, product),
+            "purchase_given_click": planted.auc(both[clicked], rows.logits["purchase"][clicked]),
+            "click_and_purchase": planted.auc(both, product)}
 
 
 def make(rows: int, test_rows: int, seed: int, click_rate: float, buy_rate: float, out: str) -> Dict[str, object]:
@@ -322,97 +263,20 @@ def make(rows: int, test_rows: int, seed: int, click_rate: float, buy_rate: floa
 
     Returns:
       what the JSON file holds: the arguments, the labels' counts and the Bayes AUC on the test rows.
-    """
-    world = make_world(seed, click_rate, buy_rate)
-    os.makedirs(out, exist_ok=True)
-    train = _write(world, np.random.default_rng([seed, 2]), rows, os.path.join(out, SCHEMA.train_file))
-    test = _write(world, np.random.default_rng([seed, 3]), test_rows, os.path.join(out, SCHEMA.test_file))
-    planted: Dict[str, object] = {"rows": rows, "test_rows": test_rows, "seed": seed, "click_rate": click_rate,
-                                  "buy_rate": buy_rate, "bayes_auc": bayes_auc(test)}
-    for name, part in (("train", train), ("test", test)):
-        planted[name] = {label: int(part.table.column(label).to_numpy().sum()) for label in ("clk", "buy")}
-    with replacing(os.path.join(out, "taobao_planted.json")) as path, open(path, "w") as file:
-        json.dump(planted, file, indent=2)
-    return planted
-
-
-def convert(source: str, target: str) -> int:
-    """Converts CSV to Parquet or back, chunk by chunk; which way, the target's ending says.
-
-    Returns:
-      the number of rows.
 
     Raises:
-      BadInput: a row of the source cannot be read; no target is written then.
+      ValueError: not 0 < buy_rate < click_rate < 1.
     """
-    count = 0
-    with replacing(target) as path:
-        if target.endswith(".parquet"):
-            with _parquet_writer(path) as parquet:
-                for table in _tables(source):
-                    parquet.write_table(table)
-                    count += table.num_rows
-        else:
-            with open(path, "wb") as csv:
-                for table in _tables(source):
-                    _write_csv(table, csv)
-                    count += table.num_rows
-    return count
-
-
-def _tables(source: str) -> Iterator[pa.Table]:
-    """The chunks of a file as tables of the stored types; every row is checked as training would check it."""
-    file = reader.open_file(source, SCHEMA)
-    fingerprint = encoder.make_fingerprint()
-    for chunk in file.chunks:
-        columns = file.read(chunk, _NAMES)
-        encoder.encode(source, columns, SCHEMA, fingerprint, encoder.BadRows(0))
-        arrays = []
-        for field in _ARROW_SCHEMA:
-            array = columns.arrays[field.name]
-            if pa.types.is_dictionary(array.type):
-                array = array.cast(pa.binary()).cast(pa.string())
-            if pa.types.is_string(array.type) and pa.types.is_integer(field.type):
-                column = next(c for c in SCHEMA.columns if c.name == field.name)
-                empty = pa.compute.equal(array, "")
-                array = pa.compute.if_else(empty, column.default, pa.compute.utf8_trim_whitespace(array))
-            arrays.append(array.cast(field.type))
-        yield pa.table(arrays, schema=_ARROW_SCHEMA)
+    world = make_world(seed, click_rate, buy_rate)
+    train, test = planted.make_files(SCHEMA, lambda rng, size: draw_rows(world, rng, size), rows, test_rows, seed, out)
+    return planted.write_report(SCHEMA, train, test, bayes_auc(test), out, seed=seed, click_rate=click_rate,
+                                buy_rate=buy_rate)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs one of the two commands."""
-    parser = argparse.ArgumentParser(description="Makes or converts Taobao rows.")
-    commands = parser.add_subparsers(dest="command")
-    commands.required = True
-    making = commands.add_parser("make", help="write synthetic rows with a planted signal")
-    making.add_argument("--rows", type=int, default=500000, help="training rows (default 500000)")
-    making.add_argument("--test_rows", type=int, help="test rows (default a fifth of the training rows)")
-    making.add_argument("--seed", type=int, default=1, help="seed of everything that is drawn (default 1)")
-    making.add_argument("--click_rate", type=float, default=0.053, help="share of rows clicked (default 0.053)")
-    making.add_argument("--buy_rate", type=float, default=0.0004, help="share of rows bought (default 0.0004)")
-    making.add_argument("--out", default="data", help="folder to write to (default data)")
-    converting = commands.add_parser("convert", help="CSV to Parquet, or back where the target ends otherwise")
-    converting.add_argument("source", help="the file to read")
-    converting.add_argument("target", help="the file to write")
-    args = parser.parse_args(argv)
-    if args.command == "make":
-        test_rows = max(1, args.rows // 5) if args.test_rows is None else args.test_rows
-        if args.rows < 1 or test_rows < 1:
-            parser.error("--rows and --test_rows must be > 0. Got: {} and {}.".format(args.rows, test_rows))
-        if args.seed < 0:
-            parser.error("--seed must be >= 0. Got: {}.".format(args.seed))
-        if not 0 < args.buy_rate < args.click_rate < 1:
-            parser.error("rates must be 0 < --buy_rate < --click_rate < 1. Got: {} and {}.".format(
-                args.buy_rate, args.click_rate))
-        print(json.dumps(make(args.rows, test_rows, args.seed, args.click_rate, args.buy_rate, args.out), indent=2))
-        return 0
-    try:
-        print("{} rows written to {}".format(convert(args.source, args.target), args.target))
-    except (reader.BadInput, OSError) as error:
-        print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
-        return 1
-    return 0
+    """Runs one of the two commands, make and convert."""
+    rates = {"click_rate": (0.053, "share of rows clicked"), "buy_rate": (0.0004, "share of rows bought")}
+    return planted.run(argv, SCHEMA, 500000, rates, make)
 
 
 if __name__ == "__main__":

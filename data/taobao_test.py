@@ -10,7 +10,7 @@ import pytest
 
 from common import metrics, testing
 from common.reader import BadInput
-from data import taobao
+from data import planted, taobao
 
 NAMES = [column.name for column in taobao.SCHEMA.columns]
 TAGS = ["tag_category_list", "tag_brand_list"]
@@ -109,7 +109,7 @@ def test_signal_is_planted_in_every_group(world: taobao.World) -> None:
 def test_bayes_auc_is_that_of_the_true_probabilities(world: taobao.World) -> None:
     made = taobao.draw_rows(world, np.random.default_rng(1), 100000)
     click, buy = [made.table.column(name).to_numpy() for name in ("clk", "buy")]
-    p_click, p_buy = [1 / (1 + np.exp(-logit)) for logit in (made.click_logit, made.buy_logit)]
+    p_click, p_buy = [1 / (1 + np.exp(-logit)) for logit in (made.logits["click"], made.logits["purchase"])]
     auc = taobao.bayes_auc(made)
     assert auc["click"] == pytest.approx(metrics.auc(click, p_click))
     assert auc["purchase_given_click"] == pytest.approx(metrics.auc(buy[click == 1], p_buy[click == 1]))
@@ -157,7 +157,7 @@ def test_wrong_use(argv: list, message: str, capsys: pytest.CaptureFixture) -> N
 
 
 def test_make_world_checks_rates() -> None:
-    with pytest.raises(ValueError, match="rates must be 0 < buy_rate < click_rate < 1. Got: click_rate 0.1, buy_"):
+    with pytest.raises(ValueError, match="rates must be 0 < --buy_rate < --click_rate < 1. Got: 0.0 and 0.1"):
         taobao.make_world(1, 0.1, 0.0)
 
 
@@ -174,7 +174,7 @@ def test_convert_there_and_back(folder: str, tmp_path: object) -> None:
 @pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
 def test_convert_real_rows(tmp_path: object) -> None:
     target = os.path.join(str(tmp_path), "a.parquet")
-    assert taobao.convert(testing.TAOBAO_SAMPLE, target) == 5078
+    assert planted.convert(taobao.SCHEMA, testing.TAOBAO_SAMPLE, target) == 5078
     converted = pyarrow.parquet.read_table(target).to_pandas().astype(str)
     pd.testing.assert_frame_equal(converted, read_csv(testing.TAOBAO_SAMPLE))
 
@@ -184,7 +184,7 @@ def test_convert_writes_nothing_from_bad_rows(folder: str, tmp_path: object, cap
     with open(os.path.join(folder, taobao.SCHEMA.test_file)) as good, open(source, "w") as bad:
         bad.write(good.read() + "1,2,3\n")
     with pytest.raises(BadInput, match="in, row 3001: '1,2,3' is given, expected 20 columns, not 3"):
-        taobao.convert(source, target)
+        planted.convert(taobao.SCHEMA, source, target)
     assert os.listdir(str(tmp_path)) == ["in"]
     assert taobao.main(["convert", source, target]) == 1
     assert "error: {}, row 3001".format(source) in capsys.readouterr().err

@@ -75,7 +75,7 @@ def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
     """Embeds each group of columns, feeds it through its MLP, and the joined results through both towers."""
     bottoms = []
     for group, sizes in params.group_mlps:
-        inputs = embedding.embed_group(features, SCHEMA, group, params.embedding)  # [B, columns * D]
+        inputs = embedding.embed(features, SCHEMA.group(group), group, params.embedding)  # [B, columns * D]
         bottoms.append(layers.mlp(inputs, sizes, group + "_mlp", params.dense))
     joined = tf.concat(bottoms, axis=1)  # [B, 64 + 64 + 32]
     return Outputs(_tower(joined, "ctr", params.click_rate, params), _tower(joined, "cvr", params.buy_rate, params))
@@ -116,13 +116,10 @@ def main(argv: Optional[List[str]] = None) -> None:
     parser = flags.make_parser("Trains ESMM on Taobao rows.", learning_rate=0.1, optimizer="adagrad", epochs=EPOCHS)
     add_flags(parser)
     args = flags.parse(parser, argv)
-    data = dataset.open_data(args.data_location, SCHEMA, args.parquet_dataset and not args.tf, args.max_bad_rows,
-                             check_all=args.tf)
+    data = flags.open_data(args, SCHEMA)
     rates = dataset.label_rates(data)
     params = Params(
-        embedding=Embedding(16, args.toggles, layers.partitioner(args.input_layer_partitioner << 20)),
-        dense=Dense(args.toggles, args.l2_regularization or 0.0,
-                    layers.partitioner(args.dense_layer_partitioner << 10)),
+        embedding=flags.embedding(args, 16), dense=flags.dense(args),
         optimizer=args.optimizer, learning_rate=args.learning_rate,
         click_rate=rates[0, 0], buy_rate=min(rates[0, 1] / rates[0, 0], 0.99))  # 1 has no logit
     run = flags.make_run(args, "ESMM", EPOCHS, data.train_rows)

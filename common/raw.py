@@ -1,0 +1,99 @@
+"""Raw columns to a model's features inside a graph: for the path of a TF 1.15.5 user (--tf) and for exported models."""
+
+from typing import Dict, Mapping
+
+import tensorflow.compat.v1 as tf
+
+from common.encoder import feature_names
+from common.lists import Ragged
+from common.schema import Column, Schema
+
+Features = Dict[str, tf.Tensor]
+Vocabularies = Mapping[str, Mapping[bytes, int]]
+
+
+def lengths_name(column: str) -> str:
+    """The name under which the lengths of a padded list stand among a model's features."""
+    return column + ".lengths"
+
+
+def decode(raw: Features, schema: Schema, vocabularies: Vocabularies, as_columns: bool) -> Features:
+    """Raw columns to features.
+
+    Args:
+      raw: each feature and number column by name, [B]: strings, integers, float32; lists are joined strings.
+      vocabularies: name -> word -> id, in the order of the ids.
+      as_columns: give what tf.feature_column takes (strings, SparseTensors of strings), and lists of a vocabulary as
+        ids padded with 0, int64 [B, T], with their lengths; else what common.dataset.columnar_input gives.
+    """
+    features: Features = {}
+    for column in schema.numbers:
+        values = raw[column.name]
+        features[column.name] = _list_means(values, column) if column.is_list else values
+    for column in schema.features:
+        if column.vocabulary:
+            features.update(_looked_up(raw[column.name], column, list(vocabularies[column.vocabulary]), as_columns))
+        else:
+            features.update(_decode(raw[column.name], column, as_columns))
+    return features
+
+
+def _decode(values: tf.Tensor, column: Column, as_columns: bool) -> Features:
+    """The features of a column that needs no vocabulary file."""
+    if column.dtype == "string":
+        values = tf.where(tf.equal(values, ""), tf.fill(tf.shape(values), column.default), values)
+    if column.is_list:
+        values = tf.string_split(values, column.separator)
+    if as_columns or column.kind == "identity":
+        return {column.name: values}
+    if column.is_list:
+        return dict(zip(feature_names(column.name), _ragged(values, column)))
+    return {column.name: _ids(values, column, missing=0)}
+
+
+def _ids(words: tf.Tensor, column: Column, missing: int) -> tf.Tensor:
+    """The ids of strings, int64; `missing` for those that are not among a column's fixed words."""
+    if column.kind == "hash":
+        return tf.strings.to_hash_bucket_fast(words, column.buckets)
+    return _table(list(column.words), missing).lookup(words)
+
+
+def _table(words: list, missing: int) -> tf.lookup.StaticHashTable:
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
+        tf.constant(words, tf.string), tf.range(len(words), dtype=tf.int64)), missing)
+
+
+def _ragged(items: tf.SparseTensor, column: Column) -> Ragged:
+    """The ids of lists of strings; equal ones of a row are not merged, which changes no mean."""
+    ids = _ids(items.values, column, missing=-1)
+    kept = ids >= 0
+    ids, rows = tf.boolean_mask(ids, kept), tf.boolean_mask(items.indices[:, 0], kept)
+    row_splits = tf.searchsorted(rows, tf.range(items.dense_shape[0] + 1), out_type=tf.int64)
+    return Ragged(ids, row_splits, tf.ones_like(ids, tf.float32))
+
+
+def _looked_up(values: tf.Tensor, column: Column, words: list, as_columns: bool) -> Features:
+    """The features of a column with a vocabulary file; words that it lacks are id 0."""
+    table = _table(words, missing=0)
+    if not column.is_list:
+        return {column.name: table.lookup(values)}
+    split = tf.RaggedTensor.from_sparse(tf.string_split(values, column.separator, skip_empty=False))
+    filled = tf.not_equal(values, "")  # an empty text is a list without items
+    lengths = tf.where(filled, split.row_lengths(), tf.zeros_like(split.row_lengths()))
+    kept = tf.boolean_mask(split.values, tf.gather(filled, split.value_rowids()))
+    newest = tf.RaggedTensor.from_row_lengths(kept, lengths)[:, -column.newest:]
+    ids = newest.with_values(table.lookup(newest.values))
+    if as_columns:
+        return {column.name: ids.to_tensor(), lengths_name(column.name): ids.row_lengths()}
+    ragged = Ragged(ids.values, ids.row_splits, tf.ones_like(ids.values, tf.float32))
+    return dict(zip(feature_names(column.name), ragged))
+
+
+def _list_means(values: tf.Tensor, column: Column) -> tf.Tensor:
+    """The means of lists of numbers, float32 [B]; an empty list gives the column's default."""
+    items = tf.string_split(values, column.separator)
+    numbers, rows = tf.strings.to_number(items.values), items.indices[:, 0]
+    size = tf.size(values, out_type=tf.int64)
+    sums = tf.math.unsorted_segment_sum(numbers, rows, size)
+    counts = tf.math.unsorted_segment_sum(tf.ones_like(numbers), rows, size)
+    return tf.where(counts > 0, sums / tf.maximum(counts, 1.0), tf.fill([size], float(column.default)))

@@ -1,0 +1,1 @@
+"""DIN, Deep Interest Network (arXiv 1706.06978)."""

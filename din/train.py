@@ -1,0 +1,146 @@
+"""DIN: Deep Interest Network for Click-Through Rate Prediction.
+
+Zhou et al., KDD 2018, https://arxiv.org/abs/1706.06978
+
+    a_j    = softmax_j(MLP([q, h_j, q - h_j, q * h_j]))      q the candidate, h_j an item of the user's history
+    v_U    = sum_j a_j h_j                                   the user's interest in this candidate        (eq. 3)
+    Dice   = p(s) s + (1 - p(s)) alpha s                     p the sigmoid of s normalised by the batch   (eq. 5)
+    loss   = log loss(click) over all rows                                                                (eq. 2)
+
+Departures from the paper are listed in din/README.md.
+
+    python din/train.py --bf16
+"""
+
+import argparse
+import os
+import sys
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import tensorflow.compat.v1 as tf
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
+from common.embedding import Embedding  # noqa: E402
+from common.history import History  # noqa: E402
+from common.layers import Dense  # noqa: E402
+from common.schema import Schema  # noqa: E402
+from data.amazon import SCHEMA  # noqa: E402
+
+DIMENSION = 18
+ATTENTION = (80, 40)
+TOP = (200, 80)
+TASKS = ["click"]
+EPOCHS = 1
+
+
+class Params(NamedTuple):
+    """Sizes and settings of the network.
+
+    Attributes:
+      schema: the columns, with the sizes of their vocabularies.
+      embedding: width 18 and how columns are embedded.
+      dense: how dense layers are built.
+      optimizer, learning_rate: of all variables.
+      click_rate: share of rows with label 1, where the output starts.
+      attention: hidden sizes of the attention's MLP.
+      top: hidden sizes of the layers behind it.
+    """
+
+    schema: Schema
+    embedding: Embedding
+    dense: Dense
+    optimizer: str
+    learning_rate: float
+    click_rate: float
+    attention: Tuple[int, ...] = ATTENTION
+    top: Tuple[int, ...] = TOP
+
+
+class Outputs(NamedTuple):
+    """The logit of a click, float32 [B]."""
+
+    click: tf.Tensor
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """DIN has no flags of its own."""
+
+
+def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
+    """Embeds user, candidate and history, attends to the history, and feeds all of it through the top layers."""
+    def columns(*names: str) -> list:
+        return params.schema.named(names)
+
+    user = embedding.look_up(features, columns("user"), "input", params.embedding)  # [B, D]
+    item = embedding.look_up(features, columns("item", "category"), "input", params.embedding)  # [B, 2 D]
+    history = embedding.look_up_history(
+        features, columns("history_items", "history_categories"), "input", params.embedding)  # items [P, 2 D]
+    total = history.sum(history.items)  # [B, 2 D]
+    hidden = tf.concat([user, item, total, item * total, attend(item, history, params)], axis=1)  # [B, 9 D]
+    hidden = layers.batch_norm(hidden, "top_norm", training)
+    for i, size in enumerate(params.top):
+        hidden = dice(layers.dense(hidden, size, "top_{}".format(i), params.dense), "dice_{}".format(i), training)
+    return Outputs(layers.logit(hidden, "click_logit", params.click_rate, params.dense))
+
+
+def attend(item: tf.Tensor, history: History, params: Params) -> tf.Tensor:
+    """The history's items weighted by how much each matters to the candidate item: [B, 2 D] to [B, 2 D]."""
+    with tf.variable_scope("attention"):
+        width = item.shape[1].value
+        query = history.spread(prelu(layers.dense(item, width, "query", params.dense), "query"))  # [P, 2 D]
+        hidden = tf.concat([query, history.items, query - history.items, query * history.items], axis=-1)  # [P, 8 D]
+        for i, size in enumerate(params.attention):
+            hidden = layers.dense(hidden, size, "dense_{}".format(i), params.dense, tf.sigmoid)
+        weights = history.softmax(layers.dense(hidden, 1, "score", params.dense))  # [P, 1]
+        return history.sum(weights * history.items)
+
+
+def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:
+    """max(0, x) + alpha min(0, x) with a learned alpha of each feature, [B, H] (He et al., arXiv 1502.01852)."""
+    alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.constant_initializer(0.25))
+    return tf.nn.relu(inputs) - alpha * tf.nn.relu(-inputs)
+
+
+def dice(inputs: tf.Tensor, name: str, training: bool) -> tf.Tensor:
+    """The paper's activation, [B, H]: PReLU whose corner is at the features' mean and as soft as they spread (eq. 5)."""
+    alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.zeros_initializer())
+    share = tf.sigmoid(layers.batch_norm(inputs, name + "/norm", training, affine=False))
+    return share * inputs + (1.0 - share) * alpha * inputs
+
+
+def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+    """The log loss over all rows, and the kernels' L2 terms; scalar."""
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["label"], logits=outputs.click)
+    return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
+
+
+def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+             params: Params) -> tf.estimator.EstimatorSpec:
+    """The estimator's model: one task."""
+    outputs = forward(features, params, mode == tf.estimator.ModeKeys.TRAIN)
+    if labels is None:
+        return heads.predict_spec([heads.Task("click", outputs.click)])
+    total = loss(outputs, labels)
+    if mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
+    tasks = [heads.Task("click", outputs.click, labels["label"], by_user=True)]
+    return heads.eval_spec(total, tasks, features[dataset.USER])
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Trains and evaluates DIN as the command line says."""
+    parser = flags.make_parser("Trains DIN on Amazon Books rows.", learning_rate=0.001, optimizer="adagrad",
+                               epochs=EPOCHS)
+    add_flags(parser)
+    args = flags.parse(parser, argv)
+    data = flags.open_data(args, SCHEMA)
+    params = Params(
+        schema=data.schema, embedding=flags.embedding(args, DIMENSION), dense=flags.dense(args),
+        optimizer=args.optimizer, learning_rate=args.learning_rate, click_rate=dataset.label_rates(data)[0, 0])
+    run = flags.make_run(args, "DIN", EPOCHS, data.train_rows)
+    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+
+
+if __name__ == "__main__":
+    sys.exit(runner.exit_status(main))

@@ -1,0 +1,1 @@
+"""DLRM, Deep Learning Recommendation Model (arXiv 1906.00091)."""

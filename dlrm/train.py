@@ -1,0 +1,135 @@
+"""DLRM: Deep Learning Recommendation Model for Personalization and Recommendation Systems.
+
+Naumov et al., 2019, https://arxiv.org/abs/1906.00091
+
+    d      = bottom MLP(numbers)                            a vector as wide as an embedding
+    cat    : z = [d, e_1, ..., e_C]                         e_c the embedding of column c
+    dot    : z = [d, <v_i, v_j> for i > j],  v = d, e_1, ..., e_C
+    logit  = top MLP(z)
+    loss   = log loss(click) over all rows
+
+Departures from the paper are listed in dlrm/README.md.
+
+    python dlrm/train.py --interaction_op dot --bf16
+"""
+
+import argparse
+import os
+import sys
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
+from common.embedding import Embedding  # noqa: E402
+from common.layers import Dense  # noqa: E402
+from data.eleme import SCHEMA  # noqa: E402
+
+BOTTOM = (512, 256, 64)
+TOP = (512, 256)
+TASKS = ["click"]
+EPOCHS = 1
+
+
+class Params(NamedTuple):
+    """Sizes and settings of the network.
+
+    Attributes:
+      embedding: width 16 and how columns are embedded.
+      dense: how dense layers are built.
+      optimizer, learning_rate: of all variables.
+      click_rate: share of rows clicked, where the output starts.
+      interaction_op: 'dot' or 'cat'.
+      bottom: hidden sizes of the bottom MLP, before its last layer of the embeddings' width.
+      top: hidden sizes of the top MLP.
+    """
+
+    embedding: Embedding
+    dense: Dense
+    optimizer: str
+    learning_rate: float
+    click_rate: float
+    interaction_op: str = "cat"
+    bottom: Tuple[int, ...] = BOTTOM
+    top: Tuple[int, ...] = TOP
+
+
+class Outputs(NamedTuple):
+    """The logit of a click, float32 [B]."""
+
+    click: tf.Tensor
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds --interaction_op."""
+    parser.add_argument("--interaction_op", choices=("dot", "cat"), default="cat",
+                        help="how vectors meet before the top MLP: their dot products or all of them joined "
+                             "(default cat)")
+
+
+def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
+    """Feeds the numbers through the bottom MLP, joins the result with the embeddings, and feeds that to the top MLP."""
+    width = params.embedding.dimension
+    numbers = normalise(tf.stack([features[c.name] for c in SCHEMA.numbers], axis=1), training)  # [B, 12]
+    bottom = layers.mlp(numbers, params.bottom + (width,), "bottom", params.dense, training)  # [B, D]
+    embedded = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, C * D]
+    joined = tf.concat([bottom, embedded], axis=1)  # [B, (C + 1) * D]
+    if params.interaction_op == "dot":
+        vectors = tf.reshape(joined, [-1, len(SCHEMA.features) + 1, width])  # [B, C + 1, D]
+        joined = tf.concat([bottom, dot_products(vectors)], axis=1)
+    top = layers.mlp(joined, params.top, "top", params.dense)
+    return Outputs(layers.logit(top, "click_logit", params.click_rate, params.dense))
+
+
+def normalise(numbers: tf.Tensor, training: bool) -> tf.Tensor:
+    """Numbers of any scale as numbers around 0, [B, N]: the logarithm of their size, then normalised by the batch."""
+    logs = tf.sign(numbers) * tf.log1p(tf.abs(numbers))
+    return layers.batch_norm(logs, "numbers_norm", training, affine=False)
+
+
+def dot_products(vectors: tf.Tensor) -> tf.Tensor:
+    """The dot products of each pair of F vectors [B, F, D], the lower triangle row by row: [B, F (F - 1) / 2]."""
+    count = vectors.shape[1].value
+    rows, columns = np.tril_indices(count, -1)
+    products = tf.matmul(vectors, vectors, transpose_b=True)  # [B, F, F]
+    return tf.gather(tf.reshape(products, [-1, count * count]), rows * count + columns, axis=1)
+
+
+def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+    """The log loss over all rows, and the kernels' L2 terms; scalar."""
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["clicked"], logits=outputs.click)
+    return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
+
+
+def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+             params: Params) -> tf.estimator.EstimatorSpec:
+    """The estimator's model: one task."""
+    outputs = forward(features, params, mode == tf.estimator.ModeKeys.TRAIN)
+    if labels is None:
+        return heads.predict_spec([heads.Task("click", outputs.click)])
+    total = loss(outputs, labels)
+    if mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
+    tasks = [heads.Task("click", outputs.click, labels["clicked"], by_user=True)]
+    return heads.eval_spec(total, tasks, features[dataset.USER])
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Trains and evaluates DLRM as the command line says."""
+    parser = flags.make_parser("Trains DLRM on Ele.me rows.", learning_rate=0.001, optimizer="adamasync",
+                               epochs=EPOCHS)
+    add_flags(parser)
+    args = flags.parse(parser, argv)
+    data = flags.open_data(args, SCHEMA)
+    params = Params(
+        embedding=flags.embedding(args, 16), dense=flags.dense(args),
+        optimizer=args.optimizer, learning_rate=args.learning_rate,
+        click_rate=dataset.label_rates(data)[0, 0], interaction_op=args.interaction_op)
+    run = flags.make_run(args, "DLRM", EPOCHS, data.train_rows)
+    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+
+
+if __name__ == "__main__":
+    sys.exit(runner.exit_status(main))

@@ -1,0 +1,1 @@
+"""MMoE, Multi-gate Mixture-of-Experts (KDD 2018)."""

@@ -1,0 +1,1 @@
+"""PLE, Progressive Layered Extraction (RecSys 2020)."""

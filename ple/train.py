@@ -1,0 +1,147 @@
+"""PLE: Progressive Layered Extraction, a Novel Multi-Task Learning Model for Personalized Recommendations.
+
+Tang et al., RecSys 2020, https://dl.acm.org/doi/10.1145/3383313.3412236
+
+    g_k(x)  = w_k(x_k) S_k(x)         a task's gate w_k, a softmax over its own experts and the shared ones  (eq. 3 to 5)
+    g_s(x)  = w_s(x_s) S(x)           the shared gate w_s, over all experts; none in the last layer
+    x_k of layer j + 1 = g_k of layer j, x_s of layer j + 1 = g_s of layer j                                (eq. 6)
+    y_k     = t_k(g_k of the last layer)                                               the tower t_k        (eq. 7)
+    loss    = mean log loss of both tasks (click, purchase) over all rows
+
+Departures from the paper are listed in ple/README.md.
+
+    python ple/train.py --bf16
+"""
+
+import argparse
+import os
+import sys
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import tensorflow.compat.v1 as tf
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
+from common.embedding import Embedding  # noqa: E402
+from common.layers import Dense  # noqa: E402
+from data.taobao import SCHEMA  # noqa: E402
+
+LEVELS = 3
+SPECIFIC = 2
+SHARED = 1
+EXPERT = (256, 128, 64)
+GATE = (256, 128, 64)
+TOWER = (256, 128, 64)
+TASKS = ["click", "purchase"]
+LABELS = {"click": "clk", "purchase": "buy"}
+EPOCHS = 1000
+
+
+class Params(NamedTuple):
+    """Sizes and settings of the network.
+
+    Attributes:
+      embedding: width 16 and how columns are embedded.
+      dense: how dense layers are built.
+      optimizer, learning_rate: of all variables.
+      click_rate, purchase_rate: share of rows clicked and bought, where the towers start.
+      levels: the number of extraction layers.
+      specific, shared: experts of each task, and shared ones, in a layer.
+      expert, gate, tower: hidden sizes of an expert, of a gate's network and of a tower.
+    """
+
+    embedding: Embedding
+    dense: Dense
+    optimizer: str
+    learning_rate: float
+    click_rate: float
+    purchase_rate: float
+    levels: int = LEVELS
+    specific: int = SPECIFIC
+    shared: int = SHARED
+    expert: Tuple[int, ...] = EXPERT
+    gate: Tuple[int, ...] = GATE
+    tower: Tuple[int, ...] = TOWER
+
+
+class Outputs(NamedTuple):
+    """Logits of the two towers, float32 [B]."""
+
+    click: tf.Tensor
+    purchase: tf.Tensor
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """PLE has no flags of its own."""
+
+
+def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
+    """Embeds all columns, feeds them through the extraction layers, and each task's result through its tower."""
+    inputs = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
+    streams = {name: inputs for name in TASKS + ["shared"]}
+    for level in range(params.levels):
+        with tf.variable_scope("layer_{}".format(level)):
+            streams = _extract(streams, level == params.levels - 1, params, training)
+    rates = (params.click_rate, params.purchase_rate)
+    return Outputs(*[_tower(streams[task], task, rate, params, training) for task, rate in zip(TASKS, rates)])
+
+
+def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params, training: bool) -> Dict[str, tf.Tensor]:
+    """One extraction layer: [B, H] of each task and of the shared part to the same; the last has no shared part."""
+    experts = {}
+    for name, inputs in streams.items():
+        count = params.shared if name == "shared" else params.specific
+        names = ["{}_expert_{}".format(name, i) for i in range(count)]
+        experts[name] = layers.mlps(inputs, params.expert, names, params.dense, training)
+    outputs = {}
+    for name in TASKS if is_last else streams:
+        mixed = sum(experts.values(), []) if name == "shared" else experts[name] + experts["shared"]
+        hidden = layers.mlp(streams[name], params.gate, name + "_gate", params.dense, training)
+        outputs[name] = layers.mix(mixed, layers.dense(hidden, len(mixed), name + "_gate_logits", params.dense))
+    return outputs
+
+
+def _tower(inputs: tf.Tensor, name: str, base_rate: float, params: Params, training: bool) -> tf.Tensor:
+    """A tower's logit, float32 [B]; its bias starts at the logit of base_rate."""
+    hidden = layers.mlp(inputs, params.tower, name + "_tower", params.dense, training)
+    return layers.logit(hidden, name + "_logit", base_rate, params.dense)
+
+
+def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+    """The mean of both tasks' log losses over all rows, and the kernels' L2 terms; scalar."""
+    losses = [tf.nn.sigmoid_cross_entropy_with_logits(labels=labels[LABELS[task]], logits=logit)
+              for task, logit in outputs._asdict().items()]
+    return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
+
+
+def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+             params: Params) -> tf.estimator.EstimatorSpec:
+    """The estimator's model: two tasks, each measured on all rows."""
+    outputs = forward(features, params, mode == tf.estimator.ModeKeys.TRAIN)
+    if labels is None:
+        return heads.predict_spec([heads.Task(*task) for task in outputs._asdict().items()])
+    total = loss(outputs, labels)
+    if mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
+    tasks = [heads.Task(task, logit, labels[LABELS[task]], by_user=task == "click")
+             for task, logit in outputs._asdict().items()]
+    return heads.eval_spec(total, tasks, features[dataset.USER])
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Trains and evaluates PLE as the command line says."""
+    parser = flags.make_parser("Trains PLE on Taobao rows.", learning_rate=0.001, optimizer="adam", epochs=EPOCHS)
+    add_flags(parser)
+    args = flags.parse(parser, argv)
+    data = flags.open_data(args, SCHEMA)
+    rates = dataset.label_rates(data)
+    params = Params(
+        embedding=flags.embedding(args, 16), dense=flags.dense(args),
+        optimizer=args.optimizer, learning_rate=args.learning_rate,
+        click_rate=rates[0, 0], purchase_rate=rates[1, 1])
+    run = flags.make_run(args, "PLE", EPOCHS, data.train_rows)
+    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+
+
+if __name__ == "__main__":
+    sys.exit(runner.exit_status(main))
