@@ -48,7 +48,8 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
                 "accumulator", self._name)
             shape = variable.shape[:1].concatenate([1] * (variable.shape.ndims - 1)) if variable.shape.ndims else []
             power = self._get_or_make_slot_with_initializer(
-                variable, tf.zeros_initializer(), tf.TensorShape(shape), tf.int64, "accumulator_decay_power", self._name)
+                variable, tf.zeros_initializer(), tf.TensorShape(shape), tf.int64, "accumulator_decay_power",
+                self._name)
             info = power._get_save_slice_info()
             if info:  # a slice of a power is as wide as the variable's by default
                 ones = [1] * (len(info.full_shape) - 1)

@@ -165,7 +165,8 @@ def hashed_lists(strings: tf.SparseTensorValue, buckets: int, size: int) -> List
 def test_both_paths_give_the_embeddings_the_same_inputs_on_real_rows(tmp_path: object) -> None:
     for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
         os.symlink(os.path.abspath(testing.TAOBAO_SAMPLE), os.path.join(str(tmp_path), name))
-    planted.convert(taobao.SCHEMA, testing.TAOBAO_SAMPLE, os.path.join(str(tmp_path), taobao.SCHEMA.train_file + ".parquet"))
+    planted.convert(taobao.SCHEMA, testing.TAOBAO_SAMPLE,
+                    os.path.join(str(tmp_path), taobao.SCHEMA.train_file + ".parquet"))
     schema = taobao.SCHEMA
     csv = dataset.open_data(str(tmp_path), schema, False, 0, check_all=True)
     parquet = dataset.open_data(str(tmp_path), schema, True, 0, check_all=True)

@@ -46,7 +46,8 @@ class Block(NamedTuple):
 
     def take(self, rows: np.ndarray) -> "Block":
         """The given rows (indices into this block, int [M]), in their order."""
-        return Block(*[array[rows] for array in self[:5]], tuple(ragged.take(rows) for ragged in self.lists))
+        dense = [array[rows] for array in self[:5]]
+        return Block(*dense, lists=tuple(ragged.take(rows) for ragged in self.lists))  # type: ignore[misc]
 
 
 def concat(blocks: Sequence[Block]) -> Block:
@@ -59,7 +60,8 @@ def concat(blocks: Sequence[Block]) -> Block:
         splits = [[0]] + [part.row_splits[1:] + start for part, start in zip(parts, starts)]
         joined.append(Ragged(np.concatenate([part.values for part in parts]), np.concatenate(splits).astype(np.int64),
                              np.concatenate([part.weights for part in parts])))
-    return Block(*[np.concatenate(parts) for parts in zip(*[block[:5] for block in blocks])], tuple(joined))
+    dense = [np.concatenate(parts) for parts in zip(*[block[:5] for block in blocks])]
+    return Block(*dense, lists=tuple(joined))  # type: ignore[misc]
 
 
 class Encoder:

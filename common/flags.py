@@ -189,8 +189,9 @@ def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int)
     result = args.output_dir if args.checkpoint and args.output_dir else checkpoint
     return Run(model=model, checkpoint_dir=checkpoint, result_dir=result, steps=steps,
                epochs=0 if args.steps else epochs, batch_size=args.batch_size, seed=args.seed,
-               shuffle_rows=args.shuffle_buffer, parquet_shuffle=args.parquet_dataset_shuffle, save_steps=args.save_steps,
-               keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0, evaluate=not args.no_eval,
+               shuffle_rows=args.shuffle_buffer, parquet_shuffle=args.parquet_dataset_shuffle,
+               save_steps=args.save_steps, keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0,
+               evaluate=not args.no_eval,
                inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles)
 
 

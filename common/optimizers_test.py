@@ -18,5 +18,6 @@ def test_first_step_of_each(name: str, expected: float) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ValueError, match="optimizer must be one of adam, adamasync, adagraddecay, adagrad, gradientdescent. Got: 'sgd'"):
+    with pytest.raises(ValueError, match="optimizer must be one of adam, adamasync, adagraddecay, adagrad, "
+                                         "gradientdescent. Got: 'sgd'"):
         optimizers.make("sgd", 0.1)

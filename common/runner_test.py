@@ -61,7 +61,8 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
 def make_run(folder: object, **kwargs: object) -> Run:
     values = dict(model="toy", checkpoint_dir=os.path.join(str(folder), "run"), result_dir=os.path.join(
         str(folder), "run"), steps=30, epochs=0, batch_size=16, seed=3, shuffle_rows=100, parquet_shuffle=False,
-        save_steps=None, keep_checkpoint_max=1, timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc", toggles=Toggles())
+        save_steps=None, keep_checkpoint_max=1, timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc",
+        toggles=Toggles())
     values.update(kwargs)
     return Run(**values)
 

@@ -37,7 +37,8 @@ def test_schema_is_checked_when_made() -> None:
 
 
 def test_vocabularies_give_their_columns_buckets() -> None:
-    columns = (Column("y", "label"), Column("u", "vocabulary", vocabulary="names"), Column("w", "words", words=("a", "b")))
+    columns = (Column("y", "label"), Column("u", "vocabulary", vocabulary="names"),
+               Column("w", "words", words=("a", "b")))
     schema = Schema("s", columns, "a", "b", "u", "m").with_vocabularies({"names": 7})
     assert schema.vocabularies == ["names"] and [c.buckets for c in schema.features] == [7, 2]
 

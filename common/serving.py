@@ -18,7 +18,8 @@ def receiver_fn(schema: Schema, vocabularies: raw.Vocabularies,
     """What an exported model takes.
 
     Signature `serving_default` takes each column by name, [B], as it stands in a text file (strings, lists as joined
-    strings; integers as int64; numbers as float32); signature `examples:serving_default` takes serialized tf.Examples of the same columns, string [B].
+    strings; integers as int64; numbers as float32). Signature `examples:serving_default` takes serialized tf.Examples
+    of the same columns, string [B].
 
     Args:
       as_columns: give the model the columns themselves (--tf) instead of ids.

@@ -1,15 +1,21 @@
 """A toy data set and helpers for tests; no product code imports this."""
 
+import argparse
+import glob
+import json
 import os
-from typing import Dict, Iterable, List, Sequence
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset
-from common.dataset import Data, InputFn
+from common import dataset, runner
+from common.dataset import Data, InputFn, Stream
+from common.deeprec import Toggles
+from common.runner import ModelFn, Run
 from common.schema import Column, Schema
 
 SCHEMA = Schema(
@@ -31,6 +37,14 @@ SCHEMA = Schema(
 NAMES = [column.name for column in SCHEMA.columns]
 SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "shared")
 TAOBAO_SAMPLE = os.path.join(SHARED, "data", "taobao_sample.csv")
+
+DOCUMENTED = dict(
+    bf16=False, emb_fusion=True, op_fusion=True, smartstaged=True, micro_batch=0, ev=False, adaptive_emb=False,
+    ev_elimination=None, ev_filter=None, dynamic_ev=False, multihash=False, incremental_ckpt=0, workqueue=False,
+    parquet_dataset=True, parquet_dataset_shuffle=False, data_location="./data", steps=0, no_eval=False, batch_size=512,
+    save_steps=None, seed=2021, timeline=None, keep_checkpoint_max=1, l2_regularization=None, protocol="grpc", inter=0,
+    intra=0, input_layer_partitioner=0, dense_layer_partitioner=0, tf=False)
+FUSED = Toggles(emb_fusion=True, op_fusion=True, smartstaged=True)
 
 Rows = List[List[str]]
 
@@ -83,10 +97,98 @@ def read_batches(input_fn: InputFn, limit: int = 1 << 30) -> List[Dict[str, np.n
     """Runs an input_fn; returns each batch's features and labels in one dict."""
     batches: List[Dict[str, np.ndarray]] = []
     with tf.Graph().as_default(), tf.Session() as session:
-        features, labels = tf.data.make_one_shot_iterator(input_fn()).get_next()
+        iterator = tf.data.make_initializable_iterator(input_fn())
+        features, labels = iterator.get_next()
+        session.run([tf.tables_initializer(), iterator.initializer])
         while len(batches) < limit:
             try:
                 batches.append(session.run(dict(features, **labels)))
             except tf.errors.OutOfRangeError:
                 break
     return batches
+
+
+def features_of(data: Data, toggles: Toggles, batch_size: int) -> Tuple[Dict[str, tf.Tensor], Dict[str, tf.Tensor]]:
+    """Batches of the training rows in file order, in the current graph: (features, labels)."""
+    stream = Stream(batch_size)
+    make = dataset.tf_input(data.train, data, stream, False) if toggles.tf else (
+        dataset.columnar_input(data.train, data, stream))
+    iterator = tf.data.make_initializable_iterator(make())
+    tf.add_to_collection(tf.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
+    return iterator.get_next()
+
+
+def initialize(session: tf.Session) -> None:
+    """Initializes variables, tables and iterators."""
+    session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+
+
+def losses(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, steps: int,
+           batch_size: int = 128) -> List[float]:
+    """The losses of the first steps in file order, from the seed's initial values."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(2021)
+        features, labels = features_of(data, toggles, batch_size)
+        tf.train.get_or_create_global_step()
+        spec = model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
+        initialize(session)
+        return [session.run([spec.loss, spec.train_op])[0] for _ in range(steps)]
+
+
+def logit_shapes(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles,
+                 batch_size: int) -> Dict[str, Tuple[int, ...]]:
+    """The shapes of a model's probabilities; fails if a trainable variable has no gradient."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        features, labels = features_of(data, toggles, batch_size)
+        tf.train.get_or_create_global_step()
+        with tf.variable_scope("", reuse=tf.AUTO_REUSE):
+            spec = model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
+            predicted = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params).predictions
+        gradients = tf.gradients(spec.loss, tf.trainable_variables())
+        missing = [v.op.name for v, gradient in zip(tf.trainable_variables(), gradients) if gradient is None]
+        assert not missing, missing
+        initialize(session)
+        return {name: value.shape for name, value in session.run(predicted).items()}
+
+
+class Reads(argparse.Namespace):
+    """A namespace that notes which flags are read."""
+
+    def __getattribute__(self, name: str) -> object:
+        if not name.startswith("_"):
+            object.__getattribute__(self, "__dict__").setdefault("_reads", set()).add(name)
+        return super().__getattribute__(name)
+
+
+def unread_flags(main: Callable[[List[str]], None], argv: List[str], monkeypatch: pytest.MonkeyPatch) -> Set[str]:
+    """The flags that main parses and never reads; it does not train."""
+    parse = argparse.ArgumentParser.parse_args
+    seen: List[Reads] = []
+
+    def parse_args(self: argparse.ArgumentParser, argv: List[str]) -> Reads:
+        seen.append(parse(self, argv, Reads()))
+        seen[0].__dict__.pop("_reads", None)
+        return seen[0]
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    monkeypatch.setattr(runner, "train_and_evaluate", lambda *args: None)
+    main(argv)
+    namespace = seen[0].__dict__
+    return set(namespace) - {"_reads", "toggles"} - namespace["_reads"]
+
+
+def run_of(main: Callable[[List[str]], None], argv: List[str], monkeypatch: pytest.MonkeyPatch) -> Tuple[Run, object]:
+    """The Run and the Params that a command line gives; nothing is trained."""
+    seen: List[Tuple[Run, object]] = []
+    monkeypatch.setattr(runner, "train_and_evaluate",
+                        lambda run, data, model_fn, params, tasks: seen.append((run, params)))
+    main(argv)
+    return seen[0]
+
+
+def run_main(main: Callable[[List[str]], None], *argv: str) -> Dict[str, Any]:
+    """Runs main, which must have --checkpoint or --output_dir; returns what metrics.json holds."""
+    main(list(argv))
+    folder = argv[argv.index("--checkpoint") + 1] if "--checkpoint" in argv else argv[argv.index("--output_dir") + 1]
+    with open(glob.glob(os.path.join(folder, "**", "metrics.json"), recursive=True)[0]) as file:
+        return json.load(file)

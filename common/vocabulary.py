@@ -4,6 +4,7 @@ As .txt files, one word a line, or as .pkl files, a pickled dict of word -> id a
 come from outside, so nothing but dicts, strings and integers is ever made of one.
 """
 
+import collections
 import io
 import os
 import pickle
@@ -103,8 +104,7 @@ def _check(path: str, words: List[str]) -> None:
     if not words:
         raise BadInput("{}: the vocabulary is empty, expected at least the default word. {}".format(path, _HOW))
     if len(set(words)) != len(words):
-        seen = set()  # type: ignore[var-annotated]
-        twice = next(word for word in words if word in seen or seen.add(word))  # type: ignore[func-returns-value]
+        twice = collections.Counter(words).most_common(1)[0][0]
         raise BadInput("{}: the word {!r} stands there twice. Each id needs a word of its own. {}".format(
             path, twice, _HOW))
     for number, word in enumerate(words):

@@ -196,7 +196,8 @@ def _sources(world: World, draws: Dict[str, np.ndarray]) -> Dict[str, np.ndarray
               "time x category": time_type * _CATEGORIES + category}
     smooth = {"ctr_30": np.log(world.user["ctr_30"][user] + 0.01), "rank_7": -np.log(world.shop["rank_7"][shop]),
               "ord_30": np.log1p(world.user["ord_30"][user]), "is_supervip": world.user["is_supervip"][user] * 1.0,
-              "avg_price": -np.abs(np.log(world.user["avg_price"][user]) - 3.2), "gender": world.user["gender"][user] == 1,
+              "avg_price": -np.abs(np.log(world.user["avg_price"][user]) - 3.2),
+              "gender": world.user["gender"][user] == 1,
               "hours": np.sin(draws["hour"] / 24 * 2 * np.pi), "history price": -np.log1p(prices),
               "same category": np.bincount(draws["owner"], same, len(user)) / count}
     return {name: effects[name][tables[name]] if name in tables else smooth[name] * 1.0 for name in _SIGNAL}
@@ -248,7 +249,7 @@ def _scalars(world: World, rng: np.random.Generator, draws: Dict[str, np.ndarray
                         ("category_1_id", "category"), ("merge_standard_food_id", "food")):
         indices[name] = ("geohash_6" if name == "shop_geohash_6" else table, world.shop[table][shop])
     columns = {name: words[table].take(pa.array(index)) for name, (table, index) in indices.items()}
-    columns["brand_id"] = pa.array(np.where(rng.random(size) < 0.03, None, columns["brand_id"].to_pandas()), pa.string())
+    columns["brand_id"] = words["brand"].take(pa.array(indices["brand_id"][1], mask=rng.random(size) < 0.03))
     numbers = {name: world.user[name][user] for name in ("gender", "avg_price", "is_supervip", "ctr_30", "ord_30")}
     numbers.update(total_amt_30=np.round(numbers["ord_30"] * numbers["avg_price"], 1), rank_7=np.round(rank),
                    rank_30=np.round(rank * np.exp(rng.normal(0, 0.2, size))),
@@ -265,7 +266,8 @@ def _lists(world: World, rng: np.random.Generator, draws: Dict[str, np.ndarray])
     indices = {"shop_id_list": ("shop", shop), "category_1_id_list": ("category", world.shop["category"][shop]),
                "item_id_list": ("item", shop * _ITEMS_A_SHOP + rng.integers(0, _ITEMS_A_SHOP, len(shop))),
                "merge_standard_food_id_list": ("food", world.shop["food"][shop]),
-               "brand_id_list": ("brand", world.shop["brand"][shop]), "shop_aoi_id_list": ("aoi", world.shop["aoi"][shop]),
+               "brand_id_list": ("brand", world.shop["brand"][shop]),
+               "shop_aoi_id_list": ("aoi", world.shop["aoi"][shop]),
                "shop_geohash6_list": ("geohash_6", world.shop["aoi"][shop]),
                "timediff_list": ("number", np.minimum(rng.exponential(120, len(shop)), 999).astype(np.int64)),
                "time_type_list": ("time_type", _HOUR_TYPES[draws["hours"]]),

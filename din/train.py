@@ -103,7 +103,7 @@ def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def dice(inputs: tf.Tensor, name: str, training: bool) -> tf.Tensor:
-    """The paper's activation, [B, H]: PReLU whose corner is at the features' mean and as soft as they spread (eq. 5)."""
+    """The paper's activation, [B, H]: a PReLU whose corner moves to the features' mean (eq. 5)."""
     alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.zeros_initializer())
     share = tf.sigmoid(layers.batch_norm(inputs, name + "/norm", training, affine=False))
     return share * inputs + (1.0 - share) * alpha * inputs

@@ -1,18 +1,16 @@
-import argparse
 import glob
 import json
 import os
 import re
 import subprocess
 import sys
-from typing import Dict, List
+from typing import List
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, flags, hooks, runner, testing
-from common.dataset import Stream
+from common import dataset, flags, hooks, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
@@ -36,27 +34,9 @@ def params(toggles: Toggles = Toggles(), **kwargs: object) -> Params:
     return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.1, 0.3, 0.3, **kwargs)  # type: ignore[arg-type]
 
 
-def open_data(folder: str, toggles: Toggles = Toggles()) -> dataset.Data:
-    return dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
-
-
-def features_of(folder: str, toggles: Toggles, batch_size: int) -> tuple:
-    data = open_data(folder, toggles)
-    stream = Stream(batch_size)
-    make = dataset.tf_input(data.train, data, stream, False) if toggles.tf else (
-        dataset.columnar_input(data.train, data, stream))
-    return tf.data.make_one_shot_iterator(make()).get_next()
-
-
 def losses(folder: str, toggles: Toggles, steps: int) -> List[float]:
-    """The losses of the first steps in file order, from the seed's initial values."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        tf.set_random_seed(2021)
-        features, labels = features_of(folder, toggles, 128)
-        tf.train.get_or_create_global_step()
-        spec = train.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params(toggles))
-        session.run([tf.global_variables_initializer(), tf.tables_initializer()])
-        return [session.run([spec.loss, spec.train_op])[0] for _ in range(steps)]
+    data = dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+    return testing.losses(data, train.model_fn, params(toggles), toggles, steps)
 
 
 def test_product_and_loss_against_numpy() -> None:
@@ -96,33 +76,30 @@ def test_purchase_without_click_counts_as_none() -> None:
     assert got[0] == got[1]
 
 
-@pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), Toggles(bf16=True)])
+@pytest.mark.parametrize("toggles", [Toggles(), testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
 @pytest.mark.parametrize("batch_size", [1, 7])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
-    with tf.Graph().as_default(), tf.Session() as session:
-        features, labels = features_of(folder, toggles, batch_size)
-        outputs = train.forward(features, sizes)
-        gradients = tf.gradients(train.loss(outputs, labels), tf.trainable_variables())
-        assert None not in gradients
-        session.run([tf.global_variables_initializer(), tf.tables_initializer()])
-        assert [session.run(logit).shape for logit in (*outputs, outputs.ctcvr)] == [(batch_size,)] * 3
+    data = dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+    assert testing.logit_shapes(data, train.model_fn, sizes, toggles, batch_size) == {
+        task: (batch_size,) for task in train.TASKS}
 
 
 def test_towers_start_at_the_base_rates(folder: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
-        features, _ = features_of(folder, Toggles(), 512)
+        features, _ = testing.features_of(dataset.open_data(folder, taobao.SCHEMA, True, 0, False), Toggles(), 512)
         outputs = train.forward(features, params()._replace(click_rate=0.05, buy_rate=0.01))
-        session.run(tf.global_variables_initializer())
+        testing.initialize(session)
         ctr, cvr = session.run([tf.sigmoid(outputs.ctr), tf.sigmoid(outputs.cvr)])
     assert ctr.mean() == pytest.approx(0.05, rel=0.05) and cvr.mean() == pytest.approx(0.01, rel=0.05)
 
 
 def test_columnar_and_tf_losses_are_equal_step_by_step(folder: str) -> None:
-    ours, theirs = [losses(folder, toggles, 50) for toggles in (Toggles(), Toggles(tf=True))]
-    np.testing.assert_allclose(ours, theirs, rtol=2e-4)
-    assert ours[-1] < ours[0]
+    plain, fused, theirs = [losses(folder, toggles, 50) for toggles in (Toggles(), testing.FUSED, Toggles(tf=True))]
+    np.testing.assert_allclose(plain, theirs, rtol=2e-4)
+    np.testing.assert_allclose(fused, theirs, rtol=2e-4)
+    assert plain[-1] < plain[0]
 
 
 def test_bf16_losses_follow_fp32(folder: str) -> None:
@@ -135,19 +112,12 @@ def test_same_seed_same_losses(folder: str) -> None:
     assert losses(folder, Toggles(), 20) == losses(folder, Toggles(), 20)
 
 
-def run_main(*argv: str) -> Dict[str, object]:
-    train.main(list(argv))
-    folder = argv[argv.index("--checkpoint") + 1] if "--checkpoint" in argv else argv[argv.index("--output_dir") + 1]
-    with open(glob.glob(os.path.join(folder, "**", "metrics.json"), recursive=True)[0]) as file:
-        return json.load(file)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [[], ["--tf"], ["--bf16"]])
 def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, capsys: pytest.CaptureFixture,
                                                 mode: List[str]) -> None:
-    report = run_main("--data_location", folder, "--output_dir", str(tmp_path), "--steps", "400", "--batch_size", "128",
-                      *mode)
+    report = testing.run_main(train.main, "--data_location", folder, "--output_dir", str(tmp_path), "--steps", "400",
+                              "--batch_size", "128", *mode)
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     tasks = report["tasks"]
@@ -171,33 +141,12 @@ def test_any_modes_checkpoint_goes_on_in_any_other(folder: str, tmp_path: object
     common = ["--data_location", folder, "--batch_size", "64", "--checkpoint", checkpoint]
     sliced = ["--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
     for steps, mode in (("4", []), ("8", ["--tf"]), ("12", ["--bf16"]), ("16", sliced)):
-        assert run_main(*common, "--no_eval", "--steps", steps, *mode)["steps_trained_here"] == 4
-    assert run_main(*common, "--steps", "16")["steps_trained_here"] == 0
+        assert testing.run_main(train.main, *common, "--no_eval", "--steps", steps, *mode)["steps_trained_here"] == 4
+    assert testing.run_main(train.main, *common, "--steps", "16")["steps_trained_here"] == 0
 
 
-class Reads(argparse.Namespace):
-    """A namespace that notes which flags are read."""
-
-    def __getattribute__(self, name: str) -> object:
-        if not name.startswith("_"):
-            object.__getattribute__(self, "__dict__").setdefault("_reads", set()).add(name)
-        return super().__getattribute__(name)
-
-
-def test_no_flag_is_left_unread(folder: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = argparse.ArgumentParser.parse_args
-    seen: List[Reads] = []
-
-    def parse_args(self: argparse.ArgumentParser, argv: List[str]) -> Reads:
-        seen.append(parse(self, argv, Reads()))  # type: ignore[arg-type]
-        seen[0].__dict__.pop("_reads", None)
-        return seen[0]
-
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
-    monkeypatch.setattr(runner, "train_and_evaluate", lambda *args: None)
-    train.main(["--data_location", folder, "--output_dir", str(tmp_path)])
-    namespace = seen[0].__dict__
-    assert set(namespace) - {"_reads", "toggles"} <= namespace["_reads"]
+def test_no_flag_is_left_unread(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -212,24 +161,20 @@ def test_defaults_are_the_documented_ones() -> None:
 
 
 def test_steps_default_to_ten_epochs(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs: List[runner.Run] = []
-    monkeypatch.setattr(runner, "train_and_evaluate", lambda run, *args: runs.append(run))
-    train.main(["--data_location", folder])
-    train.main(["--data_location", folder, "--steps", "3", "--batch_size", "100"])
-    assert [run.steps for run in runs] == [-(-50000 * 10 // 512), 3]
+    common = ["--data_location", folder]
+    assert testing.run_of(train.main, common, monkeypatch)[0].steps == -(-50000 * 10 // 512)
+    assert testing.run_of(train.main, common + ["--steps", "3"], monkeypatch)[0].steps == 3
 
 
 def test_base_rates_are_those_of_the_rows_and_have_logits(folder: str, tmp_path: object,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: List[Params] = []
-    monkeypatch.setattr(runner, "train_and_evaluate", lambda run, data, model_fn, params, tasks: seen.append(params))
-    train.main(["--data_location", folder])
-    assert seen[0].click_rate == pytest.approx(0.3, abs=0.02) and seen[0].buy_rate == pytest.approx(1 / 3, abs=0.03)
+    made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)[1]
+    assert made.click_rate == pytest.approx(0.3, abs=0.02) and made.buy_rate == pytest.approx(1 / 3, abs=0.03)
     for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
         with open(os.path.join(str(tmp_path), name), "w") as file:
             file.write("1,1" + "," * 18 + "\n")
-    train.main(["--data_location", str(tmp_path)])
-    assert 0 < seen[1].click_rate < 1 and 0 < seen[1].buy_rate < 1
+    made = testing.run_of(train.main, ["--data_location", str(tmp_path)], monkeypatch)[1]
+    assert 0 < made.click_rate < 1 and 0 < made.buy_rate < 1
 
 
 @pytest.mark.parametrize("argv, message", [
@@ -278,7 +223,7 @@ def test_bad_rows_stop_the_run_or_are_counted(folder: str, tmp_path: object) -> 
                                            "whole number from 0 to 49"):
             train.main(common)
         assert not os.path.exists(os.path.join(common[7], "metrics.json"))
-        report = run_main(*common, "--max_bad_rows", "2")
+        report = testing.run_main(train.main, *common, "--max_bad_rows", "2")
         assert report["bad_rows"] == 2 and report["tasks"]["click"]["rows"] == 299
 
 
@@ -310,7 +255,8 @@ def test_real_rows_without_purchases(tmp_path: object) -> None:
     for name, part in ((taobao.SCHEMA.train_file, lines[:4000]), (taobao.SCHEMA.test_file, lines[4000:])):
         with open(os.path.join(str(tmp_path), name), "w") as file:
             file.writelines(part)
-    report = run_main("--data_location", str(tmp_path), "--steps", "60", "--checkpoint", str(tmp_path) + "/run")
+    report = testing.run_main(train.main, "--data_location", str(tmp_path), "--steps", "60",
+                              "--checkpoint", str(tmp_path) + "/run")
     tasks = report["tasks"]
     assert tasks["click_and_purchase"]["auc"] is None and tasks["purchase_given_click"]["positives"] == 0
     assert tasks["click"]["auc_low"] < tasks["click"]["auc"] < tasks["click"]["auc_high"]

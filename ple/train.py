@@ -2,10 +2,10 @@
 
 Tang et al., RecSys 2020, https://dl.acm.org/doi/10.1145/3383313.3412236
 
-    g_k(x)  = w_k(x_k) S_k(x)         a task's gate w_k, a softmax over its own experts and the shared ones  (eq. 3 to 5)
-    g_s(x)  = w_s(x_s) S(x)           the shared gate w_s, over all experts; none in the last layer
-    x_k of layer j + 1 = g_k of layer j, x_s of layer j + 1 = g_s of layer j                                (eq. 6)
-    y_k     = t_k(g_k of the last layer)                                               the tower t_k        (eq. 7)
+    g_k(x) = w_k(x_k) S_k(x)          a task's gate w_k, a softmax over its own experts and the shared ones
+    g_s(x) = w_s(x_s) S(x)            the shared gate w_s, over all experts; none in the last layer
+    x_k and x_s of the next layer are g_k and g_s of this one
+    y_k    = t_k(g_k of the last layer)                                                       t_k a tower
     loss    = mean log loss of both tasks (click, purchase) over all rows
 
 Departures from the paper are listed in ple/README.md.

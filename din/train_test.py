@@ -1,0 +1,204 @@
+import json
+import os
+from typing import List
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset, flags, testing
+from common.dataset import Data
+from common.deeprec import Toggles
+from common.embedding import Embedding
+from common.history import History, PaddedHistory, RaggedHistory
+from common.layers import Dense
+from common.reader import BadInput
+from data import amazon
+from din import train
+from din.train import Params
+
+LENGTHS = [3, 0, 1, 5]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """20,000 training and 3,000 test rows."""
+    path = str(tmp_path_factory.mktemp("amazon"))
+    amazon.make(20000, 3000, 3, path)
+    return path
+
+
+def open_data(folder: str, toggles: Toggles) -> Data:
+    return dataset.open_data(folder, amazon.SCHEMA, not toggles.tf, 0, False)
+
+
+def params(data: Data, toggles: Toggles, **kwargs: object) -> Params:
+    return Params(data.schema, Embedding(18, toggles), Dense(toggles), "adagrad", 0.1, 0.5,
+                  **kwargs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("toggles", [testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
+    data = open_data(folder, toggles)
+    small = params(data, toggles, attention=(5, 3), top=(7, 4))
+    assert testing.logit_shapes(data, train.model_fn, small, toggles, batch_size) == {"click": (batch_size,)}
+
+
+def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
+    def losses(toggles: Toggles) -> List[float]:
+        data = open_data(folder, toggles)
+        return testing.losses(data, train.model_fn, params(data, toggles), toggles, 20)
+
+    community = losses(Toggles(tf=True))
+    for toggles in (Toggles(), testing.FUSED):
+        np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
+    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+
+
+def ragged(items: np.ndarray) -> RaggedHistory:
+    return RaggedHistory(tf.constant(items), tf.constant(np.repeat(range(len(LENGTHS)), LENGTHS), tf.int64),
+                         tf.constant(len(LENGTHS), tf.int64))
+
+
+def padded(items: np.ndarray, width: int, filler: float) -> PaddedHistory:
+    full = np.full([len(LENGTHS), width, items.shape[1]], filler, np.float32)
+    mask = np.zeros([len(LENGTHS), width, 1], np.float32)
+    for row, (end, length) in enumerate(zip(np.cumsum(LENGTHS), LENGTHS)):
+        full[row, :length], mask[row, :length] = items[end - length:end], 1
+    return PaddedHistory(tf.constant(full), tf.constant(mask))
+
+
+def attended(make: object, toggles: Toggles, item: np.ndarray) -> List[np.ndarray]:
+    """What the attention gives for a history, and its gradients with fixed weights."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(1)
+        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), "adam", 0.1, 0.5, (6, 5), ())
+        history: History = make()  # type: ignore[operator]
+        outputs = train.attend(tf.constant(item), history, settings)
+        gradients = tf.gradients(tf.reduce_sum(outputs ** 2), tf.trainable_variables())
+        session.run(tf.global_variables_initializer())
+        return session.run([outputs] + gradients)
+
+
+def test_padding_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    items, item = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32), rng.standard_normal([4, 4])
+    item = item.astype(np.float32)
+    expected = attended(lambda: ragged(items), testing.FUSED, item)
+    for width, filler in ((5, 0.0), (9, 0.0), (30, 7.0)):
+        got = attended(lambda: padded(items, width, filler), Toggles(tf=True), item)
+        for value, wanted in zip(got, expected):
+            np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-5)
+    assert not expected[0][1].any()  # a user without history
+
+
+def test_attention_is_the_papers_equation_in_numpy() -> None:
+    rng = np.random.default_rng(2)
+    items, item = [rng.standard_normal(shape).astype(np.float32) for shape in ([sum(LENGTHS), 4], [4, 4])]
+    with tf.Graph().as_default(), tf.Session() as session:
+        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), "adam", 0.1, 0.5, (6, 5), ())
+        got = train.attend(tf.constant(item), ragged(items), settings)
+        session.run(tf.global_variables_initializer())
+        for variable in tf.trainable_variables():
+            variable.load(rng.standard_normal(variable.shape.as_list()), session)
+        got = session.run(got)
+        w = {v.op.name[len("attention/"):]: session.run(v).astype(np.float64) for v in tf.trainable_variables()}
+
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ w[name + "/kernel"] + w[name + "/bias"]
+
+    for row, (end, length) in enumerate(zip(np.cumsum(LENGTHS), LENGTHS)):
+        h, q = items[end - length:end], dense(item[row], "query")
+        q = np.where(q > 0, q, w["query/alpha"] * q)[None, :].repeat(length, 0)
+        hidden = np.concatenate([q, h, q - h, q * h], axis=1)
+        for i in range(2):
+            hidden = 1 / (1 + np.exp(-dense(hidden, "dense_{}".format(i))))
+        scores = np.exp(dense(hidden, "score"))
+        np.testing.assert_allclose(got[row], (scores / scores.sum() * h).sum(axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_dice_in_training_and_evaluation() -> None:
+    x = np.random.default_rng(0).normal(2, 3, [200, 3]).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        inputs = tf.constant(x)
+        with tf.variable_scope("", reuse=tf.AUTO_REUSE):
+            training, evaluating = [train.dice(inputs, "dice", mode) for mode in (True, False)]
+        session.run(tf.global_variables_initializer())
+        tf.trainable_variables()[0].load([0.0, 0.5, 1.0], session)
+        got, fresh = session.run([training, evaluating])
+    share = 1 / (1 + np.exp(-(x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3)))
+    np.testing.assert_allclose(got, share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x, rtol=1e-4, atol=1e-5)
+    share = 1 / (1 + np.exp(-x / np.sqrt(1 + 1e-3)))
+    np.testing.assert_allclose(fresh, share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x, rtol=1e-4, atol=1e-5)
+
+
+def write_rows(folder: object, history: str, categories: str) -> str:
+    for name in (amazon.SCHEMA.train_file, amazon.SCHEMA.test_file):
+        with open(os.path.join(str(folder), name), "w") as file:
+            file.write("".join("{}\tu\ti7\tc\t{}\t{}\n".format(label, history, categories) for label in (0, 1)))
+    words = dict(uid_voc=["u0", "u"], mid_voc=["i0"] + ["i{}".format(i) for i in range(1, 300)], cat_voc=["c0", "c"])
+    for name, listed in words.items():
+        with open(os.path.join(str(folder), name + ".txt"), "w") as file:
+            file.write("\n".join(listed) + "\n")
+    return str(folder)
+
+
+@pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True)])
+def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(tmp_path: object, toggles: Toggles) -> None:
+    names = ["i{}".format(i) for i in range(1, 251)]
+    names[200] = "unknown"
+    folder = write_rows(tmp_path, "\x02".join(names), "\x02".join(["c"] * 250))
+    data = open_data(folder, toggles)
+    make = dataset.tf_input(data.train, data, dataset.Stream(2), True) if toggles.tf else (
+        dataset.columnar_input(data.train, data, dataset.Stream(2)))
+    batch = testing.read_batches(make)[0]
+    expected = [0 if i == 201 else i for i in range(151, 251)]
+    if toggles.tf:
+        assert batch["history_items"].tolist() == [expected] * 2
+        assert batch["history_items.lengths"].tolist() == [100, 100]
+    else:
+        assert batch["history_items.values"].tolist() == expected * 2
+        assert batch["history_items.row_splits"].tolist() == [0, 100, 200]
+        assert data.bad_rows.unknown_ids == {"history_items": 2}
+    assert batch["item"].tolist() == [7, 7] and batch["user"].tolist() == [1, 1]
+
+
+def test_lists_of_unequal_length_are_bad_rows(tmp_path: object) -> None:
+    folder = write_rows(tmp_path, "i1\x02i2", "c")
+    with pytest.raises(BadInput, match="row 1, column 'history_categories': '1 items' is given, expected 2 as in "
+                                       "column 'history_items'"):
+        train.main(["--data_location", folder, "--checkpoint", os.path.join(folder, "run"), "--steps", "1"])
+
+
+def test_a_missing_vocabulary_names_the_commands(folder: str, tmp_path: object) -> None:
+    write_rows(tmp_path, "i1", "c")
+    os.remove(os.path.join(str(tmp_path), "mid_voc.txt"))
+    with pytest.raises(BadInput, match=r"mid_voc.txt and .*mid_voc.pkl are missing. Write it with data/din/prepare"):
+        train.main(["--data_location", str(tmp_path)])
+
+
+@pytest.mark.slow
+def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
+    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    report = testing.run_main(train.main, *common, "--learning_rate", "0.003", "--steps", "156")
+    click = report["tasks"]["click"]
+    assert click["auc"] > 0.55 and 0.8 < click["calibration"] < 1.25
+    assert report["unknown_ids"]["user"] == 3000  # users are in one file only
+    assert testing.run_main(train.main, *common, "--steps", "160", "--no_eval", "--tf")["steps_trained_here"] == 4
+
+
+def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    assert (run.epochs, run.steps) == (1, -(-20000 // 512))
+    assert made.click_rate == pytest.approx(0.5, abs=0.02) and made.learning_rate == 0.001
+    parser = flags.make_parser("", learning_rate=0.001, optimizer="adagrad", epochs=train.EPOCHS)
+    train.add_flags(parser)
+    args = vars(parser.parse_args([]))
+    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
+    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+
+
+def test_planted_signal_is_in_the_report(folder: str) -> None:
+    with open(os.path.join(folder, "amazon_planted.json")) as file:
+        assert 0.75 < json.load(file)["bayes_auc"]["click"] < 0.9

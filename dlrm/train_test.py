@@ -1,0 +1,142 @@
+import os
+from typing import List
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset, flags, testing
+from common.dataset import Data
+from common.deeprec import Toggles
+from common.embedding import Embedding
+from common.layers import Dense
+from data import eleme
+from dlrm import train
+from dlrm.train import Params
+
+SMALL = dict(bottom=(6, 5), top=(7, 4))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """10,000 training and 2,000 test rows."""
+    path = str(tmp_path_factory.mktemp("eleme"))
+    eleme.make(10000, 2000, 3, 0.3, path)
+    return path
+
+
+def open_data(folder: str, toggles: Toggles) -> Data:
+    return dataset.open_data(folder, eleme.SCHEMA, not toggles.tf, 0, False)
+
+
+def params(toggles: Toggles, **kwargs: object) -> Params:
+    return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.05, 0.3, **kwargs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("toggles", [testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
+@pytest.mark.parametrize("interaction_op", ["dot", "cat"])
+@pytest.mark.parametrize("batch_size", [2, 7])
+def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, interaction_op: str,
+                                           batch_size: int) -> None:
+    small = params(toggles, interaction_op=interaction_op, **SMALL)
+    assert testing.logit_shapes(open_data(folder, toggles), train.model_fn, small, toggles, batch_size) == {
+        "click": (batch_size,)}
+
+
+@pytest.mark.parametrize("interaction_op", ["dot", "cat"])
+def test_all_modes_have_the_same_losses_step_by_step(folder: str, interaction_op: str) -> None:
+    def losses(toggles: Toggles) -> List[float]:
+        small = params(toggles, interaction_op=interaction_op, bottom=(32, 16), top=(32, 16))
+        return testing.losses(open_data(folder, toggles), train.model_fn, small, toggles, 15, batch_size=64)
+
+    community = losses(Toggles(tf=True))
+    for toggles in (Toggles(), testing.FUSED):
+        np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
+    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+
+
+def test_dot_products_are_those_of_each_pair_once() -> None:
+    vectors = np.random.default_rng(0).standard_normal([3, 5, 4]).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        got = session.run(train.dot_products(tf.constant(vectors)))
+    expected = [[row[i] @ row[j] for i in range(5) for j in range(i)] for row in vectors]
+    assert got.shape == (3, 5 * 4 // 2)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def numpy_forward(x: np.ndarray, embedded: np.ndarray, w: dict, interaction_op: str) -> np.ndarray:
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ w[name + "/kernel"] + w[name + "/bias"]
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        return (x - w[name + "/moving_mean"]) / np.sqrt(w[name + "/moving_variance"] + 1e-3)
+
+    bottom = norm(np.sign(x) * np.log1p(np.abs(x)), "numbers_norm")
+    for i in range(3):
+        name = "bottom/norm_{}".format(i)
+        bottom = norm(dense(bottom, "bottom/dense_{}".format(i)), name) * w[name + "/gamma"] + w[name + "/beta"]
+        bottom = np.maximum(bottom, 0)
+    joined = np.concatenate([bottom, embedded], axis=1)
+    if interaction_op == "dot":
+        vectors = joined.reshape(len(x), -1, 16)
+        pairs = [np.einsum("bd,bd->b", vectors[:, i], vectors[:, j]) for i in range(vectors.shape[1]) for j in range(i)]
+        joined = np.concatenate([bottom, np.stack(pairs, axis=1)], axis=1)
+    for i in range(2):
+        joined = np.maximum(dense(joined, "top/dense_{}".format(i)), 0)
+    return dense(joined, "click_logit")[:, 0]
+
+
+@pytest.mark.parametrize("interaction_op, width", [("dot", 16 + 25 * 24 // 2), ("cat", 16 * 25)])
+def test_forward_is_the_papers_equations_in_numpy(interaction_op: str, width: int) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal([6, 12]) * 10.0 ** rng.integers(-2, 5, 12)
+    embedded = rng.standard_normal([6, 24 * 16])
+    with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.embedding, "embed", lambda *args: tf.constant(embedded, tf.float32))
+        features = {c.name: tf.constant(x[:, i], tf.float32) for i, c in enumerate(eleme.SCHEMA.numbers)}
+        outputs = train.forward(features, params(testing.FUSED, interaction_op=interaction_op, **SMALL), False)
+        session.run(tf.global_variables_initializer())
+        for variable in tf.global_variables():
+            variable.load(rng.random(variable.shape.as_list()) - 0.4 * ("variance" not in variable.name), session)
+        got = session.run(outputs.click)
+        w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
+    assert w["top/dense_0/kernel"].shape[0] == width
+    np.testing.assert_allclose(got, numpy_forward(x, embedded, w, interaction_op), rtol=1e-4, atol=1e-4)
+
+
+def test_numbers_of_any_scale_come_out_alike(folder: str) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        features, _ = testing.features_of(open_data(folder, Toggles()), Toggles(), 512)
+        numbers = tf.stack([features[c.name] for c in eleme.SCHEMA.numbers], axis=1)
+        normalised = train.normalise(numbers, training=True)
+        testing.initialize(session)
+        raw, got = session.run([numbers, normalised])
+    assert raw.std(axis=0).max() / raw.std(axis=0).min() > 1e4
+    np.testing.assert_allclose(got.mean(axis=0), 0, atol=1e-3)
+    assert got.std(axis=0).min() > 0.5 and got.std(axis=0).max() < 1.01
+
+
+@pytest.mark.slow
+def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
+    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    report = testing.run_main(train.main, *common, "--steps", "78")
+    click = report["tasks"]["click"]
+    assert click["auc"] > 0.6 and 0.7 < click["calibration"] < 1.4
+    assert report["unknown_ids"] == {}
+    assert testing.run_main(train.main, *common, "--steps", "80", "--no_eval", "--tf")["steps_trained_here"] == 2
+
+
+def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    assert (run.epochs, run.steps) == (1, -(-10000 // 512))
+    assert (made.optimizer, made.interaction_op) == ("adamasync", "cat")
+    made = testing.run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"], monkeypatch)[1]
+    assert made.interaction_op == "dot"
+    parser = flags.make_parser("", learning_rate=0.1, optimizer="adamasync", epochs=train.EPOCHS)
+    train.add_flags(parser)
+    args = vars(parser.parse_args([]))
+    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
+    with pytest.raises(SystemExit) as end:
+        train.main(["--interaction_op", "sum"])
+    assert end.value.code == 2 and "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr().err
+    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()

@@ -1,0 +1,124 @@
+import json
+import os
+from typing import List
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset, flags, layers, testing
+from common.dataset import Data
+from common.deeprec import Toggles
+from common.embedding import Embedding
+from common.layers import Dense
+from data import taobao
+from mmoe import train
+from mmoe.train import Outputs, Params
+
+SMALL = dict(experts=3, expert=(6, 5), tower=(4,))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """30,000 training and 4,000 test rows with frequent clicks and purchases."""
+    path = str(tmp_path_factory.mktemp("taobao"))
+    taobao.make(30000, 4000, 3, 0.3, 0.1, path)
+    return path
+
+
+def params(toggles: Toggles, **kwargs: object) -> Params:
+    return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.1, 0.3, 0.1, **kwargs)  # type: ignore[arg-type]
+
+
+def open_data(folder: str, toggles: Toggles) -> Data:
+    return dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+
+
+@pytest.mark.parametrize("toggles", [Toggles(), testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
+    shapes = testing.logit_shapes(open_data(folder, toggles), train.model_fn, params(toggles, **SMALL), toggles,
+                                  batch_size)
+    assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
+
+
+def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
+    def losses(toggles: Toggles) -> List[float]:
+        return testing.losses(open_data(folder, toggles), train.model_fn, params(toggles), toggles, 20)
+
+    community = losses(Toggles(tf=True))
+    for toggles in (Toggles(), testing.FUSED):
+        np.testing.assert_allclose(losses(toggles), community, rtol=2e-4)
+    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=2e-2)
+    assert community[-1] < community[0]
+
+
+def test_forward_is_the_papers_equations_in_numpy() -> None:
+    """Gates sum to 1 and mix the experts, each task by its own gate (eq. 5 to 7)."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal([9, 4]).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.embedding, "embed", lambda *args: tf.constant(x))
+        outputs = train.forward({}, params(testing.FUSED, **SMALL))
+        session.run(tf.global_variables_initializer())
+        for variable in tf.trainable_variables():
+            variable.load(rng.standard_normal(variable.shape.as_list()), session)
+        click, purchase = session.run(list(outputs))
+        w = {v.op.name: session.run(v).astype(np.float64) for v in tf.trainable_variables()}
+
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ w[name + "/kernel"] + w[name + "/bias"]
+
+    def mlp(x: np.ndarray, name: str, depth: int) -> np.ndarray:
+        for i in range(depth):
+            x = np.maximum(dense(x, "{}/dense_{}".format(name, i)), 0)
+        return x
+
+    experts = np.stack([mlp(x, "expert_{}".format(i), 2) for i in range(3)], axis=1)  # [B, E, H]
+    for task, got in (("click", click), ("purchase", purchase)):
+        gate = np.exp(dense(x, task + "_gate"))
+        gate /= gate.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(gate.sum(axis=1), 1.0)
+        hidden = mlp(np.einsum("be,beh->bh", gate, experts), task + "_tower", 1)
+        np.testing.assert_allclose(got, dense(hidden, task + "_logit")[:, 0], rtol=1e-4, atol=1e-4)
+
+
+def test_loss_is_the_mean_of_both_tasks_log_losses() -> None:
+    rng = np.random.default_rng(1)
+    logits, labels = rng.normal(0, 3, [2, 50]), (rng.random([2, 50]) < 0.5).astype(np.float32)
+    p = 1 / (1 + np.exp(-logits))
+    with tf.Graph().as_default(), tf.Session() as session:
+        got = session.run(train.loss(Outputs(*[tf.constant(v, tf.float32) for v in logits]),
+                                     {"clk": tf.constant(labels[0]), "buy": tf.constant(labels[1])}))
+    assert got == pytest.approx(-np.mean(np.where(labels == 1, np.log(p), np.log1p(-p))), rel=1e-5)
+
+
+def test_one_expert_is_a_shared_bottom(folder: str) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        expert = tf.random.normal([5, 4], seed=1)
+        mixed = layers.mix([expert], tf.random.normal([5, 1], seed=2))
+        np.testing.assert_allclose(*session.run([mixed, expert]), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
+    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    report = testing.run_main(train.main, *common, "--steps", "234")
+    with open(os.path.join(folder, "taobao_planted.json")) as file:
+        bayes = json.load(file)["bayes_auc"]
+    assert sorted(report["tasks"]) == ["click", "purchase"]
+    for task in train.TASKS:
+        assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
+        assert 0.6 < report["tasks"][task]["calibration"] < 1.6
+    assert testing.run_main(train.main, *common, "--steps", "237", "--no_eval", "--tf")["steps_trained_here"] == 3
+
+
+def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
+    assert (made.optimizer, made.learning_rate) == ("adagrad", 0.1)
+    parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=train.EPOCHS)
+    train.add_flags(parser)
+    args = vars(parser.parse_args([]))
+    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
+    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()

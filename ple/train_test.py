@@ -1,0 +1,143 @@
+import json
+import os
+from typing import Dict, List
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset, flags, testing
+from common.dataset import Data
+from common.deeprec import Toggles
+from common.embedding import Embedding
+from common.layers import Dense
+from data import taobao
+from ple import train
+from ple.train import Params
+
+SMALL = dict(expert=(6, 5), gate=(4,), tower=(4,))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """30,000 training and 4,000 test rows with frequent clicks and purchases."""
+    path = str(tmp_path_factory.mktemp("taobao"))
+    taobao.make(30000, 4000, 3, 0.3, 0.1, path)
+    return path
+
+
+def params(toggles: Toggles, **kwargs: object) -> Params:
+    return Params(Embedding(16, toggles), Dense(toggles), "adam", 0.001, 0.3, 0.1, **kwargs)  # type: ignore[arg-type]
+
+
+def open_data(folder: str, toggles: Toggles) -> Data:
+    return dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+
+
+@pytest.mark.parametrize("toggles", [testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
+@pytest.mark.parametrize("batch_size", [2, 7])
+def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
+    shapes = testing.logit_shapes(open_data(folder, toggles), train.model_fn, params(toggles, **SMALL), toggles,
+                                  batch_size)
+    assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
+
+
+def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
+    def losses(toggles: Toggles) -> List[float]:
+        small = params(toggles, expert=(32, 16), gate=(32,), tower=(16,))._replace(optimizer="adagrad")
+        return testing.losses(open_data(folder, toggles), train.model_fn, small, toggles, 20)
+
+    community = losses(Toggles(tf=True))
+    for toggles in (Toggles(), testing.FUSED):
+        np.testing.assert_allclose(losses(toggles), community, rtol=5e-4)
+    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+
+
+def numpy_forward(x: np.ndarray, w: Dict[str, np.ndarray], levels: int) -> Dict[str, np.ndarray]:
+    """PLE in evaluation mode, written from the paper: each stream mixes what its softmax gate sees."""
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ w[name + "/kernel"] + w[name + "/bias"]
+
+    def mlp(x: np.ndarray, name: str, depth: int) -> np.ndarray:
+        for i in range(depth):
+            norm = "{}/norm_{}/".format(name, i)
+            x = dense(x, "{}/dense_{}".format(name, i))
+            x = (x - w[norm + "moving_mean"]) / np.sqrt(w[norm + "moving_variance"] + 1e-3)
+            x = np.maximum(x * w[norm + "gamma"] + w[norm + "beta"], 0)
+        return x
+
+    streams = {"click": x, "purchase": x, "shared": x}
+    for level in range(levels):
+        scope = "layer_{}/".format(level)
+        experts = {name: [mlp(streams[name], "{}{}_expert_{}".format(scope, name, i), 2)
+                          for i in range(1 if name == "shared" else 2)] for name in streams}
+        seen = {"click": experts["click"] + experts["shared"], "purchase": experts["purchase"] + experts["shared"],
+                "shared": experts["click"] + experts["purchase"] + experts["shared"]}
+        new = {}
+        for name in ("click", "purchase") if level == levels - 1 else streams:
+            gate = np.exp(dense(mlp(streams[name], scope + name + "_gate", 1), scope + name + "_gate_logits"))
+            gate /= gate.sum(axis=1, keepdims=True)
+            assert gate.shape[1] == (5 if name == "shared" else 3)
+            new[name] = np.einsum("be,beh->bh", gate, np.stack(seen[name], axis=1))
+        streams = new
+    return {task: dense(mlp(streams[task], task + "_tower", 1), task + "_logit")[:, 0] for task in streams}
+
+
+def test_forward_is_the_papers_equations_in_numpy() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal([9, 4]).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.embedding, "embed", lambda *args: tf.constant(x))
+        outputs = train.forward({}, params(testing.FUSED, **SMALL), training=False)
+        session.run(tf.global_variables_initializer())
+        for variable in tf.global_variables():
+            variable.load(rng.random(variable.shape.as_list()) - 0.3 * ("moving" not in variable.name), session)
+        got = session.run(outputs._asdict())
+        w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
+    expected = numpy_forward(x.astype(np.float64), w, 3)
+    for task in train.TASKS:
+        np.testing.assert_allclose(got[task], expected[task], rtol=1e-4, atol=1e-4)
+    assert not any("layer_2/shared_gate" in name for name in w)
+
+
+def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation() -> None:
+    x = np.random.default_rng(0).standard_normal([50, 4]).astype(np.float32)
+    inputs = tf.placeholder
+    with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
+        inputs = tf.placeholder(tf.float32, [None, 4])
+        patch.setattr(train.embedding, "embed", lambda *args: inputs)
+        with tf.variable_scope("", reuse=tf.AUTO_REUSE):
+            training, evaluating = [train.forward({}, params(testing.FUSED, **SMALL), mode).click
+                                    for mode in (True, False)]
+        updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+        session.run(tf.global_variables_initializer())
+        whole, half = [session.run([training, evaluating], {inputs: x[:size]}) for size in (50, 25)]
+        assert not np.allclose(whole[0][:25], half[0], atol=1e-4)  # depends on the rest of the batch
+        np.testing.assert_allclose(whole[1][:25], half[1], rtol=1e-5)  # does not
+        for _ in range(400):
+            session.run(updates, {inputs: x})
+        np.testing.assert_allclose(session.run(evaluating, {inputs: x}), session.run(training, {inputs: x}), rtol=0.05,
+                                   atol=0.02)
+
+
+@pytest.mark.slow
+def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
+    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    report = testing.run_main(train.main, *common, "--steps", "234")
+    with open(os.path.join(folder, "taobao_planted.json")) as file:
+        bayes = json.load(file)["bayes_auc"]
+    assert sorted(report["tasks"]) == ["click", "purchase"]
+    for task in train.TASKS:
+        assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
+        assert 0.6 < report["tasks"][task]["calibration"] < 1.6
+    assert testing.run_main(train.main, *common, "--steps", "236", "--no_eval", "--tf")["steps_trained_here"] == 2
+
+
+def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    assert (run.epochs, run.steps, made.optimizer) == (1000, -(-30000 * 1000 // 512), "adam")
+    parser = flags.make_parser("", learning_rate=0.1, optimizer="adam", epochs=train.EPOCHS)
+    train.add_flags(parser)
+    args = vars(parser.parse_args([]))
+    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
+    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
