@@ -1,0 +1,1 @@
+"""The Amazon Books data of DIN, from raw files."""

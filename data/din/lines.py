@@ -1,0 +1,126 @@
+"""Reading text files line by line with progress, the lines of samples, and the report of what was written."""
+
+import gzip
+import hashlib
+import os
+import sys
+import time
+import zlib
+from typing import IO, Iterator, NamedTuple, Tuple, Union
+
+from common.reader import BadInput
+
+SEPARATOR = b"\x02"
+DEFAULT_CATEGORY = "default_cat"
+_MAX_LINE_BYTES = 1 << 25
+_PROGRESS_SECS = 3.0
+
+
+class Sample(NamedTuple):
+    """One line of samples; items and categories are the history, divided by SEPARATOR, oldest first."""
+
+    label: bytes
+    user: bytes
+    item: bytes
+    category: bytes
+    items: bytes
+    categories: bytes
+
+
+class Progress:
+    """Shows on stderr how far a file is done, every few seconds and at its end."""
+
+    def __init__(self, path: str, unit: str) -> None:
+        self._name = os.path.basename(path)
+        self._unit = unit
+        self._total = max(1, os.path.getsize(path))
+        self._shown = time.monotonic()
+
+    def update(self, count: int, num_bytes: int) -> None:
+        """Tells of count units read, from the first num_bytes of the file."""
+        if time.monotonic() - self._shown >= _PROGRESS_SECS:
+            self._show(count, num_bytes / self._total)
+
+    def end(self, count: int) -> None:
+        """Tells of the file's end after count units."""
+        self._show(count, 1.0)
+
+    def _show(self, count: int, share: float) -> None:
+        print("{}: {:,} {}, {:.0%} of the bytes".format(self._name, count, self._unit, share), file=sys.stderr)
+        self._shown = time.monotonic()
+
+
+def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
+    """Yields each line's number from 1 and the line without its end; a path that ends in .gz is decompressed.
+
+    Holds one line of at most 32 MiB.
+
+    Raises:
+      BadInput: the file is missing or empty, its compressed data are damaged, or a line is too long.
+    """
+    if not os.path.isfile(path):
+        raise BadInput("{}: no such file.".format(path))
+    progress = Progress(path, "lines")
+    number = 0
+    with open(path, "rb") as raw:
+        file: Union[IO[bytes], gzip.GzipFile] = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
+        line = _read_line(path, file, number)
+        while line:
+            number += 1
+            if number % 1024 == 0:
+                progress.update(number, raw.tell())
+            yield number, line.rstrip(b"\r\n")
+            line = _read_line(path, file, number)
+    if not number:
+        raise BadInput("{}: the file is empty.".format(path))
+    progress.end(number)
+
+
+def _read_line(path: str, file: Union[IO[bytes], gzip.GzipFile], number: int) -> bytes:
+    """The line that follows the first number lines; empty at the end of the file."""
+    try:
+        line = file.readline(_MAX_LINE_BYTES)
+    except (EOFError, OSError, zlib.error) as error:
+        raise BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(path, number, error))
+    if len(line) == _MAX_LINE_BYTES:
+        raise BadInput("{}, line {}: the line is longer than {} bytes. Expected one record a line.".format(
+            path, number + 1, _MAX_LINE_BYTES))
+    return line
+
+
+def read_samples(path: str) -> Iterator[Tuple[int, Sample]]:
+    """Yields each line's number from 1 and its sample.
+
+    Raises:
+      BadInput: the file cannot be read, or a line is no sample.
+    """
+    for number, line in read_lines(path):
+        fields = line.split(b"\t")
+        fault = _fault(fields)
+        if fault:
+            raise BadInput("{}, line {}: {!r} is given, expected {}. Write the samples again with "
+                           "local_aggretor.py.".format(path, number, line[:80].decode("utf-8", "replace"), fault))
+        yield number, Sample(*fields)
+
+
+def _fault(fields: list) -> str:
+    """What was expected of a sample's fields; empty where they are as expected."""
+    if len(fields) != 6:
+        return "6 columns, not {}".format(len(fields))
+    sample = Sample(*fields)
+    if sample.label not in (b"0", b"1"):
+        return "a label of 0 or 1"
+    if not all(name for field in sample[1:] for name in field.split(SEPARATOR)):
+        return "no empty name"
+    if sample.items.count(SEPARATOR) != sample.categories.count(SEPARATOR):
+        return "as many categories as items in the history"
+    return ""
+
+
+def describe(path: str, count: int, unit: str) -> str:
+    """One line about a file that was written: its SHA-256, how much it holds, and its name."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return "{}  {} {}  {}".format(digest.hexdigest(), count, unit, os.path.basename(path))

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Makes the data of DIN from the raw files of Amazon Books; --help says how.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+usage() {
+    cat <<USAGE
+usage: prepare_data.sh [--seed N] [--max_bad_records N] [RAW_DIR [OUT_DIR]]
+
+Makes the data of DIN from reviews_Books.json and meta_Books.json (or .gz) in RAW_DIR.
+
+  RAW_DIR              folder of the raw files (default: the folder of this script)
+  OUT_DIR              folder to write to (default: the folder above it, data)
+  --seed N             seed of negatives and of the test users (default 2021)
+  --max_bad_records N  raw records that may be skipped (default 0)
+
+The environment variable PYTHON names the interpreter (default: .venv/bin/python of this project, else python3).
+USAGE
+}
+
+fail() {
+    printf 'prepare_data.sh: error: %s\n' "$1" >&2
+    exit 2
+}
+
+# Prints the path of a raw file, plain or compressed.
+raw_file() {
+    local path
+    for path in "$raw/$1" "$raw/$1.gz"; do
+        if [[ -f $path ]]; then
+            printf '%s\n' "$path"
+            return
+        fi
+    done
+    fail "$raw/$1: no such file, and no $1.gz either. Nothing is downloaded; $here/README.md says where the set is described."
+}
+
+seed=2021
+max_bad_records=0
+folders=()
+while (($#)); do
+    case $1 in
+        --help) usage; exit 0 ;;
+        --seed | --max_bad_records)
+            [[ ${2:-} =~ ^[0-9]+$ ]] || fail "$1 must be a whole number >= 0. Got: '${2:-}'."
+            printf -v "${1#--}" '%s' "$2"
+            shift ;;
+        -*) fail "unknown option $1. See --help." ;;
+        *) folders+=("$1") ;;
+    esac
+    shift
+done
+((${#folders[@]} <= 2)) || fail "two folders at most. Got: ${folders[*]}. See --help."
+raw=${folders[0]:-$here}
+out=${folders[1]:-$(dirname "$here")}
+
+python=${PYTHON:-$here/../../.venv/bin/python}
+if [[ -z ${PYTHON:-} && ! -x $python ]]; then
+    python=python3
+fi
+reviews=$(raw_file reviews_Books.json)
+meta=$(raw_file meta_Books.json)
+
+# Everything is made in a folder of its own, so a run that ends early leaves nothing behind that looks complete.
+mkdir -p "$out"
+rm -rf "$out"/.prepare_data.*
+work=$(mktemp -d "$out/.prepare_data.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+step() {
+    printf 'prepare_data.sh: %s\n' "$1" >&2
+    "$python" "$here/script/$1" "${@:2}" >>"$work/report"
+}
+
+step process_data.py "$reviews" "$meta" --out "$work" --max_bad_records "$max_bad_records"
+step local_aggretor.py "$work/reviews-info" "$work/item-info" "$work/samples" --seed "$seed"
+step split_by_user.py "$work/samples" "$work/local_train_splitByUser" "$work/local_test_splitByUser" --seed "$seed"
+step generate_voc.py "$work/local_train_splitByUser" --out "$work"
+step pick2txt.py "$work/uid_voc.pkl" "$work/mid_voc.pkl" "$work/cat_voc.pkl"
+
+# Old files go before new ones come, so that the two never mix; training needs the last one that comes.
+files=(reviews-info item-info {uid,mid,cat}_voc.{pkl,txt} local_test_splitByUser local_train_splitByUser)
+for file in "${files[@]}"; do
+    rm -f "$out/$file"
+done
+for file in "${files[@]}"; do
+    mv "$work/$file" "$out/$file"
+done
+grep -v '  samples$' "$work/report"

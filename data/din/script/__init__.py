@@ -1,0 +1,1 @@
+"""The steps of data/din/prepare_data.sh, each a command of its own."""

@@ -1,0 +1,43 @@
+import collections
+import os
+
+import pytest
+
+from common import vocabulary
+from common.reader import BadInput
+from data.din.script import generate_voc
+
+LINES = (b"0\tu2\ti3\tX\ti1\x02i2\tY\x02X\n"
+         b"1\tu2\ti1\tY\ti1\x02i2\tY\x02X\n"
+         b"0\tu1\ti4\tdefault_cat\ti2\tX\n"
+         b"1\tu1\t\xc3\xa4\tdefault_cat\ti2\tX\n")
+
+
+def write(folder: object, content: bytes) -> str:
+    path = os.path.join(str(folder), "train")
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
+
+
+def test_order_is_by_occurrences_then_name(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+    assert generate_voc.main([write(tmp_path, LINES), "--out", str(tmp_path)]) == 0
+    shown = [line.split("  ")[1:] for line in capsys.readouterr().out.splitlines()]
+    assert shown == [["3 names", "uid_voc.pkl"], ["6 names", "mid_voc.pkl"], ["3 names", "cat_voc.pkl"]]
+    stored = {name: vocabulary.load(os.path.join(str(tmp_path), name)) for name in ("uid_voc", "mid_voc", "cat_voc")}
+    assert stored == {"uid_voc": ["default_uid", "u1", "u2"],
+                      "mid_voc": ["default_mid", "i2", "i1", "i3", "i4", "ä"],
+                      "cat_voc": ["default_cat", "X", "Y"]}
+
+
+def test_the_default_is_first_and_once() -> None:
+    assert generate_voc.in_order(collections.Counter({b"a": 1, b"d": 9, b"b": 1}), "d") == ["d", "a", "b"]
+
+
+def test_errors(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(BadInput, match="the name b'.xff' is given, expected UTF-8. Write the samples again with"):
+        generate_voc.in_order(collections.Counter({b"\xff": 1}), "d")
+    path = write(tmp_path, LINES + b"2\n")
+    assert generate_voc.main([path, "--out", str(tmp_path)]) == 1
+    assert "error: " + path + ", line 5: '2' is given, expected 6 columns, not 1" in capsys.readouterr().err
+    assert os.listdir(str(tmp_path)) == ["train"]

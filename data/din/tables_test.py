@@ -1,0 +1,54 @@
+import os
+
+import pandas as pd
+import pytest
+
+from common.reader import BadInput
+from data.din import tables
+
+
+def write(folder: object, content: bytes) -> str:
+    path = os.path.join(str(folder), "a")
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
+
+
+def test_blocks_end_at_line_ends(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["u{}\ti\"{}\t5.0\t{}".format(i % 7, i, (-1) ** i * i * 10 ** 9) for i in range(500)]
+    path = write(tmp_path, "\n".join(lines).encode("utf-8"))
+    monkeypatch.setattr(tables, "_BLOCK_BYTES", 100)
+    parts = list(tables.read_tables(path, tables.REVIEWS))
+    assert len(parts) > 50 and all(part.schema == tables.REVIEWS for part in parts)
+    rows = pd.concat([part.to_pandas() for part in parts]).values.tolist()
+    assert ["{}\t{}\t{}\t{}".format(u.decode(), i.decode(), r.decode(), t) for u, i, r, t in rows] == lines
+    assert [len(tables.one_array(part, "time")) for part in parts] == [part.num_rows for part in parts]
+
+
+@pytest.mark.parametrize("line, shown", [
+    (b"u\ti\t5", r"'u\\ti\\t5'"),
+    (b"u\ti\t5\t1\t2", r"'u\\ti\\t5\\t1\\t2'"),
+    (b"u\ti\t5\t1.5", r"'u\\ti\\t5\\t1.5'"),
+    (b"u\ti\t5\t", r"'u\\ti\\t5\\t'"),
+    (b"u\ti\t5\t--5", r"'u\\ti\\t5\\t--5'"),
+    (b"u\ti\t5\t9223372036854775808", r"'u\\ti\\t5\\t9223372036854775808'"),
+    (b"", "''"),
+])
+def test_lines_that_do_not_fit(tmp_path: object, line: bytes, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, b"u\ti\t5\t-12\n" * 30 + line + b"\nu\ti\t5\t1\n")
+    monkeypatch.setattr(tables, "_BLOCK_BYTES", 100)
+    with pytest.raises(BadInput, match="a, line 31: " + shown + " is given, expected user, item, rating, time, tab-"
+                                       "separated, the time a whole number. Write the file again with process_data.py"):
+        list(tables.read_tables(path, tables.REVIEWS))
+
+
+def test_items_that_do_not_fit(tmp_path: object) -> None:
+    path = write(tmp_path, b"i\tc\nj\n")
+    with pytest.raises(BadInput, match="a, line 2: 'j' is given, expected item, category, tab-separated. Write"):
+        list(tables.read_tables(path, tables.ITEMS))
+
+
+def test_missing_and_empty_files(tmp_path: object) -> None:
+    for path in (write(tmp_path, b""), os.path.join(str(tmp_path), "b")):
+        with pytest.raises(BadInput, match="[ab]: no such file, or an empty one. Write it with process_data.py"):
+            list(tables.read_tables(path, tables.ITEMS))
