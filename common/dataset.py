@@ -186,11 +186,11 @@ def tf_input(file: reader.InputFile, data: Data, stream: Stream, with_users: boo
     names = _used(schema)
     positions = [i for i, column in enumerate(schema.columns) if column.name in names]
 
-    def parse(lines: tf.Tensor) -> Tuple[Features, Features]:
+    def parse(lines: tf.Tensor, tables: raw.Tables) -> Tuple[Features, Features]:
         fields = tf.io.decode_csv(lines, [_csv_default(column) for column in schema.named(names)], schema.delimiter,
                                   use_quote_delim=False, select_cols=positions)
         columns = dict(zip(names, fields))
-        features = raw.decode(columns, schema, data.vocabularies, as_columns=True)
+        features = raw.decode(columns, schema, tables, as_columns=True)
         if with_users:
             features[USER] = tf.strings.to_hash_bucket_fast(columns[schema.user_column], np.iinfo(np.int64).max)
         return features, {c.name: tf.cast(columns[c.name], tf.float32) for c in schema.labels}
@@ -199,7 +199,9 @@ def tf_input(file: reader.InputFile, data: Data, stream: Stream, with_users: boo
         lines = _text_lines(file, data).map(lambda row, line: line) if data.bad_rows.rows(file.path) else (
             tf.data.TextLineDataset(file.path).take(reader.num_rows(file)))
         batches = _in_order(lines, stream).batch(stream.batch_size)
-        return batches.map(parse, num_parallel_calls=tf.data.experimental.AUTOTUNE).prefetch(4)
+        tables = raw.make_tables(schema, data.vocabularies)
+        parsed = batches.map(lambda rows: parse(rows, tables), num_parallel_calls=tf.data.experimental.AUTOTUNE)
+        return parsed.prefetch(4)
 
     return input_fn
 

@@ -1,6 +1,6 @@
 """Raw columns to a model's features inside a graph: for the path of a TF 1.15.5 user (--tf) and for exported models."""
 
-from typing import Dict, Mapping
+from typing import Dict, List, Mapping
 
 import tensorflow.compat.v1 as tf
 
@@ -10,6 +10,7 @@ from common.schema import Column, Schema
 
 Features = Dict[str, tf.Tensor]
 Vocabularies = Mapping[str, Mapping[bytes, int]]
+Tables = Dict[str, tf.lookup.StaticHashTable]
 
 
 def lengths_name(column: str) -> str:
@@ -17,12 +18,28 @@ def lengths_name(column: str) -> str:
     return column + ".lengths"
 
 
-def decode(raw: Features, schema: Schema, vocabularies: Vocabularies, as_columns: bool) -> Features:
+def make_tables(schema: Schema, vocabularies: Vocabularies) -> Tables:
+    """What looks up words in the current graph, by the name of a vocabulary or of a column of fixed words.
+
+    Args:
+      vocabularies: name -> word -> id, in the order of the ids. A word that is in none is id 0; a fixed word, id -1.
+    """
+    tables = {name: _table(list(vocabularies[name]), missing=0) for name in schema.vocabularies}
+    tables.update((column.name, _table(list(column.words), missing=-1)) for column in schema.features if column.words)
+    return tables
+
+
+def _table(words: List[object], missing: int) -> tf.lookup.StaticHashTable:
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
+        tf.constant(words, tf.string), tf.range(len(words), dtype=tf.int64)), missing)
+
+
+def decode(raw: Features, schema: Schema, tables: Tables, as_columns: bool) -> Features:
     """Raw columns to features.
 
     Args:
       raw: each feature and number column by name, [B]: strings, integers, float32; lists are joined strings.
-      vocabularies: name -> word -> id, in the order of the ids.
+      tables: those that make_tables makes, outside of any function of tf.data.
       as_columns: give what tf.feature_column takes (strings, SparseTensors of strings), and lists of a vocabulary as
         ids padded with 0, int64 [B, T], with their lengths; else what common.dataset.columnar_input gives.
     """
@@ -32,13 +49,13 @@ def decode(raw: Features, schema: Schema, vocabularies: Vocabularies, as_columns
         features[column.name] = _list_means(values, column) if column.is_list else values
     for column in schema.features:
         if column.vocabulary:
-            features.update(_looked_up(raw[column.name], column, list(vocabularies[column.vocabulary]), as_columns))
+            features.update(_looked_up(raw[column.name], column, tables[column.vocabulary], as_columns))
         else:
-            features.update(_decode(raw[column.name], column, as_columns))
+            features.update(_decode(raw[column.name], column, tables, as_columns))
     return features
 
 
-def _decode(values: tf.Tensor, column: Column, as_columns: bool) -> Features:
+def _decode(values: tf.Tensor, column: Column, tables: Tables, as_columns: bool) -> Features:
     """The features of a column that needs no vocabulary file."""
     if column.dtype == "string":
         values = tf.where(tf.equal(values, ""), tf.fill(tf.shape(values), column.default), values)
@@ -47,34 +64,28 @@ def _decode(values: tf.Tensor, column: Column, as_columns: bool) -> Features:
     if as_columns or column.kind == "identity":
         return {column.name: values}
     if column.is_list:
-        return dict(zip(feature_names(column.name), _ragged(values, column)))
-    return {column.name: _ids(values, column, missing=0)}
+        return dict(zip(feature_names(column.name), _ragged(values, column, tables)))
+    return {column.name: tf.maximum(_ids(values, column, tables), 0)}
 
 
-def _ids(words: tf.Tensor, column: Column, missing: int) -> tf.Tensor:
-    """The ids of strings, int64; `missing` for those that are not among a column's fixed words."""
+def _ids(words: tf.Tensor, column: Column, tables: Tables) -> tf.Tensor:
+    """The ids of strings, int64; -1 for those that are not among a column's fixed words."""
     if column.kind == "hash":
         return tf.strings.to_hash_bucket_fast(words, column.buckets)
-    return _table(list(column.words), missing).lookup(words)
+    return tables[column.name].lookup(words)
 
 
-def _table(words: list, missing: int) -> tf.lookup.StaticHashTable:
-    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
-        tf.constant(words, tf.string), tf.range(len(words), dtype=tf.int64)), missing)
-
-
-def _ragged(items: tf.SparseTensor, column: Column) -> Ragged:
+def _ragged(items: tf.SparseTensor, column: Column, tables: Tables) -> Ragged:
     """The ids of lists of strings; equal ones of a row are not merged, which changes no mean."""
-    ids = _ids(items.values, column, missing=-1)
+    ids = _ids(items.values, column, tables)
     kept = ids >= 0
     ids, rows = tf.boolean_mask(ids, kept), tf.boolean_mask(items.indices[:, 0], kept)
     row_splits = tf.searchsorted(rows, tf.range(items.dense_shape[0] + 1), out_type=tf.int64)
     return Ragged(ids, row_splits, tf.ones_like(ids, tf.float32))
 
 
-def _looked_up(values: tf.Tensor, column: Column, words: list, as_columns: bool) -> Features:
-    """The features of a column with a vocabulary file; words that it lacks are id 0."""
-    table = _table(words, missing=0)
+def _looked_up(values: tf.Tensor, column: Column, table: tf.lookup.StaticHashTable, as_columns: bool) -> Features:
+    """The features of a column with a vocabulary file."""
     if not column.is_list:
         return {column.name: table.lookup(values)}
     split = tf.RaggedTensor.from_sparse(tf.string_split(values, column.separator, skip_empty=False))

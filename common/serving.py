@@ -29,7 +29,7 @@ def receiver_fn(schema: Schema, vocabularies: raw.Vocabularies,
         parsed = tf.io.parse_example(examples, {column.name: _example_feature(column) for column in _taken(schema)})
         columns = {name: tf.placeholder_with_default(tensor, [None], name) for name, tensor in parsed.items()}
         return tf.estimator.export.ServingInputReceiver(
-            raw.decode(columns, schema, vocabularies, as_columns), columns,
+            raw.decode(columns, schema, raw.make_tables(schema, vocabularies), as_columns), columns,
             receiver_tensors_alternatives={"examples": {"examples": examples}})
 
     return receive

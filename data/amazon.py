@@ -6,19 +6,17 @@
 What the planted signal is, and how the Bayes AUC is defined, stands in data/README.md. data/din/ prepares the real set.
 """
 
-import collections
 import os
 import sys
-from typing import Counter, Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import reader, vocabulary  # noqa: E402
 from common.schema import Column, Schema  # noqa: E402
 from data import planted  # noqa: E402
+from data.din.script import generate_voc, pick2txt  # noqa: E402
 from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402
 
 SCHEMA = Schema(
@@ -40,7 +38,6 @@ SCHEMA = Schema(
     delimiter="\t",
     parquet_lists=True,
 )
-DEFAULT_WORDS = {"uid_voc": "default_uid", "mid_voc": "default_mid", "cat_voc": "default_cat"}
 _ITEMS, _CATEGORIES = 4000, 50
 _MEDIAN_LENGTH, _LENGTH_SPREAD, _MAX_LENGTH = 10, 0.95, 400
 _INTERESTS = 4
@@ -169,28 +166,6 @@ def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
     return Rows(pa.table(arrays, schema=planted.arrow_schema(SCHEMA)), {"click": logit})
 
 
-def write_vocabularies(path: str, out: str) -> None:
-    """Writes the vocabularies of a Parquet file of rows, .txt and .pkl: frequent words first, ties by name.
-
-    Word 0 is the default one, which stands for all that a vocabulary lacks.
-    """
-    counts: Dict[str, Counter[str]] = {name: collections.Counter() for name in SCHEMA.vocabularies}
-    file = reader.open_file(path, SCHEMA)
-    columns = [column for column in SCHEMA.columns if column.vocabulary]
-    for chunk in file.chunks:
-        arrays = file.read(chunk, [column.name for column in columns]).arrays
-        for column in columns:
-            values = arrays[column.name].flatten() if column.is_list else arrays[column.name]
-            found = pa.compute.value_counts(values.cast(pa.binary()))
-            counts[column.vocabulary].update(dict(zip(
-                (word.decode() for word in found.field(0).to_pylist()), found.field(1).to_pylist())))
-    for name, counted in counts.items():
-        counted.pop(DEFAULT_WORDS[name], None)
-        words = [DEFAULT_WORDS[name]] + sorted(counted, key=lambda word: (-counted[word], word))
-        vocabulary.save_txt(os.path.join(out, name + ".txt"), words)
-        vocabulary.save_pkl(os.path.join(out, name + ".pkl"), words)
-
-
 def make(rows: int, test_rows: int, seed: int, out: str) -> Dict[str, object]:
     """Writes train and test rows, text and Parquet, the vocabularies, and what was planted as JSON beside them.
 
@@ -199,7 +174,9 @@ def make(rows: int, test_rows: int, seed: int, out: str) -> Dict[str, object]:
     """
     world = make_world(seed)
     train, test = planted.make_files(SCHEMA, lambda rng, size: draw_rows(world, rng, size), rows, test_rows, seed, out)
-    write_vocabularies(os.path.join(out, SCHEMA.train_file + ".parquet"), out)
+    generate_voc.make(os.path.join(out, SCHEMA.train_file), out)
+    for name in SCHEMA.vocabularies:
+        pick2txt.convert(os.path.join(out, name + ".pkl"))
     bayes_auc = {"click": planted.auc(test.table.column("label").to_numpy(), test.logits["click"])}
     return planted.write_report(SCHEMA, train, test, bayes_auc, out, seed=seed)
 

@@ -33,9 +33,8 @@ def params(toggles: Toggles, **kwargs: object) -> Params:
     return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.05, 0.3, **kwargs)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("toggles", [testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
-@pytest.mark.parametrize("interaction_op", ["dot", "cat"])
-@pytest.mark.parametrize("batch_size", [2, 7])
+@pytest.mark.parametrize("toggles, interaction_op, batch_size", [
+    (testing.FUSED, "dot", 2), (testing.FUSED, "cat", 7), (Toggles(tf=True), "dot", 7), (Toggles(bf16=True), "cat", 2)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, interaction_op: str,
                                            batch_size: int) -> None:
     small = params(toggles, interaction_op=interaction_op, **SMALL)
@@ -43,11 +42,10 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, intera
         "click": (batch_size,)}
 
 
-@pytest.mark.parametrize("interaction_op", ["dot", "cat"])
-def test_all_modes_have_the_same_losses_step_by_step(folder: str, interaction_op: str) -> None:
+def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
-        small = params(toggles, interaction_op=interaction_op, bottom=(32, 16), top=(32, 16))
-        return testing.losses(open_data(folder, toggles), train.model_fn, small, toggles, 15, batch_size=64)
+        small = params(toggles, interaction_op="dot", bottom=(32, 16), top=(32, 16))
+        return testing.losses(open_data(folder, toggles), train.model_fn, small, toggles, 10, batch_size=64)
 
     community = losses(Toggles(tf=True))
     for toggles in (Toggles(), testing.FUSED):

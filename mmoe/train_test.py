@@ -34,8 +34,7 @@ def open_data(folder: str, toggles: Toggles) -> Data:
     return dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
-@pytest.mark.parametrize("toggles", [Toggles(), testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
-@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     shapes = testing.logit_shapes(open_data(folder, toggles), train.model_fn, params(toggles, **SMALL), toggles,
                                   batch_size)

@@ -48,6 +48,21 @@ def in_order(counts: Counter[bytes], default: str) -> List[str]:
             error.object))
 
 
+def make(train: str, out: str) -> List[str]:
+    """Writes the three vocabularies of one file of samples; returns a line about each.
+
+    Raises:
+      BadInput: the file cannot be read, or holds a name that is not UTF-8.
+    """
+    made = []
+    for name, counts in count_names(train).items():
+        names = in_order(counts, DEFAULTS[name])
+        path = os.path.join(out, name + ".pkl")
+        vocabulary.save_pkl(path, names)
+        made.append(describe(path, len(names), "names"))
+    return made
+
+
 def main(argv: Optional[List[str]] = None) -> int:
     """Writes the three vocabularies of one file of samples."""
     parser = argparse.ArgumentParser(description="Writes the vocabularies of training samples.")
@@ -55,11 +70,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--out", default=".", help="folder to write to (default: the current one)")
     args = parser.parse_args(argv)
     try:
-        for name, counts in count_names(args.train).items():
-            names = in_order(counts, DEFAULTS[name])
-            path = os.path.join(args.out, name + ".pkl")
-            vocabulary.save_pkl(path, names)
-            print(describe(path, len(names), "names"))
+        print("\n".join(make(args.train, args.out)))
     except (BadInput, OSError) as error:
         print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
         return 1
