@@ -32,8 +32,9 @@ def prepare(*argv: str, python: str = sys.executable) -> subprocess.CompletedPro
 
 
 def digests(folder: str) -> Dict[str, str]:
+    """The SHA-256 of each file; folders are passed over."""
     return {name: hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest()
-            for name in sorted(os.listdir(folder))}
+            for name in sorted(os.listdir(folder)) if os.path.isfile(os.path.join(folder, name))}
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,26 @@ def test_a_killed_run_leaves_nothing(raw: str, made: str, tmp_path: object, scri
     left = os.listdir(out)
     assert os.path.exists(reached) and len(left) == 1 and left[0].startswith(".prepare_data.")
     assert prepare(raw, out).returncode == 0
-    assert digests(out) == digests(made)
+    assert digests(out) == digests(made) and sorted(os.listdir(out)) == FILES
+
+
+def test_a_run_killed_while_files_move_leaves_no_mixture(raw: str, made: str, tmp_path: object) -> None:
+    out, tools = [os.path.join(str(tmp_path), name) for name in ("out", "tools")]
+    os.makedirs(out), os.makedirs(tools)
+    for name in FILES:
+        with open(os.path.join(out, name), "w") as file:
+            file.write("old")
+    with open(os.path.join(tools, "mv"), "w") as file:
+        file.write("#!/bin/sh\n{} \"$@\"\ncase $2 in */mid_voc.pkl) kill -9 $PPID ;; esac\n".format(shutil.which("mv")))
+    os.chmod(os.path.join(tools, "mv"), 0o755)
+    env = dict(os.environ, PYTHON=sys.executable, PATH=tools + os.pathsep + os.environ["PATH"])
+    run = subprocess.run([os.path.join(HERE, "prepare_data.sh"), raw, out], env=env, stderr=subprocess.DEVNULL)
+    assert run.returncode == -signal.SIGKILL
+    left = digests(out)
+    assert "mid_voc.pkl" in left and "local_train_splitByUser" not in left
+    assert all(digests(made)[name] == digest for name, digest in left.items())
+    assert prepare(raw, out).returncode == 0
+    assert digests(out) == digests(made) and sorted(os.listdir(out)) == FILES
 
 
 def test_a_failed_run_keeps_the_old_files(raw: str, tmp_path: object) -> None:

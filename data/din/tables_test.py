@@ -1,6 +1,5 @@
 import os
 
-import pandas as pd
 import pytest
 
 from common.reader import BadInput
@@ -20,8 +19,9 @@ def test_blocks_end_at_line_ends(tmp_path: object, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tables, "_BLOCK_BYTES", 100)
     parts = list(tables.read_tables(path, tables.REVIEWS))
     assert len(parts) > 50 and all(part.schema == tables.REVIEWS for part in parts)
-    rows = pd.concat([part.to_pandas() for part in parts]).values.tolist()
-    assert ["{}\t{}\t{}\t{}".format(u.decode(), i.decode(), r.decode(), t) for u, i, r, t in rows] == lines
+    rows = [row for part in parts for row in part.to_pylist()]
+    assert ["{}\t{}\t{}\t{}".format(row["user"].decode(), row["item"].decode(), row["rating"].decode(), row["time"])
+            for row in rows] == lines
     assert [len(tables.one_array(part, "time")) for part in parts] == [part.num_rows for part in parts]
 
 
