@@ -1,4 +1,5 @@
 import os
+import time
 from typing import Dict, List
 
 import numpy as np
@@ -193,3 +194,31 @@ def assert_same_inputs(ours: Dict[str, np.ndarray], theirs: Dict[str, np.ndarray
         np.testing.assert_array_equal(ours[label.name], theirs[label.name])
     pairs = set(zip(ours[dataset.USER].tolist(), theirs[dataset.USER].tolist()))
     assert len(pairs) == len(set(ours[dataset.USER].tolist())) == len(set(theirs[dataset.USER].tolist()))
+
+
+def test_parquet_chunks_keep_their_order_unless_any_is_wanted(tmp_path: object) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 500), TEST, parquet=True)
+    for any_order in (False, True):
+        stream = Stream(50, 1, shuffle_rows=100, seed=1, any_order=any_order)
+        rows = [batch[dataset.ROW] for batch in testing.read_batches(dataset.columnar_input(data.train, data, stream))]
+        windows = [set(range(low, low + 100)) for low in range(0, 500, 100)]
+        found = [set(np.concatenate(rows[i:i + 2]).tolist()) for i in range(0, 10, 2)]
+        assert (found == windows) is not any_order
+        assert sorted(np.concatenate(rows).tolist()) == list(range(500))
+        assert not any((np.diff(batch) > 0).all() for batch in rows)
+
+
+def test_rows_are_read_ahead_only_if_wanted(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 2000), TEST, parquet=True)
+    monkeypatch.setattr(dataset, "_FILE_ORDER_WINDOW", 50)
+    real = dataset._make_decoder
+    for ahead in (False, True):
+        reads: List[int] = []
+        monkeypatch.setattr(dataset, "_make_decoder", lambda *args: lambda chunk, low, high: (
+            reads.append(1) or decoder(chunk, low, high)))
+        decoder = real(data.train, data)
+        make = dataset.columnar_input(data.train, data, Stream(50), ahead=ahead)
+        with tf.Graph().as_default(), tf.Session() as session:
+            session.run(tf.data.make_one_shot_iterator(make()).get_next())
+            time.sleep(0.3)
+        assert (len(reads) > 2) is ahead

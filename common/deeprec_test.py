@@ -1,3 +1,5 @@
+import types
+
 import pytest
 
 from common import deeprec
@@ -23,3 +25,20 @@ def test_features_name_who_serves_them() -> None:
     assert table["TensorFlow"] == "1.15.5 (stock)"
     assert "the speed is not" in table["bf16"]
     assert dict(deeprec.features(Toggles(tf=True), "grpc"))["input and layers"].endswith("(--tf)")
+
+
+@pytest.mark.parametrize("name", sorted(deeprec.UNSERVED))
+def test_features_that_nothing_serves_are_refused_with_a_reason(name: str) -> None:
+    wanted = dict.fromkeys(deeprec.UNSERVED, None)
+    deeprec.check_served(wanted)
+    with pytest.raises(ValueError, match="--{} 1: .* (not|no) .*".format(name)):
+        deeprec.check_served(dict(wanted, **{name: 1}))
+
+
+def test_deeprecs_own_optimizers_are_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deeprec.own_optimizer("adamasync", 0.1, None) is None
+    train = types.SimpleNamespace(AdamAsyncOptimizer=lambda *args: ("async",) + args,
+                                  AdagradDecayOptimizer=lambda *args: ("decay",) + args)
+    monkeypatch.setattr(deeprec, "tf", types.SimpleNamespace(get_embedding_variable=None, train=train))
+    assert deeprec.own_optimizer("adamasync", 0.1, None) == ("async", 0.1)
+    assert deeprec.own_optimizer("adagraddecay", 0.1, 7) == ("decay", 0.1, 7)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, embedding, layers, testing
+from common import dataset, embedding, layers, raw, testing
 from common.dataset import Stream
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.schema import Column, Schema
 from common.testing import SCHEMA
 
 
@@ -75,3 +76,26 @@ def test_partitioned_tables_give_partitioned_variables_and_embeddings(tmp_path: 
     assert len(parts) == 4 and sum(len(tables[name]) for name in parts) == 1000
     assert got.shape == (60, 16) and all(np.isfinite(g).all() for g in gradients.values())
     assert len({tables[name].tobytes() for name in parts}) == 4
+
+
+@pytest.mark.parametrize("slice_bytes", [0, 400])
+def test_columns_of_one_table_share_it_in_both_ways(slice_bytes: int) -> None:
+    columns = [Column("b", "hash", 50, table="t"), Column("a", "hash", 50, separator=";", default="", table="t"),
+               Column("c", "words", words=("x", "y")), Column("d", "hash", 50)]
+    schema = Schema("s", tuple(columns), "x", "y", "b", "m")
+    raw_columns = {"a": ["p;q;q", "", "z"], "b": ["p", "u", ""], "c": ["x", "y", "x"], "d": ["1", "2", "3"]}
+    results = []
+    for on in (False, True):
+        with tf.Graph().as_default(), tf.Session() as session:
+            tf.set_random_seed(1)
+            features = raw.decode({name: tf.constant(v) for name, v in raw_columns.items()}, schema,
+                                  raw.make_tables(schema, {}), as_columns=on)
+            config = Embedding(4, Toggles(tf=on, emb_fusion=not on), layers.partitioner(slice_bytes))
+            embedded = embedding.embed(features, columns, "in", config)
+            testing.initialize(session)
+            tables = {name.split("/part_")[0] for name in (v.op.name for v in tf.trainable_variables())}
+            results.append((session.run(embedded), tables))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5, atol=1e-8)
+    assert results[0][1] == results[1][1] == {
+        "in/input_layer/{}_embedding/embedding_weights".format(name) for name in ("t", "c", "d")}
+    assert not results[0][0][1, :4].any()  # an empty list

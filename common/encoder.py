@@ -202,7 +202,8 @@ class _Chunk:
         return self._finite(lists.mean(items, np.where(bad, np.nan, numbers), float(column.default)), column)
 
     def _finite(self, numbers: np.ndarray, column: Column) -> np.ndarray:
-        bad = ~(np.abs(numbers) <= np.finfo(np.float32).max)
+        with np.errstate(invalid="ignore"):
+            bad = ~(np.abs(numbers) <= np.finfo(np.float32).max)
         self.reject(bad, column, "a finite number")
         return np.where(bad, 0.0, numbers)
 

@@ -1,10 +1,12 @@
 import argparse
 import os
+import re
 from typing import List
 
 import pytest
 
-from common import flags
+from common import flags, testing
+from common.deeprec import Toggles
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -57,3 +59,23 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
     os.mkdir("data")
     assert parse().data_location == "./data"
     assert parse("--data_location", "elsewhere").data_location == "elsewhere"
+
+
+@pytest.mark.parametrize("argv, message", [
+    (["--ev"], "--ev True: embedding variables are not there yet"),
+    (["--ev_filter", "cbf"], "--ev_filter cbf: it is a part of --ev"),
+    (["--micro_batch", "4"], "--micro_batch 4: batches are not divided yet. Lower --batch_size"),
+    (["--incremental_ckpt", "60"], "--incremental_ckpt 60: increments are not there yet. .* --save_steps"),
+    (["--ev_elimination", "lru"], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
+    (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
+def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(*argv)
+    assert end.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_fusions_and_stages_are_on_unless_tf_or_their_flag_says_no() -> None:
+    assert parse("--ev_filter", "None").toggles == testing.FUSED
+    assert parse("--tf").toggles == Toggles(tf=True)
+    assert parse("--op_fusion", "false").toggles == testing.FUSED._replace(op_fusion=False)

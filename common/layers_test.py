@@ -54,6 +54,56 @@ def test_mlp_against_numpy() -> None:
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), Toggles(op_fusion=True),
+                                     Toggles(op_fusion=True, bf16=True)])
+def test_layers_on_one_input_are_those_made_one_by_one(toggles: Toggles) -> None:
+    def run(names: List[List[str]]) -> tuple:
+        with tf.Graph().as_default(), tf.Session() as session:
+            tf.set_random_seed(3)
+            x = tf.constant(X, tf.float32)
+            outputs = sum([layers.mlps(x, [7, 3], group, Dense(toggles)) for group in names], [])
+            gradients = tf.gradients(tf.reduce_sum(tf.stack(outputs) ** 2), [x] + tf.trainable_variables())
+            session.run(tf.global_variables_initializer())
+            return (*session.run([outputs, gradients]), [v.op.name for v in tf.trainable_variables()])
+
+    together, alone = run([["a", "b", "c"]]), run([["a"], ["b"], ["c"]])
+    by_name = [dict(zip(["x"] + result[2], result[1])) for result in (together, alone)]
+    assert sorted(by_name[0]) == sorted(by_name[1]) and len(by_name[0]) == 1 + 3 * 4
+    tolerance = 2e-2 if toggles.bf16 else 1e-5
+    np.testing.assert_allclose(together[0], alone[0], rtol=tolerance, atol=tolerance)
+    for name in by_name[0]:
+        np.testing.assert_allclose(by_name[0][name], by_name[1][name], rtol=tolerance, atol=10 * tolerance)
+
+
+def test_op_fusion_multiplies_once() -> None:
+    for on, products in ((True, 1), (False, 3)):
+        with tf.Graph().as_default() as graph:
+            layers.dense_group(tf.ones([2, 4]), 5, ["a", "b", "c"], Dense(Toggles(op_fusion=on)))
+            assert sum(op.type == "MatMul" for op in graph.get_operations()) == products
+
+
+def test_mix_weights_experts_with_a_softmax() -> None:
+    rng = np.random.default_rng(4)
+    experts, gate = rng.standard_normal([3, 5, 2]), rng.standard_normal([5, 3])
+    with tf.Graph().as_default(), tf.Session() as session:
+        got = session.run(layers.mix([tf.constant(e, tf.float32) for e in experts], tf.constant(gate, tf.float32)))
+    weights = np.exp(gate) / np.exp(gate).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(got, np.einsum("be,ebh->bh", weights, experts), rtol=1e-5, atol=1e-6)
+
+
+def test_batch_norm_against_numpy_and_its_running_means() -> None:
+    x = np.random.default_rng(5).normal(3, 2, [64, 4]).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        with tf.variable_scope("", reuse=tf.AUTO_REUSE):
+            training, evaluating = [layers.batch_norm(tf.constant(x), "norm", mode) for mode in (True, False)]
+        session.run(tf.global_variables_initializer())
+        np.testing.assert_allclose(session.run(training), (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), atol=1e-4)
+        np.testing.assert_allclose(session.run(evaluating), x / np.sqrt(1 + 1e-3), rtol=1e-5)
+        for _ in range(300):
+            session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+        np.testing.assert_allclose(session.run(evaluating), session.run(training), atol=0.02)
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 2), (1, 1, 1), (7, 5, 3)])
 def test_bf16_matmul_rounds_the_inputs_of_all_three_products(shape: tuple) -> None:
     batch, width, units = shape

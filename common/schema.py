@@ -109,8 +109,8 @@ class Schema(_SchemaFields):
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
 
     Raises:
-      ValueError: two columns share a name, columns of one table differ in buckets, lists have a default that
-        parquet_lists cannot hold, or user_column is no column of single strings.
+      ValueError: two columns share a name, the columns of a table are fewer than two or differ in buckets, lists have
+        a default that parquet_lists cannot hold, or user_column is no column of single strings.
     """
 
     __slots__ = ()
@@ -127,6 +127,10 @@ class Schema(_SchemaFields):
         if self.parquet_lists and any(c.default for c in self.lists):
             raise ValueError("schema {!r}: an empty list has no items where lists stand as lists; give list columns "
                              "default=''.".format(self.name))
+        tables = [column.table for column in self.features if column.table]
+        alone = sorted(table for table in tables if tables.count(table) == 1)
+        if alone:
+            raise ValueError("schema {!r}: only one column names the table {!r}.".format(self.name, alone[0]))
         sizes: Dict[str, int] = {}
         for column in self.features:
             if sizes.setdefault(column.table or column.name, column.buckets) != column.buckets:

@@ -28,9 +28,11 @@ def test_schema_is_checked_when_made() -> None:
         Schema("s", (label, label, user), "a", "b", "u", "m")
     with pytest.raises(ValueError, match="schema 's': user_column 'y' is not a hash or vocabulary column"):
         Schema("s", (label, user), "a", "b", "y", "m")
-    other = Column("v", "hash", 11, "g", table="u")
-    with pytest.raises(ValueError, match="schema 's': the columns of table 'u' differ in buckets"):
+    other = Column("v", "hash", 11, "g", table="t")
+    with pytest.raises(ValueError, match="schema 's': only one column names the table 't'"):
         Schema("s", (label, user, other), "a", "b", "u", "m")
+    with pytest.raises(ValueError, match="schema 's': the columns of table 't' differ in buckets"):
+        Schema("s", (label, user._replace(table="t"), other), "a", "b", "u", "m")
     tags = Column("t", "hash", 10, "g", separator="|")
     with pytest.raises(ValueError, match="schema 's': an empty list has no items where lists stand as lists"):
         Schema("s", (label, user, tags), "a", "b", "u", "m", parquet_lists=True)

@@ -174,7 +174,7 @@ def _stored(array: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
     if pa.types.is_list(array.type):
         return pa.ListArray.from_arrays(array.offsets, _stored(array.values, column, kind.value_type))
     if not pa.types.is_dictionary(array.type):
-        return array.fill_null(int(column.default)).cast(kind) if column.dtype == "int32" else array.cast(kind)
+        return (array.fill_null(int(column.default)) if column.kind == "identity" else array).cast(kind)
     texts = array.cast(pa.binary()).cast(pa.string())
     if pa.types.is_list(kind):
         return _split(texts, column, kind.value_type)

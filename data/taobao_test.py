@@ -127,7 +127,7 @@ def test_what_was_planted_is_stored_and_printed(folder: str, tmp_path: object, c
     printed = json.loads(capsys.readouterr().out)
     with open(os.path.join(str(tmp_path), "taobao_planted.json")) as file:
         assert json.load(file) == printed
-    assert set(printed["bayes_auc"]) == {"click", "purchase_given_click", "click_and_purchase"}
+    assert set(printed["bayes_auc"]) == {"click", "purchase", "purchase_given_click", "click_and_purchase"}
     assert printed["rows"] == 2000 and printed["test_rows"] == 400
     clicks = (read_csv(os.path.join(str(tmp_path), taobao.SCHEMA.test_file)).clk == "1").sum()
     assert printed["test"]["clk"] == clicks > 40
@@ -168,7 +168,7 @@ def test_convert_there_and_back(folder: str, tmp_path: object) -> None:
     assert taobao.main(["convert", parquet, csv]) == 0
     with open(source, "rb") as one, open(csv, "rb") as other:
         assert one.read() == other.read()
-    assert pyarrow.parquet.read_schema(parquet).equals(taobao._ARROW_SCHEMA)
+    assert pyarrow.parquet.read_schema(parquet).equals(planted.arrow_schema(taobao.SCHEMA))
 
 
 @pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")

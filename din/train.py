@@ -130,7 +130,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates DIN as the command line says."""
-    parser = flags.make_parser("Trains DIN on Amazon Books rows.", learning_rate=0.001, optimizer="adagrad",
+    parser = flags.make_parser("Trains DIN on Amazon Books rows.", learning_rate=0.001, optimizer="adamasync",
                                epochs=EPOCHS)
     add_flags(parser)
     args = flags.parse(parser, argv)

@@ -107,7 +107,8 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates MMoE as the command line says."""
-    parser = flags.make_parser("Trains MMoE on Taobao rows.", learning_rate=0.1, optimizer="adagrad", epochs=EPOCHS)
+    parser = flags.make_parser("Trains MMoE on Taobao rows.", learning_rate=0.001, optimizer="adamasync",
+                               epochs=EPOCHS)
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)

@@ -115,7 +115,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
-    assert (made.optimizer, made.learning_rate) == ("adagrad", 0.1)
+    assert (made.optimizer, made.learning_rate) == ("adamasync", 0.001)
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
