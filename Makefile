@@ -4,15 +4,26 @@
 # make bench [MODEL=esmm]                                measure input and training speed
 
 MODEL ?= esmm
-# About two minutes on two cores: two epochs of the sample rows.
-ARGS ?= --steps 1954
-ROWS ?= 500000
 PYTHON37 := .venv/bin/python
 
 # TensorFlow 1.15's own use of NumPy warns dozens of times at import.
 export PYTHONWARNINGS := ignore::FutureWarning
 
 DATA_esmm := taobao
+DATA_mmoe := taobao
+DATA_ple := taobao
+DATA_din := amazon
+DATA_dlrm := eleme
+DATA := $(DATA_$(MODEL))
+FILE_taobao := taobao_train_data
+FILE_amazon := local_train_splitByUser
+FILE_eleme := train.csv
+
+# About two minutes on two cores. DIN and DLRM train their documented one epoch.
+ARGS_esmm := --steps 1954
+ARGS_mmoe := --steps 977
+ARGS_ple := --steps 977
+ARGS ?= $(ARGS_$(MODEL))
 
 .PHONY: train test lint bench setup setup-ci sample
 .DELETE_ON_ERROR:
@@ -37,6 +48,5 @@ setup-ci:
 	@.ci/setup .ci/requirements.txt
 
 sample: setup
-	@test -n "$(DATA_$(MODEL))" || { echo "No model '$(MODEL)'. Models: esmm." >&2; exit 2; }
-	@ls data/$(DATA_$(MODEL))_train_data* >/dev/null 2>&1 || \
-	    $(PYTHON37) data/$(DATA_$(MODEL)).py make --rows $(ROWS) --seed 1 --out data
+	@test -n "$(DATA)" || { echo "No model '$(MODEL)'. Models: esmm, mmoe, ple, din, dlrm." >&2; exit 2; }
+	@ls data/$(FILE_$(DATA))* >/dev/null 2>&1 || $(PYTHON37) data/$(DATA).py make $(if $(ROWS),--rows $(ROWS)) --out data

@@ -20,9 +20,10 @@ from common import dataset, runner
 from common.dataset import Stream
 from common.files import write_json
 from common.schema import Schema
-from data import taobao
+from data import amazon, eleme, taobao
 
-MODELS: Dict[str, Schema] = {"esmm": taobao.SCHEMA}
+MODELS: Dict[str, Schema] = {"esmm": taobao.SCHEMA, "mmoe": taobao.SCHEMA, "ple": taobao.SCHEMA,
+                             "din": amazon.SCHEMA, "dlrm": eleme.SCHEMA}
 TRAINING: Dict[str, List[str]] = {"--tf": ["--tf"], "FP32": [], "BF16": ["--bf16"]}
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -47,7 +48,9 @@ def input_rates(location: str, schema: Schema, batch_size: int, rows: int, round
 def _drain(make: dataset.InputFn, batch_size: int, rows: int) -> float:
     """Rows/s of an input_fn over `rows` rows, the start of the pipeline included."""
     with tf.Graph().as_default(), tf.Session() as session:
-        features, labels = tf.data.make_one_shot_iterator(make()).get_next()
+        iterator = tf.data.make_initializable_iterator(make())
+        features, labels = iterator.get_next()
+        session.run([tf.tables_initializer(), iterator.initializer])
         fetches = [tensor.op for tensor in labels.values()]
         began = time.monotonic()
         for _ in range(rows // batch_size):
