@@ -92,7 +92,7 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         """Moves the powers of the variables that had a gradient, after all updates have read them."""
         moves = []
         graph = tf.get_default_graph()
-        with tf.control_dependencies(update_ops):
+        with tf.control_dependencies([tf.group(*update_ops)]):
             for name, touched in self._touched.items():
                 for power, beta in (("beta1_power", self._beta1), ("beta2_power", self._beta2)):
                     variable = self._get_non_slot_variable("{}/{}/{}".format(name, self._name, power), graph)

@@ -35,7 +35,8 @@ def train_spec(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> tf.estimator.E
     Running means of batch normalisation are updated with it.
     """
     gradients = optimizer.compute_gradients(loss)
-    with tf.control_dependencies([loss] + tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+    computed = tf.group(loss, *tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
+    with tf.control_dependencies([computed]):
         train_op = optimizer.apply_gradients(gradients, tf.train.get_or_create_global_step())
     return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=loss, train_op=train_op)
 

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from typing import List
 
 import numpy as np
@@ -14,6 +16,7 @@ from common.history import History, PaddedHistory, RaggedHistory
 from common.layers import Dense
 from common.reader import BadInput
 from data import amazon
+from data.din.testing import write_raw_files
 from din import train
 from din.train import Params
 
@@ -202,3 +205,14 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_planted_signal_is_in_the_report(folder: str) -> None:
     with open(os.path.join(folder, "amazon_planted.json")) as file:
         assert 0.75 < json.load(file)["bayes_auc"]["click"] < 0.9
+
+
+@pytest.mark.slow
+def test_from_raw_files_to_a_trained_model(tmp_path: object) -> None:
+    raw, out = [os.path.join(str(tmp_path), name) for name in ("raw", "out")]
+    write_raw_files(raw, 3000, 200, 1)
+    subprocess.run([os.path.join(os.path.dirname(amazon.__file__), "din", "prepare_data.sh"), raw, out], check=True,
+                   env=dict(os.environ, PYTHON=sys.executable), stdout=subprocess.DEVNULL)
+    report = testing.run_main(train.main, "--data_location", out, "--batch_size", "64", "--steps", "250",
+                              "--learning_rate", "0.003", "--checkpoint", os.path.join(out, "run"))
+    assert report["tasks"]["click"]["auc_low"] > 0.6
