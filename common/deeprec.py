@@ -77,7 +77,7 @@ UNSERVED = {
 def check_served(wanted: Mapping[str, object]) -> None:
     """Raises ValueError for a feature that nothing serves: a flag's name -> its value, falsy for off."""
     for name, reason in UNSERVED.items():
-        if wanted[name]:
+        if wanted[name] and (name, wanted[name]) != ("micro_batch", 1):  # one slice is the whole batch
             raise ValueError("--{} {}: {}.".format(name, wanted[name], reason))
 
 

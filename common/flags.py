@@ -122,7 +122,7 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
     switch("op_fusion", True, "multiply dense layers that share an input as one")
     switch("smartstaged", True, "read and decode rows ahead of the steps that need them")
     group.add_argument("--micro_batch", type=count, default=0, metavar="N",
-                       help="slices of a batch; 0: whole (default 0)")
+                       help="slices of a batch; 0 or 1: whole (default 0)")
     switch("ev", False, "embedding variables in place of fixed tables")
     switch("adaptive_emb", False, "adaptive embeddings")
     group.add_argument("--ev_elimination", type=choice("l2", "gstep"), default=None,
