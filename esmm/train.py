@@ -78,13 +78,9 @@ def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
         inputs = embedding.embed(features, SCHEMA.group(group), group, params.embedding)  # [B, columns * D]
         bottoms.append(layers.mlp(inputs, sizes, group + "_mlp", params.dense))
     joined = tf.concat(bottoms, axis=1)  # [B, 64 + 64 + 32]
-    return Outputs(_tower(joined, "ctr", params.click_rate, params), _tower(joined, "cvr", params.buy_rate, params))
-
-
-def _tower(inputs: tf.Tensor, name: str, base_rate: float, params: Params) -> tf.Tensor:
-    """A tower's logit, float32 [B]; its bias starts at the logit of base_rate."""
-    hidden = layers.mlp(inputs, params.tower, name + "_tower", params.dense)
-    return layers.logit(hidden, name + "_logit", base_rate, params.dense)
+    ctr, cvr = layers.mlps(joined, params.tower, ["ctr_tower", "cvr_tower"], params.dense)  # [B, 64] each
+    return Outputs(layers.logit(ctr, "ctr_logit", params.click_rate, params.dense),
+                   layers.logit(cvr, "cvr_logit", params.buy_rate, params.dense))
 
 
 def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:

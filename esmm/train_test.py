@@ -76,8 +76,7 @@ def test_purchase_without_click_counts_as_none() -> None:
     assert got[0] == got[1]
 
 
-@pytest.mark.parametrize("toggles", [Toggles(), testing.FUSED, Toggles(tf=True), Toggles(bf16=True)])
-@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
     data = dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
