@@ -1,0 +1,178 @@
+"""The columns of one chunk of rows, decoded as far as their kinds say, and the rows that cannot be used.
+
+Each distinct value is decoded once, and rows gather it.
+"""
+
+import re
+from typing import Dict, Optional, Tuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from common import lists
+from common.lists import Lists
+from common.reader import Columns, Reject
+from common.schema import Column, Schema
+
+_INTEGER = re.compile(rb"\s*-?[0-9]{1,18}\s*")
+_NUMBER = re.compile(rb"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?\s*")
+
+
+class CheckedColumns:
+    """The columns of a chunk, and the rejects among its rows.
+
+    Attributes:
+      rejects: the rows that cannot be used, found so far.
+      size: the number of rows N.
+      first_row: the number of the first row in its file.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self.rejects = list(columns.rejects)
+        self.size = len(columns.rows)
+        self.first_row = int(columns.rows[0]) if self.size else 0
+        self._arrays, self._rows = columns.arrays, columns.rows
+        self._lengths: Dict[str, np.ndarray] = {}
+
+    def integers(self, column: Column) -> np.ndarray:
+        """A label or identity column as int32 [N]; values out of range become rejects and 0."""
+        array, default = self._arrays[column.name], b"" if column.kind == "label" else column.default.encode()
+        limit, expected = column.buckets, "a whole number from 0 to {}".format(column.buckets - 1)
+        if column.kind == "label":
+            limit, expected = 2, "0 or 1"
+        if pa.types.is_dictionary(array.type):
+            values, index = _with_missing(array, default)
+            texts = [text or default for text in values.to_pylist()]
+            numbers = np.array([int(t) if _INTEGER.fullmatch(t) else -1 for t in texts] or [-1], np.int64)[index]
+        else:
+            numbers = array.fill_null(int(default or -1)).cast(pa.int64(), safe=False).to_numpy()
+        bad = (numbers < 0) | (numbers >= limit)
+        self.reject(bad, column, expected)
+        return np.where(bad, 0, numbers).astype(np.int32)
+
+    def numbers(self, column: Column) -> np.ndarray:
+        """A number column as float64 [N]; what is no finite number becomes a reject and 0."""
+        array = self._arrays[column.name]
+        if pa.types.is_dictionary(array.type):
+            values, index = _with_missing(array, b"")
+            numbers = _parse(values)[index]
+            empty = np.array([not text.strip() for text in values.to_pylist()] or [True])[index]
+        else:
+            empty = array.is_null().to_numpy(zero_copy_only=False)
+            numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers = np.where(empty, float(column.default), numbers)
+        return self._finite(numbers, column)
+
+    def list_means(self, column: Column) -> np.ndarray:
+        """The means of a column of lists of numbers, float64 [N]."""
+        items = self.lists(column)
+        if pa.types.is_floating(items.names.type):
+            numbers = items.names.to_numpy()
+            bad = np.isinf(numbers)
+        else:
+            numbers = _parse(items.names)
+            bad = np.isnan(numbers) & np.array(pa.compute.greater(pa.compute.binary_length(items.names), 0), bool)
+        self.reject_items(items, bad, column, "finite numbers")
+        return self._finite(lists.mean(items, np.where(bad, np.nan, numbers), float(column.default)), column)
+
+    def _finite(self, numbers: np.ndarray, column: Column) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            bad = ~(np.abs(numbers) <= np.finfo(np.float32).max)
+        self.reject(bad, column, "a finite number")
+        return np.where(bad, 0.0, numbers)
+
+    def strings(self, column: Column) -> Tuple[pa.Array, np.ndarray]:
+        """A string column's distinct values, missing ones replaced, and each row's index into them."""
+        missing = column.default.encode()
+        values, index = _with_missing(self._arrays[column.name], missing)
+        empty = pa.compute.equal(pa.compute.binary_length(values), 0)
+        values = pa.compute.if_else(empty, pa.scalar(missing, pa.binary()), values)
+        bad = _not_utf8(values)
+        if bad is not None:
+            self.reject(bad[index], column, "UTF-8 text")
+        return values, index
+
+    def lists(self, column: Column) -> Lists:
+        """A column of lists, split and not decoded."""
+        array = self._arrays[column.name]
+        if pa.types.is_list(array.type):
+            items = lists.of_list_array(array)
+            bad = _not_utf8(items.names) if pa.types.is_binary(items.names.type) else None
+            if bad is not None:
+                self.reject_items(items, bad, column, "UTF-8 text")
+        else:
+            empty_default = column._replace(default="") if column.kind == "number" else column
+            values, index = self.strings(empty_default)
+            items = lists.of_text(values, index, column.separator.encode(), keep_runs=column.newest > 0)
+        if column.aligned:
+            self._lengths[column.name] = items.lengths
+        return items
+
+    def check_aligned(self, schema: Schema) -> None:
+        """Rejects the rows in which the aligned lists differ in length."""
+        aligned = [column for column in schema.columns if column.name in self._lengths]
+        for column in aligned[1:]:
+            first = aligned[0].name
+            for at in np.flatnonzero(self._lengths[column.name] != self._lengths[first]):
+                self.rejects.append(Reject(
+                    int(self._rows[at]), column.name, "{} items".format(self._lengths[column.name][at]),
+                    "{} as in column {!r}".format(self._lengths[first][at], first)))
+
+    def reject(self, bad: np.ndarray, column: Column, expected: str) -> None:
+        """Rejects the rows that bad, bool [N], marks."""
+        for at in np.flatnonzero(bad):
+            self.rejects.append(Reject(int(self._rows[at]), column.name, _text(self._arrays[column.name][int(at)]),
+                                       expected))
+
+    def reject_items(self, items: Lists, bad: np.ndarray, column: Column, expected: str) -> None:
+        """Rejects the rows in whose lists a name stands that bad, bool [D], marks."""
+        if bad.any():
+            lengths = len(items.row_splits) - 1
+            self.reject(np.bincount(items.owners, bad[items.codes], lengths)[items.index] > 0, column, expected)
+
+
+def _with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, np.ndarray]:
+    """The dictionary's values and each row's index into them; nulls index an added last value."""
+    values, indices = array.dictionary, array.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(values))
+        values = pa.concat_arrays([values, pa.array([missing], pa.binary())])
+    return values, indices.to_numpy()
+
+
+def _parse(values: pa.Array) -> np.ndarray:
+    """Binary texts as float64 [D], NaN for those that are no decimal number."""
+    try:
+        numbers = values.cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        if np.isfinite(numbers).all():
+            return numbers
+    except pa.ArrowInvalid:
+        pass
+    return np.array([float(text) if _NUMBER.fullmatch(text) else np.nan for text in values.to_pylist()], np.float64)
+
+
+def _not_utf8(values: pa.Array) -> Optional[np.ndarray]:
+    """Which binary values are no UTF-8, bool [D]; None if all are."""
+    try:
+        values.cast(pa.string())
+        return None
+    except pa.ArrowInvalid:
+        return np.array([not _is_utf8(value) for value in values.to_pylist()])
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text(value: pa.Scalar) -> str:
+    """A rejected value as a message shows it, at most 80 characters."""
+    given = value.as_py()
+    if isinstance(given, bytes):
+        given = given.decode("utf-8", "backslashreplace")
+    text = "" if given is None else str(given)
+    return text if len(text) <= 80 else text[:77] + "..."
