@@ -237,7 +237,7 @@ def _check_parquet_columns(path: str, schema: Schema, found: pa.Schema) -> None:
 
 def _is_type_of(found: pa.DataType, column: Column, as_list: bool) -> bool:
     """Whether a Parquet column's type can hold the column; lists may stand as joined strings, and as_list as lists."""
-    if as_list and pa.types.is_list(found):
+    if as_list and (pa.types.is_list(found) or pa.types.is_large_list(found)):
         found = found.value_type
     elif column.is_list:
         return _is_string(found)
@@ -255,6 +255,8 @@ def _is_string(found: pa.DataType) -> bool:
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
     """One array of a column's pieces: strings as dictionary-encoded binary, numbers as they are, or lists of these."""
+    if pa.types.is_large_list(column.type):
+        column = column.cast(pa.list_(column.type.value_type))
     if pa.types.is_list(column.type):
         lists = column.chunk(0) if column.num_chunks == 1 else column.unify_dictionaries().combine_chunks()
         return pa.ListArray.from_arrays(*_without_nulls(lists))

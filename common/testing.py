@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, runner
+from common import dataset, runner, serving
 from common.dataset import Data, InputFn, Stream
 from common.deeprec import Toggles
 from common.runner import ModelFn, Run
@@ -192,3 +192,27 @@ def run_main(main: Callable[[List[str]], None], *argv: str) -> Dict[str, Any]:
     folder = argv[argv.index("--checkpoint") + 1] if "--checkpoint" in argv else argv[argv.index("--output_dir") + 1]
     with open(glob.glob(os.path.join(folder, "**", "metrics.json"), recursive=True)[0]) as file:
         return json.load(file)
+
+
+def serve_sample_request(result_dir: str) -> Dict[str, np.ndarray]:
+    """Loads an exported model as a server does; returns its answer to its own sample request."""
+    folder = glob.glob(os.path.join(result_dir, "export", "*"))[0]
+    with open(os.path.join(folder, "assets.extra", serving.SAMPLE_REQUEST)) as file:
+        rows = json.load(file)["instances"]
+    with tf.Graph().as_default(), tf.Session() as session:
+        loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], folder)
+        signature = loaded.signature_def["serving_default"]
+        feeds = {info.name: [row[name] for row in rows] for name, info in signature.inputs.items()}
+        return session.run({name: info.name for name, info in signature.outputs.items()}, feeds)
+
+
+def predict_first_rows(checkpoint_dir: str, data: Data, model_fn: ModelFn, params: NamedTuple,
+                       count: int = 3) -> Dict[str, np.ndarray]:
+    """What a checkpoint's model predicts for a test file's first rows, read as training reads them."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        iterator = tf.data.make_initializable_iterator(dataset.columnar_input(data.test, data, Stream(count))())
+        features, _ = iterator.get_next()
+        predicted = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params).predictions
+        session.run(iterator.initializer)
+        tf.train.Saver().restore(session, tf.train.latest_checkpoint(checkpoint_dir))
+        return session.run(predicted)

@@ -100,3 +100,20 @@ def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object, monkeyp
     parquet = pyarrow.parquet.read_table("{}/tiny_train.parquet".format(tmp_path)).to_pandas()
     assert text[1].tolist() == parquet.u.tolist() and text[2].tolist() == parquet.n.tolist()
     assert text[4].tolist() == [";".join(items) for items in parquet["items"]]
+
+
+def test_lists_of_other_types_read_alike(tmp_path: object) -> None:
+    source = write("{}/a".format(tmp_path), LINES)
+    planted.convert(SCHEMA, source, "{}/a.parquet".format(tmp_path))
+    table = pyarrow.parquet.read_table("{}/a.parquet".format(tmp_path))
+    kinds = {"items": [pa.large_list(pa.string()), pa.list_(pa.large_string()), pa.list_(pa.binary())],
+             "prices": [pa.large_list(pa.float32()), pa.list_(pa.float32())]}
+    for name, wanted in kinds.items():
+        for number, kind in enumerate(wanted):
+            at = table.schema.get_field_index(name)
+            path = "{}/{}{}.parquet".format(tmp_path, name, number)
+            pyarrow.parquet.write_table(table.set_column(at, name, table.column(at).cast(kind)), path)
+            planted.convert(SCHEMA, path, path + ".txt")
+            planted.convert(SCHEMA, "{}/a.parquet".format(tmp_path), "{}/plain".format(tmp_path))
+            with open(path + ".txt") as one, open("{}/plain".format(tmp_path)) as other:
+                assert one.read() == other.read(), kind

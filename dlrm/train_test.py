@@ -121,6 +121,9 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     click = report["tasks"]["click"]
     assert click["auc"] > 0.6 and 0.7 < click["calibration"] < 1.4
     assert report["unknown_ids"] == {}
+    data = open_data(folder, testing.FUSED)
+    expected = testing.predict_first_rows(common[-1], data, train.model_fn, params(testing.FUSED))
+    np.testing.assert_allclose(testing.serve_sample_request(common[-1])["click"], expected["click"], rtol=1e-5)
     assert testing.run_main(train.main, *common, "--steps", "80", "--no_eval", "--tf")["steps_trained_here"] == 2
 
 

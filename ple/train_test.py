@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 from typing import Dict, List
@@ -120,7 +121,10 @@ def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation()
 
 
 @pytest.mark.slow
-def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
+def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = dict(levels=2, expert=(64, 32), gate=(32,), tower=(64, 32))
+    monkeypatch.setattr(train, "Params", functools.partial(Params, **sizes))
     common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
     report = testing.run_main(train.main, *common, "--steps", "234")
     with open(os.path.join(folder, "taobao_planted.json")) as file:
