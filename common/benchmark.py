@@ -16,7 +16,7 @@ from typing import Dict, List, Optional
 
 import tensorflow.compat.v1 as tf
 
-from common import dataset, runner
+from common import dataset, results, runner
 from common.dataset import Stream
 from common.files import write_json
 from common.schema import Schema
@@ -102,7 +102,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             run["samples_per_sec"] / training["--tf"]["samples_per_sec"], run["peak_memory_mb"]))
     if args.out:
         write_json(args.out, {"model": args.model, "batch_size": args.batch_size, "rounds": args.rounds,
-                              "input_rows_per_sec": rates, "training": training, "versions": runner.versions()})
+                              "input_rows_per_sec": rates, "training": training, "versions": results.versions()})
 
 
 if __name__ == "__main__":

@@ -29,6 +29,14 @@ _RATE_CHUNKS = 16
 InputFn = Callable[[], tf.data.Dataset]
 
 
+class Part(NamedTuple):
+    """Rows low to before high of a chunk, counted from its first."""
+
+    chunk: Chunk
+    low: int
+    high: int
+
+
 class Data(NamedTuple):
     """The opened files of a data set.
 
@@ -60,6 +68,7 @@ class Stream(NamedTuple):
       start_row: rows to leave out, counted over epochs.
       any_order: where rows are mixed, whether a file's chunks are drawn in random order before; else the windows of
         mixed rows go through it in order.
+      shard, shards: reads only part `shard` of a file in `shards` parts of equal size.
     """
 
     batch_size: int
@@ -68,6 +77,8 @@ class Stream(NamedTuple):
     seed: int = 0
     start_row: int = 0
     any_order: bool = True
+    shard: int = 0
+    shards: int = 1
 
 
 def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, check_all: bool) -> Data:
@@ -129,8 +140,13 @@ def label_rates(data: Data) -> np.ndarray:
     return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
 
 
-def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bool = True) -> InputFn:
-    """An input_fn of ids; `ahead` says whether rows are read and decoded before they are asked for, within bounds.
+def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bool = True,
+                   rows_taken: Callable[[], int] = lambda: 0) -> InputFn:
+    """An input_fn of ids.
+
+    Args:
+      ahead: whether rows are read and decoded before they are asked for, within bounds.
+      rows_taken: how many rows of the stream to leave out, asked for when a session starts to read.
 
     Its dataset's elements are (features, labels). features maps each column of one value a row to ids, int32 [B], each
     number column to float32 [B]; the three names that encoder.feature_names gives a list column to the tensors of a
@@ -144,7 +160,8 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
 
     def generate() -> Iterator[Tuple[np.ndarray, ...]]:
         try:
-            for block in _whole_batches(read_blocks(file, data, stream), stream.batch_size):
+            rest = stream._replace(start_row=stream.start_row + rows_taken())
+            for block in _whole_batches(read_blocks(file, data, rest), stream.batch_size):
                 yield tuple(block[:5]) + tuple(array for ragged in block.lists for array in ragged)
         except BadInput as error:
             data.bad_rows.error = error
@@ -156,6 +173,7 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
             lambda i: _cut_batch(data.schema, block, i * stream.batch_size, stream.batch_size))
 
     def input_fn() -> tf.data.Dataset:
+        _rows_an_epoch(file, data, stream)  # raises where there is none
         blocks = tf.data.Dataset.from_generator(generate, types, shapes)
         return blocks.prefetch(1).flat_map(cut).prefetch(4) if ahead else blocks.flat_map(cut)
 
@@ -168,9 +186,8 @@ def read_blocks(file: reader.InputFile, data: Data, stream: Stream) -> Iterator[
     Raises:
       BadInput: more rows than data.bad_rows allows cannot be read.
     """
-    rows_an_epoch = data.train_rows if file is data.train else data.test_rows
     decode = _make_decoder(file, data)
-    epoch, skip = divmod(stream.start_row, rows_an_epoch)
+    epoch, skip = divmod(stream.start_row, _rows_an_epoch(file, data, stream))
     while not stream.epochs or epoch < stream.epochs:
         yield from _read_epoch(file, data, stream, decode, epoch, skip)
         epoch, skip = epoch + 1, 0
@@ -196,6 +213,7 @@ def tf_input(file: reader.InputFile, data: Data, stream: Stream, with_users: boo
         return features, {c.name: tf.cast(columns[c.name], tf.float32) for c in schema.labels}
 
     def input_fn() -> tf.data.Dataset:
+        _rows_an_epoch(file, data, stream)  # raises where there is none
         lines = _text_lines(file, data).map(lambda row, line: line) if data.bad_rows.rows(file.path) else (
             tf.data.TextLineDataset(file.path).take(reader.num_rows(file)))
         batches = _in_order(lines, stream).batch(stream.batch_size)
@@ -224,6 +242,8 @@ def _text_lines(file: reader.InputFile, data: Data) -> tf.data.Dataset:
 
 
 def _in_order(lines: tf.data.Dataset, stream: Stream) -> tf.data.Dataset:
+    if stream.shards > 1:
+        lines = lines.shard(stream.shards, stream.shard)
     if stream.shuffle_rows:
         lines = lines.shuffle(stream.shuffle_rows, seed=stream.seed, reshuffle_each_iteration=True)
     lines = lines.repeat(stream.epochs or None)
@@ -271,14 +291,30 @@ def _make_decoder(file: reader.InputFile, data: Data) -> Callable[[Chunk, int, i
     return decode
 
 
+def _rows_an_epoch(file: reader.InputFile, data: Data, stream: Stream) -> int:
+    """The usable rows of a stream's shard; raises BadInput where there is none."""
+    first, end = _shard(file, stream)
+    rows = end - first - sum(first <= row < end for row in data.bad_rows.rows(file.path))
+    if not rows:
+        raise BadInput("{}: its {} rows leave none for part {} of {}. Train with fewer workers.".format(
+            file.path, reader.num_rows(file), stream.shard + 1, stream.shards))
+    return rows
+
+
+def _shard(file: reader.InputFile, stream: Stream) -> Tuple[int, int]:
+    """The first row of a stream's shard and its end."""
+    total = reader.num_rows(file)
+    return total * stream.shard // stream.shards, total * (stream.shard + 1) // stream.shards
+
+
 def _read_epoch(file: reader.InputFile, data: Data, stream: Stream, decode: Callable[[Chunk, int, int], Block],
                 epoch: int, skip: int) -> Iterator[Block]:
     """The rows of one epoch but for the first `skip`: chunks in random order, rows mixed within windows of them."""
-    chunks = list(file.chunks)
+    parts = _parts(file, *_shard(file, stream))
     if stream.shuffle_rows and stream.any_order:
-        np.random.default_rng([stream.seed, epoch]).shuffle(chunks)
-    for number, window in enumerate(_windows(chunks, stream.shuffle_rows or _FILE_ORDER_WINDOW)):
-        planned = sum(high - low for _, low, high in window)
+        np.random.default_rng([stream.seed, epoch]).shuffle(parts)
+    for number, window in enumerate(_windows(parts, stream.shuffle_rows or _FILE_ORDER_WINDOW)):
+        planned = sum(part.high - part.low for part in window)
         if skip >= planned and not data.bad_rows.limit:
             skip -= planned
             continue
@@ -291,15 +327,21 @@ def _read_epoch(file: reader.InputFile, data: Data, stream: Stream, decode: Call
         yield block.take(np.arange(skipped, len(block.rows))) if skipped else block
 
 
-def _windows(chunks: Sequence[Chunk], size: int) -> Iterator[List[Tuple[Chunk, int, int]]]:
-    """Cuts a sequence of chunks into windows of `size` rows, each a list of (chunk, first row in it, end)."""
-    window: List[Tuple[Chunk, int, int]] = []
+def _parts(file: reader.InputFile, first: int, end: int) -> List[Part]:
+    """The parts of a file's chunks that hold its rows from `first` to before `end`."""
+    bounds = [(chunk, max(first - chunk.first_row, 0), min(end - chunk.first_row, chunk.num_rows))
+              for chunk in file.chunks]
+    return [Part(*bound) for bound in bounds if bound[1] < bound[2]]
+
+
+def _windows(parts: Sequence[Part], size: int) -> Iterator[List[Part]]:
+    """Cuts a sequence of parts into windows of `size` rows."""
+    window: List[Part] = []
     missing = size
-    for chunk in chunks:
-        low = 0
-        while low < chunk.num_rows:
-            high = min(chunk.num_rows, low + missing)
-            window.append((chunk, low, high))
+    for chunk, low, end in parts:
+        while low < end:
+            high = min(end, low + missing)
+            window.append(Part(chunk, low, high))
             missing -= high - low
             low = high
             if not missing:

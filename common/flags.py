@@ -5,12 +5,12 @@ import os
 import time
 from typing import Callable, List, Optional
 
-from common import dataset, deeprec, layers, optimizers
+from common import cluster, dataset, deeprec, layers, optimizers
 from common.dataset import Data
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
-from common.runner import Run
+from common.run import Run
 from common.schema import Schema
 
 DEFAULT_DATA = "./data"
@@ -136,6 +136,8 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
     switch("workqueue", False, "take rows from a queue of work items")
     group.add_argument("--protocol", choices=("grpc", "grpc++", "star_server"), default="grpc",
                        help="protocol between processes; the last two need DeepRec (default grpc)")
+    group.add_argument("--wait_secs", type=amount, default=1800.0, metavar="SECS",
+                       help="how long a process of a cluster waits for another (default 1800)")
     group.add_argument("--input_layer_partitioner", type=count, default=0, metavar="MB",
                        help="largest slice of an embedding table in MB; 0: whole (default 0)")
     group.add_argument("--dense_layer_partitioner", type=count, default=0, metavar="KB",
@@ -143,18 +145,22 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
 
 
 def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argparse.Namespace:
-    """Parses and checks across flags; wrong use ends the process with status 2 and a message.
+    """Parses and checks across flags and TF_CONFIG; wrong use ends the process with status 2 and a message.
 
-    Adds `toggles` (Toggles) to the flags.
+    Adds `toggles` (Toggles) and `cluster` (Cluster or None) to the flags.
     """
     args = parser.parse_args(argv)
     try:
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
             args.emb_fusion, args.op_fusion, args.smartstaged)])
+        args.cluster = cluster.read(os.environ)
         deeprec.check_protocol(args.protocol)
         deeprec.check_served({name: getattr(args, name) for name in deeprec.UNSERVED})
     except ValueError as error:
         parser.error(str(error))
+    if args.cluster and not args.checkpoint:
+        parser.error("the processes of a cluster share one folder of checkpoints, so that each can be started again. "
+                     "Give all of them the same --checkpoint, on storage that they share.")
     if args.data_location == DEFAULT_DATA and not os.path.isdir(DEFAULT_DATA):
         args.data_location = os.path.join(_ROOT, "data")
     return args
@@ -192,7 +198,8 @@ def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int)
                shuffle_rows=args.shuffle_buffer, parquet_shuffle=args.parquet_dataset_shuffle,
                save_steps=args.save_steps, keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0,
                evaluate=not args.no_eval,
-               inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles)
+               inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles, cluster=args.cluster,
+               wait_secs=args.wait_secs)
 
 
 def _new_folder(stem: str) -> str:

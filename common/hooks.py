@@ -1,9 +1,10 @@
 """Session hooks: stop on a signal, stop on NaN, and report progress."""
 
+import contextlib
 import signal
 import sys
 import time
-from typing import Callable, Dict, List, Optional, TextIO
+from typing import Callable, Dict, Iterator, List, Optional, TextIO
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -22,10 +23,11 @@ class NanLoss(RuntimeError):
 
 
 class Signals:
-    """Remembers the first SIGTERM or SIGINT; a second one has its usual effect."""
+    """Remembers the first SIGTERM or SIGINT; a second one ends the process."""
 
     def __init__(self) -> None:
         self.received: Optional[int] = None
+        self._received_at = 0.0
         self._before: Dict[int, object] = {}
 
     def __enter__(self) -> "Signals":
@@ -34,16 +36,34 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.restore()
-
-    def restore(self) -> None:
-        """Gives both signals the effect they had before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
+    def secs(self) -> float:
+        """Seconds since the signal came."""
+        return time.monotonic() - self._received_at
+
     def _receive(self, number: int, _: object) -> None:
-        self.received = number
-        self.restore()
+        self.received, self._received_at = number, time.monotonic()
+        for again in self._before:
+            signal.signal(again, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def raising_stopped() -> Iterator[None]:
+    """SIGTERM raises Stopped, also in a process that is number 1 of its container, which is deaf to it otherwise.
+
+    A process may be started with the signal blocked, so that one that comes early is not lost; it is raised now.
+    """
+    def stop(number: int, _: object) -> None:
+        raise Stopped(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopTraining(tf.train.SessionRunHook):
@@ -82,13 +102,14 @@ class StopAtNan(tf.train.SessionRunHook):
 
     Args:
       path: the file that the rows come from.
-      find_rows: gives the numbers from 0 of the rows in a step's batch, steps counted from 0.
+      find_rows: gives the numbers from 0 of the rows in a batch, batches of this process counted from 0.
     """
 
     def __init__(self, path: str, find_rows: Callable[[int], List[int]]) -> None:
         self._path = path
         self._find_rows = find_rows
         self._fetches: Dict[str, tf.Tensor] = {}
+        self._batches = 0
 
     def watch(self, loss: tf.Tensor, rows: Optional[tf.Tensor]) -> None:
         """Sets what is watched: the loss, scalar, and the numbers of the batch's rows, int64 [B] or None."""
@@ -102,10 +123,11 @@ class StopAtNan(tf.train.SessionRunHook):
     def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
         """Checks the loss."""
         results = run_values.results
+        self._batches += 1
         if np.isfinite(results["loss"]):
             return
         step = int(run_context.session.run(self._global_step))
-        rows = results["rows"].tolist() if "rows" in results else self._find_rows(step - 1)
+        rows = results["rows"].tolist() if "rows" in results else self._find_rows(self._batches - 1)
         raise NanLoss("the loss of step {} is {}. Its batch held these rows of {}: {}. Look at them, or lower "
                       "--learning_rate; the last checkpoint is from before this step.".format(
                           step, results["loss"], self._path, ", ".join(str(row + 1) for row in rows)))

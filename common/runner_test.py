@@ -2,7 +2,6 @@ import glob
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,12 +12,13 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import dataset, embedding, heads, hooks, layers, raw, runner, testing
+from common.cluster import Lost, NeverCame
 from common.dataset import Data
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
 from common.reader import BadInput
-from common.runner import Run
+from common.run import Run
 from common.testing import SCHEMA
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(runner.__file__)))
@@ -204,57 +204,6 @@ def test_timeline_is_a_chrome_trace(tmp_path: object) -> None:
     assert any(event.get("ph") == "X" and event.get("dur", 0) > 0 for event in events)
 
 
-def test_threads_and_protocol_reach_tensorflow(tmp_path: object) -> None:
-    config = runner.run_config(make_run(tmp_path, inter=3, intra=2, seed=9))
-    assert config.session_config.inter_op_parallelism_threads == 3
-    assert config.session_config.intra_op_parallelism_threads == 2
-    assert config.tf_random_seed == 9 and config.protocol is None
-
-
-def test_tf_config_sets_the_cluster(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = {"chief": ["127.0.0.1:1"], "ps": ["127.0.0.1:2"]}
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "ps", "index": 0}}))
-    config = runner.run_config(make_run(tmp_path))
-    assert config.task_type == "ps" and config.num_ps_replicas == 1 and not config.is_chief
-    cluster["worker"] = ["127.0.0.1:3"]
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
-    with pytest.raises(BadInput, match="TF_CONFIG names 2 processes that train"):
-        runner.run_config(make_run(tmp_path))
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@pytest.mark.slow
-def test_a_chief_trains_with_a_parameter_server(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    testing.open_toy(tmp_path, TRAIN, TEST)
-    cluster = {role: ["127.0.0.1:{}".format(free_port())] for role in ("chief", "ps")}
-    processes = {}
-    for role in ("ps", "chief"):
-        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": role, "index": 0}}))
-        processes[role] = start_child(tmp_path, steps=20, save_steps=10)
-    try:
-        output, _ = processes["chief"].communicate(timeout=120)
-        assert processes["chief"].returncode == 0, output
-        assert processes["ps"].poll() is None
-        processes["ps"].terminate()
-        assert processes["ps"].wait(timeout=30) == -signal.SIGTERM
-    finally:
-        for process in processes.values():
-            process.kill()
-    assert sum(rows_by_step(tmp_path), []) and len(rows_by_step(tmp_path)) == 20
-    assert "the same command without TF_CONFIG evaluates" in output
-    assert not os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
-    monkeypatch.delenv("TF_CONFIG")
-    assert train(tmp_path, steps=20)["y"]["rows"] == 50
-    with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
-        report = json.load(file)
-    assert report["global_step"] == 20 and report["steps_trained_here"] == 0
-
-
 @pytest.mark.parametrize("field", ["steps", "batch_size"])
 def test_run_is_checked_when_made(tmp_path: object, field: str) -> None:
     with pytest.raises(ValueError, match="{} must be > 0. Got: 0.".format(field)):
@@ -263,14 +212,14 @@ def test_run_is_checked_when_made(tmp_path: object, field: str) -> None:
 
 @pytest.mark.parametrize("error, status", [
     (BadInput("what"), 1), (OSError("what"), 1), (hooks.NanLoss("what"), 1), (hooks.Stopped(15), 143),
-    (hooks.Stopped(2), 130), (KeyboardInterrupt(), 130), (None, 0)])
+    (hooks.Stopped(2), 130), (KeyboardInterrupt(), 130), (None, 0), (NeverCame("what"), 1), (Lost("what"), 138)])
 def test_exit_status(error: BaseException, status: int, capsys: pytest.CaptureFixture) -> None:
     def main() -> None:
         if error:
             raise error
 
     assert runner.exit_status(main) == status
-    assert ("error: what" in capsys.readouterr().err) == (status == 1)
+    assert ("error: what" in capsys.readouterr().err) == (status in (1, 138))
 
 
 RELOAD = """

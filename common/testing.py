@@ -15,8 +15,9 @@ import tensorflow.compat.v1 as tf
 from common import dataset, runner, serving
 from common.dataset import Data, InputFn, Stream
 from common.deeprec import Toggles
-from common.runner import ModelFn, Run
+from common.run import Run
 from common.schema import Column, Schema
+from common.trainer import ModelFn
 
 SCHEMA = Schema(
     name="toy",
@@ -174,7 +175,7 @@ def unread_flags(main: Callable[[List[str]], None], argv: List[str], monkeypatch
     monkeypatch.setattr(runner, "train_and_evaluate", lambda *args: None)
     main(argv)
     namespace = seen[0].__dict__
-    return set(namespace) - {"_reads", "toggles"} - namespace["_reads"]
+    return set(namespace) - {"_reads", "toggles", "cluster"} - namespace["_reads"]
 
 
 def run_of(main: Callable[[List[str]], None], argv: List[str], monkeypatch: pytest.MonkeyPatch) -> Tuple[Run, object]:

@@ -1,0 +1,66 @@
+"""The folder of a run's results: config.json when it starts, metrics.json when it is over."""
+
+import os
+import platform
+import resource
+import shlex
+import sys
+from typing import Dict, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import tensorflow.compat.v1 as tf
+
+from common.dataset import Data
+from common.files import write_json
+
+METRICS = "metrics.json"
+Metrics = Dict[str, Dict[str, float]]
+
+
+class Trained(NamedTuple):
+    """What a process did: the steps that it ran, their mean speed, and the seconds of the whole run."""
+
+    steps: int
+    steps_per_sec: float
+    secs: float
+
+
+def versions() -> Dict[str, str]:
+    """What the numbers of a run depend on."""
+    return {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__,
+            "pyarrow": pa.__version__, "machine": "{} x {}".format(os.cpu_count(), platform.machine())}
+
+
+def command() -> str:
+    """The command line, as a shell takes it."""
+    return " ".join(shlex.quote(word) for word in sys.argv)
+
+
+def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, is_complete: bool) -> None:
+    """Writes config.json; where training goes on, removes the metrics, lest they are taken for the new ones.
+
+    Args:
+      run: what the run was asked to do.
+      params: of the model.
+      is_complete: whether all of its steps were trained before.
+    """
+    os.makedirs(folder, exist_ok=True)
+    write_json(os.path.join(folder, "config.json"), {
+        "command": command(), "run": run, "params": {name: repr(value) for name, value in params._asdict().items()},
+        "train": data.train.path, "test": data.test.path, "versions": versions()})
+    path = os.path.join(folder, METRICS)
+    if not is_complete and os.path.exists(path):
+        os.remove(path)
+
+
+def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int, data: Data, trained: Trained) -> None:
+    """Writes metrics.json; a metric that does not exist is null."""
+    tasks = {task: {name: None if np.isnan(value) else value for name, value in values.items()}
+             for task, values in by_task.items()}
+    write_json(os.path.join(folder, METRICS), {
+        "tasks": tasks, "seed": seed, "global_step": step, "bad_rows": data.bad_rows.count,
+        "unknown_ids": data.bad_rows.unknown_ids, "secs": trained.secs, "steps_trained_here": trained.steps,
+        "steps_per_sec": trained.steps_per_sec, "samples_per_sec": trained.steps_per_sec * batch_size,
+        "versions": versions(), "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+        "command": command()})

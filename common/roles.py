@@ -1,0 +1,175 @@
+"""What the processes of a cluster do besides steps: serve, evaluate, wait for each other, and end.
+
+Training is over when the newest checkpoint in the shared folder has the last step. Nothing else is remembered, so every
+process may be killed and started again at any moment.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import threading
+import time
+from typing import Callable, Dict, Iterator, Optional
+
+import tensorflow.compat.v1 as tf
+
+from common import cluster as cluster_module
+from common.cluster import Cluster, say
+from common.hooks import Signals
+
+_POLL_SECS = 2.0
+_GRACE_SECS = 10.0
+
+
+def newest_step(checkpoint_dir: str) -> int:
+    """The step of the newest checkpoint, 0 if there is none."""
+    checkpoint = tf.train.latest_checkpoint(checkpoint_dir)
+    try:
+        return int(tf.train.load_variable(checkpoint, "global_step")) if checkpoint else 0
+    except tf.errors.OpError:
+        if tf.train.latest_checkpoint(checkpoint_dir) == checkpoint:
+            raise
+        return newest_step(checkpoint_dir)  # a newer one has taken its place
+
+
+def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[], bool], wait_secs: float) -> None:
+    """A parameter server: serves until training is over and no trainer is left.
+
+    Raises:
+      cluster.NeverCame: no trainer was reachable for wait_secs.
+    """
+    server = tf.train.Server(config.cluster_spec, "ps", cluster.task, config=config.session_config,
+                             protocol=config.protocol)
+    say("ps-{} serves at {}".format(cluster.task, server.target))
+    trainers = cluster.processes("chief", "worker")
+
+    def is_served() -> bool:
+        return any(cluster_module.is_reachable(address) for address in trainers.values())
+
+    while True:
+        cluster_module.wait(lambda: is_served() or is_over(), lambda: "one of " + ", ".join(
+            cluster_module.missing(trainers)), wait_secs)
+        time.sleep(_POLL_SECS)
+        if is_over() and not is_served():
+            say("training is over and no trainer is left")
+            return
+
+
+def await_servers(cluster: Cluster, is_over: Callable[[], bool], wait_secs: float) -> None:
+    """Waits until each server can be reached, or training is over; raises cluster.NeverCame after wait_secs."""
+    servers = cluster.processes("ps")
+    cluster_module.wait(lambda: is_over() or not cluster_module.missing(servers),
+                        lambda: ", ".join(cluster_module.missing(servers)), wait_secs)
+
+
+def await_metrics(path: str, steps: int, wait_secs: float) -> None:
+    """Waits until the evaluator has written the metrics of the last step; raises cluster.NeverCame after wait_secs."""
+    def is_there() -> bool:
+        if not os.path.exists(path):
+            return False
+        with open(path) as file:
+            return json.load(file)["global_step"] >= steps
+
+    cluster_module.wait(is_there, lambda: "the evaluator to write {}".format(path), wait_secs)
+
+
+def evaluate_each(estimator: tf.estimator.Estimator, spec: tf.estimator.EvalSpec, cluster: Cluster, steps: int,
+                  wait_secs: float) -> Dict[str, float]:
+    """Evaluates each new checkpoint; returns the results of the one with the last step.
+
+    Raises:
+      cluster.NeverCame: no checkpoint came, and the chief was not reachable, for wait_secs.
+    """
+    evaluated: Optional[str] = None
+    (chief, address), = cluster.processes("chief").items()
+    while True:
+        cluster_module.wait(lambda: tf.train.latest_checkpoint(estimator.model_dir) not in (None, evaluated),
+                            lambda: "a checkpoint of {} ({})".format(chief, address), wait_secs,
+                            is_coming=lambda: cluster_module.is_reachable(address))
+        checkpoint = tf.train.latest_checkpoint(estimator.model_dir)
+        try:
+            results = estimator.evaluate(spec.input_fn, hooks=spec.hooks, checkpoint_path=checkpoint)
+        except (ValueError, tf.errors.NotFoundError, tf.errors.DataLossError):
+            if tf.train.latest_checkpoint(estimator.model_dir) == checkpoint:
+                raise
+            continue  # a newer one has taken its place
+        evaluated = checkpoint
+        if results["global_step"] >= steps:
+            return results
+        say("step {}: {}".format(results["global_step"], ", ".join(
+            "{} {:.4f}".format(name, value) for name, value in sorted(results.items()) if name.endswith("/auc"))))
+
+
+@contextlib.contextmanager
+def quick_recovery() -> Iterator[None]:
+    """Sessions that wait for the chief look again every 2 s; TensorFlow's 30 s have no setting."""
+    init = tf.train.SessionManager.__init__
+    tf.train.SessionManager.__init__ = functools.partialmethod(init, recovery_wait_secs=_POLL_SECS)
+    try:
+        yield
+    finally:
+        tf.train.SessionManager.__init__ = init
+
+
+class Watch(tf.train.SessionRunHook):
+    """Says whom a trainer waits for when no step ends, and leaves where it would wait in vain.
+
+    TensorFlow's calls cannot be interrupted while they wait for another process, so leaving ends the process: with 0
+    when training is over, with 128 + n when signal n came and no step ended since, with 1 after wait_secs.
+    """
+
+    def __init__(self, cluster: Cluster, signals: Signals, is_over: Callable[[], bool], wait_secs: float) -> None:
+        self._cluster, self._signals, self._is_over, self._wait_secs = cluster, signals, is_over, wait_secs
+        self._last_step = time.monotonic()
+        self._steps = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._last_step = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: object) -> None:
+        """Notes that a step ended."""
+        self._last_step = time.monotonic()
+        self._steps += 1
+
+    def _watch(self) -> None:
+        said = 0.0
+        while not self._stop.wait(1.0):
+            idle = time.monotonic() - self._last_step
+            if idle < cluster_module.SAY_SECS:
+                said = 0.0
+                continue
+            if self._signals.received and self._signals.secs() > _GRACE_SECS:
+                self._leave("no step ends; left without a checkpoint", 128 + self._signals.received)
+            if idle - said >= cluster_module.SAY_SECS:
+                said = idle
+                self._look_around(idle)
+
+    def _look_around(self, idle: float) -> None:
+        absent = cluster_module.missing(self._cluster.processes("ps"))
+        if self._is_over() and (absent or self._cluster.role == "worker"):
+            self._leave("training is over and the others have left", 0)
+        state = "the servers answer"
+        if absent:
+            state = "waiting for " + ", ".join(absent)
+        elif self._cluster.role == "worker":
+            (chief, address), = self._cluster.processes("chief").items()
+            state += "" if self._steps else "; waiting for {} ({}) to set the variables".format(chief, address)
+            state += "" if cluster_module.is_reachable(address) else "; {} ({}) does not".format(chief, address)
+        text = "no step for {:.0f} s; {}".format(idle, state)
+        if idle >= self._wait_secs:
+            self._leave(text + ". Raise --wait_secs to wait longer", 1)
+        say(text)
+
+    def _leave(self, reason: str, status: int) -> None:
+        if not self._stop.is_set():
+            say(reason)
+            os._exit(status)

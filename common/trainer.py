@@ -1,0 +1,168 @@
+"""Training, evaluation and export of a run with tf.estimator, alone or as a process of a cluster."""
+
+import os
+import tempfile
+from typing import Callable, Dict, List, NamedTuple, Optional
+
+import tensorflow.compat.v1 as tf
+
+from common import cluster as cluster_module
+from common import dataset, hooks, placement, results, roles, serving
+from common.cluster import Cluster
+from common.dataset import Data, InputFn, Stream
+from common.run import Run
+
+ModelFn = Callable[..., tf.estimator.EstimatorSpec]
+_NO_SAVES = 1 << 30
+_SAVE_SECS = 600
+
+
+class Trainer:
+    """The Estimators of a run with their inputs and hooks.
+
+    Attributes:
+      config: of training; in a cluster, this process' place in it.
+    """
+
+    def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple) -> None:
+        self.config = run_config(run, run.cluster)
+        self._run, self._data = run, data
+        self._stream = Stream(run.batch_size)
+        self._signals = hooks.Signals()
+        self._progress: Optional[hooks.Progress] = None
+        self._trainee = tf.estimator.Estimator(self._with_hooks(model_fn), config=self.config, params=params)
+        self._evaluatee = self._trainee if not run.cluster else (
+            tf.estimator.Estimator(model_fn, config=run_config(run, None), params=params))
+        self._stop_at_nan = hooks.StopAtNan(data.train.path, self._rows_of_batch)
+        self._eval_spec = tf.estimator.EvalSpec(make_input(run, data, False, Stream(run.batch_size)), steps=None,
+                                                hooks=[hooks.AbandonEvaluation(self._signals)])
+
+    def is_over(self) -> bool:
+        """Whether the newest checkpoint has the last step."""
+        return roles.newest_step(self._run.checkpoint_dir) >= self._run.steps
+
+    def train(self) -> Dict[str, float]:
+        """Trains; returns the results of the last evaluation if training included it.
+
+        Raises:
+          hooks.Stopped: a signal came; the chief saved a checkpoint.
+          cluster.NeverCame: a server was not there for run.wait_secs.
+        """
+        cluster = self._run.cluster
+        if cluster and cluster.has_servers:
+            roles.await_servers(cluster, self.is_over, self._run.wait_secs)
+            watch = roles.Watch(cluster, self._signals, self.is_over, self._run.wait_secs)
+            with roles.quick_recovery(), watch:
+                return self._train([watch])
+        return self._train([])
+
+    def _train(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
+        spec = tf.estimator.TrainSpec(lambda: self._train_input()(), self._run.steps, [
+            self._stop_at_nan, hooks.StopTraining(self._signals)] + watches)
+        evaluation = None
+        with self._signals:
+            if self._run.evaluate or self._run.cluster:
+                evaluation = tf.estimator.train_and_evaluate(self._trainee, spec, self._eval_spec)
+            else:
+                self._trainee.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
+        if self._signals.received:
+            raise hooks.Stopped(self._signals.received)
+        return evaluation[0] or {} if evaluation else {}
+
+    def evaluate(self) -> Dict[str, float]:
+        """Evaluates the newest checkpoint; raises hooks.Stopped if a signal comes."""
+        with self._signals:
+            return self._evaluatee.evaluate(self._eval_spec.input_fn, hooks=self._eval_spec.hooks)
+
+    def evaluate_each(self, cluster: Cluster) -> Dict[str, float]:
+        """Evaluates checkpoints as they come; returns the results of the last."""
+        return roles.evaluate_each(self._evaluatee, self._eval_spec, cluster, self._run.steps, self._run.wait_secs)
+
+    def trained(self, secs: float) -> results.Trained:
+        """What this process trained in a run of so many seconds."""
+        progress = self._progress
+        return results.Trained(progress.steps, progress.steps_per_sec, secs) if progress else (
+            results.Trained(0, 0.0, secs))
+
+    def _train_input(self) -> InputFn:
+        self._stream = self._make_stream()
+        return make_input(self._run, self._data, True, self._stream,
+                          lambda: self._progress.steps * self._run.batch_size if self._progress else 0)
+
+    def _make_stream(self) -> Stream:
+        """The rows of this process from where the newest checkpoint is; in a cluster, from where each trainer would be
+        if all were equally fast."""
+        run, step = self._run, roles.newest_step(self._run.checkpoint_dir)
+        any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
+        stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size, any_order)
+        if not run.cluster:
+            return stream
+        trainers = run.cluster.num_trainers
+        return stream._replace(epochs=0, start_row=step // trainers * run.batch_size, shard=run.cluster.shard,
+                               shards=trainers)
+
+    def _rows_of_batch(self, batch: int) -> List[int]:
+        start_row = self._stream.start_row + batch * self._run.batch_size
+        return dataset.rows_of_batch(self._data.train, self._data, self._stream._replace(start_row=start_row))
+
+    def _with_hooks(self, model_fn: ModelFn) -> ModelFn:
+        def model_fn_with_hooks(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
+                                params: NamedTuple) -> tf.estimator.EstimatorSpec:
+            spec = model_fn(features, labels, mode, params)
+            if mode != tf.estimator.ModeKeys.TRAIN:
+                return spec
+            self._progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size)
+            self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
+            added: List[tf.train.SessionRunHook] = [self._progress]
+            if self.config.is_chief:
+                added.append(self._saver_hook(spec))
+            if self._run.timeline:
+                added.append(tf.train.ProfilerHook(self._run.timeline, output_dir=self._run.result_dir))
+            return spec._replace(training_hooks=added)
+
+        return model_fn_with_hooks
+
+    def _saver_hook(self, spec: tf.estimator.EstimatorSpec) -> tf.train.CheckpointSaverHook:
+        """What an Estimator adds by itself, but behind StopAtNan: weights that gave a NaN are not saved."""
+        return tf.train.CheckpointSaverHook(
+            self.config.model_dir, self.config.save_checkpoints_secs, self.config.save_checkpoints_steps,
+            scaffold=spec.scaffold)
+
+    def export(self) -> None:
+        """Writes export/TIMESTAMP with a sample request among its extra assets."""
+        with tempfile.TemporaryDirectory() as folder:
+            sample = os.path.join(folder, serving.SAMPLE_REQUEST)
+            serving.write_sample_request(sample, self._data.test, self._data.schema)
+            self._evaluatee.export_saved_model(
+                os.path.join(self._run.result_dir, "export"),
+                serving.receiver_fn(self._data.schema, self._data.vocabularies, self._run.toggles.tf),
+                assets_extra={serving.SAMPLE_REQUEST: sample})
+
+
+def make_input(run: Run, data: Data, training: bool, stream: Stream,
+               rows_taken: Callable[[], int] = lambda: 0) -> InputFn:
+    """The input_fn of a run: of the training rows or of the test rows, columnar or for --tf.
+
+    Args:
+      rows_taken: how many rows of the stream to leave out when a session starts to read; --tf does not ask.
+    """
+    file = data.train if training else data.test
+    if run.toggles.tf:
+        return dataset.tf_input(file, data, stream, with_users=not training)
+    return dataset.columnar_input(file, data, stream, run.toggles.smartstaged, rows_taken)
+
+
+def run_config(run: Run, cluster: Optional[Cluster]) -> tf.estimator.RunConfig:
+    """The RunConfig of a process of a cluster, or of one on its own."""
+    saves: Dict[str, int] = {"save_checkpoints_secs": _SAVE_SECS}
+    if run.save_steps is not None:
+        saves = {"save_checkpoints_steps": run.save_steps or _NO_SAVES}
+    session = tf.ConfigProto(allow_soft_placement=True, inter_op_parallelism_threads=run.inter,
+                             intra_op_parallelism_threads=run.intra)
+    if cluster and cluster.has_servers and cluster.trains:
+        session.device_filters.extend(placement.device_filters(cluster))
+    with cluster_module.environment(cluster):
+        return tf.estimator.RunConfig(
+            model_dir=run.checkpoint_dir, tf_random_seed=run.seed, keep_checkpoint_max=run.keep_checkpoint_max,
+            session_config=session, protocol=None if run.protocol == "grpc" else run.protocol,
+            device_fn=placement.device_fn(cluster) if cluster else None, experimental_max_worker_delay_secs=0, **saves)
