@@ -25,10 +25,10 @@ ARGS_mmoe := --steps 977
 ARGS_ple := --steps 977
 ARGS ?= $(ARGS_$(MODEL))
 
-.PHONY: train test lint bench setup setup-ci sample
+.PHONY: train test lint bench setup setup-ci sample known
 .DELETE_ON_ERROR:
 
-train: setup sample
+train: known setup sample
 	$(PYTHON37) $(MODEL)/train.py $(ARGS)
 
 test: setup-ci
@@ -38,7 +38,7 @@ lint: setup-ci
 	$(PYTHON37) -m flake8
 	$(PYTHON37) -m mypy
 
-bench: setup sample
+bench: known setup sample
 	$(PYTHON37) -m common.benchmark $(MODEL)
 
 setup:
@@ -47,6 +47,8 @@ setup:
 setup-ci:
 	@.ci/setup .ci/requirements.txt
 
-sample: setup
+known:
 	@test -n "$(DATA)" || { echo "No model '$(MODEL)'. Models: esmm, mmoe, ple, din, dlrm." >&2; exit 2; }
+
+sample: known setup
 	@ls data/$(FILE_$(DATA))* >/dev/null 2>&1 || $(PYTHON37) data/$(DATA).py make $(if $(ROWS),--rows $(ROWS)) --out data

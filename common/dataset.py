@@ -93,7 +93,7 @@ def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, c
         their number depend on it.
 
     Raises:
-      BadInput: a file is missing, or more than max_bad_rows rows cannot be read.
+      BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of other data.
     """
     paths = [find_file(location, name, schema, parquet) for name in (schema.train_file, schema.test_file)]
     words = {name: vocabulary.load(os.path.join(location, name)) for name in schema.vocabularies}
@@ -101,6 +101,7 @@ def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, c
     train, test = [reader.open_file(path, schema) for path in paths]
     ids = {name: {word.encode(): i for i, word in enumerate(listed)} for name, listed in words.items()}
     data = Data(schema, ids, train, test, reader.num_rows(train), reader.num_rows(test), BadRows(max_bad_rows))
+    _check_vocabularies(data)
     if check_all or max_bad_rows:
         data = data._replace(train_rows=_usable_rows(train, data), test_rows=_usable_rows(test, data))
     for file, count in ((train, data.train_rows), (test, data.test_rows)):
@@ -118,10 +119,27 @@ def find_file(location: str, name: str, schema: Schema, parquet: bool) -> str:
         if os.path.isfile(path):
             return path
     raise BadInput(
-        "no rows of {name}: {there}.\n  Write synthetic rows: python {module} make --rows 500000 --seed 1 --out {out}\n"
+        "no rows of {name}: {there}.\n  Write synthetic rows: python {module} make --out {out}\n"
         "  Or convert your own:  python {module} convert IN {target}".format(
             name=schema.name, module=schema.module, out=location, target=candidates[0],
             there=" and ".join("{} is missing".format(path) for path in candidates)))
+
+
+def _check_vocabularies(data: Data) -> None:
+    """Raises BadInput where a vocabulary has not one of the values of a column in the training file's first rows."""
+    schema, file = data.schema, data.train
+    if not schema.vocabularies:
+        return
+    chunk = file.chunks[0]
+    counts = BadRows(chunk.num_rows)  # rows that cannot be read are named when they are used
+    block = Encoder(file.path, schema, data.vocabularies, counts).encode(file.read(chunk, _used(schema)))
+    sizes = {column.name: len(block.rows) for column in schema.scalars}
+    sizes.update({column.name: len(ragged.values) for column, ragged in zip(schema.lists, block.lists)})
+    for column in schema.columns:
+        if column.vocabulary and 0 < sizes[column.name] <= counts.unknown_ids.get(column.name, 0):
+            raise BadInput("{}: {} has none of the {} values of column {!r} in the first {} rows, so it is of other "
+                           "data. Make the vocabularies from these rows.".format(
+                               file.path, column.vocabulary, sizes[column.name], column.name, len(block.rows)))
 
 
 def label_rates(data: Data) -> np.ndarray:
@@ -132,10 +150,10 @@ def label_rates(data: Data) -> np.ndarray:
       so that none is 0.
     """
     chunks = data.train.chunks
-    step = max(1, len(chunks) // _RATE_CHUNKS)
+    spread = np.unique(np.linspace(0, len(chunks) - 1, _RATE_CHUNKS).round().astype(int))
     names = [column.name for column in data.schema.labels]
     decoder = _make_encoder(data.train, data)
-    parts = [decoder.read_labels(data.train.read(chunk, names)) for chunk in chunks[::step][:_RATE_CHUNKS]]
+    parts = [decoder.read_labels(data.train.read(chunk, names)) for chunk in [chunks[i] for i in spread]]
     labels = np.concatenate(parts).astype(np.float64)
     return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
 

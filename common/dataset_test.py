@@ -26,6 +26,10 @@ def rows_of(data: dataset.Data, stream: Stream, batches: int) -> List[List[int]]
     return [batch[dataset.ROW].tolist() for batch in read]
 
 
+def read_rows(data: dataset.Data, stream: Stream) -> List[int]:
+    return [row for block in dataset.read_blocks(data.train, data, stream) for row in block.rows]
+
+
 @pytest.mark.parametrize("parquet", [False, True])
 @pytest.mark.parametrize("size, batch_size, epochs, shuffle_rows", [
     (101, 10, 1, 0), (101, 10, 3, 0), (101, 10, 3, 25), (100, 7, 2, 1000), (5, 16, 5, 3), (1, 1, 4, 0),
@@ -222,3 +226,49 @@ def test_rows_are_read_ahead_only_if_wanted(tmp_path: object, monkeypatch: pytes
             session.run(tf.data.make_one_shot_iterator(make()).get_next())
             time.sleep(0.3)
         assert (len(reads) > 2) is ahead
+
+
+def test_label_rates_look_at_the_whole_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "CHUNK_ROWS", 4)
+    rows = testing.random_rows(1, 31 * 4)
+    for i, row in enumerate(rows):
+        row[0] = str(int(i >= 62))
+    rates = dataset.label_rates(testing.open_toy(tmp_path, rows, rows[:5]))
+    assert rates[0, 0] == pytest.approx(0.5, abs=0.06)
+
+
+def test_shards_are_read_once(tmp_path: object) -> None:
+    rows = testing.random_rows(1, 103)
+    for parquet in (False, True):
+        data = testing.open_toy(tmp_path, rows, rows[:5], parquet)
+        for shards in (1, 2, 4, 50):
+            for shuffle_rows in (0, 16, 1000):
+                streams = [Stream(8, 1, shuffle_rows, 3, shard=shard, shards=shards) for shard in range(shards)]
+                parts = [read_rows(data, stream) for stream in streams]
+                assert sorted(sum(parts, [])) == list(range(103))
+                assert {len(part) for part in parts} <= {103 // shards, -(-103 // shards)}
+
+
+def test_an_epoch_of_a_shard_is_as_long_as_the_shard(tmp_path: object) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 103), TEST)
+    stream = Stream(8, 3, 16, 3, shard=1, shards=2)
+    rows = read_rows(data, stream)
+    assert len(rows) == 3 * 52 and set(rows) == set(range(51, 103))
+    assert read_rows(data, stream._replace(start_row=60)) == rows[60:]
+
+
+def test_more_parts_than_rows(tmp_path: object) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 3), TEST)
+    for make in (dataset.columnar_input, lambda *args: dataset.tf_input(*args, with_users=False)):
+        with pytest.raises(BadInput, match="its 3 rows leave none for part 1 of 4. Train with fewer workers"):
+            make(data.train, data, Stream(8, shard=0, shards=4))()
+
+
+def test_rows_taken_before_are_left_out(tmp_path: object) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 64), TEST)
+    taken = [0]
+    make = dataset.columnar_input(data.train, data, Stream(8, 1), rows_taken=lambda: taken[0])
+    first = testing.read_batches(make, 100)
+    taken[0] = 24
+    assert len(first) == 8 and [list(b[dataset.ROW]) for b in testing.read_batches(make, 100)] == [
+        list(b[dataset.ROW]) for b in first[3:]]

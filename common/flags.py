@@ -60,12 +60,13 @@ def choice(*names: str) -> Callable[[str], Optional[str]]:
     return read
 
 
-def make_parser(description: str, learning_rate: float, optimizer: str, epochs: int) -> argparse.ArgumentParser:
-    """A parser of the shared flags; the arguments are the model's documented defaults."""
+def make_parser(description: str, learning_rate: float, optimizer: str, epochs: int,
+                save_steps: Optional[int] = None) -> argparse.ArgumentParser:
+    """A parser of the shared flags; the arguments are the model's defaults."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     _add_basic(parser.add_argument_group("training"), learning_rate, optimizer, epochs)
-    _add_files(parser.add_argument_group("files"))
+    _add_files(parser.add_argument_group("files"), save_steps)
     _add_features(parser.add_argument_group("features"))
     return parser
 
@@ -73,7 +74,7 @@ def make_parser(description: str, learning_rate: float, optimizer: str, epochs: 
 def _add_basic(group: argparse._ArgumentGroup, learning_rate: float, optimizer: str, epochs: int) -> None:
     group.add_argument("--seed", type=count, default=2021, help="seed of weights and row order (default 2021)")
     group.add_argument("--steps", type=count, default=0,
-                       help="training steps; 0: {} epochs' worth (default 0)".format(epochs))
+                       help="global step at which training ends; 0: that of {} epochs (default 0)".format(epochs))
     group.add_argument("--batch_size", type=positive, default=512, help="rows a step (default 512)")
     group.add_argument("--learning_rate", type=amount, default=learning_rate,
                        help="learning rate (default {})".format(learning_rate))
@@ -89,7 +90,7 @@ def _add_basic(group: argparse._ArgumentGroup, learning_rate: float, optimizer: 
     group.add_argument("--intra", type=count, default=0, help="intra-op threads; 0: TensorFlow's choice (default 0)")
 
 
-def _add_files(group: argparse._ArgumentGroup) -> None:
+def _add_files(group: argparse._ArgumentGroup, save_steps: Optional[int]) -> None:
     group.add_argument("--data_location", default=DEFAULT_DATA,
                        help="folder of the train and test files (default ./data, else the data folder of the project)")
     group.add_argument("--parquet_dataset", type=boolean, nargs="?", const=True, default=True,
@@ -104,8 +105,9 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--checkpoint", "--checkpoint_dir", default=None,
                        help="folder of the checkpoints; training goes on from what is in it "
                             "(default OUTPUT_DIR/model_MODEL_TIMESTAMP)")
-    group.add_argument("--save_steps", type=count, default=None,
-                       help="steps between checkpoints; 0: only at the end (default: every 600 seconds)")
+    group.add_argument("--save_steps", type=count, default=save_steps,
+                       help="steps between checkpoints; 0: only at the end (default {})".format(
+                           "every 600 seconds" if save_steps is None else save_steps))
     group.add_argument("--keep_checkpoint_max", type=positive, default=1, help="newest checkpoints kept (default 1)")
     group.add_argument("--timeline", type=count, default=None,
                        help="steps between Chrome traces, written to timeline-STEP.json; 0: none (default none)")

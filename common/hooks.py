@@ -1,8 +1,10 @@
 """Session hooks: stop on a signal, stop on NaN, and report progress."""
 
 import contextlib
+import os
 import signal
 import sys
+import threading
 import time
 from typing import Callable, Dict, Iterator, List, Optional, TextIO
 
@@ -23,14 +25,21 @@ class NanLoss(RuntimeError):
 
 
 class Signals:
-    """Remembers the first SIGTERM or SIGINT; a second one ends the process."""
+    """Remembers the first SIGTERM or SIGINT; a second one ends the process.
+
+    Attributes:
+      received: the number of the signal that came.
+    """
 
     def __init__(self) -> None:
         self.received: Optional[int] = None
         self._received_at = 0.0
         self._before: Dict[int, object] = {}
+        self._woken = self._wake_before = -1
 
     def __enter__(self) -> "Signals":
+        self._woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_before = signal.set_wakeup_fd(wake)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._receive)
         return self
@@ -38,15 +47,24 @@ class Signals:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        os.close(signal.set_wakeup_fd(self._wake_before))
+        os.close(self._woken)
 
-    def secs(self) -> float:
-        """Seconds since the signal came."""
-        return time.monotonic() - self._received_at
+    def pending_secs(self) -> float:
+        """Seconds since a signal came, 0 if none did; also while the main thread is in a call that runs no handlers."""
+        try:
+            numbers = os.read(self._woken, 64)
+        except BlockingIOError:
+            numbers = b""
+        if numbers and not self.received:
+            self._receive(numbers[0], None)
+        return time.monotonic() - self._received_at if self.received else 0.0
 
     def _receive(self, number: int, _: object) -> None:
         self.received, self._received_at = number, time.monotonic()
-        for again in self._before:
-            signal.signal(again, signal.SIG_DFL)
+        if threading.current_thread() is threading.main_thread():
+            for again in self._before:
+                signal.signal(again, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -178,7 +196,8 @@ class Progress(tf.train.SessionRunHook):
     def end(self, session: tf.Session) -> None:
         """Reports the last step and leaves the live line."""
         if self.steps:
-            self._report(session)
+            if self.steps != self._reported_steps:
+                self._report(session)
             self._out.write("\n" if self._live else "")
 
     def _report(self, session: tf.Session) -> None:

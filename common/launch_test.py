@@ -44,7 +44,8 @@ def test_what_is_set_stays(tmp_path: object) -> None:
     assert "LD_PRELOAD" not in launch.environment({}, [str(tmp_path)], "/nowhere")
 
 
-@pytest.mark.parametrize("text, expected", [("max 100000", None), ("50000 100000", 1), ("150000 100000", 2), ("", None)])
+@pytest.mark.parametrize("text, expected", [("max 100000", None), ("50000 100000", 1), ("150000 100000", 2),
+                                            ("", None)])
 def test_cores_of_a_container(tmp_path: object, text: str, expected: object) -> None:
     path = os.path.join(str(tmp_path), "cpu.max")
     with open(path, "w") as file:
@@ -62,7 +63,7 @@ def start(*words: str, **environ: str) -> subprocess.Popen:
     (["esmm", "--steps", "1"], {"TF_CONFIG": json.dumps(JOB)}, "Give all of them the same --checkpoint"),
     (["esmm", "--steps", "x"], {}, "train.py: error: argument --steps: expected a whole number"),
     (["esmm"], {"TF_CONFIG": "{"}, "launch.py: error: TF_CONFIG is not JSON"),
-    (["esmm", "--protocol", "grpc++"], {}, "--protocol grpc\\+\\+ needs DeepRec: TensorFlow 1.15.5 registers no server"),
+    (["esmm", "--protocol", "grpc++"], {}, "--protocol grpc\\+\\+ needs DeepRec: TensorFlow 1.15.5 registers no"),
 ])
 def test_wrong_use_ends_with_2(words: object, environ: Dict[str, str], message: str) -> None:
     process = start(*words, **environ)

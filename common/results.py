@@ -1,5 +1,6 @@
 """The folder of a run's results: config.json when it starts, metrics.json when it is over."""
 
+import json
 import os
 import platform
 import resource
@@ -13,7 +14,9 @@ import tensorflow.compat.v1 as tf
 
 from common.dataset import Data
 from common.files import write_json
+from common.reader import BadInput
 
+CONFIG = "config.json"
 METRICS = "metrics.json"
 Metrics = Dict[str, Dict[str, float]]
 
@@ -44,14 +47,31 @@ def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, i
       run: what the run was asked to do.
       params: of the model.
       is_complete: whether all of its steps were trained before.
+
+    Raises:
+      BadInput: the folder has checkpoints of another model or another optimizer.
     """
     os.makedirs(folder, exist_ok=True)
-    write_json(os.path.join(folder, "config.json"), {
-        "command": command(), "run": run, "params": {name: repr(value) for name, value in params._asdict().items()},
-        "train": data.train.path, "test": data.test.path, "versions": versions()})
+    described = {name: repr(value) for name, value in params._asdict().items()}
+    config = os.path.join(folder, CONFIG)
+    if os.path.exists(config) and tf.train.latest_checkpoint(str(run["checkpoint_dir"])):
+        _check_same(config, str(run["model"]), described["optimizer"])
+    write_json(config, {"command": command(), "run": run, "params": described, "train": data.train.path,
+                        "test": data.test.path, "versions": versions()})
     path = os.path.join(folder, METRICS)
     if not is_complete and os.path.exists(path):
         os.remove(path)
+
+
+def _check_same(config: str, model: str, optimizer: str) -> None:
+    """Raises BadInput where the run of a config.json had other variables."""
+    with open(config) as file:
+        before = json.load(file)
+    was = before["run"]["model"], before["params"]["optimizer"]
+    if was != (model, optimizer):
+        raise BadInput("{}: the checkpoints of this folder are of {} trained with {}; {} with {} cannot go on from "
+                       "them. Give the same flags, or another folder to --checkpoint.".format(
+                           config, *was, model, optimizer))
 
 
 def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int, data: Data, trained: Trained) -> None:

@@ -147,8 +147,8 @@ class Watch(tf.train.SessionRunHook):
             if idle < cluster_module.SAY_SECS:
                 said = 0.0
                 continue
-            if self._signals.received and self._signals.secs() > _GRACE_SECS:
-                self._leave("no step ends; left without a checkpoint", 128 + self._signals.received)
+            if self._signals.pending_secs() > _GRACE_SECS:
+                self._leave("no step ends; left without a checkpoint", 128 + int(self._signals.received or 0))
             if idle - said >= cluster_module.SAY_SECS:
                 said = idle
                 self._look_around(idle)

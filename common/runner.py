@@ -112,6 +112,10 @@ class _Part:
             return self._finish(tasks, self._trainer.evaluate_each(cluster)) if run.evaluate else {}
         if role == "chief":
             results.start(run.result_dir, run.described(), self._data, self._params, self._trainer.is_over())
+        before = roles.newest_step(run.checkpoint_dir)
+        if before:
+            print("going on from step {}".format(before) if before < run.steps else
+                  "the newest checkpoint has step {}: nothing to train".format(before))
         evaluation = None if self._trainer.is_over() else self._trainer.train()
         if role == "worker":
             cluster_module.say("training is over")
@@ -130,6 +134,8 @@ class _Part:
                        self._data, trainer.trained(time.monotonic() - self._began))
         if by_task:
             print(metrics.table(by_task))
+        for column, count in self._data.bad_rows.unknown_ids.items():
+            print("{}: {} values are not in their vocabulary and were read as its first word".format(column, count))
         print("results: {}".format(run.result_dir))
         return by_task
 

@@ -30,6 +30,7 @@ class Params(NamedTuple):
 
     log: str = ""
     secs: float = 0.0
+    optimizer: str = "adagrad"
 
 
 def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,

@@ -1,6 +1,7 @@
 """SavedModels of plain TensorFlow ops: raw columns or tf.Examples in, probabilities out."""
 
 import json
+import math
 from typing import Callable, Dict, List
 
 import pyarrow as pa
@@ -60,12 +61,18 @@ def write_sample_request(path: str, file: reader.InputFile, schema: Schema) -> N
 
 
 def _json_value(value: pa.Scalar, column: Column) -> object:
+    """A value as a request holds it; the default where a number is missing or is none."""
     given = value.as_py()
     if isinstance(given, list):
         return column.separator.join(_json_text(item) for item in given)
     if column.dtype == "string" or column.is_list:
         return _json_text(given)
-    return (int if column.dtype == "int32" else float)(column.default if given in (None, b"") else given)
+    try:
+        number = float(_json_text(given))
+    except ValueError:
+        number = math.nan
+    number = number if math.isfinite(number) else float(column.default)
+    return int(number) if column.dtype == "int32" else number
 
 
 def _json_text(given: object) -> str:

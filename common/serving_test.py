@@ -51,3 +51,14 @@ def test_sample_request_is_the_files_first_rows(tmp_path: object) -> None:
         raw = raw_columns()
         assert request["instances"] == [{name: raw[name][i].item() if name == "size" else raw[name][i] for name in raw}
                                         for i in range(3)]
+
+
+def test_a_sample_request_holds_the_default_for_a_number_that_is_none(tmp_path: object) -> None:
+    rows = [list(row) for row in ROWS]
+    for row, size in zip(rows, ("abc", " ", "nan")):
+        row[testing.NAMES.index("size")] = size
+    data = testing.open_toy(tmp_path, ROWS, rows, max_bad_rows=3)
+    path = os.path.join(str(tmp_path), "request.json")
+    serving.write_sample_request(path, data.test, SCHEMA)
+    with open(path) as file:
+        assert [instance["size"] for instance in json.load(file)["instances"]] == [0, 0, 0]

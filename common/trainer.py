@@ -52,19 +52,19 @@ class Trainer:
         if cluster and cluster.has_servers:
             roles.await_servers(cluster, self.is_over, self._run.wait_secs)
             watch = roles.Watch(cluster, self._signals, self.is_over, self._run.wait_secs)
-            with roles.quick_recovery(), watch:
+            with self._signals, roles.quick_recovery(), watch:
                 return self._train([watch])
-        return self._train([])
+        with self._signals:
+            return self._train([])
 
     def _train(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
         spec = tf.estimator.TrainSpec(lambda: self._train_input()(), self._run.steps, [
             self._stop_at_nan, hooks.StopTraining(self._signals)] + watches)
         evaluation = None
-        with self._signals:
-            if self._run.evaluate or self._run.cluster:
-                evaluation = tf.estimator.train_and_evaluate(self._trainee, spec, self._eval_spec)
-            else:
-                self._trainee.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
+        if self._run.evaluate or self._run.cluster:
+            evaluation = tf.estimator.train_and_evaluate(self._trainee, spec, self._eval_spec)
+        else:
+            self._trainee.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
         if self._signals.received:
             raise hooks.Stopped(self._signals.received)
         return evaluation[0] or {} if evaluation else {}

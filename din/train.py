@@ -131,7 +131,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates DIN as the command line says."""
     parser = flags.make_parser("Trains DIN on Amazon Books rows.", learning_rate=0.001, optimizer="adamasync",
-                               epochs=EPOCHS)
+                               epochs=EPOCHS, save_steps=0)
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)

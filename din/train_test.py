@@ -197,7 +197,9 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1, -(-20000 // 512))
-    assert made.click_rate == pytest.approx(0.5, abs=0.02) and made.learning_rate == 0.001
+    assert run.save_steps == 0
+    assert made.click_rate == pytest.approx(0.5, abs=0.02)
+    assert (made.optimizer, made.learning_rate) == ("adamasync", 0.001)
     parser = flags.make_parser("", learning_rate=0.001, optimizer="adagrad", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
@@ -219,3 +221,14 @@ def test_from_raw_files_to_a_trained_model(tmp_path: object) -> None:
     report = testing.run_main(train.main, "--data_location", out, "--batch_size", "64", "--steps", "250",
                               "--learning_rate", "0.003", "--checkpoint", os.path.join(out, "run"))
     assert report["tasks"]["click"]["auc_low"] > 0.6
+
+
+def test_vocabularies_of_other_data_are_refused(tmp_path: object) -> None:
+    folder = write_rows(tmp_path, "i1\x02i2", "c\x02c")
+    for name in ("uid_voc.txt", "mid_voc.txt"):
+        os.rename(os.path.join(folder, name), os.path.join(folder, name + "_"))
+    os.rename(os.path.join(folder, "uid_voc.txt_"), os.path.join(folder, "mid_voc.txt"))
+    os.rename(os.path.join(folder, "mid_voc.txt_"), os.path.join(folder, "uid_voc.txt"))
+    message = "local_train_splitByUser: uid_voc has none of the 2 values of column 'user' in the first 2 rows, so it is"
+    with pytest.raises(BadInput, match=message):
+        open_data(folder, testing.FUSED)

@@ -119,7 +119,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates DLRM as the command line says."""
     parser = flags.make_parser("Trains DLRM on Ele.me rows.", learning_rate=0.001, optimizer="adamasync",
-                               epochs=EPOCHS)
+                               epochs=EPOCHS, save_steps=0)
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)

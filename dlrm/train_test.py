@@ -130,7 +130,8 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1, -(-10000 // 512))
-    assert (made.optimizer, made.interaction_op) == ("adamasync", "cat")
+    assert run.save_steps == 0
+    assert (made.optimizer, made.learning_rate, made.interaction_op) == ("adamasync", 0.001, "cat")
     made = testing.run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"], monkeypatch)[1]
     assert made.interaction_op == "dot"
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adamasync", epochs=train.EPOCHS)

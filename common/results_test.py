@@ -1,0 +1,62 @@
+import json
+import os
+from typing import NamedTuple
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import results, testing
+from common.dataset import Data
+from common.reader import BadInput
+
+
+class Params(NamedTuple):
+    optimizer: str = "adagrad"
+
+
+@pytest.fixture
+def data(tmp_path: object) -> Data:
+    return testing.open_toy(tmp_path, testing.random_rows(1, 9), testing.random_rows(2, 5))
+
+
+def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False) -> None:
+    run = {"model": model, "checkpoint_dir": str(folder)}
+    results.start(str(folder), run, data, Params(optimizer), complete)
+
+
+def read(folder: object, name: str) -> object:
+    with open(os.path.join(str(folder), name)) as file:
+        return json.load(file)
+
+
+def save_checkpoint(folder: object) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        session.run(tf.train.get_or_create_global_step().initializer)
+        tf.train.Saver().save(session, os.path.join(str(folder), "model.ckpt"), 0)
+
+
+def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
+    start(tmp_path, data)
+    assert read(tmp_path, "config.json")["params"] == {"optimizer": "'adagrad'"}
+    results.finish(str(tmp_path), {"y": {"auc": 0.7, "gauc": float("nan")}}, 3, 40, 16, data,
+                   results.Trained(40, 2.5, 17.0))
+    report = read(tmp_path, "metrics.json")
+    assert report["tasks"] == {"y": {"auc": 0.7, "gauc": None}} and report["global_step"] == 40
+    assert report["steps_per_sec"] == 2.5 and report["samples_per_sec"] == 40.0 and report["steps_trained_here"] == 40
+    start(tmp_path, data, complete=True)
+    assert os.path.exists(os.path.join(str(tmp_path), "metrics.json"))
+    start(tmp_path, data)
+    assert not os.path.exists(os.path.join(str(tmp_path), "metrics.json"))
+
+
+@pytest.mark.parametrize("model, optimizer", [("MMOE", "adagrad"), ("ESMM", "adam")])
+def test_checkpoints_of_another_run_are_refused(tmp_path: object, data: Data, model: str, optimizer: str) -> None:
+    start(tmp_path, data)
+    start(tmp_path, data, model, optimizer)  # nothing was trained yet
+    start(tmp_path, data)
+    save_checkpoint(tmp_path)
+    message = "config.json: the checkpoints of this folder are of ESMM trained with 'adagrad'; {} with '{}' cannot"
+    with pytest.raises(BadInput, match=message.format(model, optimizer)):
+        start(tmp_path, data, model, optimizer)
+    assert read(tmp_path, "config.json")["run"]["model"] == "ESMM"
+    start(tmp_path, data)

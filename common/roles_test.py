@@ -1,0 +1,234 @@
+"""Whole clusters of the toy model, in processes of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import Dict, List, Optional
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import cluster, dataset, rehearsal, roles, runner, testing
+from common.cluster import Cluster, NeverCame
+from common.hooks import Signals
+from common.runner_test import ROOT, TEST, TRAIN, Params, train
+
+BATCH = 16
+
+
+def child(folder: str, steps: str, save_steps: str, secs: str, wait_secs: str) -> None:
+    """Plays the role that TF_CONFIG gives; a trainer appends the rows of each step to rows-ROLE-INDEX."""
+    job = cluster.read(os.environ)
+    data = dataset.open_data(folder, testing.SCHEMA, False, 0, False)
+    params = Params(os.path.join(folder, "rows-" + job.name), float(secs))
+    sys.exit(runner.exit_status(lambda: train(  # type: ignore
+        folder, data, params, steps=int(steps), save_steps=int(save_steps), batch_size=BATCH, cluster=job,
+        wait_secs=float(wait_secs))))
+
+
+class Job:
+    """The processes of a cluster on this machine, by name."""
+
+    def __init__(self, folder: object, roles: Dict[str, int], steps: int, save_steps: int = 0, secs: float = 0.0,
+                 wait_secs: float = 60.0) -> None:
+        self.folder = str(folder)
+        ports = iter(rehearsal.free_ports(sum(roles.values())))
+        self._jobs = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)]
+                      for role, count in roles.items()}
+        self._arguments = tuple(map(str, (folder, steps, save_steps, secs, wait_secs)))
+        self.processes: Dict[str, subprocess.Popen] = {}
+
+    def start(self, *names: str) -> None:
+        """Starts processes, by default all of the cluster."""
+        code = "from common import roles_test; roles_test.child(*{!r})".format(self._arguments)
+        for name in names or ["{}-{}".format(role, i) for role in self._jobs for i in range(len(self._jobs[role]))]:
+            role, index = name.split("-")
+            task = {"cluster": self._jobs, "task": {"type": role, "index": int(index)}}
+            with open(os.path.join(self.folder, name + ".log"), "a") as log:
+                self.processes[name] = subprocess.Popen(
+                    [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
+                    env=dict(os.environ, TF_CONFIG=json.dumps(task)))
+
+    def statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
+        """The exit statuses of all that were started, once they have ended or the time is over."""
+        deadline = time.monotonic() + secs
+        while time.monotonic() < deadline and any(p.poll() is None for p in self.processes.values()):
+            time.sleep(0.1)
+        return {name: process.poll() for name, process in self.processes.items()}
+
+    def log(self, name: str) -> str:
+        """What a process has printed."""
+        with open(os.path.join(self.folder, name + ".log")) as file:
+            return file.read()
+
+    def logs(self) -> str:
+        """What all have printed, for the message of a failure."""
+        return "\n".join("== {}\n{}".format(name, self.log(name)) for name in sorted(self.processes))
+
+    def rows(self, name: str) -> List[List[int]]:
+        """The rows of a trainer's steps, in order."""
+        path = os.path.join(self.folder, "rows-" + name)
+        if not os.path.exists(path):
+            return []
+        with open(path) as file:
+            return [[int(row) for row in line.split(":")[1].split()] for line in file]
+
+    def wait_for_steps(self, name: str, count: int, secs: float = 90.0) -> None:
+        """Waits until a trainer has run so many steps."""
+        deadline = time.monotonic() + secs
+        while len(self.rows(name)) < count:
+            assert time.monotonic() < deadline, self.logs()
+            time.sleep(0.05)
+
+    def metrics(self) -> Dict[str, object]:
+        """The job's metrics.json."""
+        with open(os.path.join(self.folder, "run", "metrics.json")) as file:
+            return json.load(file)
+
+    def end(self) -> None:
+        """Kills what still runs."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def make_job(tmp_path: object) -> object:
+    testing.open_toy(tmp_path, TRAIN, TEST)
+    jobs: List[Job] = []
+
+    def make(*args: object, **kwargs: object) -> Job:
+        jobs.append(Job(tmp_path, *args, **kwargs))
+        return jobs[0]
+
+    yield make
+    for job in jobs:
+        job.end()
+
+
+@pytest.mark.slow
+def test_every_role_ends_by_itself_and_reads_its_own_rows(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 2, "ps": 2, "evaluator": 1}, steps=60, save_steps=20, secs=0.02)
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+    assert job.metrics()["global_step"] >= 60 and job.metrics()["tasks"]["y"]["rows"] == 50
+    assert os.listdir(os.path.join(job.folder, "run", "export"))
+    for shard, name in enumerate(["chief-0", "worker-0", "worker-1"]):
+        seen = sum(job.rows(name), [])
+        assert seen and set(seen) <= set(range(400 * shard // 3, 400 * (shard + 1) // 3))
+    assert "Traceback" not in job.logs()
+    assert "training is over and no trainer is left" in job.log("ps-0")
+    assert "training is over" in job.log("worker-1")
+    # A finished job that is started again only evaluates; nobody waits for anybody.
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+
+
+@pytest.mark.slow
+def test_without_an_evaluator_the_chief_evaluates_and_any_process_may_be_killed(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 1, "ps": 2}, steps=400, save_steps=20, secs=0.02)
+    job.start()
+    for name in ("ps-1", "worker-0", "chief-0"):
+        job.wait_for_steps("chief-0", len(job.rows("chief-0")) + 25)
+        job.processes[name].send_signal(signal.SIGKILL)
+        job.processes[name].wait()
+        job.start(name)
+    statuses = job.statuses()
+    while 138 in statuses.values():  # as the training operator does
+        job.start(*[name for name, status in statuses.items() if status == 138])
+        statuses = job.statuses()
+    assert set(statuses.values()) == {0}, job.logs()
+    assert job.metrics()["global_step"] >= 400 and job.metrics()["tasks"]["y"]["rows"] == 50
+
+
+@pytest.mark.slow
+def test_a_worker_that_never_comes_back_stops_nobody(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=60, secs=0.02)
+    job.start("chief-0", "ps-0", "worker-0")  # worker-1 never comes at all
+    job.wait_for_steps("worker-0", 5)
+    job.processes.pop("worker-0").kill()
+    assert job.statuses() == {"chief-0": 0, "ps-0": 0}, job.logs()
+
+
+@pytest.mark.slow
+def test_who_waits_says_for_whom_and_how_long_it_may_be(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=10, wait_secs=12)
+    job.start("worker-0", "ps-0")
+    assert job.statuses() == {"worker-0": 1, "ps-0": 1}, job.logs()
+    assert "waiting for chief-0 (127.0.0.1:" in job.log("worker-0")
+    assert "Raise --wait_secs to wait longer" in job.log("worker-0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, waits_for", [("chief-0", r"waited 1\d s for ps-0 \("), (
+    "ps-0", r"waited 1\d s for one of chief-0 \("), ("evaluator-0", r"waited 1\d s for a checkpoint of chief-0 \(")])
+def test_alone(make_job: object, name: str, waits_for: str) -> None:
+    job = make_job({"chief": 1, "ps": 1, "evaluator": 1}, steps=10, wait_secs=11)
+    job.start(name)
+    assert job.statuses() == {name: 1}
+    assert "waiting for" in job.log(name)
+    assert re.search(waits_for, job.log(name)), job.log(name)
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_role_with_143_and_its_job_goes_on(make_job: object) -> None:
+    job = make_job({"chief": 1, "ps": 1}, steps=100, secs=0.02)
+    job.start()
+    job.wait_for_steps("chief-0", 20)
+    job.processes["ps-0"].terminate()
+    assert job.processes["ps-0"].wait(20) == 143
+    job.processes["chief-0"].terminate()
+    assert job.processes["chief-0"].wait(40) == 143, job.logs()  # no server answers, so no step ends
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+
+
+def test_the_newest_step(tmp_path: object) -> None:
+    assert roles.newest_step(str(tmp_path)) == 0
+    with tf.Graph().as_default(), tf.Session() as session:
+        step = tf.train.get_or_create_global_step()
+        session.run(step.initializer)
+        session.run(step.assign(7))
+        tf.train.Saver().save(session, os.path.join(str(tmp_path), "model.ckpt"), 7)
+    assert roles.newest_step(str(tmp_path)) == 7
+
+
+def test_metrics_of_an_earlier_step_are_waited_out(tmp_path: object) -> None:
+    path = os.path.join(str(tmp_path), "metrics.json")
+    for content, step in (('{"global_step": 9}', 10), (None, 10)):
+        if content:
+            with open(path, "w") as file:
+                file.write(content)
+        with pytest.raises(NeverCame, match="for the evaluator to write {}".format(path)):
+            roles.await_metrics(path, step, 0.0)
+    roles.await_metrics(path, 9, 0.0)
+
+
+def test_sessions_look_for_the_chief_more_often() -> None:
+    init = tf.train.SessionManager.__init__
+    with roles.quick_recovery(), tf.Graph().as_default():
+        assert tf.train.SessionManager()._recovery_wait_secs == 2.0
+    assert tf.train.SessionManager.__init__ is init
+
+
+@pytest.mark.parametrize("is_over, received, status, reason", [
+    (True, None, 0, "training is over and the others have left"), (False, None, 1, "no step for .*waiting for ps-0"),
+    (False, 15, 143, "no step ends; left without a checkpoint")])
+def test_a_watch_leaves(is_over: bool, received: int, status: int, reason: str, monkeypatch: pytest.MonkeyPatch,
+                        capsys: pytest.CaptureFixture) -> None:
+    left: List[int] = []
+    signals = Signals()
+    monkeypatch.setattr(cluster, "SAY_SECS", 0.0)
+    monkeypatch.setattr(roles, "_GRACE_SECS", 0.0 if received else 1e9)
+    monkeypatch.setattr(roles.os, "_exit", left.append)
+    port, = rehearsal.free_ports(1)
+    job = Cluster({"chief": ["127.0.0.1:1"], "ps": ["127.0.0.1:{}".format(port)]}, "chief", 0)
+    with signals, roles.Watch(job, signals, lambda: is_over, wait_secs=0.5):
+        signals.received = received
+        time.sleep(1.3)
+    assert left[0] == status
+    assert re.search(reason, capsys.readouterr().err)
