@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import layers
+from common import layers, lookup
 from common.deeprec import Toggles
 from common.encoder import feature_names
 from common.history import History, PaddedHistory, RaggedHistory
@@ -50,14 +50,14 @@ def embed(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
         with tf.variable_scope("input_layer"):
             shared = _shared_tables(columns)
             ordered = sorted(columns, key=lambda c: c.name + ("_shared" if c.table in shared else "") + "_embedding")
-            return tf.concat([_embed_column(features, column, scope, config) for column in ordered], axis=1)
+            return tf.concat(_embed_columns(features, ordered, scope, config), axis=1)
 
 
 def look_up(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
     """The embeddings of vocabulary columns with one value a row, in their order, float32 [B, columns * D]."""
     with tf.variable_scope(scope, partitioner=config.partitioner), tf.variable_scope("input_layer"):
-        return tf.concat([tf.nn.embedding_lookup(_table(column, scope, config), features[column.name], "div")
-                          for column in columns], axis=1)
+        tables = [_table(column, scope, config) for column in columns]
+        return tf.concat(lookup.rows_of(tables, [features[column.name] for column in columns]), axis=1)
 
 
 def look_up_history(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
@@ -71,7 +71,7 @@ def look_up_history(features: Dict[str, tf.Tensor], columns: Sequence[Column], s
         mask = tf.sequence_mask(features[lengths_name(name)], tf.shape(features[name])[1], tf.float32)
         return PaddedHistory(tf.concat(items, axis=2), tf.expand_dims(mask, 2))
     lists = [_ragged(features, column) for column in columns]
-    items = [tf.nn.embedding_lookup(table, ragged.values, "div") for table, ragged in zip(tables, lists)]
+    items = lookup.rows_of(tables, [ragged.values for ragged in lists])
     return RaggedHistory(tf.concat(items, axis=1), _rows(lists[0]), _size(lists[0]))
 
 
@@ -118,19 +118,30 @@ def _categorical(column: Column) -> object:
     return tf.feature_column.categorical_column_with_hash_bucket(column.name, column.buckets)
 
 
-def _embed_column(features: Dict[str, tf.Tensor], column: Column, scope: str, config: Embedding) -> tf.Tensor:
-    """The embeddings of one column, float32 [B, D]."""
-    table = _table(column, scope, config)
-    if not column.is_list:
-        return tf.nn.embedding_lookup(table, features[column.name], partition_strategy="div")
-    ragged = _ragged(features, column)
+def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
+                   config: Embedding) -> List[tf.Tensor]:
+    """The embeddings of each column, float32 [B, D]."""
+    tables = {column.name: _table(column, scope, config) for column in columns}
+    embedded: Dict[str, tf.Tensor] = {}
     if not config.toggles.emb_fusion:
-        ids, weights = _to_sparse(ragged)
-        return tf.nn.safe_embedding_lookup_sparse(table, ids, weights, column.combiner, partition_strategy="div")
+        for column in filter(lambda column: column.is_list, columns):
+            ids, weights = _to_sparse(_ragged(features, column))
+            embedded[column.name] = tf.nn.safe_embedding_lookup_sparse(
+                tables[column.name], ids, weights, column.combiner, partition_strategy="div")
+    direct = [column for column in columns if column.name not in embedded]
+    lists = {column.name: _ragged(features, column) for column in direct if column.is_list}
+    wanted = [lists[column.name].values if column.is_list else features[column.name] for column in direct]
+    rows = lookup.rows_of([tables[column.name] for column in direct], wanted)
+    for column, found in zip(direct, rows):
+        embedded[column.name] = _combine(found, lists[column.name], column.combiner) if column.is_list else found
+    return [embedded[column.name] for column in columns]
+
+
+def _combine(items: tf.Tensor, ragged: Ragged, combiner: str) -> tf.Tensor:
+    """The weighted sum or mean of each list's items [V, D], float32 [B, D]."""
     rows, size = _rows(ragged), _size(ragged)
-    items = tf.nn.embedding_lookup(table, ragged.values, partition_strategy="div")
     sums = tf.math.unsorted_segment_sum(items * tf.expand_dims(ragged.weights, 1), rows, size)
-    if column.combiner == "sum":
+    if combiner == "sum":
         return sums
     counts = tf.math.unsorted_segment_sum(ragged.weights, rows, size)
     return sums / tf.expand_dims(tf.maximum(counts, 1.0), 1)

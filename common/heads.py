@@ -32,9 +32,10 @@ class Task(NamedTuple):
 def train_spec(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> tf.estimator.EstimatorSpec:
     """The spec of a training step; the loss, scalar, is computed before any variable changes.
 
-    Running means of batch normalisation are updated with it.
+    Running means of batch normalisation are updated with it. Gradients are computed where their operations were, so
+    those of rows that a parameter server gave go back to it as they came.
     """
-    gradients = optimizer.compute_gradients(loss)
+    gradients = optimizer.compute_gradients(loss, colocate_gradients_with_ops=True)
     computed = tf.group(loss, *tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
     with tf.control_dependencies([computed]):
         train_op = optimizer.apply_gradients(gradients, tf.train.get_or_create_global_step())
