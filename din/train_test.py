@@ -120,6 +120,34 @@ def test_attention_is_the_papers_equation_in_numpy() -> None:
         np.testing.assert_allclose(got[row], (scores / scores.sum() * h).sum(axis=0), rtol=1e-4, atol=1e-5)
 
 
+def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    user, item, attention = [rng.standard_normal([4, width]).astype(np.float32) for width in (2, 4, 4)]
+    items = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32)
+    monkeypatch.setattr(train.embedding, "look_up", lambda features, columns, *_: tf.constant(
+        user if len(columns) == 1 else item))
+    monkeypatch.setattr(train.embedding, "look_up_history", lambda *_: ragged(items))
+    monkeypatch.setattr(train, "attend", lambda *_: tf.constant(attention))
+    with tf.Graph().as_default(), tf.Session() as session:
+        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), "adam", 0.1, 0.5, (), (5, 3))
+        logit = train.forward({}, settings, training=False).click
+        session.run(tf.global_variables_initializer())
+        for variable in tf.trainable_variables():
+            variable.load(rng.standard_normal(variable.shape.as_list()), session)
+        got = session.run(logit)
+        w = {v.op.name: session.run(v).astype(np.float64) for v in tf.trainable_variables()}
+
+    total = np.stack([items[end - length:end].sum(axis=0) for end, length in zip(np.cumsum(LENGTHS), LENGTHS)])
+    x = np.concatenate([user, item, total, item * total, attention], axis=1)  # [4, 2 + 4 * 4]
+    scale = 1 / np.sqrt(1 + 1e-3)  # running means 0 and variances 1, as they start
+    x = w["top_norm/gamma"] * x * scale + w["top_norm/beta"]
+    for i in range(2):
+        x = x @ w["top_{}/kernel".format(i)] + w["top_{}/bias".format(i)]
+        share = 1 / (1 + np.exp(-x * scale))
+        x = share * x + (1 - share) * w["dice_{}/alpha".format(i)] * x
+    np.testing.assert_allclose(got, (x @ w["click_logit/kernel"] + w["click_logit/bias"])[:, 0], rtol=1e-4, atol=1e-4)
+
+
 def test_dice_in_training_and_evaluation() -> None:
     x = np.random.default_rng(0).normal(2, 3, [200, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
