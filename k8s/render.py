@@ -63,7 +63,7 @@ metadata:
   name: $job
 spec:
   runPolicy:
-    # Servers never end by themselves; finished pods stay, with their logs.
+    # What still runs when the chief is done is ended; finished pods stay, with their logs.
     cleanPodPolicy: Running
     # ExitCode retries without bound and backoffLimit does not count it, so time is the bound: a week.
     activeDeadlineSeconds: 604800
@@ -107,7 +107,7 @@ spec:
 _ROLE = Template("""\
     $name:
       replicas: $replicas
-      # Ended by a signal (143, 137): the pod starts again. A failed run or wrong use (1, 2): the job fails.
+      # Ended by a signal or cut off (128 and above): the pod starts again. Failed or wrongly used (1, 2): the job fails.
       restartPolicy: ExitCode
       template:
         metadata:
