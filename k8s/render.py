@@ -107,7 +107,7 @@ spec:
 _ROLE = Template("""\
     $name:
       replicas: $replicas
-      # Ended by a signal or cut off (128 and above): the pod starts again. Failed or wrongly used (1, 2): the job fails.
+      # Ended by a signal or cut off (128 and above): the pod starts again. Failed or misused (1, 2): the job fails.
       restartPolicy: ExitCode
       template:
         metadata:
