@@ -1,6 +1,6 @@
 # make train [MODEL=esmm] [ARGS="--bf16 --steps 500"]    set up, write sample data if there is none, train
 # make test                                              set up, run all tests
-# make lint                                              set up, run flake8 and mypy
+# make lint                                              set up, run flake8, mypy and hadolint
 # make bench [MODEL=esmm]                                measure input and training speed
 
 MODEL ?= esmm
@@ -37,6 +37,7 @@ test: setup-ci
 lint: setup-ci
 	$(PYTHON37) -m flake8
 	$(PYTHON37) -m mypy
+	.venv/bin/hadolint docker/Dockerfile docker/Dockerfile.deeprec
 
 bench: known setup sample
 	$(PYTHON37) -m common.benchmark $(MODEL)
