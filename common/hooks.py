@@ -207,7 +207,7 @@ class Progress(tf.train.SessionRunHook):
         if self.step_secs > self._reported_secs:
             speed = (self.steps - max(self._reported_steps, 1)) / (self.step_secs - self._reported_secs)
             line += "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(
-                speed, speed * self._batch_size, _clock((self._max_steps - step) / self.steps_per_sec))
+                speed, speed * self._batch_size, _clock(max(self._max_steps - step, 0) / self.steps_per_sec))
         self._out.write("\r\x1b[K{} {}".format(_bar(step / self._max_steps), line) if self._live else line + "\n")
         self._out.flush()
         self._reported_steps, self._reported_secs = self.steps, self.step_secs

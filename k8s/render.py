@@ -17,6 +17,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 IMAGE = "modelzoo:1.0"
 CLAIM = "deeprec"
 CLAIM_SIZE = "100Gi"
+SAVE_STEPS = "2000"  # what a job loses at most when its chief or a server is killed
 DATA_SETS = {"esmm": "taobao", "mmoe": "taobao", "ple": "taobao", "din": "amazon", "dlrm": "eleme"}
 
 
@@ -171,7 +172,8 @@ _SPREAD = Template("""\
 def arguments(model: str, job: str) -> List[str]:
     """The command line of every role of a job, as the image's entry takes it."""
     bf16 = ["--bf16"] if job.endswith("-bf16") else []
-    return [model, *bf16, "--data_location", "/data/" + DATA_SETS[model], "--checkpoint", "/data/runs/" + job]
+    return [model, *bf16, "--data_location", "/data/" + DATA_SETS[model], "--checkpoint", "/data/runs/" + job,
+            "--save_steps", SAVE_STEPS]
 
 
 def render_role(role: Role, model: str, job: str) -> str:
