@@ -32,7 +32,7 @@ train: known setup sample
 	$(PYTHON37) $(MODEL)/train.py $(ARGS)
 
 test: setup-ci
-	$(PYTHON37) -m pytest
+	$(PYTHON37) -m pytest -n 2 --dist loadfile
 
 lint: setup-ci
 	$(PYTHON37) -m flake8

@@ -23,6 +23,7 @@ from common.schema import Column, Schema
 
 ROW = "_row"
 USER = "_user"
+_COPYING_SECS = 600  # files that are copied together may differ by this much
 _FILE_ORDER_WINDOW = 65536
 _RATE_CHUNKS = 16
 
@@ -111,10 +112,20 @@ def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, c
 
 
 def find_file(location: str, name: str, schema: Schema, parquet: bool) -> str:
-    """The path of a file of the data set: Parquet where it is wanted and there, else CSV."""
+    """The path of a file of the data set: Parquet where it is wanted and there, else CSV.
+
+    Raises:
+      BadInput: the file is missing, or the rows were written anew as text and the Parquet file is the old one.
+    """
     candidates = [os.path.join(location, name)]
     if parquet:
         candidates.insert(0, candidates[0] + ".parquet")
+    if all(os.path.isfile(path) for path in candidates) and parquet:
+        ages = [os.path.getmtime(path) for path in candidates]
+        if ages[1] - ages[0] > _COPYING_SECS:
+            raise BadInput("{0} is newer than {1}, which would be read in its place. Convert it again (python {2} "
+                           "convert {0} {1}), remove {1}, or choose --parquet_dataset false.".format(
+                               candidates[1], candidates[0], schema.module))
     for path in candidates:
         if os.path.isfile(path):
             return path

@@ -249,6 +249,14 @@ def test_shards_are_read_once(tmp_path: object) -> None:
                 assert {len(part) for part in parts} <= {103 // shards, -(-103 // shards)}
 
 
+def test_shards_of_tf_input_are_read_once(tmp_path: object) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 103), TEST)
+    for shards in (1, 2, 4):
+        parts = [dataset.rows_of_batch(data.train, data, Stream(1000, 1, 16, 3, shard=shard, shards=shards))
+                 for shard in range(shards)]
+        assert sorted(sum(parts, [])) == list(range(103))
+
+
 def test_an_epoch_of_a_shard_is_as_long_as_the_shard(tmp_path: object) -> None:
     data = testing.open_toy(tmp_path, testing.random_rows(1, 103), TEST)
     stream = Stream(8, 3, 16, 3, shard=1, shards=2)
@@ -272,3 +280,15 @@ def test_rows_taken_before_are_left_out(tmp_path: object) -> None:
     taken[0] = 24
     assert len(first) == 8 and [list(b[dataset.ROW]) for b in testing.read_batches(make, 100)] == [
         list(b[dataset.ROW]) for b in first[3:]]
+
+
+def test_a_parquet_file_of_older_rows_is_not_taken(tmp_path: object) -> None:
+    testing.open_toy(tmp_path, TEST, TEST)
+    testing.open_toy(tmp_path, TEST, TEST, parquet=True)
+    text, parquet = [os.path.join(str(tmp_path), SCHEMA.train_file + end) for end in ("", ".parquet")]
+    assert dataset.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True) == parquet
+    os.utime(parquet, (1e9, 1e9))
+    with pytest.raises(BadInput, match="{} is newer than {}, which would be read in its place. Convert it again "
+                                       r"\(python data/toy.py convert".format(text, parquet)):
+        dataset.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True)
+    assert dataset.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, False) == text

@@ -246,6 +246,23 @@ def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List
     assert command(*argv, "--seed", "x", cwd=cwd).returncode == 2
 
 
+@pytest.mark.slow
+def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(folder: str, tmp_path: object) -> None:
+    flags = ["--data_location", folder, "--batch_size", "64", "--checkpoint", os.path.join(str(tmp_path), "run"),
+             "--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
+    for roles, steps in (("ps=2,worker=2,evaluator=1", 30), ("ps=3,chief=1", 40)):
+        done = command("common/launch.py", "--local", roles, "esmm", *flags, "--steps", str(steps))
+        assert done.returncode == 0, done.stdout + done.stderr
+        with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
+            report = json.load(file)
+        assert steps <= report["global_step"] <= steps + 1
+    alone = testing.run_main(train.main, *flags, "--steps", str(report["global_step"]))
+    assert alone["steps_trained_here"] == 0
+    for task in train.TASKS:
+        assert alone["tasks"][task]["log_loss"] == pytest.approx(report["tasks"][task]["log_loss"], rel=1e-5)
+    assert testing.run_main(train.main, *flags, "--steps", "45", "--no_eval")["global_step"] == 45
+
+
 @pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
 @pytest.mark.slow
 def test_real_rows_without_purchases(tmp_path: object) -> None:
