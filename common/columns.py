@@ -46,7 +46,7 @@ class CheckedColumns:
             texts = [text or default for text in values.to_pylist()]
             numbers = np.array([int(t) if _INTEGER.fullmatch(t) else -1 for t in texts] or [-1], np.int64)[index]
         else:
-            numbers = array.fill_null(int(default or -1)).cast(pa.int64(), safe=False).to_numpy()
+            numbers = array.cast(pa.int64(), safe=False).fill_null(int(default or -1)).to_numpy()
         bad = (numbers < 0) | (numbers >= limit)
         self.reject(bad, column, expected)
         return np.where(bad, 0, numbers).astype(np.int32)
@@ -60,7 +60,7 @@ class CheckedColumns:
             empty = np.array([not text.strip() for text in values.to_pylist()] or [True])[index]
         else:
             empty = array.is_null().to_numpy(zero_copy_only=False)
-            numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         numbers = np.where(empty, float(column.default), numbers)
         return self._finite(numbers, column)
 
@@ -68,11 +68,12 @@ class CheckedColumns:
         """The means of a column of lists of numbers, float64 [N]."""
         items = self.lists(column)
         if pa.types.is_floating(items.names.type):
-            numbers = items.names.to_numpy()
-            bad = np.isinf(numbers)
+            numbers = items.names.to_numpy(zero_copy_only=False)
+            missing = np.array(items.names.is_null(), bool)
         else:
             numbers = _parse(items.names)
-            bad = np.isnan(numbers) & np.array(pa.compute.greater(pa.compute.binary_length(items.names), 0), bool)
+            missing = np.array(pa.compute.equal(pa.compute.binary_length(items.names), 0), bool)
+        bad = ~(np.isfinite(numbers) | missing)
         self.reject_items(items, bad, column, "finite numbers")
         return self._finite(lists.mean(items, np.where(bad, np.nan, numbers), float(column.default)), column)
 

@@ -104,13 +104,13 @@ def of_text(values: pa.BinaryArray, index: np.ndarray, separator: bytes, keep_ru
 
 
 def of_list_array(array: pa.ListArray) -> Lists:
-    """Lists as common.reader reads them from Parquet; null items become empty strings or NaN."""
+    """Lists as common.reader reads them from Parquet; null strings become empty ones."""
     row_splits, items = array.offsets.to_numpy().astype(np.int64), array.values
     if pa.types.is_dictionary(items.type):
         codes = items.indices.fill_null(len(items.dictionary)).to_numpy()
         names = pa.concat_arrays([items.dictionary, pa.array([b""], pa.binary())])
     else:
-        codes, names = np.arange(len(items)), items.cast(pa.float64()).fill_null(np.nan)
+        codes, names = np.arange(len(items)), items.cast(pa.float64(), safe=False)
     return Lists(names, codes, np.ones(len(codes), np.int64), row_splits, np.arange(len(array)))
 
 
