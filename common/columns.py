@@ -3,6 +3,7 @@
 Each distinct value is decoded once, and rows gather it.
 """
 
+import collections
 import re
 from typing import Dict, Optional, Tuple
 
@@ -111,20 +112,31 @@ class CheckedColumns:
         return items
 
     def check_aligned(self, schema: Schema) -> None:
-        """Rejects the rows in which the aligned lists differ in length."""
+        """Rejects the rows in which the aligned lists differ in length, and names those that differ from most.
+
+        Beside lists of one item, an empty list in which order does not count stands for one missing item.
+        """
         aligned = [column for column in schema.columns if column.name in self._lengths]
-        for column in aligned[1:]:
-            first = aligned[0].name
-            for at in np.flatnonzero(self._lengths[column.name] != self._lengths[first]):
-                self.rejects.append(Reject(
-                    int(self._rows[at]), column.name, "{} items".format(self._lengths[column.name][at]),
-                    "{} as in column {!r}".format(self._lengths[first][at], first)))
+        if not aligned:
+            return
+        lengths = np.stack([self._lengths[column.name] for column in aligned], 1)  # [N, lists]
+        lengths[np.ix_(lengths.max(1) == 1, [not column.newest for column in aligned])] = 1
+        for at in np.flatnonzero(lengths.min(1) != lengths.max(1)):
+            given = lengths[at].tolist()
+            usual = collections.Counter(given).most_common(1)[0][0]
+            for column, length in zip(aligned, given):
+                if length != usual:
+                    self._reject(at, column, "{} item{} as in column {!r}, not {}".format(
+                        usual, "" if usual == 1 else "s", aligned[given.index(usual)].name, length))
 
     def reject(self, bad: np.ndarray, column: Column, expected: str) -> None:
         """Rejects the rows that bad, bool [N], marks."""
         for at in np.flatnonzero(bad):
-            self.rejects.append(Reject(int(self._rows[at]), column.name, _text(self._arrays[column.name][int(at)]),
-                                       expected))
+            self._reject(at, column, expected)
+
+    def _reject(self, at: int, column: Column, expected: str) -> None:
+        value = _text(self._arrays[column.name][int(at)])
+        self.rejects.append(Reject(int(self._rows[at]), column.name, value, expected))
 
     def reject_items(self, items: Lists, bad: np.ndarray, column: Column, expected: str) -> None:
         """Rejects the rows in whose lists a name stands that bad, bool [D], marks."""

@@ -52,7 +52,7 @@ SCHEMA = Schema(
         _hashes("shop_aoi_id_list", "aoi"), _hashes("shop_geohash6_list", "geohash_6"), _hashes("timediff_list"),
         _numbers("hours_list"),
         Column("time_type_list", "words", group="all", separator=";", default="", words=TIME_TYPES, aligned=True),
-        Column("weekdays_list", "unused", separator=";", default="", aligned=True),
+        Column("weekdays_list", "unused", separator=";", default=""),
         _hashed("times"), _number("hours"), Column("time_type", "words", group="all", words=TIME_TYPES),
         Column("weekdays", "unused"), _hashed("geohash12", "geohash_12"),
     ),
