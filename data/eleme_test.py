@@ -10,7 +10,7 @@ import pytest
 from common import dataset, metrics, reader, testing
 from common.dataset import Stream
 from common.reader import BadInput
-from data import eleme, planted
+from data import conversion, eleme
 
 NAMES = [column.name for column in eleme.SCHEMA.columns]
 LISTS = [name for name in NAMES if name.endswith("_list")]
@@ -97,7 +97,7 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
 
 def test_conversion_gives_the_same_parquet(folder: str, tmp_path: object) -> None:
     target = os.path.join(str(tmp_path), "eval.parquet")
-    planted.convert(eleme.SCHEMA, os.path.join(folder, "eval.csv"), target)
+    conversion.convert(eleme.SCHEMA, os.path.join(folder, "eval.csv"), target)
     ours, made = [reader.pa.parquet.read_table(path) for path in (
         target, os.path.join(folder, "eval.csv.parquet"))]
     for name in NAMES:
@@ -138,7 +138,7 @@ def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object
     for name in ("train.csv", "eval.csv"):
         path = os.path.join(str(tmp_path), name)
         reader.pa.parquet.write_table(alone, path + ".parquet")
-        assert planted.convert(eleme.SCHEMA, path + ".parquet", path) == alone.num_rows > 10
+        assert conversion.convert(eleme.SCHEMA, path + ".parquet", path) == alone.num_rows > 10
     for parquet in (False, True):
         data = dataset.open_data(str(tmp_path), eleme.SCHEMA, parquet, 0, True)
         batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
