@@ -57,7 +57,7 @@ class CheckedColumns:
         array = self._arrays[column.name]
         if pa.types.is_dictionary(array.type):
             values, index = _with_missing(array, b"")
-            numbers = _parse(values)[index]
+            numbers = parse_numbers(values)[index]
             empty = np.array([not text.strip() for text in values.to_pylist()] or [True])[index]
         else:
             empty = array.is_null().to_numpy(zero_copy_only=False)
@@ -72,7 +72,7 @@ class CheckedColumns:
             numbers = items.names.to_numpy(zero_copy_only=False)
             missing = np.array(items.names.is_null(), bool)
         else:
-            numbers = _parse(items.names)
+            numbers = parse_numbers(items.names)
             missing = np.array(pa.compute.equal(pa.compute.binary_length(items.names), 0), bool)
         bad = ~(np.isfinite(numbers) | missing)
         self.reject_items(items, bad, column, "finite numbers")
@@ -154,7 +154,7 @@ def _with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, 
     return values, indices.to_numpy()
 
 
-def _parse(values: pa.Array) -> np.ndarray:
+def parse_numbers(values: pa.BinaryArray) -> np.ndarray:
     """Binary texts as float64 [D], NaN for those that are no decimal number."""
     try:
         numbers = values.cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)

@@ -1,6 +1,6 @@
 """Rows as files hold them, text or Parquet, and their conversion from one to the other."""
 
-from typing import Iterator
+from typing import Iterator, List
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +9,10 @@ import pyarrow.parquet
 
 from common import reader
 from common.checks import BadRows
+from common.columns import CheckedColumns, parse_numbers
 from common.encoder import Encoder
 from common.files import replacing
+from common.reader import Columns, Reject
 from common.schema import Column, Schema
 
 
@@ -52,61 +54,85 @@ def convert(schema: Schema, source: str, target: str) -> int:
       the number of rows.
 
     Raises:
-      BadInput: a row of the source cannot be read; no target is written then.
+      BadInput: a row of the source cannot be read, or text cannot hold one of its values; no target is written then.
     """
     count = 0
     with replacing(target) as path:
         if target.endswith(".parquet"):
             with parquet_writer(path, schema) as parquet:
-                for table in _tables(schema, source):
+                for table in _tables(schema, source, as_text=False):
                     parquet.write_table(table)
                     count += table.num_rows
         else:
             with open(path, "wb") as text:
-                for table in _tables(schema, source):
+                for table in _tables(schema, source, as_text=True):
                     write_text(table, schema, text)
                     count += table.num_rows
     return count
 
 
-def _tables(schema: Schema, source: str) -> Iterator[pa.Table]:
+def _tables(schema: Schema, source: str, as_text: bool) -> Iterator[pa.Table]:
     """The chunks of a file as tables of the stored types; every row is checked as training would check it."""
     file = reader.open_file(source, schema)
-    stored = arrow_schema(schema)
+    stored, bad_rows = arrow_schema(schema), BadRows(0)
     sizes = {name: 1 for name in schema.vocabularies}
-    checker = Encoder(source, schema.with_vocabularies(sizes), {name: {} for name in sizes}, BadRows(0))
+    checker = Encoder(source, schema.with_vocabularies(sizes), {name: {} for name in sizes}, bad_rows)
     for chunk in file.chunks:
         columns = file.read(chunk, stored.names)
         checker.encode(columns)
-        yield pa.table([_stored(columns.arrays[column.name], column, stored.field(column.name).type)
-                        for column in schema.columns], schema=stored)
+        bad_rows.add(source, _unfit(columns, schema, as_text))
+        yield pa.table([_stored(columns, column, stored.field(column.name).type) for column in schema.columns],
+                       schema=stored)
 
 
-def _stored(array: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
+def _unfit(columns: Columns, schema: Schema, as_text: bool) -> List[Reject]:
+    """The rows that the other format cannot hold: strings that are no UTF-8 or, for text, hold what divides it."""
+    chunk = CheckedColumns(columns)
+    for column in schema.columns:
+        if column.dtype == "string":
+            is_list = pa.types.is_list(columns.arrays[column.name].type)
+            dividers = ["\n", "\r", schema.delimiter] + [column.separator] * is_list if as_text else []
+            expected = "text without " + ", ".join(map(repr, dividers))
+            if is_list:
+                items = chunk.lists(column)
+                chunk.reject_items(items, _holds(items.names, dividers), column, expected)
+            else:
+                values, index = chunk.strings(column)
+                chunk.reject(_holds(values, dividers)[index], column, expected)
+    return chunk.rejects
+
+
+def _holds(values: pa.BinaryArray, dividers: List[str]) -> np.ndarray:
+    """Which values hold one of the dividers, bool [D]."""
+    held = [np.array(pa.compute.match_substring(values, divider), bool) for divider in dividers]
+    return np.logical_or.reduce([np.zeros(len(values), bool)] + held)
+
+
+def _stored(columns: Columns, column: Column, kind: pa.DataType) -> pa.Array:
     """A column as common.reader reads it, as the stored type; missing integers get the default, numbers null."""
+    array = columns.arrays[column.name]
+    if column.dtype == "int32":
+        return pa.array(CheckedColumns(columns).integers(column))
     if pa.types.is_list(array.type):
-        return pa.ListArray.from_arrays(array.offsets, _stored(array.values, column, kind.value_type))
+        return pa.ListArray.from_arrays(array.offsets, _values(array.values, kind.value_type))
+    return _split(array, column, kind.value_type) if pa.types.is_list(kind) else _values(array, kind)
+
+
+def _values(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Dictionary-encoded strings or numbers as the stored type; an empty number is null."""
     if not pa.types.is_dictionary(array.type):
-        return (array.fill_null(int(column.default)) if column.kind == "identity" else array).cast(kind)
-    texts = array.cast(pa.binary()).cast(pa.string())
-    if pa.types.is_list(kind):
-        return _split(texts, column, kind.value_type)
+        return array.cast(kind, safe=False)
     if pa.types.is_string(kind):
-        return texts
-    missing = column.default if column.dtype == "int32" else pa.scalar(None, pa.string())
-    texts = pa.compute.utf8_trim_whitespace(texts)
-    return pa.compute.if_else(pa.compute.equal(texts, ""), missing, texts).cast(kind)
+        return array.cast(pa.binary()).cast(kind)
+    return pa.array(parse_numbers(array.dictionary), kind, from_pandas=True).take(array.indices)
 
 
-def _split(texts: pa.Array, column: Column, kind: pa.DataType) -> pa.ListArray:
+def _split(array: pa.DictionaryArray, column: Column, kind: pa.DataType) -> pa.ListArray:
     """Joined lists as lists; an empty text is a list without items."""
-    texts = texts.fill_null("")
+    texts = array.cast(pa.binary()).cast(pa.string()).fill_null("")
     filled = pa.compute.not_equal(texts, "")
     lists = pa.compute.split_pattern(texts.filter(filled), column.separator)
     lengths = np.zeros(len(texts), np.int32)
     lengths[filled.to_numpy(zero_copy_only=False)] = pa.compute.list_value_length(lists).to_numpy()
-    items = lists.flatten()
-    if not pa.types.is_string(kind):
-        items = pa.compute.utf8_trim_whitespace(items)
-        items = pa.compute.if_else(pa.compute.equal(items, ""), pa.scalar(None, pa.string()), items).cast(kind)
-    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)), items)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, _values(lists.flatten().cast(pa.binary()).dictionary_encode(), kind))

@@ -127,7 +127,7 @@ def run(argv: Optional[List[str]], schema: Schema, rows: int, rates: Dict[str, T
             print("{} rows written to {}".format(convert(schema, args.source, args.target), args.target))
         else:
             print(json.dumps(_checked_make(make, **vars(args)), indent=2))
-    except (reader.BadInput, OSError) as error:
+    except (reader.BadInput, OSError, pa.ArrowException) as error:
         print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
         return 1
     except ValueError as error:

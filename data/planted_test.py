@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -29,6 +31,12 @@ def test_laws_to_draw_from() -> None:
 def test_auc_is_none_with_one_class() -> None:
     assert planted.auc(np.array([1, 1]), np.array([0.1, 0.2])) is None
     assert planted.auc(np.array([0, 1]), np.array([0.1, 0.2])) == 1.0
+
+
+def test_a_failed_conversion_is_no_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(planted, "convert", mock.Mock(side_effect=pa.ArrowInvalid("offset overflow")))
+    assert planted.run(["convert", "a", "b"], SCHEMA, 1, {}, dict) == 1
+    assert "error: offset overflow" in capsys.readouterr().err
 
 
 def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
