@@ -12,13 +12,15 @@ class BadRows:
 
     Attributes:
       limit: how many rows may be skipped.
+      skippable: whether the command that reads has --max_bad_rows.
       error: the BadInput that ended reading, if one did; input pipelines lose the exception's type on the way.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, skippable: bool = True) -> None:
         if limit < 0:
             raise ValueError("max_bad_rows must be >= 0. Got: {}.".format(limit))
         self.limit = limit
+        self._skippable = skippable
         self.error: Optional[BadInput] = None
         self._seen: Set[Tuple[str, int]] = set()
         self._unknown: Dict[Tuple[str, str, int], int] = {}
@@ -49,10 +51,14 @@ class BadRows:
         for reject in sorted(rejects):
             self._seen.add((path, reject.row))
             if self.count > self.limit:
-                raise BadInput("{}, row {}{}: {!r} is given, expected {}. Mend or remove the row{}.".format(
+                advice = "Mend or remove the row."
+                if self.limit:
+                    advice = "Mend or remove the row; more than --max_bad_rows {} rows cannot be read.".format(self.limit)
+                elif self._skippable:
+                    advice = "Mend or remove the row, or skip up to N such rows with --max_bad_rows N."
+                raise BadInput("{}, row {}{}: {!r} is given, expected {}. {}".format(
                     path, reject.row + 1, reject.column and ", column {!r}".format(reject.column), reject.value,
-                    reject.expected, ", or skip up to N such rows with --max_bad_rows N" if not self.limit else
-                    "; more than --max_bad_rows {} rows cannot be read".format(self.limit)))
+                    reject.expected, advice))
 
     def add_unknown(self, path: str, column: str, first_row: int, count: int) -> None:
         """Counts the ids that a vocabulary lacks in the chunk that begins at a row."""

@@ -3,6 +3,7 @@
 Each distinct value is decoded once, and rows gather it.
 """
 
+import collections
 import re
 from typing import Dict, Optional, Tuple
 
@@ -46,7 +47,7 @@ class CheckedColumns:
             texts = [text or default for text in values.to_pylist()]
             numbers = np.array([int(t) if _INTEGER.fullmatch(t) else -1 for t in texts] or [-1], np.int64)[index]
         else:
-            numbers = array.fill_null(int(default or -1)).cast(pa.int64(), safe=False).to_numpy()
+            numbers = array.cast(pa.int64(), safe=False).fill_null(int(default or -1)).to_numpy()
         bad = (numbers < 0) | (numbers >= limit)
         self.reject(bad, column, expected)
         return np.where(bad, 0, numbers).astype(np.int32)
@@ -56,11 +57,11 @@ class CheckedColumns:
         array = self._arrays[column.name]
         if pa.types.is_dictionary(array.type):
             values, index = _with_missing(array, b"")
-            numbers = _parse(values)[index]
+            numbers = parse_numbers(values)[index]
             empty = np.array([not text.strip() for text in values.to_pylist()] or [True])[index]
         else:
             empty = array.is_null().to_numpy(zero_copy_only=False)
-            numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         numbers = np.where(empty, float(column.default), numbers)
         return self._finite(numbers, column)
 
@@ -68,11 +69,12 @@ class CheckedColumns:
         """The means of a column of lists of numbers, float64 [N]."""
         items = self.lists(column)
         if pa.types.is_floating(items.names.type):
-            numbers = items.names.to_numpy()
-            bad = np.isinf(numbers)
+            numbers = items.names.to_numpy(zero_copy_only=False)
+            missing = np.array(items.names.is_null(), bool)
         else:
-            numbers = _parse(items.names)
-            bad = np.isnan(numbers) & np.array(pa.compute.greater(pa.compute.binary_length(items.names), 0), bool)
+            numbers = parse_numbers(items.names)
+            missing = np.array(pa.compute.equal(pa.compute.binary_length(items.names), 0), bool)
+        bad = ~(np.isfinite(numbers) | missing)
         self.reject_items(items, bad, column, "finite numbers")
         return self._finite(lists.mean(items, np.where(bad, np.nan, numbers), float(column.default)), column)
 
@@ -110,20 +112,31 @@ class CheckedColumns:
         return items
 
     def check_aligned(self, schema: Schema) -> None:
-        """Rejects the rows in which the aligned lists differ in length."""
+        """Rejects the rows in which the aligned lists differ in length, and names those that differ from most.
+
+        Beside lists of one item, an empty list in which order does not count stands for one missing item.
+        """
         aligned = [column for column in schema.columns if column.name in self._lengths]
-        for column in aligned[1:]:
-            first = aligned[0].name
-            for at in np.flatnonzero(self._lengths[column.name] != self._lengths[first]):
-                self.rejects.append(Reject(
-                    int(self._rows[at]), column.name, "{} items".format(self._lengths[column.name][at]),
-                    "{} as in column {!r}".format(self._lengths[first][at], first)))
+        if not aligned:
+            return
+        lengths = np.stack([self._lengths[column.name] for column in aligned], 1)  # [N, lists]
+        lengths[np.ix_(lengths.max(1) == 1, [not column.newest for column in aligned])] = 1
+        for at in np.flatnonzero(lengths.min(1) != lengths.max(1)):
+            given = lengths[at].tolist()
+            usual = collections.Counter(given).most_common(1)[0][0]
+            for column, length in zip(aligned, given):
+                if length != usual:
+                    self._reject(at, column, "{} item{} as in column {!r}, not {}".format(
+                        usual, "" if usual == 1 else "s", aligned[given.index(usual)].name, length))
 
     def reject(self, bad: np.ndarray, column: Column, expected: str) -> None:
         """Rejects the rows that bad, bool [N], marks."""
         for at in np.flatnonzero(bad):
-            self.rejects.append(Reject(int(self._rows[at]), column.name, _text(self._arrays[column.name][int(at)]),
-                                       expected))
+            self._reject(at, column, expected)
+
+    def _reject(self, at: int, column: Column, expected: str) -> None:
+        value = _text(self._arrays[column.name][int(at)])
+        self.rejects.append(Reject(int(self._rows[at]), column.name, value, expected))
 
     def reject_items(self, items: Lists, bad: np.ndarray, column: Column, expected: str) -> None:
         """Rejects the rows in whose lists a name stands that bad, bool [D], marks."""
@@ -141,7 +154,7 @@ def _with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, 
     return values, indices.to_numpy()
 
 
-def _parse(values: pa.Array) -> np.ndarray:
+def parse_numbers(values: pa.BinaryArray) -> np.ndarray:
     """Binary texts as float64 [D], NaN for those that are no decimal number."""
     try:
         numbers = values.cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)

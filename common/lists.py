@@ -104,14 +104,23 @@ def of_text(values: pa.BinaryArray, index: np.ndarray, separator: bytes, keep_ru
 
 
 def of_list_array(array: pa.ListArray) -> Lists:
-    """Lists as common.reader reads them from Parquet; null items become empty strings or NaN."""
+    """Lists as common.reader reads them from Parquet; null strings become empty ones.
+
+    A list of one empty or null item has no items, as in text, where it cannot be told from an empty one.
+    """
     row_splits, items = array.offsets.to_numpy().astype(np.int64), array.values
     if pa.types.is_dictionary(items.type):
         codes = items.indices.fill_null(len(items.dictionary)).to_numpy()
         names = pa.concat_arrays([items.dictionary, pa.array([b""], pa.binary())])
+        empty = np.array(pa.compute.equal(pa.compute.binary_length(names), 0), bool)
     else:
-        codes, names = np.arange(len(items)), items.cast(pa.float64()).fill_null(np.nan)
-    return Lists(names, codes, np.ones(len(codes), np.int64), row_splits, np.arange(len(array)))
+        codes, names = np.arange(len(items)), items.cast(pa.float64(), safe=False)
+        empty = np.array(names.is_null(), bool)
+    alone = row_splits[:-1][np.diff(row_splits) == 1]
+    kept = np.ones(len(codes), bool)
+    kept[alone] = ~empty[codes[alone]]
+    row_splits = np.concatenate([[0], np.cumsum(kept)])[row_splits]
+    return Lists(names, codes[kept], np.ones(row_splits[-1], np.int64), row_splits, np.arange(len(array)))
 
 
 def _differs_from_previous(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

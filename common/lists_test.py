@@ -70,10 +70,19 @@ def test_lists_of_parquet_and_their_nulls() -> None:
     assert [names[code] for code in found.codes] == [b"x", b"", b"y", b"x"]
 
 
+@pytest.mark.parametrize("item", ["", None])
+def test_a_list_of_one_empty_item_has_no_items(item: object) -> None:
+    items = pa.array([item, "x", item, item, "y"], pa.string()).cast(pa.binary()).dictionary_encode()
+    found = lists.of_list_array(pa.ListArray.from_arrays(pa.array([0, 1, 1, 4, 5], pa.int32()), items))
+    assert found.lengths.tolist() == [0, 0, 3, 1]
+    names = found.names.to_pylist()
+    assert [names[code] for code in found.codes] == [b"x", b"", b"", b"y"]
+
+
 def test_means_leave_out_what_is_not_there() -> None:
     numbers = pa.ListArray.from_arrays(pa.array([0, 3, 3, 4], pa.int32()), pa.array([1.0, None, 4.0, None]))
     found = lists.of_list_array(numbers)
-    np.testing.assert_allclose(lists.mean(found, found.names.to_numpy(), 7.0), [2.5, 7.0, 7.0])
+    np.testing.assert_allclose(lists.mean(found, found.names.to_numpy(zero_copy_only=False), 7.0), [2.5, 7.0, 7.0])
 
 
 def test_no_rows_and_no_items() -> None:

@@ -6,7 +6,7 @@ group), and a chunk reads into one pyarrow array a column. Nothing here loads a 
 
 import os
 import sys
-from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import pyarrow as pa
@@ -64,7 +64,7 @@ class CsvFile(NamedTuple):
     chunks: List[Chunk]
 
     def read(self, chunk: Chunk, names: Sequence[str]) -> Columns:
-        """Reads the named columns of one chunk; lines of a wrong number of columns become rejects."""
+        """Reads the named columns of one chunk; lines of other widths or with a '\\r' within become rejects."""
         with open(self.path, "rb") as file:
             file.seek(chunk.start)
             data = file.read(chunk.size)
@@ -76,19 +76,19 @@ class CsvFile(NamedTuple):
         first = np.concatenate([[0], lines[:-1] + 1])
         num_columns = len(self.schema.columns)
         good = lines - first == num_columns - 1
-        rejects = [self._reject(chunk, int(line), data, ends, first, lines) for line in np.flatnonzero(~good)]
+        rejects = [Reject(chunk.first_row + int(line), "", _text(data, ends, first[line], lines[line]),
+                          "{} columns, not {}".format(num_columns, lines[line] - first[line] + 1))
+                   for line in np.flatnonzero(~good)]
+        for line, field in _stray_returns(data, ends, lines):
+            if good[line]:
+                good[line] = False
+                rejects.append(Reject(chunk.first_row + int(line), self.schema.columns[field - first[line]].name,
+                                      _text(data, ends, field, field), "text without '\\r'"))
         fields = split_at(data, ends)
         position = {column.name: i for i, column in enumerate(self.schema.columns)}
         arrays = {name: _csv_column(fields, first[good] + position[name], position[name] == num_columns - 1)
                   for name in names}
         return Columns(arrays, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
-
-    def _reject(self, chunk: Chunk, line: int, data: bytes, ends: np.ndarray, first: np.ndarray,
-                lines: np.ndarray) -> Reject:
-        begin = ends[first[line] - 1] + 1 if first[line] else 0
-        text = data[begin:ends[lines[line]]].decode("utf-8", "backslashreplace")
-        return Reject(chunk.first_row + line, "", text if len(text) <= 80 else text[:77] + "...",
-                      "{} columns, not {}".format(len(self.schema.columns), lines[line] - first[line] + 1))
 
 
 class ParquetFile(NamedTuple):
@@ -168,6 +168,25 @@ def _content_end(path: str) -> int:
                 return begin + len(content)
             end = begin
     return 0
+
+
+def _stray_returns(data: bytes, ends: np.ndarray, lines: np.ndarray) -> Iterator[Tuple[int, int]]:
+    """Each line that has a '\\r' elsewhere than at its end, and the first of its fields with one, as indices.
+
+    TextLineDataset drops every '\\r', so with it (--tf) such a field would be another one.
+    """
+    if b"\r" in data:
+        content = np.frombuffer(data, np.uint8)
+        at = np.flatnonzero(content[:-1] == ord("\r"))
+        fields = np.searchsorted(ends, at[content[at + 1] != ord("\n")])
+        found, first = np.unique(np.searchsorted(lines, fields), return_index=True)
+        yield from zip(found, fields[first])
+
+
+def _text(data: bytes, ends: np.ndarray, low: int, high: int) -> str:
+    """The fields low to high as a message shows them, at most 80 characters."""
+    text = data[ends[low - 1] + 1 if low else 0:ends[high]].decode("utf-8", "backslashreplace")
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def split_at(data: bytes, ends: np.ndarray) -> pa.BinaryArray:

@@ -72,6 +72,20 @@ def test_lines_of_a_wrong_number_of_columns_are_rejected(tmp_path: object) -> No
         (4, "4,4,4,4,4,4,4,4", "7 columns, not 8"), (5, "x" * 77 + "...", "7 columns, not 1")]
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_carriage_return_within_a_line_is_rejected(tmp_path: object, line_end: bytes) -> None:
+    path = "{}/a".format(tmp_path)
+    lines = [b"1,0,u,k,e,3,a", b"1,0,u\rv,k\r,,3,a", b"1,0,u,k,e,3,a|\rb", b"1,0,u,k,e,3,a\r\r", b"\r1,0", b"0,0,v,,,,"]
+    with open(path, "wb") as file:
+        file.write(line_end.join(lines) + line_end)
+    file = reader.open_file(path, SCHEMA)
+    columns = file.read(file.chunks[0], NAMES)
+    assert columns.rows.tolist() == [0, 5] and columns.arrays["tags"].to_pylist() == [b"a", b""]
+    assert sorted((r.row, r.column, r.value.rstrip("\r"), r.expected) for r in columns.rejects) == [
+        (1, "user", "u\rv", "text without '\\r'"), (2, "tags", "a|\rb", "text without '\\r'"),
+        (3, "tags", "a", "text without '\\r'"), (4, "", "\r1,0", "7 columns, not 2")]
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\r\n"])
 def test_empty_csv(tmp_path: object, content: bytes) -> None:
     with open("{}/a".format(tmp_path), "wb") as file:

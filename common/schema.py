@@ -65,8 +65,9 @@ class Column(_ColumnFields):
         if self.vocabulary and self.separator and not self.newest:
             raise ValueError("column {!r}: a list of a vocabulary keeps its order; say how many items with newest.".
                              format(self.name))
-        if (self.newest or self.aligned) and not self.separator:
-            raise ValueError("column {!r}: newest and aligned are for lists, which have a separator.".format(self.name))
+        if (self.newest or self.aligned) and (not self.separator or self.kind == "unused"):
+            raise ValueError("column {!r}: newest and aligned are for lists that are used, which have a separator and "
+                             "a kind other than 'unused'.".format(self.name))
         return self
 
     @property

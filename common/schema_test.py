@@ -16,6 +16,7 @@ from common.schema import Column, Schema
     (dict(kind="vocabulary", vocabulary="v", separator="|"), r"column 'a': a list of a vocabulary keeps its order"),
     (dict(kind="hash", buckets=3, newest=5), r"column 'a': newest and aligned are for lists"),
     (dict(kind="number", aligned=True), r"column 'a': newest and aligned are for lists"),
+    (dict(kind="unused", separator=";", aligned=True), r"column 'a': newest and aligned are for lists that are used"),
 ])
 def test_column_is_checked_when_made(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -16,6 +16,7 @@ import pyarrow as pa
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.schema import Column, Schema  # noqa: E402
 from data import planted  # noqa: E402
+from data.conversion import arrow_schema  # noqa: E402
 from data.din.script import generate_voc, pick2txt  # noqa: E402
 from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402
 
@@ -163,7 +164,7 @@ def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
               pa.ListArray.from_arrays(offsets, world.item_names.take(pa.array(draws.history))),
               pa.ListArray.from_arrays(offsets, world.category_names.take(
                   pa.array(world.categories[draws.history])))]
-    return Rows(pa.table(arrays, schema=planted.arrow_schema(SCHEMA)), {"click": logit})
+    return Rows(pa.table(arrays, schema=arrow_schema(SCHEMA)), {"click": logit})
 
 
 def make(rows: int, test_rows: int, seed: int, out: str) -> Dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 
 from common import dataset, metrics, testing, vocabulary
 from common.dataset import Stream
-from data import amazon, planted
+from data import amazon, conversion
 
 NAMES = [column.name for column in amazon.SCHEMA.columns]
 
@@ -98,8 +98,8 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
 
 def test_conversion_there_and_back(folder: str, tmp_path: object) -> None:
     source = os.path.join(folder, "local_test_splitByUser")
-    planted.convert(amazon.SCHEMA, source, os.path.join(str(tmp_path), "a.parquet"))
-    planted.convert(amazon.SCHEMA, os.path.join(str(tmp_path), "a.parquet"), os.path.join(str(tmp_path), "b"))
+    conversion.convert(amazon.SCHEMA, source, os.path.join(str(tmp_path), "a.parquet"))
+    conversion.convert(amazon.SCHEMA, os.path.join(str(tmp_path), "a.parquet"), os.path.join(str(tmp_path), "b"))
     with open(source, "rb") as first, open(os.path.join(str(tmp_path), "b"), "rb") as second:
         assert first.read() == second.read()
 

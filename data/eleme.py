@@ -16,6 +16,7 @@ import pyarrow as pa
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.schema import Column, Schema  # noqa: E402
 from data import planted  # noqa: E402
+from data.conversion import arrow_schema  # noqa: E402
 from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402
 
 TIME_TYPES = ("lunch", "night", "dinner", "tea", "breakfast")
@@ -52,7 +53,7 @@ SCHEMA = Schema(
         _hashes("shop_aoi_id_list", "aoi"), _hashes("shop_geohash6_list", "geohash_6"), _hashes("timediff_list"),
         _numbers("hours_list"),
         Column("time_type_list", "words", group="all", separator=";", default="", words=TIME_TYPES, aligned=True),
-        Column("weekdays_list", "unused", separator=";", default="", aligned=True),
+        Column("weekdays_list", "unused", separator=";", default=""),
         _hashed("times"), _number("hours"), Column("time_type", "words", group="all", words=TIME_TYPES),
         Column("weekdays", "unused"), _hashed("geohash12", "geohash_12"),
     ),
@@ -230,7 +231,7 @@ def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
     columns = {"clicked": pa.array((rng.random(size) < sigmoid(logit)).astype(np.int32))}
     columns.update(_scalars(world, rng, draws))
     columns.update(_lists(world, rng, draws))
-    table = pa.table([columns[column.name] for column in SCHEMA.columns], schema=planted.arrow_schema(SCHEMA))
+    table = pa.table([columns[column.name] for column in SCHEMA.columns], schema=arrow_schema(SCHEMA))
     return Rows(table, {"click": logit})
 
 

@@ -10,7 +10,7 @@ import pytest
 from common import dataset, metrics, reader, testing
 from common.dataset import Stream
 from common.reader import BadInput
-from data import eleme, planted
+from data import conversion, eleme
 
 NAMES = [column.name for column in eleme.SCHEMA.columns]
 LISTS = [name for name in NAMES if name.endswith("_list")]
@@ -44,7 +44,8 @@ def test_schema_is_the_documented_one() -> None:
         ["shop_geohash_6", "shop_geohash6_list"], ["visit_city", "city_id"]]))
     assert {c.name for c in schema.features if c.kind == "words"} == {"time_type", "time_type_list"}
     assert all(c.buckets == 100000 for c in schema.features if c.kind == "hash")
-    assert [c.name for c in schema.columns if c.aligned] == LISTS and len(LISTS) == 12
+    assert [c.name for c in schema.columns if c.aligned] == [name for name in LISTS if name != "weekdays_list"]
+    assert len(LISTS) == 12
 
 
 def test_rows_look_like_the_real_ones(rows: pd.DataFrame) -> None:
@@ -96,7 +97,7 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
 
 def test_conversion_gives_the_same_parquet(folder: str, tmp_path: object) -> None:
     target = os.path.join(str(tmp_path), "eval.parquet")
-    planted.convert(eleme.SCHEMA, os.path.join(folder, "eval.csv"), target)
+    conversion.convert(eleme.SCHEMA, os.path.join(folder, "eval.csv"), target)
     ours, made = [reader.pa.parquet.read_table(path) for path in (
         target, os.path.join(folder, "eval.csv.parquet"))]
     for name in NAMES:
@@ -105,8 +106,10 @@ def test_conversion_gives_the_same_parquet(folder: str, tmp_path: object) -> Non
 
 
 @pytest.mark.parametrize("column, change, message", [
-    ("price_list", lambda text: text + ";1", "column 'price_list': '[0-9]+ items' is given, expected [0-9]+ as in "
-                                             "column 'shop_id_list'"),
+    ("price_list", lambda text: text + ";1", "column 'price_list': '[0-9.;]+' is given, expected [0-9]+ items? as in "
+                                             "column 'shop_id_list', not [0-9]+. Mend"),
+    ("shop_id_list", lambda text: "", "column 'shop_id_list': '' is given, expected [0-9]+ items as in column "
+                                      "'item_id_list', not 0. Mend"),
     ("time_type", lambda text: "brunch", "column 'time_type': 'brunch' is given, expected one of lunch, night, dinner"),
     ("time_type", lambda text: "", "column 'time_type': '' is given, expected one of lunch"),
     ("time_type_list", lambda text: text.replace("lunch", "brunch"),
@@ -122,6 +125,26 @@ def test_bad_rows(rows: pd.DataFrame, tmp_path: object, column: str, change: obj
     with pytest.raises(BadInput, match="train.csv, row 4, " + message):
         dataset.open_data(str(tmp_path), eleme.SCHEMA, False, 0, True)
     assert dataset.open_data(str(tmp_path), eleme.SCHEMA, False, 2, True).train_rows == 4
+
+
+def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object) -> None:
+    table = reader.pa.parquet.read_table(os.path.join(folder, "train.csv.parquet"))
+    alone = table.filter(reader.pa.compute.equal(reader.pa.compute.list_value_length(table.column("shop_id_list")), 1))
+    for name, missing in (("brand_id_list", [None]), ("shop_aoi_id_list", [""]), ("price_list", [None])):
+        at = alone.schema.get_field_index(name)
+        column = reader.pa.array([missing] * alone.num_rows, alone.schema.field(at).type)
+        alone = alone.set_column(at, name, column)
+    batches = []
+    for name in ("train.csv", "eval.csv"):
+        path = os.path.join(str(tmp_path), name)
+        reader.pa.parquet.write_table(alone, path + ".parquet")
+        assert conversion.convert(eleme.SCHEMA, path + ".parquet", path) == alone.num_rows > 10
+    for parquet in (False, True):
+        data = dataset.open_data(str(tmp_path), eleme.SCHEMA, parquet, 0, True)
+        batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
+    for name, values in batches[0].items():
+        np.testing.assert_array_equal(values, batches[1][name], name)
+    assert set(batches[0]["price_list"]) == {0.0} and not len(batches[0]["brand_id_list.values"])
 
 
 def write(folder: str, lines: List[List[str]]) -> None:

@@ -1,4 +1,4 @@
-"""What the writers of synthetic rows share: laws to draw from, files, conversion and the command line.
+"""What the writers of synthetic rows share: laws to draw from, files and the command line.
 
 A planted signal is a logit of known columns from which labels are drawn; the AUC of that logit on the test rows' own
 labels is what a perfect model would show, the Bayes AUC.
@@ -8,18 +8,15 @@ import argparse
 import json
 import os
 import sys
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
-import pyarrow.parquet
 
 from common import metrics, reader
-from common.checks import BadRows
-from common.encoder import Encoder
 from common.files import replacing, write_json
-from common.schema import Column, Schema
+from common.schema import Schema
+from data.conversion import convert, parquet_writer, write_text
 
 _BLOCK_ROWS = 1 << 16
 
@@ -66,40 +63,23 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> Optional[float]:
     return None if np.isnan(value) else value
 
 
-def arrow_schema(schema: Schema) -> pa.Schema:
-    """The columns as Parquet files hold them."""
-    def kind(column: Column) -> pa.DataType:
-        item = {"string": pa.string(), "int32": pa.int32(), "float": pa.float64()}[column.dtype]
-        if not column.is_list:
-            return item
-        return pa.list_(item) if schema.parquet_lists else pa.string()
-
-    return pa.schema([(column.name, kind(column)) for column in schema.columns])
-
-
-def write_text(table: pa.Table, schema: Schema, file: object) -> None:
-    """Writes rows as lines without quoting, lists joined by their separators, nulls as nothing."""
-    columns = []
-    for column, values in zip(schema.columns, table.columns):
-        array = values.combine_chunks()
-        if pa.types.is_list(array.type):
-            array = pa.compute.binary_join(pa.ListArray.from_arrays(
-                array.offsets, array.values.cast(pa.string()).fill_null("")), column.separator)
-        columns.append(array.cast(pa.string()).fill_null(""))
-    lines = pa.compute.binary_join_element_wise(*columns, schema.delimiter)
-    ends = pa.array([0, len(lines)], pa.int32())
-    file.write(pa.compute.binary_join(pa.ListArray.from_arrays(ends, lines), "\n")[0].as_buffer())  # type: ignore
-    file.write(b"\n")  # type: ignore[attr-defined]
-
-
 def make_files(schema: Schema, draw_rows: DrawRows, rows: int, test_rows: int, seed: int,
                out: str) -> Tuple[Rows, Rows]:
     """Writes train and test rows, text and Parquet, block by block.
 
     Returns:
       the training and the test rows, with the labels as their only columns.
+
+    Raises:
+      reader.BadInput: the folder has rows that this did not write.
     """
     os.makedirs(out, exist_ok=True)
+    if not os.path.exists(_report_path(schema, out)):
+        for name in (schema.train_file, schema.test_file):
+            for path in (os.path.join(out, name), os.path.join(out, name + ".parquet")):
+                if os.path.exists(path):
+                    raise reader.BadInput("{} is there already and holds no synthetic rows. Name another folder with "
+                                          "--out, or remove it.".format(path))
     return (_write(schema, draw_rows, np.random.default_rng([seed, 2]), rows, os.path.join(out, schema.train_file)),
             _write(schema, draw_rows, np.random.default_rng([seed, 3]), test_rows, os.path.join(out, schema.test_file)))
 
@@ -107,7 +87,7 @@ def make_files(schema: Schema, draw_rows: DrawRows, rows: int, test_rows: int, s
 def _write(schema: Schema, draw_rows: DrawRows, rng: np.random.Generator, size: int, path: str) -> Rows:
     parts = []
     with replacing(path) as text_path, replacing(path + ".parquet") as parquet_path:
-        with open(text_path, "wb") as text, _parquet_writer(parquet_path, schema) as parquet:
+        with open(text_path, "wb") as text, parquet_writer(parquet_path, schema) as parquet:
             for start in range(0, size, _BLOCK_ROWS):
                 rows = draw_rows(rng, min(_BLOCK_ROWS, size - start))
                 write_text(rows.table, schema, text)
@@ -117,10 +97,6 @@ def _write(schema: Schema, draw_rows: DrawRows, rng: np.random.Generator, size: 
                 {name: np.concatenate([part.logits[name] for part in parts]) for name in parts[0].logits})
 
 
-def _parquet_writer(path: str, schema: Schema) -> pa.parquet.ParquetWriter:
-    return pa.parquet.ParquetWriter(path, arrow_schema(schema), compression="snappy")
-
-
 def write_report(schema: Schema, train: Rows, test: Rows, bayes_auc: Dict[str, Optional[float]], out: str,
                  **arguments: object) -> Dict[str, object]:
     """Writes SCHEMA_planted.json beside the files and returns what it holds: arguments, label counts, Bayes AUC."""
@@ -128,75 +104,12 @@ def write_report(schema: Schema, train: Rows, test: Rows, bayes_auc: Dict[str, O
                                      bayes_auc=bayes_auc)
     for name, part in (("train", train), ("test", test)):
         report[name] = {label: int(part.table.column(label).to_numpy().sum()) for label in part.table.column_names}
-    write_json(os.path.join(out, schema.name + "_planted.json"), report)
+    write_json(_report_path(schema, out), report)
     return report
 
 
-def convert(schema: Schema, source: str, target: str) -> int:
-    """Converts text to Parquet or back, chunk by chunk; which way, the target's ending says.
-
-    Returns:
-      the number of rows.
-
-    Raises:
-      BadInput: a row of the source cannot be read; no target is written then.
-    """
-    count = 0
-    with replacing(target) as path:
-        if target.endswith(".parquet"):
-            with _parquet_writer(path, schema) as parquet:
-                for table in _tables(schema, source):
-                    parquet.write_table(table)
-                    count += table.num_rows
-        else:
-            with open(path, "wb") as text:
-                for table in _tables(schema, source):
-                    write_text(table, schema, text)
-                    count += table.num_rows
-    return count
-
-
-def _tables(schema: Schema, source: str) -> Iterator[pa.Table]:
-    """The chunks of a file as tables of the stored types; every row is checked as training would check it."""
-    file = reader.open_file(source, schema)
-    stored = arrow_schema(schema)
-    sizes = {name: 1 for name in schema.vocabularies}
-    checker = Encoder(source, schema.with_vocabularies(sizes), {name: {} for name in sizes}, BadRows(0))
-    for chunk in file.chunks:
-        columns = file.read(chunk, stored.names)
-        checker.encode(columns)
-        yield pa.table([_stored(columns.arrays[column.name], column, stored.field(column.name).type)
-                        for column in schema.columns], schema=stored)
-
-
-def _stored(array: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
-    """A column as common.reader reads it, as the stored type; missing integers get the default, numbers null."""
-    if pa.types.is_list(array.type):
-        return pa.ListArray.from_arrays(array.offsets, _stored(array.values, column, kind.value_type))
-    if not pa.types.is_dictionary(array.type):
-        return (array.fill_null(int(column.default)) if column.kind == "identity" else array).cast(kind)
-    texts = array.cast(pa.binary()).cast(pa.string())
-    if pa.types.is_list(kind):
-        return _split(texts, column, kind.value_type)
-    if pa.types.is_string(kind):
-        return texts
-    missing = column.default if column.dtype == "int32" else pa.scalar(None, pa.string())
-    texts = pa.compute.utf8_trim_whitespace(texts)
-    return pa.compute.if_else(pa.compute.equal(texts, ""), missing, texts).cast(kind)
-
-
-def _split(texts: pa.Array, column: Column, kind: pa.DataType) -> pa.ListArray:
-    """Joined lists as lists; an empty text is a list without items."""
-    texts = texts.fill_null("")
-    filled = pa.compute.not_equal(texts, "")
-    lists = pa.compute.split_pattern(texts.filter(filled), column.separator)
-    lengths = np.zeros(len(texts), np.int32)
-    lengths[filled.to_numpy(zero_copy_only=False)] = pa.compute.list_value_length(lists).to_numpy()
-    items = lists.flatten()
-    if not pa.types.is_string(kind):
-        items = pa.compute.utf8_trim_whitespace(items)
-        items = pa.compute.if_else(pa.compute.equal(items, ""), pa.scalar(None, pa.string()), items).cast(kind)
-    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)), items)
+def _report_path(schema: Schema, out: str) -> str:
+    return os.path.join(out, schema.name + "_planted.json")
 
 
 def run(argv: Optional[List[str]], schema: Schema, rows: int, rates: Dict[str, Tuple[float, str]],
@@ -227,7 +140,7 @@ def run(argv: Optional[List[str]], schema: Schema, rows: int, rates: Dict[str, T
             print("{} rows written to {}".format(convert(schema, args.source, args.target), args.target))
         else:
             print(json.dumps(_checked_make(make, **vars(args)), indent=2))
-    except (reader.BadInput, OSError) as error:
+    except (reader.BadInput, OSError, pa.ArrowException) as error:
         print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
         return 1
     except ValueError as error:

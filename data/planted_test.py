@@ -1,4 +1,4 @@
-import os
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pytest
 
 from common.reader import BadInput
 from common.schema import Column, Schema
-from data import planted
+from data import conversion, planted
 
 SCHEMA = Schema(
     name="tiny",
@@ -17,54 +17,6 @@ SCHEMA = Schema(
              Column("prices", "number", separator=";", default="0")),
     train_file="tiny_train", test_file="tiny_test", user_column="u", module="data/tiny.py", delimiter="\t",
     parquet_lists=True)
-LINES = ["1\ta\t1.5\t3\tx;y\t1;2.25", "0\tb, c\t\t\t\t", "1\t\t-3e+20\t4\tz\t7", "0\t\"q\"\t0.1\t0\tx;;y\t1;;2"]
-
-
-def write(path: str, lines: list) -> str:
-    with open(path, "w") as file:
-        file.write("".join(line + "\n" for line in lines))
-    return path
-
-
-def test_conversion_there_and_back(tmp_path: object) -> None:
-    source = write("{}/a".format(tmp_path), LINES)
-    assert planted.convert(SCHEMA, source, "{}/a.parquet".format(tmp_path)) == 4
-    table = pyarrow.parquet.read_table("{}/a.parquet".format(tmp_path))
-    assert table.schema.equals(planted.arrow_schema(SCHEMA))
-    assert table.column("items").to_pylist() == [["x", "y"], [], ["z"], ["x", "", "y"]]
-    assert table.column("prices").to_pylist() == [[1.0, 2.25], [], [7.0], [1.0, None, 2.0]]
-    assert table.column("n").to_pylist() == [1.5, None, -3e20, 0.1]
-    assert table.column("size").to_pylist() == [3, 0, 4, 0]
-    planted.convert(SCHEMA, "{}/a.parquet".format(tmp_path), "{}/b".format(tmp_path))
-    with open("{}/b".format(tmp_path)) as file:
-        back = file.read().splitlines()
-    assert back == [LINES[0], LINES[1].replace("\t\t\t\t", "\t\t0\t\t"), LINES[2], LINES[3]]
-
-
-@pytest.mark.parametrize("line, message", [
-    ("1\ta\tmuch\t3\tx\t1", "row 5, column 'n': 'much' is given, expected a finite number"),
-    ("1\ta\tnan\t3\tx\t1", "row 5, column 'n': 'nan' is given, expected a finite number"),
-    ("1\ta\t1e39\t3\tx\t1", "row 5, column 'n': '1e39' is given, expected a finite number"),
-    ("1\ta\t1\t3\tx\t1;dear", "row 5, column 'prices': '1;dear' is given, expected finite numbers"),
-    ("1\ta\t1\t9\tx\t1", "row 5, column 'size': '9' is given, expected a whole number from 0 to 4"),
-    ("1\ta\t1", "row 5: .* is given, expected 6 columns, not 3")])
-def test_rows_that_cannot_be_read_leave_no_target(tmp_path: object, line: str, message: str) -> None:
-    source, target = write("{}/a".format(tmp_path), LINES + [line]), "{}/a.parquet".format(tmp_path)
-    with pytest.raises(BadInput, match=message):
-        planted.convert(SCHEMA, source, target)
-    assert os.listdir(str(tmp_path)) == ["a"]
-
-
-@pytest.mark.parametrize("field, value, message", [
-    ("n", [float("nan")], "row 1, column 'n': 'nan' is given, expected a finite number"),
-    ("prices", [[1.0, float("inf")]], "row 1, column 'prices': '.*inf.*' is given, expected finite numbers")])
-def test_bad_numbers_of_parquet(tmp_path: object, field: str, value: list, message: str) -> None:
-    row = dict(y=[1], u=["a"], n=[1.0], size=[1], items=[["x"]], prices=[[1.0]])
-    row[field] = value
-    path = "{}/a.parquet".format(tmp_path)
-    pyarrow.parquet.write_table(pa.table(row, schema=planted.arrow_schema(SCHEMA)), path)
-    with pytest.raises(BadInput, match=message):
-        planted.convert(SCHEMA, path, "{}/b".format(tmp_path))
 
 
 def test_laws_to_draw_from() -> None:
@@ -82,6 +34,12 @@ def test_auc_is_none_with_one_class() -> None:
     assert planted.auc(np.array([0, 1]), np.array([0.1, 0.2])) == 1.0
 
 
+def test_a_failed_conversion_is_no_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(planted, "convert", mock.Mock(side_effect=pa.ArrowInvalid("offset overflow")))
+    assert planted.run(["convert", "a", "b"], SCHEMA, 1, {}, dict) == 1
+    assert "error: offset overflow" in capsys.readouterr().err
+
+
 def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planted, "_BLOCK_ROWS", 7)
 
@@ -90,7 +48,7 @@ def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object, monkeyp
         lists = pa.array([["i{}".format(i)] * i for i in rng.integers(0, 3, size)], pa.list_(pa.string()))
         table = pa.table([pa.array(rng.integers(0, 2, size), pa.int32()), names, pa.array(rng.random(size)),
                           pa.array(rng.integers(0, 5, size), pa.int32()), lists,
-                          pa.array([[]] * size, pa.list_(pa.float64()))], schema=planted.arrow_schema(SCHEMA))
+                          pa.array([[]] * size, pa.list_(pa.float64()))], schema=conversion.arrow_schema(SCHEMA))
         return planted.Rows(table, {"y": rng.random(size)})
 
     train, test = planted.make_files(SCHEMA, draw_rows, 20, 5, 1, str(tmp_path))
@@ -100,20 +58,8 @@ def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object, monkeyp
     parquet = pyarrow.parquet.read_table("{}/tiny_train.parquet".format(tmp_path)).to_pandas()
     assert text[1].tolist() == parquet.u.tolist() and text[2].tolist() == parquet.n.tolist()
     assert text[4].tolist() == [";".join(items) for items in parquet["items"]]
-
-
-def test_lists_of_other_types_read_alike(tmp_path: object) -> None:
-    source = write("{}/a".format(tmp_path), LINES)
-    planted.convert(SCHEMA, source, "{}/a.parquet".format(tmp_path))
-    table = pyarrow.parquet.read_table("{}/a.parquet".format(tmp_path))
-    kinds = {"items": [pa.large_list(pa.string()), pa.list_(pa.large_string()), pa.list_(pa.binary())],
-             "prices": [pa.large_list(pa.float32()), pa.list_(pa.float32())]}
-    for name, wanted in kinds.items():
-        for number, kind in enumerate(wanted):
-            at = table.schema.get_field_index(name)
-            path = "{}/{}{}.parquet".format(tmp_path, name, number)
-            pyarrow.parquet.write_table(table.set_column(at, name, table.column(at).cast(kind)), path)
-            planted.convert(SCHEMA, path, path + ".txt")
-            planted.convert(SCHEMA, "{}/a.parquet".format(tmp_path), "{}/plain".format(tmp_path))
-            with open(path + ".txt") as one, open("{}/plain".format(tmp_path)) as other:
-                assert one.read() == other.read(), kind
+    with pytest.raises(BadInput, match="{}/tiny_train is there already and holds no synthetic rows. Name another folder "
+                                       "with --out, or remove it".format(tmp_path)):
+        planted.make_files(SCHEMA, draw_rows, 20, 5, 1, str(tmp_path))
+    planted.write_report(SCHEMA, train, test, {}, str(tmp_path))
+    planted.make_files(SCHEMA, draw_rows, 20, 5, 1, str(tmp_path))

@@ -18,6 +18,7 @@ import pyarrow.compute
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.schema import Column, Schema  # noqa: E402
 from data import planted  # noqa: E402
+from data.conversion import arrow_schema  # noqa: E402
 from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402
 
 SCHEMA = Schema(
@@ -242,7 +243,7 @@ def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
             arrays[name] = pa.compute.binary_join(items, "|")
         elif name != "price":
             arrays[name] = vocabulary.take(pa.array(draws[name]))
-    return Rows(pa.table([arrays[name] for name in _NAMES], schema=planted.arrow_schema(SCHEMA)),
+    return Rows(pa.table([arrays[name] for name in _NAMES], schema=arrow_schema(SCHEMA)),
                 {"click": click_logit, "purchase": buy_logit})
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from common import metrics, testing
 from common.reader import BadInput
-from data import planted, taobao
+from data import conversion, taobao
 
 NAMES = [column.name for column in taobao.SCHEMA.columns]
 TAGS = ["tag_category_list", "tag_brand_list"]
@@ -168,13 +168,13 @@ def test_convert_there_and_back(folder: str, tmp_path: object) -> None:
     assert taobao.main(["convert", parquet, csv]) == 0
     with open(source, "rb") as one, open(csv, "rb") as other:
         assert one.read() == other.read()
-    assert pyarrow.parquet.read_schema(parquet).equals(planted.arrow_schema(taobao.SCHEMA))
+    assert pyarrow.parquet.read_schema(parquet).equals(conversion.arrow_schema(taobao.SCHEMA))
 
 
 @pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
 def test_convert_real_rows(tmp_path: object) -> None:
     target = os.path.join(str(tmp_path), "a.parquet")
-    assert planted.convert(taobao.SCHEMA, testing.TAOBAO_SAMPLE, target) == 5078
+    assert conversion.convert(taobao.SCHEMA, testing.TAOBAO_SAMPLE, target) == 5078
     converted = pyarrow.parquet.read_table(target).to_pandas().astype(str)
     pd.testing.assert_frame_equal(converted, read_csv(testing.TAOBAO_SAMPLE))
 
@@ -184,7 +184,7 @@ def test_convert_writes_nothing_from_bad_rows(folder: str, tmp_path: object, cap
     with open(os.path.join(folder, taobao.SCHEMA.test_file)) as good, open(source, "w") as bad:
         bad.write(good.read() + "1,2,3\n")
     with pytest.raises(BadInput, match="in, row 3001: '1,2,3' is given, expected 20 columns, not 3"):
-        planted.convert(taobao.SCHEMA, source, target)
+        conversion.convert(taobao.SCHEMA, source, target)
     assert os.listdir(str(tmp_path)) == ["in"]
     assert taobao.main(["convert", source, target]) == 1
     assert "error: {}, row 3001".format(source) in capsys.readouterr().err

@@ -95,16 +95,17 @@ def read_samples(path: str) -> Iterator[Tuple[int, Sample]]:
       BadInput: the file cannot be read, or a line is no sample.
     """
     for number, line in read_lines(path):
-        fields = line.split(b"\t")
-        fault = _fault(fields)
+        fault = _fault(line)
         if fault:
+            shown = line[:80].decode("utf-8", "backslashreplace")
             raise BadInput("{}, line {}: {!r} is given, expected {}. Write the samples again with "
-                           "local_aggretor.py.".format(path, number, line[:80].decode("utf-8", "replace"), fault))
-        yield number, Sample(*fields)
+                           "local_aggretor.py.".format(path, number, shown, fault))
+        yield number, Sample(*line.split(b"\t"))
 
 
-def _fault(fields: list) -> str:
-    """What was expected of a sample's fields; empty where they are as expected."""
+def _fault(line: bytes) -> str:
+    """What was expected of a sample; empty where it is as expected."""
+    fields = line.split(b"\t")
     if len(fields) != 6:
         return "6 columns, not {}".format(len(fields))
     sample = Sample(*fields)
@@ -112,9 +113,20 @@ def _fault(fields: list) -> str:
         return "a label of 0 or 1"
     if not all(name for field in sample[1:] for name in field.split(SEPARATOR)):
         return "no empty name"
+    if b"\r" in line or SEPARATOR in sample.user + sample.item + sample.category:
+        return "no byte 0x0d, and 0x02 in the histories alone"
     if sample.items.count(SEPARATOR) != sample.categories.count(SEPARATOR):
         return "as many categories as items in the history"
-    return ""
+    return "" if is_utf8(line) else "UTF-8"
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether bytes are UTF-8."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def describe(path: str, count: int, unit: str) -> str:

@@ -75,6 +75,11 @@ def test_samples(tmp_path: object) -> None:
     (b"1\tu\ti\tc\t\t", "expected no empty name"),
     (b"1\tu\ti\tc\ta\x02\tC\x02D", "expected no empty name"),
     (b"1\tu\ti\tc\ta\x02b\tC", "expected as many categories as items in the history"),
+    (b"1\tu\x02v\ti\tc\ta\tC", "expected no byte 0x0d, and 0x02 in the histories alone"),
+    (b"1\tu\ti\x02j\tc\ta\tC", "expected no byte 0x0d, and 0x02 in the histories alone"),
+    (b"1\tu\ti\tc\x02d\ta\tC", "expected no byte 0x0d, and 0x02 in the histories alone"),
+    (b"1\tu\ti\tc\ta\rb\tC", r"ta.rb.tC' is given, expected no byte 0x0d, and 0x02 in the histories alone"),
+    (b"1\tu\ti\tc\t\xff\tC", r"xff.tC' is given, expected UTF-8"),
 ])
 def test_lines_that_are_no_samples(tmp_path: object, line: bytes, message: str) -> None:
     path = write(tmp_path, "a", b"0\tu\ti\tc\ta\tC\n" + line + b"\n")

@@ -35,24 +35,16 @@ def count_names(path: str) -> Dict[str, Counter[bytes]]:
 
 
 def in_order(counts: Counter[bytes], default: str) -> List[str]:
-    """Returns the names in the order of their ids; the default comes first, however often it occurs.
-
-    Raises:
-      BadInput: a name is not UTF-8.
-    """
+    """Returns the names in the order of their ids; the default comes first, however often it occurs."""
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
-    try:
-        return [default] + [name.decode("utf-8") for name in ordered if name != default.encode("utf-8")]
-    except UnicodeDecodeError as error:
-        raise BadInput("the name {!r} is given, expected UTF-8. Write the samples again with local_aggretor.py.".format(
-            error.object))
+    return [default] + [name.decode("utf-8") for name in ordered if name != default.encode("utf-8")]
 
 
 def make(train: str, out: str) -> List[str]:
     """Writes the three vocabularies of one file of samples; returns a line about each.
 
     Raises:
-      BadInput: the file cannot be read, or holds a name that is not UTF-8.
+      BadInput: the file cannot be read; nothing is written then.
     """
     made = []
     for name, counts in count_names(train).items():

@@ -35,9 +35,18 @@ def test_the_default_is_first_and_once() -> None:
 
 
 def test_errors(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
-    with pytest.raises(BadInput, match="the name b'.xff' is given, expected UTF-8. Write the samples again with"):
-        generate_voc.in_order(collections.Counter({b"\xff": 1}), "d")
     path = write(tmp_path, LINES + b"2\n")
     assert generate_voc.main([path, "--out", str(tmp_path)]) == 1
     assert "error: " + path + ", line 5: '2' is given, expected 6 columns, not 1" in capsys.readouterr().err
+    assert os.listdir(str(tmp_path)) == ["train"]
+
+
+@pytest.mark.parametrize("name, message", [(b"\xff", r"xff.tX.ti1.tY' is given, expected UTF-8"),
+                                           (b"i\rj", "expected no byte 0x0d, and 0x02 in the histories alone"),
+                                           (b"i\x02j", "expected no byte 0x0d, and 0x02 in the histories alone")])
+def test_names_that_no_vocabulary_holds_are_found_before_any_is_written(tmp_path: object, name: bytes,
+                                                                        message: str) -> None:
+    path = write(tmp_path, LINES + b"0\tu\t" + name + b"\tX\ti1\tY\n")
+    with pytest.raises(BadInput, match="train, line 5: .*" + message):
+        generate_voc.make(path, str(tmp_path))
     assert os.listdir(str(tmp_path)) == ["train"]

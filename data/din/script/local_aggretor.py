@@ -13,8 +13,8 @@ name, category and number of reviews of each item as Arrow and NumPy arrays.
 import argparse
 import contextlib
 import os
-import shutil
 import sys
+import tempfile
 import zlib
 from typing import List, NamedTuple, Optional, Sequence
 
@@ -168,10 +168,9 @@ def aggregate(reviews_info: str, item_info: str, target: str, seed: int, num_buc
     Raises:
       BadInput: an input cannot be read, no user has two reviews, or one reviewed all items; nothing is written then.
     """
-    folder, count = target + ".buckets", 0
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    try:
+    beside, name = os.path.split(target)
+    count = 0
+    with tempfile.TemporaryDirectory(prefix=name + ".", dir=beside or os.curdir) as folder:
         buckets = partition(reviews_info, folder, num_buckets)
         items = make_items(buckets, item_info)
         with replacing(target) as temporary, open(temporary, "wb") as file:
@@ -182,8 +181,6 @@ def aggregate(reviews_info: str, item_info: str, target: str, seed: int, num_buc
                 count += len(lines)
             if not count:
                 raise BadInput("{}: no user has two reviews. Give more reviews.".format(reviews_info))
-    finally:
-        shutil.rmtree(folder)
     return count
 
 

@@ -107,7 +107,10 @@ def test_each_user_lies_in_one_bucket(tmp_path: object) -> None:
     (["u\ta\t5\t1", "u\tb\t5\t1", "v\ta\t5\t1"], ITEMS,
      "user 'u' reviewed all 2 items, so none is left to draw as a negative. Give more reviews"),
     (["u\ta\t5\t1", "u\tb\t5\tx"], ITEMS, "reviews-info, line 2: .* is given, expected user, item, rating, time"),
-    (REVIEWS, ["a"], "item-info, line 1: 'a' is given, expected item, category, tab-separated"),
+    (REVIEWS, ["a"], "item-info, line 1: 'a' is given, expected item, category in UTF-8, tab-separated"),
+    (["u\ta\t5\t1", "u\tb\t5\t0x1"], ITEMS, "reviews-info, line 2: .* the time a whole number. Write the file again"),
+    (["u\ta\t5\t1", "\tb\t5\t1"], ITEMS, "reviews-info, line 2: .*, none empty or with a byte 0x02"),
+    (REVIEWS, ["a\tA", "b\t"], "item-info, line 2: .*, none empty or with a byte 0x02"),
     (REVIEWS, [], "item-info: no such file, or an empty one. Write it with process_data.py"),
 ])
 def test_errors_write_nothing(tmp_path: object, reviews: List[str], items: List[str], message: str) -> None:
@@ -116,14 +119,22 @@ def test_errors_write_nothing(tmp_path: object, reviews: List[str], items: List[
     assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info"]
 
 
+def test_a_folder_of_the_user_stays(tmp_path: object) -> None:
+    os.makedirs(os.path.join(str(tmp_path), "samples.buckets", "mine"))
+    run(tmp_path, REVIEWS, ITEMS)
+    assert os.listdir(os.path.join(str(tmp_path), "samples.buckets")) == ["mine"]
+    assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info", "samples", "samples.buckets"]
+
+
 def test_main(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     argv = [write(tmp_path, "reviews-info", REVIEWS), write(tmp_path, "item-info", ITEMS),
             os.path.join(str(tmp_path), "samples")]
-    os.makedirs(os.path.join(argv[2] + ".buckets", "left behind"))
     assert local_aggretor.main(argv) == 0
     assert capsys.readouterr().out.split("  ")[1:] == ["4 lines", "samples\n"]
     assert local_aggretor.main([argv[0] + "x"] + argv[1:]) == 1
     assert "error: " + argv[0] + "x: no such file" in capsys.readouterr().err
+    assert local_aggretor.main(argv[:2] + [os.path.join(str(tmp_path), "nowhere", "samples")]) == 1
+    assert "error: [Errno 2] No such file or directory: '{}/nowhere/samples".format(tmp_path) in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
         local_aggretor.main(argv + ["--seed", "-1"])
     assert end.value.code == 2 and "--seed must be >= 0. Got: -1." in capsys.readouterr().err

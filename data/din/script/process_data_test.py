@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 import tracemalloc
 from typing import Any, Dict, List
 
@@ -42,6 +44,29 @@ def test_what_is_no_record(tmp_path: object, line: str, monkeypatch: pytest.Monk
     with pytest.raises(process_data.BadRecord, match="is given, expected a JSON object or a Python dict of literals"):
         process_data.parse(line.encode("utf-8"))
     assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("start, step, end", [
+    ("1", "+1", ""), ("a", ".b", ""), ("1.", ".b", ""), ("x", "()", ""), ("1", "()", ""), ("x", "[0]", ""),
+    ("[0]", "[0]", ""), ("{}", "{}", ""), ("''", "%''", ""), ("", "-", "1"), ("", "not ", "1"), ("", "1if 1else ", "1"),
+    ("", "lambda:", "0"), ("''' ' '''", "+1", "+''"), ("f'{0", "+0", "}'"), ("'\\\\'", "+1", "+'\\''")])
+def test_long_operations_are_bad_records(tmp_path: object, start: str, step: str, end: str) -> None:
+    text = start + step * 200000 + end
+    reviews = write(tmp_path, "r", [json.dumps(REVIEW)])
+    meta = write(tmp_path, "m", [text, repr(ITEM), "{'a': " + text + "}"])
+    argv = [reviews, meta, "--out", str(tmp_path), "--max_bad_records", "2"]  # in a process of its own, for it may die
+    run = subprocess.run([sys.executable, process_data.__file__] + argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.returncode == 0 and b"2 bad records skipped" in run.stderr
+    with pytest.raises(process_data.BadRecord, match="is given, expected a JSON object or a Python dict of literals"):
+        process_data.parse(text.encode("utf-8"))
+
+
+@pytest.mark.parametrize("record", [
+    {}, [], (1,), {"a": -1.5e-07, "b": +7, "c": (), "d": [None, True, False, 1.0, 1e22]},
+    {b"a'b": b"\\'\xff", 1: {2: {3}}},
+    {"it's": "\"1+1\", \\", "\\": "'\"", "\\'": "\\\"'\t\n\x02", "": "f'{x}' # [0](1)"}])
+def test_literals_are_read(record: object) -> None:
+    assert process_data.parse(repr({"x": record}).encode("utf-8")) == {"x": record}
 
 
 def test_what_is_no_utf8() -> None:
