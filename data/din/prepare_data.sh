@@ -79,9 +79,10 @@ step split_by_user.py "$work/samples" "$work/local_train_splitByUser" "$work/loc
 step generate_voc.py "$work/local_train_splitByUser" --out "$work"
 step pick2txt.py "$work/uid_voc.pkl" "$work/mid_voc.pkl" "$work/cat_voc.pkl"
 
-# Old files go before new ones come, so that the two never mix; training needs the last one that comes.
+# Old files go before new ones come, so that the two never mix; training needs the last one that comes. Parquet files of
+# old samples go too, since training would take them, and what amazon.py noted of its synthetic ones.
 files=(reviews-info item-info {uid,mid,cat}_voc.{pkl,txt} local_test_splitByUser local_train_splitByUser)
-for file in "${files[@]}"; do
+for file in "${files[@]}" local_{train,test}_splitByUser.parquet amazon_planted.json; do
     rm -f "$out/$file"
 done
 for file in "${files[@]}"; do

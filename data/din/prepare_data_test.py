@@ -15,13 +15,15 @@ from typing import Dict, List
 import pandas as pd
 import pytest
 
-from common import metrics, vocabulary
+from common import dataset, metrics, vocabulary
+from data import amazon
 from data.din import testing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = ["process_data", "local_aggretor", "split_by_user", "generate_voc", "pick2txt"]
 FILES = sorted(["reviews-info", "item-info", "local_train_splitByUser", "local_test_splitByUser"]
                + [name + ending for name in ("uid_voc", "mid_voc", "cat_voc") for ending in (".pkl", ".txt")])
+OTHERS = ["local_train_splitByUser.parquet", "local_test_splitByUser.parquet", "amazon_planted.json"]
 COLUMNS = ["label", "user", "item", "category", "items", "categories"]
 NUM_USERS = 1500
 
@@ -182,7 +184,7 @@ def test_a_killed_run_leaves_nothing(raw: str, made: str, tmp_path: object, scri
 def test_a_run_killed_while_files_move_leaves_no_mixture(raw: str, made: str, tmp_path: object) -> None:
     out, tools = [os.path.join(str(tmp_path), name) for name in ("out", "tools")]
     os.makedirs(out), os.makedirs(tools)
-    for name in FILES:
+    for name in FILES + OTHERS:
         with open(os.path.join(out, name), "w") as file:
             file.write("old")
     with open(os.path.join(tools, "mv"), "w") as file:
@@ -201,13 +203,25 @@ def test_a_run_killed_while_files_move_leaves_no_mixture(raw: str, made: str, tm
 def test_a_failed_run_keeps_the_old_files(raw: str, tmp_path: object) -> None:
     out = os.path.join(str(tmp_path), "out")
     os.makedirs(out)
-    for name in FILES:
+    for name in FILES + OTHERS:
         with open(os.path.join(out, name), "w") as file:
             file.write("old")
     before = digests(out)
     result = prepare(raw, out, python=make_python(tmp_path, "pick2txt", "exit 1"))
     assert result.returncode == 1 and not result.stdout
     assert digests(out) == before
+
+
+def test_samples_of_another_origin_go(raw: str, made: str, tmp_path: object) -> None:
+    out = str(tmp_path)
+    amazon.make(2000, 100, 1, out)
+    assert prepare(raw, out).returncode == 0
+    assert digests(out) == digests(made)
+    data = dataset.open_data(out, amazon.SCHEMA, True, 0, True)
+    assert data.train.path == os.path.join(out, "local_train_splitByUser") and not data.bad_rows.count
+    assert set(data.bad_rows.unknown_ids) <= {"user", "item", "history_items"}  # of the test samples alone
+    amazon.make(2000, 100, 1, out)
+    assert dataset.open_data(out, amazon.SCHEMA, True, 0, True).train_rows == 2000
 
 
 def test_bad_records(raw: str, tmp_path: object) -> None:
