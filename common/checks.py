@@ -53,7 +53,8 @@ class BadRows:
             if self.count > self.limit:
                 advice = "Mend or remove the row."
                 if self.limit:
-                    advice = "Mend or remove the row; more than --max_bad_rows {} rows cannot be read.".format(self.limit)
+                    advice = "Mend or remove the row; more than --max_bad_rows {} rows cannot be read.".format(
+                        self.limit)
                 elif self._skippable:
                     advice = "Mend or remove the row, or skip up to N such rows with --max_bad_rows N."
                 raise BadInput("{}, row {}{}: {!r} is given, expected {}. {}".format(

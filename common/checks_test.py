@@ -27,4 +27,4 @@ def test_unknown_ids_are_counted_once_a_chunk() -> None:
 
 def test_a_command_that_cannot_skip_rows_does_not_say_so() -> None:
     with pytest.raises(BadInput, match=r"f, row 4, column 'c': 'v' is given, expected w\. Mend or remove the row\.$"):
-        BadRows(0, skippable=False).add("f", [Reject(3, "c", "v", "w")])
+        BadRows(0, skippable=False).add("f", [reader.Reject(3, "c", "v", "w")])

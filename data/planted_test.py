@@ -58,8 +58,8 @@ def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object, monkeyp
     parquet = pyarrow.parquet.read_table("{}/tiny_train.parquet".format(tmp_path)).to_pandas()
     assert text[1].tolist() == parquet.u.tolist() and text[2].tolist() == parquet.n.tolist()
     assert text[4].tolist() == [";".join(items) for items in parquet["items"]]
-    with pytest.raises(BadInput, match="{}/tiny_train is there already and holds no synthetic rows. Name another folder "
-                                       "with --out, or remove it".format(tmp_path)):
+    with pytest.raises(BadInput, match="{}/tiny_train is there already and holds no synthetic rows. Name another "
+                                       "folder with --out, or remove it".format(tmp_path)):
         planted.make_files(SCHEMA, draw_rows, 20, 5, 1, str(tmp_path))
     planted.write_report(SCHEMA, train, test, {}, str(tmp_path))
     planted.make_files(SCHEMA, draw_rows, 20, 5, 1, str(tmp_path))
