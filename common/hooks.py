@@ -154,18 +154,23 @@ class StopAtNan(tf.train.SessionRunHook):
 class Progress(tf.train.SessionRunHook):
     """Reports step, loss, speed and the time left: a live line on a terminal, plain lines elsewhere.
 
+    Args:
+      trainers: how many processes make the steps up to max_steps together; the speed is that of this one.
+
     Attributes:
       steps: steps run by this process.
       step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which sets up the graph.
     """
 
-    def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, out: Optional[TextIO] = None) -> None:
+    def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, trainers: int = 1,
+                 out: Optional[TextIO] = None) -> None:
         self.steps = 0
         self.step_secs = 0.0
         self._loss = loss
         self._global_step = tf.train.get_global_step()
         self._max_steps = max_steps
         self._batch_size = batch_size
+        self._trainers = trainers
         self._out = out or sys.stderr
         self._live = self._out.isatty()
         self._every_secs = 0.5 if self._live else 10.0
@@ -206,8 +211,8 @@ class Progress(tf.train.SessionRunHook):
             step, self._max_steps, step / self._max_steps, self._last_loss)
         if self.step_secs > self._reported_secs:
             speed = (self.steps - max(self._reported_steps, 1)) / (self.step_secs - self._reported_secs)
-            line += "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(
-                speed, speed * self._batch_size, _clock(max(self._max_steps - step, 0) / self.steps_per_sec))
+            left = max(self._max_steps - step, 0) / (self.steps_per_sec * self._trainers)
+            line += "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(speed, speed * self._batch_size, _clock(left))
         self._out.write("\r\x1b[K{} {}".format(_bar(step / self._max_steps), line) if self._live else line + "\n")
         self._out.flush()
         self._reported_steps, self._reported_secs = self.steps, self.step_secs

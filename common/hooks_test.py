@@ -90,7 +90,7 @@ def test_progress_in_a_log_is_plain_lines() -> None:
     progress: List[Progress] = []
 
     def make(loss: tf.Tensor, rows: tf.Tensor) -> List[tf.train.SessionRunHook]:
-        progress.append(Progress(loss, 40, 512, out))
+        progress.append(Progress(loss, 40, 512, out=out))
         return list(progress)
 
     train(make, [0.5] * 40)
@@ -102,7 +102,7 @@ def test_progress_in_a_log_is_plain_lines() -> None:
 
 def test_progress_on_a_terminal_is_one_live_line() -> None:
     out = Terminal()
-    train(lambda loss, rows: [Progress(loss, 5, 512, out)], [0.5] * 5)
+    train(lambda loss, rows: [Progress(loss, 5, 512, out=out)], [0.5] * 5)
     assert out.getvalue().count("\n") == 1 and out.getvalue().startswith("\r\x1b[K[##........] step 1/5")
     assert out.getvalue().endswith("[##########] " + out.getvalue().split("] ")[-1])
 

@@ -111,7 +111,8 @@ class Trainer:
             spec = model_fn(features, labels, mode, params)
             if mode != tf.estimator.ModeKeys.TRAIN:
                 return spec
-            self._progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size)
+            trainers = self._run.cluster.num_trainers if self._run.cluster else 1
+            self._progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size, trainers)
             self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
             added: List[tf.train.SessionRunHook] = [self._progress]
             if self.config.is_chief:
