@@ -26,6 +26,17 @@ class Dense(NamedTuple):
     partitioner: Optional[Callable[..., List[int]]] = None
 
 
+class Norm(NamedTuple):
+    """Batch normalisation between dense layers: its mode, and what is added to each variance.
+
+    An epsilon that is large beside the variances lets small inputs stay small, such as rows of embeddings that were
+    rarely seen.
+    """
+
+    training: bool
+    epsilon: float = 1e-3
+
+
 def partitioner(slice_bytes: int) -> Optional[Callable[..., List[int]]]:
     """Cuts variables along their first axis into slices of at most slice_bytes; None for 0."""
     if not slice_bytes:
@@ -120,41 +131,40 @@ def _product(inputs: tf.Tensor, kernel: tf.Tensor, config: Dense) -> tf.Tensor:
     return bf16_matmul(inputs, kernel) if config.toggles.bf16 else tf.matmul(inputs, kernel)
 
 
-def batch_norm(inputs: tf.Tensor, name: str, training: bool, affine: bool = True) -> tf.Tensor:
+def batch_norm(inputs: tf.Tensor, name: str, norm: Norm, affine: bool = True) -> tf.Tensor:
     """Normalises each of H features to mean 0 and variance 1: by the batch [B, H] in training, else by running means.
 
     Args:
       affine: whether a learned scale and offset follow.
     """
-    return tf.layers.batch_normalization(inputs, momentum=_BATCH_NORM_MOMENTUM, epsilon=1e-3, center=affine,
-                                         scale=affine, training=training, name=name)
+    return tf.layers.batch_normalization(inputs, momentum=_BATCH_NORM_MOMENTUM, epsilon=norm.epsilon, center=affine,
+                                         scale=affine, training=norm.training, name=name)
 
 
-def mlp(inputs: tf.Tensor, sizes: Sequence[int], name: str, config: Dense,
-        training: Optional[bool] = None) -> tf.Tensor:
+def mlp(inputs: tf.Tensor, sizes: Sequence[int], name: str, config: Dense, norm: Optional[Norm] = None) -> tf.Tensor:
     """Dense layers with relu one after another: float32 [B, I] to [B, sizes[-1]].
 
     Args:
-      training: None for layers without batch normalisation before the relu, else its mode.
+      norm: batch normalisation before each relu, None for none.
     """
-    return mlps(inputs, sizes, [name], config, training)[0]
+    return mlps(inputs, sizes, [name], config, norm)[0]
 
 
 def mlps(inputs: tf.Tensor, sizes: Sequence[int], names: Sequence[str], config: Dense,
-         training: Optional[bool] = None) -> List[tf.Tensor]:
+         norm: Optional[Norm] = None) -> List[tf.Tensor]:
     """Several mlp of the same sizes on one input; their first layers share a product where op_fusion says so."""
     firsts = dense_group(inputs, sizes[0], [name + "/dense_0" for name in names], config)
-    return [_mlp_after_first(first, sizes, name, config, training) for first, name in zip(firsts, names)]
+    return [_mlp_after_first(first, sizes, name, config, norm) for first, name in zip(firsts, names)]
 
 
 def _mlp_after_first(hidden: tf.Tensor, sizes: Sequence[int], name: str, config: Dense,
-                     training: Optional[bool]) -> tf.Tensor:
+                     norm: Optional[Norm]) -> tf.Tensor:
     """An mlp from the outputs of its first dense layer on."""
     with tf.variable_scope(name):
         for i, size in enumerate(sizes):
             hidden = dense(hidden, size, "dense_{}".format(i), config) if i else hidden
-            if training is not None:
-                hidden = batch_norm(hidden, "norm_{}".format(i), training)
+            if norm:
+                hidden = batch_norm(hidden, "norm_{}".format(i), norm)
             hidden = tf.nn.relu(hidden)
     return hidden
 

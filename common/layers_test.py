@@ -95,7 +95,8 @@ def test_batch_norm_against_numpy_and_its_running_means() -> None:
     x = np.random.default_rng(5).normal(3, 2, [64, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
-            training, evaluating = [layers.batch_norm(tf.constant(x), "norm", mode) for mode in (True, False)]
+            training, evaluating = [layers.batch_norm(tf.constant(x), "norm", layers.Norm(mode))
+                                    for mode in (True, False)]
         session.run(tf.global_variables_initializer())
         np.testing.assert_allclose(session.run(training), (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), atol=1e-4)
         np.testing.assert_allclose(session.run(evaluating), x / np.sqrt(1 + 1e-3), rtol=1e-5)

@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
 from common.history import History  # noqa: E402
-from common.layers import Dense  # noqa: E402
+from common.layers import Dense, Norm  # noqa: E402
 from common.schema import Schema  # noqa: E402
 from data.amazon import SCHEMA  # noqa: E402
 
@@ -78,7 +78,7 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
         features, columns("history_items", "history_categories"), "input", params.embedding)  # items [P, 2 D]
     total = history.sum(history.items)  # [B, 2 D]
     hidden = tf.concat([user, item, total, item * total, attend(item, history, params)], axis=1)  # [B, 9 D]
-    hidden = layers.batch_norm(hidden, "top_norm", training)
+    hidden = layers.batch_norm(hidden, "top_norm", Norm(training))
     for i, size in enumerate(params.top):
         hidden = dice(layers.dense(hidden, size, "top_{}".format(i), params.dense), "dice_{}".format(i), training)
     return Outputs(layers.logit(hidden, "click_logit", params.click_rate, params.dense))
@@ -105,7 +105,7 @@ def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:
 def dice(inputs: tf.Tensor, name: str, training: bool) -> tf.Tensor:
     """The paper's activation, [B, H]: a PReLU whose corner moves to the features' mean (eq. 5)."""
     alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.zeros_initializer())
-    share = tf.sigmoid(layers.batch_norm(inputs, name + "/norm", training, affine=False))
+    share = tf.sigmoid(layers.batch_norm(inputs, name + "/norm", Norm(training), affine=False))
     return share * inputs + (1.0 - share) * alpha * inputs
 
 

@@ -196,8 +196,8 @@ def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(tmp_path
 
 def test_lists_of_unequal_length_are_bad_rows(tmp_path: object) -> None:
     folder = write_rows(tmp_path, "i1\x02i2", "c")
-    with pytest.raises(BadInput, match="row 1, column 'history_categories': '1 items' is given, expected 2 as in "
-                                       "column 'history_items'"):
+    with pytest.raises(BadInput, match="row 1, column 'history_categories': 'c' is given, expected 2 items as in "
+                                       "column 'history_items', not 1"):
         train.main(["--data_location", folder, "--checkpoint", os.path.join(folder, "run"), "--steps", "1"])
 
 

@@ -24,7 +24,7 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
-from common.layers import Dense  # noqa: E402
+from common.layers import Dense, Norm  # noqa: E402
 from data.eleme import SCHEMA  # noqa: E402
 
 BOTTOM = (512, 256, 64)
@@ -73,7 +73,7 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     """Feeds the numbers through the bottom MLP, joins the result with the embeddings, and feeds that to the top MLP."""
     width = params.embedding.dimension
     numbers = normalise(tf.stack([features[c.name] for c in SCHEMA.numbers], axis=1), training)  # [B, 12]
-    bottom = layers.mlp(numbers, params.bottom + (width,), "bottom", params.dense, training)  # [B, D]
+    bottom = layers.mlp(numbers, params.bottom + (width,), "bottom", params.dense, Norm(training))  # [B, D]
     embedded = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, C * D]
     joined = tf.concat([bottom, embedded], axis=1)  # [B, (C + 1) * D]
     if params.interaction_op == "dot":
@@ -86,7 +86,7 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
 def normalise(numbers: tf.Tensor, training: bool) -> tf.Tensor:
     """Numbers of any scale as numbers around 0, [B, N]: the logarithm of their size, then normalised by the batch."""
     logs = tf.sign(numbers) * tf.log1p(tf.abs(numbers))
-    return layers.batch_norm(logs, "numbers_norm", training, affine=False)
+    return layers.batch_norm(logs, "numbers_norm", Norm(training), affine=False)
 
 
 def dot_products(vectors: tf.Tensor) -> tf.Tensor:

@@ -23,7 +23,7 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
-from common.layers import Dense  # noqa: E402
+from common.layers import Dense, Norm  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
 
 LEVELS = 3
@@ -32,6 +32,7 @@ SHARED = 1
 EXPERT = (256, 128, 64)
 GATE = (256, 128, 64)
 TOWER = (256, 128, 64)
+EPSILON = 1.0
 TASKS = ["click", "purchase"]
 LABELS = {"click": "clk", "purchase": "buy"}
 EPOCHS = 1000
@@ -48,6 +49,7 @@ class Params(NamedTuple):
       levels: the number of extraction layers.
       specific, shared: experts of each task, and shared ones, in a layer.
       expert, gate, tower: hidden sizes of an expert, of a gate's network and of a tower.
+      epsilon: what batch normalisation adds to each variance.
     """
 
     embedding: Embedding
@@ -62,6 +64,7 @@ class Params(NamedTuple):
     expert: Tuple[int, ...] = EXPERT
     gate: Tuple[int, ...] = GATE
     tower: Tuple[int, ...] = TOWER
+    epsilon: float = EPSILON
 
 
 class Outputs(NamedTuple):
@@ -77,33 +80,34 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
     """Embeds all columns, feeds them through the extraction layers, and each task's result through its tower."""
+    norm = Norm(training, params.epsilon)
     inputs = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
     streams = {name: inputs for name in TASKS + ["shared"]}
     for level in range(params.levels):
         with tf.variable_scope("layer_{}".format(level)):
-            streams = _extract(streams, level == params.levels - 1, params, training)
+            streams = _extract(streams, level == params.levels - 1, params, norm)
     rates = (params.click_rate, params.purchase_rate)
-    return Outputs(*[_tower(streams[task], task, rate, params, training) for task, rate in zip(TASKS, rates)])
+    return Outputs(*[_tower(streams[task], task, rate, params, norm) for task, rate in zip(TASKS, rates)])
 
 
-def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params, training: bool) -> Dict[str, tf.Tensor]:
+def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params, norm: Norm) -> Dict[str, tf.Tensor]:
     """One extraction layer: [B, H] of each task and of the shared part to the same; the last has no shared part."""
     experts = {}
     for name, inputs in streams.items():
         count = params.shared if name == "shared" else params.specific
         names = ["{}_expert_{}".format(name, i) for i in range(count)]
-        experts[name] = layers.mlps(inputs, params.expert, names, params.dense, training)
+        experts[name] = layers.mlps(inputs, params.expert, names, params.dense, norm)
     outputs = {}
     for name in TASKS if is_last else streams:
         mixed = sum(experts.values(), []) if name == "shared" else experts[name] + experts["shared"]
-        hidden = layers.mlp(streams[name], params.gate, name + "_gate", params.dense, training)
+        hidden = layers.mlp(streams[name], params.gate, name + "_gate", params.dense, norm)
         outputs[name] = layers.mix(mixed, layers.dense(hidden, len(mixed), name + "_gate_logits", params.dense))
     return outputs
 
 
-def _tower(inputs: tf.Tensor, name: str, base_rate: float, params: Params, training: bool) -> tf.Tensor:
+def _tower(inputs: tf.Tensor, name: str, base_rate: float, params: Params, norm: Norm) -> tf.Tensor:
     """A tower's logit, float32 [B]; its bias starts at the logit of base_rate."""
-    hidden = layers.mlp(inputs, params.tower, name + "_tower", params.dense, training)
+    hidden = layers.mlp(inputs, params.tower, name + "_tower", params.dense, norm)
     return layers.logit(hidden, name + "_logit", base_rate, params.dense)
 
 

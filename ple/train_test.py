@@ -62,7 +62,7 @@ def numpy_forward(x: np.ndarray, w: Dict[str, np.ndarray], levels: int) -> Dict[
         for i in range(depth):
             norm = "{}/norm_{}/".format(name, i)
             x = dense(x, "{}/dense_{}".format(name, i))
-            x = (x - w[norm + "moving_mean"]) / np.sqrt(w[norm + "moving_variance"] + 1e-3)
+            x = (x - w[norm + "moving_mean"]) / np.sqrt(w[norm + "moving_variance"] + train.EPSILON)
             x = np.maximum(x * w[norm + "gamma"] + w[norm + "beta"], 0)
         return x
 
