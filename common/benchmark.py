@@ -16,8 +16,8 @@ from typing import Dict, List, Optional
 
 import tensorflow.compat.v1 as tf
 
-from common import dataset, results, runner
-from common.dataset import Stream
+from common import dataset, results, runner, source
+from common.blocks import Stream
 from common.files import write_json
 from common.schema import Schema
 from data import amazon, eleme, taobao
@@ -31,7 +31,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def input_rates(location: str, schema: Schema, batch_size: int, rows: int, rounds: int) -> Dict[str, float]:
     """Rows/s of each input path alone: shuffled batches read and thrown away, with nothing else running."""
     def rate(parquet: bool, community: bool) -> float:
-        data = dataset.open_data(location, schema, parquet, 0, check_all=False)
+        data = source.open_data(location, schema, parquet, 0, check_all=False)
         stream = Stream(batch_size, 0, 131072)
         make = (dataset.tf_input(data.train, data, stream, False) if community
                 else dataset.columnar_input(data.train, data, stream))

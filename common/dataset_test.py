@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, encoder, reader, testing
-from common.dataset import Stream
+from common import blocks, dataset, encoder, reader, source, testing
+from common.blocks import Stream
 from common.lists import Ragged
 from common.reader import BadInput
 from common.testing import SCHEMA
@@ -21,13 +21,9 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "CHUNK_ROWS", 30)
 
 
-def rows_of(data: dataset.Data, stream: Stream, batches: int) -> List[List[int]]:
+def rows_of(data: source.Data, stream: Stream, batches: int) -> List[List[int]]:
     read = testing.read_batches(dataset.columnar_input(data.train, data, stream), batches)
     return [batch[dataset.ROW].tolist() for batch in read]
-
-
-def read_rows(data: dataset.Data, stream: Stream) -> List[int]:
-    return [row for block in dataset.read_blocks(data.train, data, stream) for row in block.rows]
 
 
 @pytest.mark.parametrize("parquet", [False, True])
@@ -101,27 +97,10 @@ def test_trailing_blank_lines_are_no_rows_of_tf_input(tmp_path: object) -> None:
     data = testing.open_toy(tmp_path, testing.random_rows(1, 5), TEST)
     with open(data.train.path, "a") as file:
         file.write("\n\n")
-    data = dataset.open_data(str(tmp_path), SCHEMA, False, 0, check_all=True)
+    data = source.open_data(str(tmp_path), SCHEMA, False, 0, check_all=True)
     assert data.train_rows == 5
     batches = testing.read_batches(dataset.tf_input(data.train, data, Stream(2), with_users=True))
     assert [len(batch["y"]) for batch in batches] == [2, 2, 1]
-
-
-def test_parquet_is_taken_where_it_is_there(tmp_path: object) -> None:
-    testing.open_toy(tmp_path, TEST, TEST)
-    assert dataset.open_data(str(tmp_path), SCHEMA, True, 0, False).train.path.endswith("toy_train")
-    testing.open_toy(tmp_path, TEST, TEST, parquet=True)
-    assert dataset.open_data(str(tmp_path), SCHEMA, True, 0, False).train.path.endswith("toy_train.parquet")
-    assert dataset.open_data(str(tmp_path), SCHEMA, False, 0, False).train.path.endswith("toy_train")
-
-
-@pytest.mark.parametrize("parquet, missing", [
-    (True, "nowhere/toy_train.parquet is missing and nowhere/toy_train is missing"),
-    (False, "nowhere/toy_train is missing")])
-def test_missing_files_name_the_commands(parquet: bool, missing: str) -> None:
-    with pytest.raises(BadInput, match="no rows of toy: {}.*\n.*python data/toy.py make .*--out nowhere\n.*"
-                                       "python data/toy.py convert IN nowhere/toy_train".format(missing)):
-        dataset.open_data("nowhere", SCHEMA, parquet, 0, False)
 
 
 def test_bad_rows_are_found_at_once_or_when_read(tmp_path: object) -> None:
@@ -135,20 +114,6 @@ def test_bad_rows_are_found_at_once_or_when_read(tmp_path: object) -> None:
     assert "row 61, column 'y'" in str(data.bad_rows.error)
     with pytest.raises(BadInput, match="toy_test: not one row can be used"):
         testing.open_toy(tmp_path, rows, [["x"] * 7], max_bad_rows=5)
-
-
-def test_label_rates(tmp_path: object) -> None:
-    rows = testing.random_rows(4, 200)
-    labels = np.array([[int(row[0]), int(row[1])] for row in rows], float)
-    for parquet in (False, True):
-        rates = dataset.label_rates(testing.open_toy(tmp_path, rows, TEST, parquet))
-        np.testing.assert_allclose(rates, (labels.T.dot(labels) + 0.5) / 201)
-
-
-def test_label_rates_of_many_chunks_are_a_sample(tmp_path: object) -> None:
-    rows = testing.random_rows(4, 3000)
-    rates = dataset.label_rates(testing.open_toy(tmp_path, rows, TEST))
-    assert abs(rates[0, 0] - 0.5) < 0.1 and abs(rates[0, 1] - 0.25) < 0.1
 
 
 def as_weights(batch: Dict[str, np.ndarray], name: str) -> List[Dict[int, float]]:
@@ -173,8 +138,8 @@ def test_both_paths_give_the_embeddings_the_same_inputs_on_real_rows(tmp_path: o
     planted.convert(taobao.SCHEMA, testing.TAOBAO_SAMPLE,
                     os.path.join(str(tmp_path), taobao.SCHEMA.train_file + ".parquet"))
     schema = taobao.SCHEMA
-    csv = dataset.open_data(str(tmp_path), schema, False, 0, check_all=True)
-    parquet = dataset.open_data(str(tmp_path), schema, True, 0, check_all=True)
+    csv = source.open_data(str(tmp_path), schema, False, 0, check_all=True)
+    parquet = source.open_data(str(tmp_path), schema, True, 0, check_all=True)
     assert csv.train_rows == parquet.train_rows == 5078
     community = testing.read_batches(dataset.tf_input(csv.train, csv, Stream(512), with_users=True))
     for data in (csv, parquet):
@@ -200,25 +165,13 @@ def assert_same_inputs(ours: Dict[str, np.ndarray], theirs: Dict[str, np.ndarray
     assert len(pairs) == len(set(ours[dataset.USER].tolist())) == len(set(theirs[dataset.USER].tolist()))
 
 
-def test_parquet_chunks_keep_their_order_unless_any_is_wanted(tmp_path: object) -> None:
-    data = testing.open_toy(tmp_path, testing.random_rows(1, 500), TEST, parquet=True)
-    for any_order in (False, True):
-        stream = Stream(50, 1, shuffle_rows=100, seed=1, any_order=any_order)
-        rows = [batch[dataset.ROW] for batch in testing.read_batches(dataset.columnar_input(data.train, data, stream))]
-        windows = [set(range(low, low + 100)) for low in range(0, 500, 100)]
-        found = [set(np.concatenate(rows[i:i + 2]).tolist()) for i in range(0, 10, 2)]
-        assert (found == windows) is not any_order
-        assert sorted(np.concatenate(rows).tolist()) == list(range(500))
-        assert not any((np.diff(batch) > 0).all() for batch in rows)
-
-
 def test_rows_are_read_ahead_only_if_wanted(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     data = testing.open_toy(tmp_path, testing.random_rows(1, 2000), TEST, parquet=True)
-    monkeypatch.setattr(dataset, "_FILE_ORDER_WINDOW", 50)
-    real = dataset._make_decoder
+    monkeypatch.setattr(blocks, "_FILE_ORDER_WINDOW", 50)
+    real = blocks._make_decoder
     for ahead in (False, True):
         reads: List[int] = []
-        monkeypatch.setattr(dataset, "_make_decoder", lambda *args: lambda chunk, low, high: (
+        monkeypatch.setattr(blocks, "_make_decoder", lambda *args: lambda chunk, low, high: (
             reads.append(1) or decoder(chunk, low, high)))
         decoder = real(data.train, data)
         make = dataset.columnar_input(data.train, data, Stream(50), ahead=ahead)
@@ -228,41 +181,12 @@ def test_rows_are_read_ahead_only_if_wanted(tmp_path: object, monkeypatch: pytes
         assert (len(reads) > 2) is ahead
 
 
-def test_label_rates_look_at_the_whole_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 4)
-    rows = testing.random_rows(1, 31 * 4)
-    for i, row in enumerate(rows):
-        row[0] = str(int(i >= 62))
-    rates = dataset.label_rates(testing.open_toy(tmp_path, rows, rows[:5]))
-    assert rates[0, 0] == pytest.approx(0.5, abs=0.06)
-
-
-def test_shards_are_read_once(tmp_path: object) -> None:
-    rows = testing.random_rows(1, 103)
-    for parquet in (False, True):
-        data = testing.open_toy(tmp_path, rows, rows[:5], parquet)
-        for shards in (1, 2, 4, 50):
-            for shuffle_rows in (0, 16, 1000):
-                streams = [Stream(8, 1, shuffle_rows, 3, shard=shard, shards=shards) for shard in range(shards)]
-                parts = [read_rows(data, stream) for stream in streams]
-                assert sorted(sum(parts, [])) == list(range(103))
-                assert {len(part) for part in parts} <= {103 // shards, -(-103 // shards)}
-
-
 def test_shards_of_tf_input_are_read_once(tmp_path: object) -> None:
     data = testing.open_toy(tmp_path, testing.random_rows(1, 103), TEST)
     for shards in (1, 2, 4):
         parts = [dataset.rows_of_batch(data.train, data, Stream(1000, 1, 16, 3, shard=shard, shards=shards))
                  for shard in range(shards)]
         assert sorted(sum(parts, [])) == list(range(103))
-
-
-def test_an_epoch_of_a_shard_is_as_long_as_the_shard(tmp_path: object) -> None:
-    data = testing.open_toy(tmp_path, testing.random_rows(1, 103), TEST)
-    stream = Stream(8, 3, 16, 3, shard=1, shards=2)
-    rows = read_rows(data, stream)
-    assert len(rows) == 3 * 52 and set(rows) == set(range(51, 103))
-    assert read_rows(data, stream._replace(start_row=60)) == rows[60:]
 
 
 def test_more_parts_than_rows(tmp_path: object) -> None:
@@ -280,15 +204,3 @@ def test_rows_taken_before_are_left_out(tmp_path: object) -> None:
     taken[0] = 24
     assert len(first) == 8 and [list(b[dataset.ROW]) for b in testing.read_batches(make, 100)] == [
         list(b[dataset.ROW]) for b in first[3:]]
-
-
-def test_a_parquet_file_of_older_rows_is_not_taken(tmp_path: object) -> None:
-    testing.open_toy(tmp_path, TEST, TEST)
-    testing.open_toy(tmp_path, TEST, TEST, parquet=True)
-    text, parquet = [os.path.join(str(tmp_path), SCHEMA.train_file + end) for end in ("", ".parquet")]
-    assert dataset.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True) == parquet
-    os.utime(parquet, (1e9, 1e9))
-    with pytest.raises(BadInput, match="{} is newer than {}, which would be read in its place. Convert it again "
-                                       r"\(python data/toy.py convert".format(text, parquet)):
-        dataset.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True)
-    assert dataset.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, False) == text

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import dataset, embedding, layers, raw, testing
-from common.dataset import Stream
+from common.blocks import Stream
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.schema import Column, Schema

@@ -5,13 +5,13 @@ import os
 import time
 from typing import Callable, List, Optional
 
-from common import cluster, dataset, deeprec, layers, optimizers
-from common.dataset import Data
+from common import cluster, deeprec, layers, optimizers, source
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
 from common.run import Run
 from common.schema import Schema
+from common.source import Data
 
 DEFAULT_DATA = "./data"
 DEFAULT_OUTPUT = "./result"
@@ -170,8 +170,8 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
 
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     """Opens the files that flags name; raises BadInput where they cannot be used."""
-    return dataset.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
-                             check_all=args.tf)
+    return source.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
+                            check_all=args.tf)
 
 
 def embedding(args: argparse.Namespace, dimension: int) -> Embedding:

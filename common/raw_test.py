@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, encoder, raw, testing, vocabulary
-from common.dataset import Data, Stream
+from common import dataset, encoder, raw, source, testing, vocabulary
+from common.blocks import Stream
 from common.lists import Ragged
 from common.schema import Column, Schema
+from common.source import Data
 
 SCHEMA = Schema(
     name="mixed",
@@ -26,7 +27,7 @@ def open_mixed(folder: str) -> Data:
     for name in ("train", "test"):
         testing.write_csv(os.path.join(folder, name), ROWS)
     vocabulary.save_txt(os.path.join(folder, "names.txt"), ["unknown", "ann", "bob", "eve"])
-    return dataset.open_data(folder, SCHEMA, False, 0, False)
+    return source.open_data(folder, SCHEMA, False, 0, False)
 
 
 def decoded(data: Data, as_columns: bool) -> Dict[str, np.ndarray]:

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
-from common.dataset import Data
 from common.files import write_json
 from common.reader import BadInput
+from common.source import Data
 
 CONFIG = "config.json"
 METRICS = "metrics.json"

@@ -6,8 +6,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import results, testing
-from common.dataset import Data
 from common.reader import BadInput
+from common.source import Data
 
 
 class Params(NamedTuple):

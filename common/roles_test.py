@@ -12,7 +12,7 @@ from typing import Dict, List, Optional
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import cluster, dataset, rehearsal, roles, runner, testing
+from common import cluster, rehearsal, roles, runner, source, testing
 from common.cluster import Cluster, NeverCame
 from common.hooks import Signals
 from common.runner_test import ROOT, TEST, TRAIN, Params, train
@@ -23,7 +23,7 @@ BATCH = 16
 def child(folder: str, steps: str, save_steps: str, secs: str, wait_secs: str) -> None:
     """Plays the role that TF_CONFIG gives; a trainer appends the rows of each step to rows-ROLE-INDEX."""
     job = cluster.read(os.environ)
-    data = dataset.open_data(folder, testing.SCHEMA, False, 0, False)
+    data = source.open_data(folder, testing.SCHEMA, False, 0, False)
     params = Params(os.path.join(folder, "rows-" + job.name), float(secs))
     sys.exit(runner.exit_status(lambda: train(  # type: ignore
         folder, data, params, steps=int(steps), save_steps=int(save_steps), batch_size=BATCH, cluster=job,

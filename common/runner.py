@@ -15,10 +15,10 @@ import tensorflow.compat.v1 as tf
 from common import cluster as cluster_module
 from common import deeprec, heads, hooks, metrics, results, roles
 from common.cluster import Lost, NeverCame
-from common.dataset import Data
 from common.reader import BadInput
 from common.results import Metrics
 from common.run import Run
+from common.source import Data
 from common.trainer import ModelFn, Trainer
 
 LOST_STATUS = 138

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, embedding, heads, hooks, layers, raw, runner, testing
+from common import dataset, embedding, heads, hooks, layers, raw, runner, source, testing
 from common.cluster import Lost, NeverCame
-from common.dataset import Data
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
 from common.reader import BadInput
 from common.run import Run
+from common.source import Data
 from common.testing import SCHEMA
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(runner.__file__)))
@@ -76,7 +76,7 @@ def train(folder: object, data: Data = None, params: Params = Params(),
 
 def child(folder: str, log: str, steps: str, save_steps: str) -> None:
     """Trains in a process of its own, slowly enough to be killed."""
-    data = dataset.open_data(folder, SCHEMA, False, 0, False)
+    data = source.open_data(folder, SCHEMA, False, 0, False)
     sys.exit(runner.exit_status(lambda: train(folder, data, Params(log, 0.02), steps=int(steps),  # type: ignore
                                               save_steps=int(save_steps))))
 

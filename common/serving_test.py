@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common import dataset, encoder, lists, serving, testing
-from common.dataset import Stream
+from common.blocks import Stream
 from common.testing import SCHEMA
 
 ROWS = testing.random_rows(5, 40)

@@ -12,11 +12,13 @@ import pyarrow.parquet
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, runner, serving
-from common.dataset import Data, InputFn, Stream
+from common import dataset, runner, serving, source
+from common.blocks import Stream
+from common.dataset import InputFn
 from common.deeprec import Toggles
 from common.run import Run
 from common.schema import Column, Schema
+from common.source import Data
 from common.trainer import ModelFn
 
 SCHEMA = Schema(
@@ -91,7 +93,7 @@ def open_toy(folder: object, train: Rows, test: Rows, parquet: bool = False, max
     for name, rows in ((SCHEMA.train_file, train), (SCHEMA.test_file, test)):
         path = os.path.join(str(folder), name)
         write_parquet(path + ".parquet", rows) if parquet else write_csv(path, rows)
-    return dataset.open_data(str(folder), SCHEMA, parquet, max_bad_rows, check_all)
+    return source.open_data(str(folder), SCHEMA, parquet, max_bad_rows, check_all)
 
 
 def read_batches(input_fn: InputFn, limit: int = 1 << 30) -> List[Dict[str, np.ndarray]]:

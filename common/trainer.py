@@ -9,8 +9,10 @@ import tensorflow.compat.v1 as tf
 from common import cluster as cluster_module
 from common import dataset, hooks, placement, results, roles, serving
 from common.cluster import Cluster
-from common.dataset import Data, InputFn, Stream
+from common.blocks import Stream
+from common.dataset import InputFn
 from common.run import Run
+from common.source import Data
 
 ModelFn = Callable[..., tf.estimator.EstimatorSpec]
 _NO_SAVES = 1 << 30

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import dataset, metrics, testing, vocabulary
-from common.dataset import Stream
+from common import dataset, metrics, source, testing, vocabulary
+from common.blocks import Stream
 from data import amazon, conversion
 
 NAMES = [column.name for column in amazon.SCHEMA.columns]
@@ -89,7 +89,7 @@ def test_same_arguments_same_bytes(tmp_path: object, folder: str) -> None:
 def test_text_and_parquet_decode_alike(folder: str) -> None:
     batches = []
     for parquet in (False, True):
-        data = dataset.open_data(folder, amazon.SCHEMA, parquet, 0, True)
+        data = source.open_data(folder, amazon.SCHEMA, parquet, 0, True)
         batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(3000)))[0])
         assert data.bad_rows.unknown_ids["user"] == 2001
     for name, values in batches[0].items():

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import dataset, metrics, reader, testing
-from common.dataset import Stream
+from common import dataset, metrics, reader, source, testing
+from common.blocks import Stream
 from common.reader import BadInput
 from data import conversion, eleme
 
@@ -89,7 +89,7 @@ def test_same_arguments_same_bytes(tmp_path: object, folder: str) -> None:
 def test_text_and_parquet_decode_alike(folder: str) -> None:
     batches = []
     for parquet in (False, True):
-        data = dataset.open_data(folder, eleme.SCHEMA, parquet, 0, True)
+        data = source.open_data(folder, eleme.SCHEMA, parquet, 0, True)
         batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
     for name, values in batches[0].items():
         np.testing.assert_allclose(values, batches[1][name], rtol=1e-6, err_msg=name)
@@ -123,8 +123,8 @@ def test_bad_rows(rows: pd.DataFrame, tmp_path: object, column: str, change: obj
     full[3][at] = change(full[3][at])  # type: ignore[operator]
     write(str(tmp_path), full)
     with pytest.raises(BadInput, match="train.csv, row 4, " + message):
-        dataset.open_data(str(tmp_path), eleme.SCHEMA, False, 0, True)
-    assert dataset.open_data(str(tmp_path), eleme.SCHEMA, False, 2, True).train_rows == 4
+        source.open_data(str(tmp_path), eleme.SCHEMA, False, 0, True)
+    assert source.open_data(str(tmp_path), eleme.SCHEMA, False, 2, True).train_rows == 4
 
 
 def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object) -> None:
@@ -140,7 +140,7 @@ def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object
         reader.pa.parquet.write_table(alone, path + ".parquet")
         assert conversion.convert(eleme.SCHEMA, path + ".parquet", path) == alone.num_rows > 10
     for parquet in (False, True):
-        data = dataset.open_data(str(tmp_path), eleme.SCHEMA, parquet, 0, True)
+        data = source.open_data(str(tmp_path), eleme.SCHEMA, parquet, 0, True)
         batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
     for name, values in batches[0].items():
         np.testing.assert_array_equal(values, batches[1][name], name)

@@ -20,7 +20,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
+from common import dataset, embedding, flags, heads, layers, optimizers, runner, source  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
 from common.history import History  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
@@ -137,7 +137,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     params = Params(
         schema=data.schema, embedding=flags.embedding(args, DIMENSION), dense=flags.dense(args),
-        optimizer=args.optimizer, learning_rate=args.learning_rate, click_rate=dataset.label_rates(data)[0, 0])
+        optimizer=args.optimizer, learning_rate=args.learning_rate, click_rate=source.label_rates(data)[0, 0])
     run = flags.make_run(args, "DIN", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, flags, testing
-from common.dataset import Data
+from common import blocks, dataset, flags, source, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.history import History, PaddedHistory, RaggedHistory
 from common.layers import Dense
 from common.reader import BadInput
+from common.source import Data
 from data import amazon
 from data.din.testing import write_raw_files
 from din import train
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:
-    return dataset.open_data(folder, amazon.SCHEMA, not toggles.tf, 0, False)
+    return source.open_data(folder, amazon.SCHEMA, not toggles.tf, 0, False)
 
 
 def params(data: Data, toggles: Toggles, **kwargs: object) -> Params:
@@ -180,8 +180,8 @@ def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(tmp_path
     names[200] = "unknown"
     folder = write_rows(tmp_path, "\x02".join(names), "\x02".join(["c"] * 250))
     data = open_data(folder, toggles)
-    make = dataset.tf_input(data.train, data, dataset.Stream(2), True) if toggles.tf else (
-        dataset.columnar_input(data.train, data, dataset.Stream(2)))
+    make = dataset.tf_input(data.train, data, blocks.Stream(2), True) if toggles.tf else (
+        dataset.columnar_input(data.train, data, blocks.Stream(2)))
     batch = testing.read_batches(make)[0]
     expected = [0 if i == 201 else i for i in range(151, 251)]
     if toggles.tf:

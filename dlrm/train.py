@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
+from common import dataset, embedding, flags, heads, layers, optimizers, runner, source  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from data.eleme import SCHEMA  # noqa: E402
@@ -126,7 +126,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     params = Params(
         embedding=flags.embedding(args, 16), dense=flags.dense(args),
         optimizer=args.optimizer, learning_rate=args.learning_rate,
-        click_rate=dataset.label_rates(data)[0, 0], interaction_op=args.interaction_op)
+        click_rate=source.label_rates(data)[0, 0], interaction_op=args.interaction_op)
     run = flags.make_run(args, "DLRM", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, flags, testing
-from common.dataset import Data
+from common import flags, source, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
+from common.source import Data
 from data import eleme
 from dlrm import train
 from dlrm.train import Params
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:
-    return dataset.open_data(folder, eleme.SCHEMA, not toggles.tf, 0, False)
+    return source.open_data(folder, eleme.SCHEMA, not toggles.tf, 0, False)
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, flags, hooks, testing
+from common import flags, hooks, source, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
@@ -35,7 +35,7 @@ def params(toggles: Toggles = Toggles(), **kwargs: object) -> Params:
 
 
 def losses(folder: str, toggles: Toggles, steps: int) -> List[float]:
-    data = dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+    data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
     return testing.losses(data, train.model_fn, params(toggles), toggles, steps)
 
 
@@ -79,7 +79,7 @@ def test_purchase_without_click_counts_as_none() -> None:
 @pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
-    data = dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+    data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
     assert testing.logit_shapes(data, train.model_fn, sizes, toggles, batch_size) == {
         task: (batch_size,) for task in train.TASKS}
 
@@ -87,7 +87,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
 def test_towers_start_at_the_base_rates(folder: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
-        features, _ = testing.features_of(dataset.open_data(folder, taobao.SCHEMA, True, 0, False), Toggles(), 512)
+        features, _ = testing.features_of(source.open_data(folder, taobao.SCHEMA, True, 0, False), Toggles(), 512)
         outputs = train.forward(features, params()._replace(click_rate=0.05, buy_rate=0.01))
         testing.initialize(session)
         ctr, cvr = session.run([tf.sigmoid(outputs.ctr), tf.sigmoid(outputs.cvr)])

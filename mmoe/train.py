@@ -20,7 +20,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, optimizers, runner  # noqa: E402
+from common import dataset, embedding, flags, heads, layers, optimizers, runner, source  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
@@ -112,7 +112,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
-    rates = dataset.label_rates(data)
+    rates = source.label_rates(data)
     params = Params(
         embedding=flags.embedding(args, 16), dense=flags.dense(args),
         optimizer=args.optimizer, learning_rate=args.learning_rate,

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, flags, layers, testing
-from common.dataset import Data
+from common import flags, layers, source, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
+from common.source import Data
 from data import taobao
 from mmoe import train
 from mmoe.train import Outputs, Params
@@ -31,7 +31,7 @@ def params(toggles: Toggles, **kwargs: object) -> Params:
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:
-    return dataset.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
+    return source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
 @pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])

@@ -15,7 +15,7 @@ from typing import Dict, List
 import pandas as pd
 import pytest
 
-from common import dataset, metrics, vocabulary
+from common import metrics, source, vocabulary
 from common.reader import BadInput
 from data import amazon
 from data.din import testing
@@ -218,7 +218,7 @@ def test_samples_of_another_origin_go(raw: str, made: str, tmp_path: object) -> 
     amazon.make(2000, 100, 1, out)
     assert prepare(raw, out).returncode == 0
     assert digests(out) == digests(made)
-    data = dataset.open_data(out, amazon.SCHEMA, True, 0, True)
+    data = source.open_data(out, amazon.SCHEMA, True, 0, True)
     assert data.train.path == os.path.join(out, "local_train_splitByUser") and not data.bad_rows.count
     assert set(data.bad_rows.unknown_ids) <= {"user", "item", "history_items"}  # of the test samples alone
     with pytest.raises(BadInput, match="local_train_splitByUser is there already and holds no synthetic rows"):
