@@ -30,13 +30,15 @@ class Task(NamedTuple):
 
 
 def train_spec(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> tf.estimator.EstimatorSpec:
-    """The spec of a training step; the loss, scalar, is computed before any variable changes.
+    """The spec of a training step; the loss, scalar, and all gradients are computed before any variable changes.
 
-    Running means of batch normalisation are updated with it. Gradients are computed where their operations were, so
-    those of rows that a parameter server gave go back to it as they came.
+    Without that, the gradient of one layer may or may not see the new weights of the next, so that the same seed would
+    not give the same losses. Running means of batch normalisation are updated with the loss. Gradients are computed
+    where their operations were, so those of rows that a parameter server gave go back to it as they came.
     """
     gradients = optimizer.compute_gradients(loss, colocate_gradients_with_ops=True)
-    computed = tf.group(loss, *tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
+    computed = tf.group(loss, [gradient for gradient, _ in gradients if gradient is not None],
+                        tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
     with tf.control_dependencies([computed]):
         train_op = optimizer.apply_gradients(gradients, tf.train.get_or_create_global_step())
     return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=loss, train_op=train_op)

@@ -172,7 +172,7 @@ def _supervise(processes: List[_Process], stops: List[int]) -> int:
 
 
 def _end(processes: List[_Process]) -> None:
-    """Ends what still runs: SIGTERM, and after a time SIGKILL."""
+    """Ends what still runs: SIGTERM to all, as when a job is deleted, and after a time SIGKILL."""
     for process in processes:
         process.send(signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECS

@@ -16,10 +16,11 @@ import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
 from common.cluster import Cluster, say
-from common.hooks import Signals
+from common.hooks import Signals, Stopped
 
 _POLL_SECS = 2.0
 _GRACE_SECS = 10.0
+_LINGER_SECS = 15.0
 
 
 def newest_step(checkpoint_dir: str) -> int:
@@ -36,8 +37,12 @@ def newest_step(checkpoint_dir: str) -> int:
 def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[], bool], wait_secs: float) -> None:
     """A parameter server: serves until training is over and no trainer is left.
 
+    A signal ends it when no trainer can be reached any more, so that a chief that is ended too can save its variables,
+    or after some seconds.
+
     Raises:
       cluster.NeverCame: no trainer was reachable for wait_secs.
+      hooks.Stopped: a signal came.
     """
     server = tf.train.Server(config.cluster_spec, "ps", cluster.task, config=config.session_config,
                              protocol=config.protocol)
@@ -47,13 +52,17 @@ def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[]
     def is_served() -> bool:
         return any(cluster_module.is_reachable(address) for address in trainers.values())
 
-    while True:
-        cluster_module.wait(lambda: is_served() or is_over(), lambda: "one of " + ", ".join(
-            cluster_module.missing(trainers)), wait_secs)
-        time.sleep(_POLL_SECS)
-        if is_over() and not is_served():
-            say("training is over and no trainer is left")
-            return
+    try:
+        while not is_over() or is_served():
+            cluster_module.wait(lambda: is_served() or is_over(), lambda: "one of " + ", ".join(
+                cluster_module.missing(trainers)), wait_secs)
+            time.sleep(_POLL_SECS)
+    except Stopped:
+        stopped_at = time.monotonic()
+        while is_served() and time.monotonic() - stopped_at < _LINGER_SECS:
+            time.sleep(0.2)
+        raise
+    say("training is over and no trainer is left")
 
 
 def await_servers(cluster: Cluster, is_over: Callable[[], bool], wait_secs: float) -> None:

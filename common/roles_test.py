@@ -175,16 +175,29 @@ def test_alone(make_job: object, name: str, waits_for: str) -> None:
 
 
 @pytest.mark.slow
-def test_sigterm_ends_a_role_with_143_and_its_job_goes_on(make_job: object) -> None:
+def test_sigterm_ends_all_with_143_the_chief_saves_and_the_job_goes_on(make_job: object) -> None:
     job = make_job({"chief": 1, "ps": 1}, steps=100, secs=0.02)
     job.start()
     job.wait_for_steps("chief-0", 20)
-    job.processes["ps-0"].terminate()
-    assert job.processes["ps-0"].wait(20) == 143
-    job.processes["chief-0"].terminate()
-    assert job.processes["chief-0"].wait(40) == 143, job.logs()  # no server answers, so no step ends
+    for name in ("ps-0", "chief-0"):
+        job.processes[name].terminate()
+    assert job.statuses() == {"ps-0": 143, "chief-0": 143}, job.logs()
+    saved = roles.newest_step(os.path.join(job.folder, "run"))
+    assert 20 <= saved < 100
     job.start()
     assert set(job.statuses().values()) == {0}, job.logs()
+    assert "going on from step {}".format(saved) in job.log("chief-0")
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_chief_whose_server_is_gone(make_job: object) -> None:
+    job = make_job({"chief": 1, "ps": 1}, steps=1000, secs=0.02)
+    job.start()
+    job.wait_for_steps("chief-0", 20)
+    job.processes["ps-0"].kill()
+    job.processes["ps-0"].wait()
+    job.processes["chief-0"].terminate()
+    assert job.processes["chief-0"].wait(60) == 143, job.logs()
 
 
 def test_the_newest_step(tmp_path: object) -> None:
@@ -232,3 +245,12 @@ def test_a_watch_leaves(is_over: bool, received: int, status: int, reason: str, 
         time.sleep(1.3)
     assert left[0] == status
     assert re.search(reason, capsys.readouterr().err)
+
+
+@pytest.mark.slow
+def test_a_chief_without_servers_trains_on_its_own_and_leaves_evaluation_to_the_evaluator(make_job: object) -> None:
+    job = make_job({"chief": 1, "evaluator": 1}, steps=30, save_steps=10)
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+    assert job.metrics()["global_step"] == 30 and job.metrics()["steps_trained_here"] == 0
+    assert sorted(sum(job.rows("chief-0"), [])[:400]) == list(range(400))

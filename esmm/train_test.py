@@ -255,7 +255,7 @@ def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(folder: str,
         assert done.returncode == 0, done.stdout + done.stderr
         with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
             report = json.load(file)
-        assert steps <= report["global_step"] <= steps + 1
+        assert steps <= report["global_step"] <= steps + 3  # what was under way
     alone = testing.run_main(train.main, *flags, "--steps", str(report["global_step"]))
     assert alone["steps_trained_here"] == 0
     for task in train.TASKS:
