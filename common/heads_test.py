@@ -50,7 +50,7 @@ def test_all_gradients_are_computed_before_any_variable_changes() -> None:
             hidden = tf.tanh(tf.matmul(hidden, kernel))
         heads.train_spec(tf.reduce_sum(hidden), tf.train.GradientDescentOptimizer(0.1))
         updates = [op for op in graph.get_operations() if op.type == "ApplyGradientDescent"]
-        reads = {op for op in graph.get_operations() if op.type == "MatMul" and op.outputs[0].consumers()}
+        reads = {op for op in graph.get_operations() if op.type == "MatMul"}
 
     def ancestors(op: tf.Operation) -> set:
         found, open_ops = set(), [op]
@@ -61,6 +61,6 @@ def test_all_gradients_are_computed_before_any_variable_changes() -> None:
                     open_ops.append(before)
         return found
 
-    assert len(updates) == 3 and len(reads) == 3 + 5
+    assert len(updates) == 3 and len(reads) >= 3 + 5
     for update in updates:
         assert reads <= ancestors(update)
