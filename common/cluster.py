@@ -17,6 +17,7 @@ import time
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 ROLES = ("chief", "worker", "ps", "evaluator")
+LOST_STATUS = 138  # what a process ends with that is to be started again
 SAY_SECS = 10.0
 _POLL_SECS = 1.0
 _EXAMPLE = ('Write it as {"cluster": {"chief": ["host:port"], "worker": ["host:port"], "ps": ["host:port"]}, '

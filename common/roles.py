@@ -21,6 +21,7 @@ from common.hooks import Signals, Stopped
 _POLL_SECS = 2.0
 _GRACE_SECS = 10.0
 _LINGER_SECS = 15.0
+_STUCK_SECS = 120.0
 
 
 def newest_step(checkpoint_dir: str) -> int:
@@ -125,13 +126,16 @@ class Watch(tf.train.SessionRunHook):
     """Says whom a trainer waits for when no step ends, and leaves where it would wait in vain.
 
     TensorFlow's calls cannot be interrupted while they wait for another process, so leaving ends the process: with 0
-    when training is over, with 128 + n when signal n came and no step ended since, with 1 after wait_secs.
+    when training is over, with 128 + n when signal n came and no step ended since, with 138 when a step does not end
+    though the servers answer (an answer was lost on the way), with 1 after wait_secs.
     """
 
     def __init__(self, cluster: Cluster, signals: Signals, is_over: Callable[[], bool], wait_secs: float) -> None:
         self._cluster, self._signals, self._is_over, self._wait_secs = cluster, signals, is_over, wait_secs
         self._last_step = time.monotonic()
         self._steps = 0
+        self._answered_since: Optional[float] = None
+        self._saving = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -149,12 +153,21 @@ class Watch(tf.train.SessionRunHook):
         self._last_step = time.monotonic()
         self._steps += 1
 
+    def listener(self) -> tf.train.CheckpointSaverListener:
+        """What a saver tells when it saves, which may take longer than a step."""
+        return _SavingNoted(self.note_saving)
+
+    def note_saving(self, saving: bool) -> None:
+        """Notes that a checkpoint is being saved, or is saved."""
+        self._saving = saving
+        self._last_step = time.monotonic()
+
     def _watch(self) -> None:
         said = 0.0
         while not self._stop.wait(1.0):
             idle = time.monotonic() - self._last_step
             if idle < cluster_module.SAY_SECS:
-                said = 0.0
+                said, self._answered_since = 0.0, None
                 continue
             if self._signals.pending_secs() > _GRACE_SECS:
                 self._leave("no step ends; left without a checkpoint", 128 + int(self._signals.received or 0))
@@ -166,19 +179,39 @@ class Watch(tf.train.SessionRunHook):
         absent = cluster_module.missing(self._cluster.processes("ps"))
         if self._is_over() and (absent or self._cluster.role == "worker"):
             self._leave("training is over and the others have left", 0)
-        state = "the servers answer"
-        if absent:
-            state = "waiting for " + ", ".join(absent)
-        elif self._cluster.role == "worker":
-            (chief, address), = self._cluster.processes("chief").items()
-            state += "" if self._steps else "; waiting for {} ({}) to set the variables".format(chief, address)
-            state += "" if cluster_module.is_reachable(address) else "; {} ({}) does not".format(chief, address)
+        state = "waiting for " + ", ".join(absent) if absent else "the servers answer" + self._state_of_the_chief()
         text = "no step for {:.0f} s; {}".format(idle, state)
         if idle >= self._wait_secs:
             self._leave(text + ". Raise --wait_secs to wait longer", 1)
+        now = time.monotonic()
+        self._answered_since = None if absent or self._saving else self._answered_since or now
+        if self._steps and self._answered_since and now - self._answered_since >= _STUCK_SECS:
+            self._leave(text + ". An answer was lost; to be started again", cluster_module.LOST_STATUS)
         say(text)
+
+    def _state_of_the_chief(self) -> str:
+        if self._cluster.role == "chief":
+            return ""
+        (chief, address), = self._cluster.processes("chief").items()
+        state = "" if self._steps else "; waiting for {} ({}) to set the variables".format(chief, address)
+        return state + ("" if cluster_module.is_reachable(address) else "; {} ({}) does not".format(chief, address))
 
     def _leave(self, reason: str, status: int) -> None:
         if not self._stop.is_set():
             say(reason)
             os._exit(status)
+
+
+class _SavingNoted(tf.train.CheckpointSaverListener):
+    """Tells when a checkpoint is being saved (True) and when it is saved (False)."""
+
+    def __init__(self, note: Callable[[bool], None]) -> None:
+        self._note = note
+
+    def before_save(self, session: tf.Session, global_step_value: int) -> None:
+        """Saving begins."""
+        self._note(True)
+
+    def after_save(self, session: tf.Session, global_step_value: int) -> None:
+        """The checkpoint is there."""
+        self._note(False)

@@ -21,7 +21,6 @@ from common.run import Run
 from common.source import Data
 from common.trainer import ModelFn, Trainer
 
-LOST_STATUS = 138
 # What a step may raise when a server was started again and TensorFlow's session could not make up for it.
 _LOSSES = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.FailedPreconditionError,
            tf.errors.DeadlineExceededError, tf.errors.CancelledError)
@@ -40,7 +39,7 @@ def exit_status(main: Callable[[], None]) -> int:
     except (BadInput, hooks.NanLoss, NeverCame, OSError) as error:
         return _failed(error, 1)
     except Lost as error:
-        return _failed(error, LOST_STATUS)
+        return _failed(error, cluster_module.LOST_STATUS)
     except hooks.Stopped as stopped:
         print("{}; the same command with the same --checkpoint goes on from there.".format(stopped), file=sys.stderr)
         return stopped.status

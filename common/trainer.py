@@ -32,6 +32,7 @@ class Trainer:
         self._stream = Stream(run.batch_size)
         self._signals = hooks.Signals()
         self._progress: Optional[hooks.Progress] = None
+        self._watch: Optional[roles.Watch] = None
         self._trainee = tf.estimator.Estimator(self._with_hooks(model_fn), config=self.config, params=params)
         self._evaluatee = self._trainee if not run.cluster else (
             tf.estimator.Estimator(model_fn, config=run_config(run, None), params=params))
@@ -53,9 +54,9 @@ class Trainer:
         cluster = self._run.cluster
         if cluster and cluster.has_servers:
             roles.await_servers(cluster, self.is_over, self._run.wait_secs)
-            watch = roles.Watch(cluster, self._signals, self.is_over, self._run.wait_secs)
-            with self._signals, roles.quick_recovery(), watch:
-                return self._train([watch])
+            self._watch = roles.Watch(cluster, self._signals, self.is_over, self._run.wait_secs)
+            with self._signals, roles.quick_recovery(), self._watch:
+                return self._train([self._watch])
         with self._signals:
             return self._train([])
 
@@ -129,7 +130,7 @@ class Trainer:
         """What an Estimator adds by itself, but behind StopAtNan: weights that gave a NaN are not saved."""
         return tf.train.CheckpointSaverHook(
             self.config.model_dir, self.config.save_checkpoints_secs, self.config.save_checkpoints_steps,
-            scaffold=spec.scaffold)
+            scaffold=spec.scaffold, listeners=[self._watch.listener()] if self._watch else None)
 
     def export(self) -> None:
         """Writes export/TIMESTAMP with a sample request among its extra assets."""
