@@ -148,7 +148,7 @@ def test_without_an_evaluator_the_chief_evaluates_and_any_process_may_be_killed(
 
 @pytest.mark.slow
 def test_a_worker_that_never_comes_back_stops_nobody(make_job: object) -> None:
-    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=60, secs=0.02)
+    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=400, secs=0.03)
     job.start("chief-0", "ps-0", "worker-0")  # worker-1 never comes at all
     job.wait_for_steps("worker-0", 5)
     job.processes.pop("worker-0").kill()

@@ -44,7 +44,7 @@ def test_progress_tells_lines_and_share(tmp_path: object, capsys: pytest.Capture
     ("a.gz", gzip.compress(b"abc\n" * 9)[:-9], r"a.gz, after line \d: the file cannot be read \(Compressed file ended"),
     ("a.gz", gzip.compress(b"abc\n")[:12] + b"\xff" * 20, r"a.gz, after line 0: the file cannot be read \("),
     ("a.gz", gzip.compress(b"abc\n")[:-8] + b"\0" * 8, r"a.gz, after line .: the file cannot be read \(CRC check fai"),
-])
+], ids=["empty", "empty stream", "not compressed", "cut short", "garbled", "wrong checksum"])
 def test_files_that_cannot_be_read(tmp_path: object, name: str, content: bytes, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         list(lines.read_lines(write(tmp_path, name, content)))
