@@ -96,8 +96,9 @@ def test_towers_start_at_the_base_rates(folder: str) -> None:
 
 def test_columnar_and_tf_losses_are_equal_step_by_step(folder: str) -> None:
     plain, fused, theirs = [losses(folder, toggles, 50) for toggles in (Toggles(), testing.FUSED, Toggles(tf=True))]
-    np.testing.assert_allclose(plain, theirs, rtol=2e-4)
-    np.testing.assert_allclose(fused, theirs, rtol=2e-4)
+    for ours in (plain, fused):
+        np.testing.assert_allclose(ours[:15], theirs[:15], rtol=1e-5)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3)  # the last bit of a sum may turn a ReLU on or off in time
     assert plain[-1] < plain[0]
 
 

@@ -47,7 +47,7 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
 
     community = losses(Toggles(tf=True))
     for toggles in (Toggles(), testing.FUSED):
-        np.testing.assert_allclose(losses(toggles), community, rtol=2e-4)
+        np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
     np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=2e-2)
     assert community[-1] < community[0]
 
