@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import layers, lookup
+from common import initializers, lookup
 from common.deeprec import Toggles
 from common.encoder import feature_names
 from common.history import History, PaddedHistory, RaggedHistory
@@ -80,8 +80,8 @@ def _shared_tables(columns: Sequence[Column]) -> List[str]:
     return [table for table in tables if tables.count(table) > 1]
 
 
-def _initializer(table: str, scope: str, config: Embedding) -> layers.Initializer:
-    return layers.truncated_normal(config.stddev, "{}/{}".format(scope, table))
+def _initializer(table: str, scope: str, config: Embedding) -> initializers.Initializer:
+    return initializers.truncated_normal(config.stddev, "{}/{}".format(scope, table))
 
 
 def _table(column: Column, scope: str, config: Embedding) -> tf.Variable:

@@ -1,18 +1,21 @@
 """Graph functions that more than one model uses.
 
-Initial values depend on a variable's name and on the graph's seed alone, so that every way of building a graph starts
-from the same ones.
+Layers that stand side by side are made by one call, so that op_fusion can compute them in one native op. Without it,
+or without native ops, each is made of TensorFlow's own; the variables are the same.
 """
 
 import math
-import zlib
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
+from common import initializers
 from common.deeprec import Toggles
+from common.kernels import dense as dense_kernel
+from common.kernels import mix as mix_kernel
+from common.kernels import native
+from common.kernels import norm as norm_kernel
 
-Initializer = Callable[..., tf.Tensor]
 Activation = Callable[[tf.Tensor], tf.Tensor]
 _BATCH_NORM_MOMENTUM = 0.97
 _SHARDS = 1 << 20
@@ -24,6 +27,11 @@ class Dense(NamedTuple):
     toggles: Toggles
     l2: float = 0.0
     partitioner: Optional[Callable[..., List[int]]] = None
+
+    @property
+    def fused(self) -> bool:
+        """Whether native ops compute the layers."""
+        return self.toggles.op_fusion and native.load().ops is not None
 
 
 class Norm(NamedTuple):
@@ -44,29 +52,6 @@ def partitioner(slice_bytes: int) -> Optional[Callable[..., List[int]]]:
     return tf.variable_axis_size_partitioner(slice_bytes, max_shards=_SHARDS)
 
 
-def truncated_normal(stddev: float, name: str) -> Initializer:
-    """An initializer that draws from a truncated normal with a seed of the variable's name."""
-    def initialize(shape: Sequence[int], dtype: tf.DType = tf.float32, partition_info: object = None) -> tf.Tensor:
-        return tf.random.truncated_normal(shape, stddev=stddev, dtype=dtype, seed=_seed(name, partition_info))
-
-    return initialize
-
-
-def glorot_uniform(name: str) -> Initializer:
-    """An initializer after Glorot for a [inputs, outputs] kernel, with a seed of the variable's name."""
-    def initialize(shape: Sequence[int], dtype: tf.DType = tf.float32, partition_info: object = None) -> tf.Tensor:
-        fan_in, fan_out = partition_info.full_shape if partition_info else shape  # type: ignore[attr-defined]
-        limit = (6.0 / (int(fan_in) + int(fan_out))) ** 0.5
-        return tf.random.uniform(shape, -limit, limit, dtype=dtype, seed=_seed(name, partition_info))
-
-    return initialize
-
-
-def _seed(name: str, partition_info: object) -> int:
-    offset = sum(partition_info.var_offset) if partition_info else 0  # type: ignore[attr-defined]
-    return (zlib.crc32(name.encode()) + int(offset)) % (1 << 31)
-
-
 def dense(inputs: tf.Tensor, units: int, name: str, config: Dense, activation: Optional[Activation] = None,
           bias: float = 0.0) -> tf.Tensor:
     """A dense layer.
@@ -81,24 +66,24 @@ def dense(inputs: tf.Tensor, units: int, name: str, config: Dense, activation: O
     Returns:
       float32 [..., H].
     """
+    return dense_group([inputs], [units], [name], config, activation, bias)[0]
+
+
+def dense_group(inputs: Sequence[tf.Tensor], units: Sequence[int], names: Sequence[str], config: Dense,
+                activation: Optional[Activation] = None, bias: float = 0.0) -> List[tf.Tensor]:
+    """Dense layers side by side, as dense makes them one by one; several may have one input."""
     if config.toggles.tf:
-        return _community_dense(inputs, units, name, config, activation, bias)
-    kernel, offset = _dense_variables(inputs, units, name, config, bias)
-    outputs = tf.nn.bias_add(_product(inputs, kernel, config), offset)
-    return activation(outputs) if activation else outputs
-
-
-def dense_group(inputs: tf.Tensor, units: int, names: Sequence[str], config: Dense) -> List[tf.Tensor]:
-    """Several dense layers without activation on one input, which op_fusion multiplies as one: [B, I] to [B, H] each.
-
-    Args:
-      names: of the layers; the variables are those that dense makes.
-    """
-    if config.toggles.tf or not config.toggles.op_fusion:
-        return [dense(inputs, units, name, config) for name in names]
-    kernels, offsets = zip(*[_dense_variables(inputs, units, name, config, 0.0) for name in names])
-    outputs = tf.nn.bias_add(_product(inputs, tf.concat(kernels, axis=1), config), tf.concat(offsets, axis=0))
-    return tf.split(outputs, len(names), axis=1)
+        return [_community_dense(*layer, config, activation, bias) for layer in zip(inputs, units, names)]
+    kernels, biases = zip(*[_dense_variables(*layer, config, bias) for layer in zip(inputs, units, names)])
+    if config.fused and all(x.shape.ndims == 2 for x in inputs):
+        relu = activation is tf.nn.relu
+        distinct = list(dict.fromkeys(inputs))
+        outputs = dense_kernel.dense(distinct, kernels, biases, [distinct.index(x) for x in inputs], relu,
+                                     dense_kernel.precision(config.toggles.bf16))
+        return list(outputs) if relu or not activation else [activation(y) for y in outputs]
+    product = bf16_matmul if config.toggles.bf16 else tf.matmul
+    outputs = [tf.nn.bias_add(product(*layer), offset) for *layer, offset in zip(inputs, kernels, biases)]
+    return [activation(y) for y in outputs] if activation else outputs
 
 
 def _community_dense(inputs: tf.Tensor, units: int, name: str, config: Dense, activation: Optional[Activation],
@@ -119,26 +104,54 @@ def _dense_variables(inputs: tf.Tensor, units: int, name: str, config: Dense,
         return tf.convert_to_tensor(kernel), tf.convert_to_tensor(offset)
 
 
-def _kernel_initializer(name: str) -> Initializer:
-    return glorot_uniform("/".join(filter(None, [tf.get_variable_scope().name, name])))
+def _kernel_initializer(name: str) -> initializers.Initializer:
+    return initializers.glorot_uniform("/".join(filter(None, [tf.get_variable_scope().name, name])))
 
 
 def _regularizer(config: Dense) -> Optional[Callable]:
     return tf.keras.regularizers.l2(config.l2 / 2) if config.l2 else None
 
 
-def _product(inputs: tf.Tensor, kernel: tf.Tensor, config: Dense) -> tf.Tensor:
-    return bf16_matmul(inputs, kernel) if config.toggles.bf16 else tf.matmul(inputs, kernel)
-
-
-def batch_norm(inputs: tf.Tensor, name: str, norm: Norm, affine: bool = True) -> tf.Tensor:
+def batch_norm(inputs: tf.Tensor, name: str, norm: Norm, config: Dense, affine: bool = True) -> tf.Tensor:
     """Normalises each of H features to mean 0 and variance 1: by the batch [B, H] in training, else by running means.
 
     Args:
       affine: whether a learned scale and offset follow.
     """
-    return tf.layers.batch_normalization(inputs, momentum=_BATCH_NORM_MOMENTUM, epsilon=norm.epsilon, center=affine,
-                                         scale=affine, training=norm.training, name=name)
+    return batch_norms([inputs], [name], norm, config, affine)[0]
+
+
+def batch_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, config: Dense, affine: bool = True,
+                relu: bool = False) -> List[tf.Tensor]:
+    """Batch normalisations side by side, as batch_norm makes them one by one, with a relu behind where it is wanted."""
+    if norm.training and config.fused:
+        return _fused_norms(inputs, names, norm, affine, relu)
+    outputs = [tf.layers.batch_normalization(x, momentum=_BATCH_NORM_MOMENTUM, epsilon=norm.epsilon, center=affine,
+                                             scale=affine, training=norm.training, name=name)
+               for x, name in zip(inputs, names)]
+    return [tf.nn.relu(y) for y in outputs] if relu else outputs
+
+
+def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, affine: bool,
+                 relu: bool) -> List[tf.Tensor]:
+    """The same with native ops; variables and updates are those that tf.layers.batch_normalization makes."""
+    gammas, betas, moving = [], [], []
+    for x, name in zip(inputs, names):
+        width = [x.shape[1].value]
+        with tf.variable_scope(name):
+            gammas.append(tf.get_variable("gamma", width, initializer=tf.ones_initializer()) if affine
+                          else tf.ones(width))
+            betas.append(tf.get_variable("beta", width, initializer=tf.zeros_initializer()) if affine
+                         else tf.zeros(width))
+            moving.append(tf.get_variable("moving_mean", width, initializer=tf.zeros_initializer(), trainable=False))
+            moving.append(tf.get_variable("moving_variance", width, initializer=tf.ones_initializer(),
+                                          trainable=False))
+    outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu)
+    measured = [value for pair in zip(means, variances) for value in pair]
+    for variable, value in zip(moving, measured):
+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.assign_sub(
+            variable, (variable - value) * (1 - _BATCH_NORM_MOMENTUM)))
+    return outputs
 
 
 def mlp(inputs: tf.Tensor, sizes: Sequence[int], name: str, config: Dense, norm: Optional[Norm] = None) -> tf.Tensor:
@@ -147,32 +160,41 @@ def mlp(inputs: tf.Tensor, sizes: Sequence[int], name: str, config: Dense, norm:
     Args:
       norm: batch normalisation before each relu, None for none.
     """
-    return mlps(inputs, sizes, [name], config, norm)[0]
+    return mlps([inputs], [sizes], [name], config, norm)[0]
 
 
-def mlps(inputs: tf.Tensor, sizes: Sequence[int], names: Sequence[str], config: Dense,
+def mlps(inputs: Sequence[tf.Tensor], sizes: Sequence[Sequence[int]], names: Sequence[str], config: Dense,
          norm: Optional[Norm] = None) -> List[tf.Tensor]:
-    """Several mlp of the same sizes on one input; their first layers share a product where op_fusion says so."""
-    firsts = dense_group(inputs, sizes[0], [name + "/dense_0" for name in names], config)
-    return [_mlp_after_first(first, sizes, name, config, norm) for first, name in zip(firsts, names)]
-
-
-def _mlp_after_first(hidden: tf.Tensor, sizes: Sequence[int], name: str, config: Dense,
-                     norm: Optional[Norm]) -> tf.Tensor:
-    """An mlp from the outputs of its first dense layer on."""
-    with tf.variable_scope(name):
-        for i, size in enumerate(sizes):
-            hidden = dense(hidden, size, "dense_{}".format(i), config) if i else hidden
-            if norm:
-                hidden = batch_norm(hidden, "norm_{}".format(i), norm)
-            hidden = tf.nn.relu(hidden)
+    """Several mlp side by side, each with its input, sizes and name."""
+    hidden = list(inputs)
+    for depth in range(max(len(one) for one in sizes)):
+        at = [i for i, one in enumerate(sizes) if depth < len(one)]
+        outputs = dense_group([hidden[i] for i in at], [sizes[i][depth] for i in at],
+                              ["{}/dense_{}".format(names[i], depth) for i in at], config,
+                              None if norm else tf.nn.relu)
+        if norm:
+            outputs = batch_norms(outputs, ["{}/norm_{}".format(names[i], depth) for i in at], norm, config, relu=True)
+        for i, y in zip(at, outputs):
+            hidden[i] = y
     return hidden
 
 
-def mix(experts: Sequence[tf.Tensor], gate: tf.Tensor) -> tf.Tensor:
-    """The experts' outputs, [B, H] each, weighted with the softmax of a gate's logits [B, E]: [B, H]."""
-    weights = tf.expand_dims(tf.nn.softmax(gate), 1)  # [B, 1, E]
-    return tf.squeeze(tf.matmul(weights, tf.stack(experts, axis=1)), axis=1)
+def mix(experts: Sequence[tf.Tensor], gates: Sequence[tf.Tensor], members: Sequence[Sequence[int]],
+        config: Dense) -> List[tf.Tensor]:
+    """For each gate, its experts weighted with the softmax of its logits: [B, H].
+
+    Args:
+      experts: outputs of all experts, [B, H] each.
+      gates: logits [B, E] of each gate over its own experts.
+      members: which experts these are, as indices.
+    """
+    if config.fused:
+        return list(mix_kernel.mix(experts, gates, members))
+    mixed = []
+    for gate, indices in zip(gates, members):
+        weights = tf.expand_dims(tf.nn.softmax(gate), 1)  # [B, 1, E]
+        mixed.append(tf.squeeze(tf.matmul(weights, tf.stack([experts[i] for i in indices], axis=1)), axis=1))
+    return mixed
 
 
 @tf.custom_gradient

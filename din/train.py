@@ -78,9 +78,10 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
         features, columns("history_items", "history_categories"), "input", params.embedding)  # items [P, 2 D]
     total = history.sum(history.items)  # [B, 2 D]
     hidden = tf.concat([user, item, total, item * total, attend(item, history, params)], axis=1)  # [B, 9 D]
-    hidden = layers.batch_norm(hidden, "top_norm", Norm(training))
+    hidden = layers.batch_norm(hidden, "top_norm", Norm(training), params.dense)
     for i, size in enumerate(params.top):
-        hidden = dice(layers.dense(hidden, size, "top_{}".format(i), params.dense), "dice_{}".format(i), training)
+        hidden = layers.dense(hidden, size, "top_{}".format(i), params.dense)
+        hidden = dice(hidden, "dice_{}".format(i), training, params)
     return Outputs(layers.logit(hidden, "click_logit", params.click_rate, params.dense))
 
 
@@ -102,10 +103,10 @@ def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:
     return tf.nn.relu(inputs) - alpha * tf.nn.relu(-inputs)
 
 
-def dice(inputs: tf.Tensor, name: str, training: bool) -> tf.Tensor:
+def dice(inputs: tf.Tensor, name: str, training: bool, params: Params) -> tf.Tensor:
     """The paper's activation, [B, H]: a PReLU whose corner moves to the features' mean (eq. 5)."""
     alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.zeros_initializer())
-    share = tf.sigmoid(layers.batch_norm(inputs, name + "/norm", Norm(training), affine=False))
+    share = tf.sigmoid(layers.batch_norm(inputs, name + "/norm", Norm(training), params.dense, affine=False))
     return share * inputs + (1.0 - share) * alpha * inputs
 
 

@@ -73,12 +73,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
     """Embeds each group of columns, feeds it through its MLP, and the joined results through both towers."""
-    bottoms = []
-    for group, sizes in params.group_mlps:
-        inputs = embedding.embed(features, SCHEMA.group(group), group, params.embedding)  # [B, columns * D]
-        bottoms.append(layers.mlp(inputs, sizes, group + "_mlp", params.dense))
+    groups, sizes = zip(*params.group_mlps)
+    inputs = [embedding.embed(features, SCHEMA.group(group), group, params.embedding) for group in groups]
+    bottoms = layers.mlps(inputs, sizes, [group + "_mlp" for group in groups], params.dense)
     joined = tf.concat(bottoms, axis=1)  # [B, 64 + 64 + 32]
-    ctr, cvr = layers.mlps(joined, params.tower, ["ctr_tower", "cvr_tower"], params.dense)  # [B, 64] each
+    ctr, cvr = layers.mlps(2 * [joined], 2 * [params.tower], ["ctr_tower", "cvr_tower"], params.dense)  # [B, 64] each
     return Outputs(layers.logit(ctr, "ctr_logit", params.click_rate, params.dense),
                    layers.logit(cvr, "cvr_logit", params.buy_rate, params.dense))
 

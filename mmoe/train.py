@@ -71,17 +71,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
     """Embeds all columns, feeds them through the experts, and each task's mixture of them through its tower."""
     inputs = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
-    experts = layers.mlps(inputs, params.expert, ["expert_{}".format(i) for i in range(params.experts)], params.dense)
-    gates = layers.dense_group(inputs, params.experts, [task + "_gate" for task in TASKS], params.dense)  # [B, E] each
+    count, tasks = params.experts, len(TASKS)
+    experts = layers.mlps(count * [inputs], count * [params.expert], ["expert_{}".format(i) for i in range(count)],
+                          params.dense)  # [B, H] each
+    gates = layers.dense_group(tasks * [inputs], tasks * [count], [task + "_gate" for task in TASKS], params.dense)
+    mixed = layers.mix(experts, gates, tasks * [range(count)], params.dense)  # [B, H] of each task
+    towers = layers.mlps(mixed, tasks * [params.tower], [task + "_tower" for task in TASKS], params.dense)
     rates = (params.click_rate, params.purchase_rate)
-    return Outputs(*[_tower(layers.mix(experts, gate), task, rate, params)
-                     for task, gate, rate in zip(TASKS, gates, rates)])
-
-
-def _tower(inputs: tf.Tensor, name: str, base_rate: float, params: Params) -> tf.Tensor:
-    """A tower's logit, float32 [B]; its bias starts at the logit of base_rate."""
-    hidden = layers.mlp(inputs, params.tower, name + "_tower", params.dense)
-    return layers.logit(hidden, name + "_logit", base_rate, params.dense)
+    return Outputs(*[layers.logit(hidden, task + "_logit", rate, params.dense)
+                     for task, hidden, rate in zip(TASKS, towers, rates)])
 
 
 def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:

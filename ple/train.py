@@ -86,29 +86,27 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     for level in range(params.levels):
         with tf.variable_scope("layer_{}".format(level)):
             streams = _extract(streams, level == params.levels - 1, params, norm)
+    towers = layers.mlps([streams[task] for task in TASKS], len(TASKS) * [params.tower],
+                         [task + "_tower" for task in TASKS], params.dense, norm)
     rates = (params.click_rate, params.purchase_rate)
-    return Outputs(*[_tower(streams[task], task, rate, params, norm) for task, rate in zip(TASKS, rates)])
+    return Outputs(*[layers.logit(hidden, task + "_logit", rate, params.dense)
+                     for task, hidden, rate in zip(TASKS, towers, rates)])
 
 
 def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params, norm: Norm) -> Dict[str, tf.Tensor]:
     """One extraction layer: [B, H] of each task and of the shared part to the same; the last has no shared part."""
-    experts = {}
-    for name, inputs in streams.items():
-        count = params.shared if name == "shared" else params.specific
-        names = ["{}_expert_{}".format(name, i) for i in range(count)]
-        experts[name] = layers.mlps(inputs, params.expert, names, params.dense, norm)
-    outputs = {}
-    for name in TASKS if is_last else streams:
-        mixed = sum(experts.values(), []) if name == "shared" else experts[name] + experts["shared"]
-        hidden = layers.mlp(streams[name], params.gate, name + "_gate", params.dense, norm)
-        outputs[name] = layers.mix(mixed, layers.dense(hidden, len(mixed), name + "_gate_logits", params.dense))
-    return outputs
-
-
-def _tower(inputs: tf.Tensor, name: str, base_rate: float, params: Params, norm: Norm) -> tf.Tensor:
-    """A tower's logit, float32 [B]; its bias starts at the logit of base_rate."""
-    hidden = layers.mlp(inputs, params.tower, name + "_tower", params.dense, norm)
-    return layers.logit(hidden, name + "_logit", base_rate, params.dense)
+    experts = [(name, i) for name in streams for i in range(params.shared if name == "shared" else params.specific)]
+    gates = TASKS if is_last else list(streams)
+    hidden = layers.mlps(
+        [streams[name] for name, _ in experts] + [streams[name] for name in gates],
+        len(experts) * [params.expert] + len(gates) * [params.gate],
+        ["{}_expert_{}".format(*expert) for expert in experts] + [name + "_gate" for name in gates],
+        params.dense, norm)  # [B, H] each
+    members = [[i for i, (owner, _) in enumerate(experts) if name == "shared" or owner in (name, "shared")]
+               for name in gates]
+    logits = layers.dense_group(hidden[len(experts):], [len(indices) for indices in members],
+                                [name + "_gate_logits" for name in gates], params.dense)  # [B, E] each
+    return dict(zip(gates, layers.mix(hidden[:len(experts)], logits, members, params.dense)))
 
 
 def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:

@@ -1,0 +1,149 @@
+"""Compiles the native ops against the installed TensorFlow and oneDNN: python -m common.kernels.build.
+
+There is one shared object for each TensorFlow, oneDNN, compiler command and text of the sources, named by their hash.
+It appears under its name when it is whole, so a build that was killed leaves nothing that another would load.
+"""
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import os
+import platform
+import shutil
+import site
+import subprocess
+import sys
+import tempfile
+from typing import Iterator, List, NamedTuple, Optional
+
+import tensorflow as tf
+
+_SOURCES = os.path.dirname(os.path.abspath(__file__))
+_ONEDNN = "libdnnl.so.3"
+_PACKAGE = "onednn-devel-cpu-gomp"
+_MESSAGE_CHARS = 2000
+
+
+class CannotBuild(Exception):
+    """The native ops cannot be built here; the message says why and what to do."""
+
+
+class _Plan(NamedTuple):
+    """How the ops are built: the compiler's command without the output, and the name of the result."""
+
+    command: List[str]
+    name: str
+
+
+def built(say: bool = True) -> str:
+    """The path of the shared object; builds it where it is not there yet.
+
+    Args:
+      say: whether to print a line before a build.
+
+    Raises:
+      CannotBuild: the machine, a package, the compiler or a place to write is missing, or the compiler failed.
+    """
+    plan = _plan()
+    for folder in _folders():
+        path = os.path.join(folder, plan.name)
+        if os.path.isfile(path):
+            return path
+    folder = _writable(_folders())
+    with _locked(folder):
+        path = os.path.join(folder, plan.name)
+        if not os.path.isfile(path):  # nobody else built it while this process waited
+            if say:
+                print("building native kernels, once, in about 20 seconds: {}".format(path), flush=True)
+            _compile(plan, folder)
+        return path
+
+
+def _plan() -> _Plan:
+    if platform.machine() != "x86_64" or not sys.platform.startswith("linux"):
+        raise CannotBuild("they are written for Linux on x86-64, this is {} on {}".format(
+            sys.platform, platform.machine()))
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    prefix = _onednn_prefix()
+    command = [compiler or "g++", "-std=c++14", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
+               "-fopenmp", "-Wall", "-Wno-sign-compare"]
+    command += sorted(glob.glob(os.path.join(_SOURCES, "*.cc")))
+    include, library = tf.sysconfig.get_include(), tf.sysconfig.get_lib()
+    command += tf.sysconfig.get_compile_flags() + ["-isystem", include, "-isystem", os.path.join(prefix, "include")]
+    command += tf.sysconfig.get_link_flags() + ["-L" + os.path.join(prefix, "lib"), "-l:" + _ONEDNN]
+    command += ["-Wl,-rpath," + library, "-Wl,-rpath," + os.path.join(prefix, "lib")]
+    return _Plan(command, "kernels-{}.so".format(_hash(command[1:])))
+
+
+def _hash(command: List[str]) -> str:
+    """A name for what a command compiles."""
+    digest = hashlib.sha256("\0".join([tf.__version__] + command).encode())
+    for source in sorted(glob.glob(os.path.join(_SOURCES, "*.cc")) + glob.glob(os.path.join(_SOURCES, "*.h"))):
+        with open(source, "rb") as file:
+            digest.update(os.path.basename(source).encode() + b"\0" + file.read())
+    return digest.hexdigest()[:16]
+
+
+def _onednn_prefix() -> str:
+    """The folder into whose include/ and lib/ pip put oneDNN."""
+    for prefix in (sys.prefix, site.getuserbase(), sys.base_prefix):
+        if (os.path.isfile(os.path.join(prefix, "include", "dnnl.hpp"))
+                and os.path.isfile(os.path.join(prefix, "lib", _ONEDNN))):
+            return prefix
+    raise CannotBuild("oneDNN is not installed. Run: pip install -r requirements.txt (it has {})".format(_PACKAGE))
+
+
+def _folders() -> List[str]:
+    """Where the shared object may lie: beside the sources, or where those cannot be written, in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return [os.path.join(_SOURCES, "built"), os.path.join(cache, "modelzoo")]
+
+
+def _writable(folders: List[str]) -> str:
+    """The first of some folders that files can be made in; it is made where it is missing."""
+    for folder in folders:
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            return folder
+        except OSError:
+            continue
+    raise CannotBuild("neither {} can be written. Build them as a user who may: make setup".format(
+        " nor ".join(folders)))
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """One process at a time builds in a folder; the lock of one that was killed is free again."""
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _compile(plan: _Plan, folder: str) -> None:
+    """Compiles into a temporary folder beside the result and moves it there; clears away what killed builds left."""
+    if not shutil.which(plan.command[0]):
+        raise CannotBuild("there is no C++ compiler. Install g++ (Debian and Ubuntu: apt-get install g++)")
+    for left in glob.glob(os.path.join(folder, "building-*")):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as parts:
+        path = os.path.join(parts, plan.name)
+        done = subprocess.run(plan.command + ["-o", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
+            raise CannotBuild("the compiler failed with status {}: {} ...\n{}".format(
+                done.returncode, " ".join(plan.command[:2]), done.stdout.decode(errors="replace")[:_MESSAGE_CHARS]))
+        os.replace(path, os.path.join(folder, plan.name))
+
+
+def main() -> Optional[str]:
+    """Builds the ops and says where they are, or why there are none; that is no failure, as all models train without."""
+    try:
+        print("native kernels: {}".format(built()))
+    except CannotBuild as error:
+        print("no native kernels: {}. Models train with TensorFlow's own.".format(error))
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Dense layers side by side in one native op, forward and backward."""
+
+from typing import List, Sequence
+
+import tensorflow.compat.v1 as tf
+
+from common.kernels import native
+
+
+def precision(bf16: bool) -> str:
+    """How a product's inputs are kept: 'float', or for BF16 'bfloat16' where the CPU multiplies it, else 'rounded'."""
+    if not bf16:
+        return "float"
+    return "bfloat16" if native.has_bfloat16() else "rounded"
+
+
+def dense(inputs: Sequence[tf.Tensor], kernels: Sequence[tf.Tensor], biases: Sequence[tf.Tensor],
+          input_of: Sequence[int], relu: bool, kept: str) -> List[tf.Tensor]:
+    """N dense layers on M inputs.
+
+    Args:
+      inputs: float32 [B, I] each; they need not be of one size.
+      kernels, biases: of each layer, float32 [I, H] and [H].
+      input_of: the index of each layer's input.
+      relu: whether a relu follows.
+      kept: one of those that precision gives.
+
+    Returns:
+      each layer's outputs, float32 [B, H].
+    """
+    return native.load().ops.zoo_dense(  # type: ignore[union-attr]
+        x=inputs, kernel=kernels, bias=biases, input_of=list(input_of), relu=relu, precision=kept)
+
+
+@tf.RegisterGradient("ZooDense")
+def _gradient(op: tf.Operation, *upstream: tf.Tensor) -> List[tf.Tensor]:
+    num_inputs, num_layers = op.get_attr("M"), op.get_attr("N")
+    gradients = native.load().ops.zoo_dense_grad(  # type: ignore[union-attr]
+        x=op.inputs[:num_inputs], kernel=op.inputs[num_inputs:num_inputs + num_layers], y=op.outputs, dy=upstream,
+        input_of=op.get_attr("input_of"), relu=op.get_attr("relu"), precision=op.get_attr("precision"))
+    return list(gradients.dx) + list(gradients.dkernel) + list(gradients.dbias)

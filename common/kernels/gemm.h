@@ -1,0 +1,68 @@
+// Products of matrices in the memory of the calling thread, computed by oneDNN in that thread alone.
+#ifndef MODELZOO_GEMM_H_
+#define MODELZOO_GEMM_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tensorflow/core/framework/op_kernel.h"
+
+namespace modelzoo {
+
+// How the inputs of a product are kept: as they are, rounded to bfloat16 and multiplied in float32, or as bfloat16.
+enum class Precision { kFloat, kRounded, kBfloat16 };
+
+tensorflow::Status ParsePrecision(const std::string& name, Precision* precision);
+
+// A matrix whose rows lie `stride` elements apart, read as it is or transposed; the elements are of a Precision.
+struct Matrix {
+  const void* data;
+  int64_t stride;
+  bool transposed = false;
+
+  // The same matrix from element (row, column) of what lies in memory on.
+  Matrix From(Precision precision, int64_t row, int64_t column) const;
+};
+
+// Products in one Precision, by any number of threads.
+class Products {
+ public:
+  explicit Products(Precision precision) : precision_(precision) {}
+
+  // c [m, n] = a [m, k] b [k, n], or added to c where `add`; c has its own stride. Sums are in float32.
+  void Multiply(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, bool add, float* c,
+                int64_t c_stride);
+
+  // Whether every product so far could be computed.
+  tensorflow::Status status() const;
+
+ private:
+  const Precision precision_;
+  std::atomic<bool> failed_{false};
+};
+
+// Copies of floats in a Precision; for kFloat the floats themselves.
+class Operand {
+ public:
+  Operand() = default;
+  Operand(Precision precision, const float* values, int64_t rows, int64_t columns);
+
+  // Fills rows low to before high; other threads may fill others.
+  void Fill(int64_t low, int64_t high);
+  int64_t rows() const { return rows_; }
+  int64_t columns() const { return columns_; }
+  Matrix matrix(bool transposed = false) const { return {data_, columns_, transposed}; }
+
+ private:
+  Precision precision_ = Precision::kFloat;
+  const float* values_ = nullptr;
+  int64_t rows_ = 0, columns_ = 0;
+  std::unique_ptr<uint16_t[]> copy_;  // two a float where they are kept rounded
+  const void* data_ = nullptr;
+};
+
+}  // namespace modelzoo
+
+#endif  // MODELZOO_GEMM_H_

@@ -1,0 +1,39 @@
+"""The native ops of this process: loaded at their first use, and why they are not there where they are not."""
+
+import functools
+from typing import NamedTuple, Optional
+
+import tensorflow as tf
+
+from common.kernels import build
+
+
+class Native(NamedTuple):
+    """What was loaded.
+
+    Attributes:
+      ops: the module of ops, None where there are none.
+      reason: why there are none, else "".
+    """
+
+    ops: Optional[object]
+    reason: str
+
+
+@functools.lru_cache(maxsize=1)
+def load() -> Native:
+    """Loads the native ops, which are built first where that was not done yet."""
+    try:
+        return Native(tf.load_op_library(build.built()), "")
+    except build.CannotBuild as error:
+        return Native(None, str(error))
+    except (tf.errors.OpError, OSError) as error:
+        return Native(None, "they were built and cannot be loaded: {}".format(error))
+
+
+@functools.lru_cache(maxsize=1)
+def has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16."""
+    with open("/proc/cpuinfo") as file:
+        flags = next((line.split() for line in file if line.startswith("flags")), [])
+    return "avx512_bf16" in flags or "amx_bf16" in flags

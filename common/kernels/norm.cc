@@ -1,0 +1,271 @@
+// Batch normalisation by the batch's own statistics with an optional relu, for several inputs at once.
+#include <cmath>
+#include <vector>
+
+#include "parallel.h"
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/shape_inference.h"
+#include "vector.h"
+
+namespace modelzoo {
+namespace {
+
+using tensorflow::OpInputList;
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::OpOutputList;
+using tensorflow::Status;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+using tensorflow::errors::InvalidArgument;
+using tensorflow::shape_inference::InferenceContext;
+using tensorflow::shape_inference::ShapeHandle;
+
+constexpr int64 kColumns = 64;  // features of a task; a batch of them fits a core's cache
+
+REGISTER_OP("ZooNorm")
+    .Input("x: N * float")
+    .Input("gamma: N * float")
+    .Input("beta: N * float")
+    .Output("y: N * float")
+    .Output("mean: N * float")
+    .Output("variance: N * float")
+    .Attr("N: int >= 1")
+    .Attr("epsilon: float")
+    .Attr("relu: bool")
+    .SetShapeFn([](InferenceContext* c) {
+      int n;
+      TF_RETURN_IF_ERROR(c->GetAttr("N", &n));
+      for (int i = 0; i < n; ++i) {
+        ShapeHandle x, gamma;
+        TF_RETURN_IF_ERROR(c->WithRank(c->input(i), 2, &x));
+        TF_RETURN_IF_ERROR(c->Merge(c->input(n + i), c->Vector(c->Dim(x, 1)), &gamma));
+        TF_RETURN_IF_ERROR(c->Merge(gamma, c->input(2 * n + i), &gamma));
+        c->set_output(i, x);
+        c->set_output(n + i, gamma);
+        c->set_output(2 * n + i, gamma);
+      }
+      return Status::OK();
+    })
+    .Doc("y[i] = gamma[i] (x[i] - mean[i]) / sqrt(variance[i] + epsilon) + beta[i] over the rows, and relu of it.");
+
+REGISTER_OP("ZooNormGrad")
+    .Input("x: N * float")
+    .Input("gamma: N * float")
+    .Input("mean: N * float")
+    .Input("variance: N * float")
+    .Input("y: N * float")
+    .Input("dy: N * float")
+    .Output("dx: N * float")
+    .Output("dgamma: N * float")
+    .Output("dbeta: N * float")
+    .Attr("N: int >= 1")
+    .Attr("epsilon: float")
+    .Attr("relu: bool")
+    .SetShapeFn([](InferenceContext* c) {
+      int n;
+      TF_RETURN_IF_ERROR(c->GetAttr("N", &n));
+      for (int i = 0; i < n; ++i) {
+        c->set_output(i, c->input(i));
+        c->set_output(n + i, c->input(n + i));
+        c->set_output(2 * n + i, c->input(n + i));
+      }
+      return Status::OK();
+    })
+    .Doc("The gradients of ZooNorm from those of y.");
+
+MODELZOO_CLONES void AddRow(const float* RESTRICT x, int64 count, float* RESTRICT sums) {
+  for (int64 i = 0; i < count; ++i) sums[i] += x[i];
+}
+
+MODELZOO_CLONES void AddSquares(const float* RESTRICT x, const float* RESTRICT mean, int64 count, float* RESTRICT sums) {
+  for (int64 i = 0; i < count; ++i) sums[i] += (x[i] - mean[i]) * (x[i] - mean[i]);
+}
+
+MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT scale, const float* RESTRICT offset, float floor, int64 count,
+                               float* RESTRICT y) {
+  for (int64 i = 0; i < count; ++i) {
+    const float value = x[i] * scale[i] + offset[i];
+    y[i] = value > floor ? value : floor;
+  }
+}
+
+// Adds g and g times the normalised x to the gradients of beta and gamma; g is dy where y is over the threshold.
+MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy, const float* RESTRICT mean,
+                                  const float* RESTRICT inverse, float threshold, int64 count, float* RESTRICT dgamma, float* RESTRICT dbeta) {
+  for (int64 i = 0; i < count; ++i) {
+    const float g = y[i] > threshold ? dy[i] : 0.0f;
+    dbeta[i] += g;
+    dgamma[i] += g * (x[i] - mean[i]) * inverse[i];
+  }
+}
+
+MODELZOO_CLONES void InputGradient(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy, const float* RESTRICT mean,
+                                   const float* RESTRICT inverse, const float* RESTRICT gamma, const float* RESTRICT dgamma, const float* RESTRICT dbeta,
+                                   float per_row, float threshold, int64 count, float* RESTRICT dx) {
+  for (int64 i = 0; i < count; ++i) {
+    const float g = y[i] > threshold ? dy[i] : 0.0f;
+    const float normal = (x[i] - mean[i]) * inverse[i];
+    dx[i] = gamma[i] * inverse[i] * (g - (dbeta[i] + normal * dgamma[i]) * per_row);
+  }
+}
+
+// Some features of input `index`.
+struct Piece {
+  int index;
+  Range columns;
+};
+
+class Norms : public OpKernel {
+ public:
+  explicit Norms(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+    OP_REQUIRES_OK(context, context->GetAttr("relu", &relu_));
+    OP_REQUIRES(context, epsilon_ >= 0.0f, InvalidArgument("epsilon must be >= 0. Got: ", epsilon_, "."));
+  }
+
+ protected:
+  static Status CheckMatrix(const Tensor& x) {
+    if (x.dims() == 2) return Status::OK();
+    return InvalidArgument("x must be [B, H]. Got: ", x.shape().DebugString(), ".");
+  }
+
+  static Status CheckShape(const char* name, const Tensor& given, const TensorShape& expected) {
+    if (given.shape() == expected) return Status::OK();
+    return InvalidArgument(name, " must be of shape ", expected.DebugString(), ". Got: ",
+                           given.shape().DebugString(), ".");
+  }
+
+  static std::vector<Piece> Pieces(const OpInputList& x) {
+    std::vector<Piece> pieces;
+    for (int i = 0; i < x.size(); ++i) {
+      for (int64 block = 0; block < Blocks(x[i].dim_size(1), kColumns); ++block) {
+        pieces.push_back({i, Block(x[i].dim_size(1), kColumns, block)});
+      }
+    }
+    return pieces;
+  }
+
+  static Status Allocate(OpKernelContext* context, const char* name, const OpInputList& like,
+                         std::vector<float*>* data) {
+    OpOutputList outputs;
+    TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
+    for (int i = 0; i < like.size(); ++i) {
+      Tensor* made = nullptr;
+      TF_RETURN_IF_ERROR(outputs.allocate(i, like[i].shape(), &made));
+      data->push_back(made->flat<float>().data());
+    }
+    return Status::OK();
+  }
+
+  float epsilon_;
+  bool relu_;
+};
+
+class Norm : public Norms {
+ public:
+  using Norms::Norms;
+
+  void Compute(OpKernelContext* context) override {
+    OpInputList x, gamma, beta;
+    OP_REQUIRES_OK(context, context->input_list("x", &x));
+    OP_REQUIRES_OK(context, context->input_list("gamma", &gamma));
+    OP_REQUIRES_OK(context, context->input_list("beta", &beta));
+    for (int i = 0; i < x.size(); ++i) {
+      OP_REQUIRES_OK(context, CheckMatrix(x[i]));
+      OP_REQUIRES_OK(context, CheckShape("gamma", gamma[i], TensorShape({x[i].dim_size(1)})));
+      OP_REQUIRES_OK(context, CheckShape("beta", beta[i], TensorShape({x[i].dim_size(1)})));
+    }
+    std::vector<float*> y, mean, variance;
+    OP_REQUIRES_OK(context, Allocate(context, "y", x, &y));
+    OP_REQUIRES_OK(context, Allocate(context, "mean", gamma, &mean));
+    OP_REQUIRES_OK(context, Allocate(context, "variance", gamma, &variance));
+    const std::vector<Piece> pieces = Pieces(x);
+    Parallel(context, pieces.size(), [&](int64 task) {
+      const int i = pieces[task].index;
+      const int64 low = pieces[task].columns.low;
+      Normalise(x[i], gamma[i].flat<float>().data() + low, beta[i].flat<float>().data() + low, pieces[task].columns,
+                y[i], mean[i] + low, variance[i] + low);
+    });
+  }
+
+ private:
+  void Normalise(const Tensor& x, const float* gamma, const float* beta, Range columns, float* y, float* mean,
+                 float* variance) const {
+    const int64 rows = x.dim_size(0), width = x.dim_size(1), count = columns.size();
+    const float* from = x.flat<float>().data() + columns.low;
+    std::fill(mean, mean + count, 0.0f);
+    std::fill(variance, variance + count, 0.0f);
+    for (int64 row = 0; row < rows; ++row) AddRow(from + row * width, count, mean);
+    for (int64 i = 0; i < count; ++i) mean[i] /= rows;
+    for (int64 row = 0; row < rows; ++row) AddSquares(from + row * width, mean, count, variance);
+    float scale[kColumns], offset[kColumns];
+    for (int64 i = 0; i < count; ++i) {
+      variance[i] /= rows;
+      scale[i] = gamma[i] / std::sqrt(variance[i] + epsilon_);
+      offset[i] = beta[i] - mean[i] * scale[i];
+    }
+    for (int64 row = 0; row < rows; ++row) {
+      Transform(from + row * width, scale, offset, relu_ ? 0.0f : -INFINITY, count, y + row * width + columns.low);
+    }
+  }
+};
+
+class NormGrad : public Norms {
+ public:
+  using Norms::Norms;
+
+  void Compute(OpKernelContext* context) override {
+    OpInputList x, gamma, mean, variance, y, dy;
+    OP_REQUIRES_OK(context, context->input_list("x", &x));
+    OP_REQUIRES_OK(context, context->input_list("gamma", &gamma));
+    OP_REQUIRES_OK(context, context->input_list("mean", &mean));
+    OP_REQUIRES_OK(context, context->input_list("variance", &variance));
+    OP_REQUIRES_OK(context, context->input_list("y", &y));
+    OP_REQUIRES_OK(context, context->input_list("dy", &dy));
+    for (int i = 0; i < x.size(); ++i) {
+      OP_REQUIRES_OK(context, CheckMatrix(x[i]));
+      const TensorShape vector({x[i].dim_size(1)});
+      OP_REQUIRES_OK(context, CheckShape("gamma", gamma[i], vector));
+      OP_REQUIRES_OK(context, CheckShape("mean", mean[i], vector));
+      OP_REQUIRES_OK(context, CheckShape("variance", variance[i], vector));
+      OP_REQUIRES_OK(context, CheckShape("y", y[i], x[i].shape()));
+      OP_REQUIRES_OK(context, CheckShape("dy", dy[i], x[i].shape()));
+    }
+    std::vector<float*> dx, dgamma, dbeta;
+    OP_REQUIRES_OK(context, Allocate(context, "dx", x, &dx));
+    OP_REQUIRES_OK(context, Allocate(context, "dgamma", gamma, &dgamma));
+    OP_REQUIRES_OK(context, Allocate(context, "dbeta", gamma, &dbeta));
+    const std::vector<Piece> pieces = Pieces(x);
+    Parallel(context, pieces.size(), [&](int64 task) {
+      const int i = pieces[task].index;
+      const Range columns = pieces[task].columns;
+      const int64 rows = x[i].dim_size(0), width = x[i].dim_size(1), count = columns.size(), low = columns.low;
+      const float *of_gamma = gamma[i].flat<float>().data() + low, *of_mean = mean[i].flat<float>().data() + low;
+      const float threshold = relu_ ? 0.0f : -INFINITY;
+      float inverse[kColumns];
+      for (int64 c = 0; c < count; ++c) {
+        inverse[c] = 1.0f / std::sqrt(variance[i].flat<float>()(low + c) + epsilon_);
+      }
+      const float *from = x[i].flat<float>().data() + low, *out = y[i].flat<float>().data() + low,
+                  *up = dy[i].flat<float>().data() + low;
+      float *sums = dgamma[i] + low, *plain_sums = dbeta[i] + low;
+      std::fill(sums, sums + count, 0.0f);
+      std::fill(plain_sums, plain_sums + count, 0.0f);
+      for (int64 at = 0; at < rows * width; at += width) {
+        AddGradients(from + at, out + at, up + at, of_mean, inverse, threshold, count, sums, plain_sums);
+      }
+      for (int64 at = 0; at < rows * width; at += width) {
+        InputGradient(from + at, out + at, up + at, of_mean, inverse, of_gamma, sums, plain_sums, 1.0f / rows,
+                      threshold, count, dx[i] + low + at);
+      }
+    });
+  }
+};
+
+REGISTER_KERNEL_BUILDER(Name("ZooNorm").Device(tensorflow::DEVICE_CPU), Norm);
+REGISTER_KERNEL_BUILDER(Name("ZooNormGrad").Device(tensorflow::DEVICE_CPU), NormGrad);
+
+}  // namespace
+}  // namespace modelzoo

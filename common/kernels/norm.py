@@ -1,0 +1,35 @@
+"""Batch normalisation by the batch's own statistics in a native op, forward and backward."""
+
+from typing import List, Sequence, Tuple
+
+import tensorflow.compat.v1 as tf
+
+from common.kernels import native
+
+Tensors = List[tf.Tensor]
+
+
+def normalise(inputs: Sequence[tf.Tensor], gammas: Sequence[tf.Tensor], betas: Sequence[tf.Tensor], epsilon: float,
+              relu: bool) -> Tuple[Tensors, Tensors, Tensors]:
+    """Normalises each of H features over the rows: N inputs, float32 [B, H], scaled by gammas [H], moved by betas [H].
+
+    Args:
+      epsilon: what is added to each variance.
+      relu: whether a relu follows.
+
+    Returns:
+      outputs [B, H], means [H] and variances [H] of each input; the last two have no gradient.
+    """
+    made = native.load().ops.zoo_norm(  # type: ignore[union-attr]
+        x=inputs, gamma=gammas, beta=betas, epsilon=epsilon, relu=relu)
+    return made.y, made.mean, made.variance
+
+
+@tf.RegisterGradient("ZooNorm")
+def _gradient(op: tf.Operation, *upstream: tf.Tensor) -> Tensors:
+    count = op.get_attr("N")
+    gradients = native.load().ops.zoo_norm_grad(  # type: ignore[union-attr]
+        x=op.inputs[:count], gamma=op.inputs[count:2 * count], mean=op.outputs[count:2 * count],
+        variance=op.outputs[2 * count:], y=op.outputs[:count], dy=upstream[:count], epsilon=op.get_attr("epsilon"),
+        relu=op.get_attr("relu"))
+    return list(gradients.dx) + list(gradients.dgamma) + list(gradients.dbeta)
