@@ -11,6 +11,8 @@ from common import initializers, lookup
 from common.deeprec import Toggles
 from common.encoder import feature_names
 from common.history import History, PaddedHistory, RaggedHistory
+from common.kernels import lookup as lookup_kernel
+from common.kernels import native
 from common.lists import Ragged
 from common.raw import lengths_name
 from common.schema import Column
@@ -31,6 +33,11 @@ class Embedding(NamedTuple):
     partitioner: Optional[Callable[..., List[int]]] = None
     stddev: float = 0.01
 
+    @property
+    def fused(self) -> bool:
+        """Whether a native op looks columns up, where their tables are whole and in this process."""
+        return self.toggles.emb_fusion and native.load().ops is not None
+
 
 def embed(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
     """The embeddings of some columns, joined in the order of tf.feature_column.input_layer.
@@ -50,14 +57,17 @@ def embed(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
         with tf.variable_scope("input_layer"):
             shared = _shared_tables(columns)
             ordered = sorted(columns, key=lambda c: c.name + ("_shared" if c.table in shared else "") + "_embedding")
-            return tf.concat(_embed_columns(features, ordered, scope, config), axis=1)
+            tables = [_table(column, scope, config) for column in ordered]
+            if config.fused and all(lookup.is_local(table) for table in tables):
+                return _look_up_as_one(tables, [_as_lookup(features, column) for column in ordered])
+            return tf.concat(_embed_columns(features, ordered, tables, config), axis=1)
 
 
 def look_up(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
     """The embeddings of vocabulary columns with one value a row, in their order, float32 [B, columns * D]."""
     with tf.variable_scope(scope, partitioner=config.partitioner), tf.variable_scope("input_layer"):
         tables = [_table(column, scope, config) for column in columns]
-        return tf.concat(lookup.rows_of(tables, [features[column.name] for column in columns]), axis=1)
+    return _join_rows(tables, [features[column.name] for column in columns], config)
 
 
 def look_up_history(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
@@ -71,8 +81,29 @@ def look_up_history(features: Dict[str, tf.Tensor], columns: Sequence[Column], s
         mask = tf.sequence_mask(features[lengths_name(name)], tf.shape(features[name])[1], tf.float32)
         return PaddedHistory(tf.concat(items, axis=2), tf.expand_dims(mask, 2))
     lists = [_ragged(features, column) for column in columns]
-    items = lookup.rows_of(tables, [ragged.values for ragged in lists])
-    return RaggedHistory(tf.concat(items, axis=1), _rows(lists[0]), _size(lists[0]))
+    items = _join_rows(tables, [ragged.values for ragged in lists], config)
+    return RaggedHistory(items, _rows(lists[0]), _size(lists[0]))
+
+
+def _join_rows(tables: Sequence[lookup.Table], ids: Sequence[tf.Tensor], config: Embedding) -> tf.Tensor:
+    """The rows of tables [V, D] at ids [N], joined to [N, sum of D]."""
+    if config.fused and all(lookup.is_local(table) for table in tables):
+        return _look_up_as_one(tables, [lookup_kernel.Lookup(0, wanted) for wanted in ids])
+    return tf.concat(lookup.rows_of(tables, ids), axis=1)
+
+
+def _look_up_as_one(tables: Sequence[tf.Variable], columns: Sequence[lookup_kernel.Lookup]) -> tf.Tensor:
+    """The columns' embeddings from their tables, joined; columns may share a table."""
+    distinct = list(dict.fromkeys(tables))
+    return lookup_kernel.lookup(distinct, [column._replace(table=distinct.index(table))
+                                           for table, column in zip(tables, columns)])
+
+
+def _as_lookup(features: Dict[str, tf.Tensor], column: Column) -> lookup_kernel.Lookup:
+    """A column's ids as the native lookup takes them."""
+    if not column.is_list:
+        return lookup_kernel.Lookup(0, features[column.name])
+    return lookup_kernel.Lookup(0, *_ragged(features, column), mean=column.combiner == "mean")
 
 
 def _shared_tables(columns: Sequence[Column]) -> List[str]:
@@ -118,10 +149,10 @@ def _categorical(column: Column) -> object:
     return tf.feature_column.categorical_column_with_hash_bucket(column.name, column.buckets)
 
 
-def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
+def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], of_columns: Sequence[lookup.Table],
                    config: Embedding) -> List[tf.Tensor]:
-    """The embeddings of each column, float32 [B, D]."""
-    tables = {column.name: _table(column, scope, config) for column in columns}
+    """The embeddings of each column from its table, float32 [B, D]."""
+    tables = {column.name: table for column, table in zip(columns, of_columns)}
     embedded: Dict[str, tf.Tensor] = {}
     if not config.toggles.emb_fusion:
         for column in filter(lambda column: column.is_list, columns):

@@ -23,6 +23,11 @@ def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor
     return [rows[i] for i in range(len(tables))]
 
 
+def is_local(table: Table) -> bool:
+    """Whether a table is whole and in this process."""
+    return not isinstance(table, PartitionedVariable) and "/job:ps" not in table.device
+
+
 def _server(table: Table) -> str:
     """The parameter server that holds a table, "" where there is none or several hold slices of it."""
     device = "" if isinstance(table, PartitionedVariable) else table.device

@@ -5,8 +5,34 @@ import tensorflow.compat.v1 as tf
 from common import deeprec
 from common.adagrad_decay import AdagradDecayOptimizer
 from common.adam_async import AdamAsyncOptimizer
+from common.kernels import lookup
 
 NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
+
+
+class _RowsOnce(tf.train.Optimizer):
+    """What spares an optimizer the search for rows that a sparse gradient names twice, where there are none."""
+
+    def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        if lookup.names_rows_once(grad):
+            return self._apply_sparse(grad, var)
+        return super()._apply_sparse_duplicate_indices(grad, var)
+
+
+class _Adam(_RowsOnce, tf.train.AdamOptimizer):
+    pass
+
+
+class _Adagrad(_RowsOnce, tf.train.AdagradOptimizer):
+    pass
+
+
+class _AdamAsync(_RowsOnce, AdamAsyncOptimizer):
+    pass
+
+
+class _AdagradDecay(_RowsOnce, AdagradDecayOptimizer):
+    pass
 
 
 def make(name: str, learning_rate: float) -> tf.train.Optimizer:
@@ -16,14 +42,14 @@ def make(name: str, learning_rate: float) -> tf.train.Optimizer:
       ValueError: there is no optimizer of that name.
     """
     if name == "adam":
-        return tf.train.AdamOptimizer(learning_rate)
+        return _Adam(learning_rate)
     if name == "adagrad":
-        return tf.train.AdagradOptimizer(learning_rate)
+        return _Adagrad(learning_rate)
     if name == "gradientdescent":
         return tf.train.GradientDescentOptimizer(learning_rate)
     step = tf.train.get_or_create_global_step()
     if name == "adamasync":
-        return deeprec.own_optimizer(name, learning_rate, step) or AdamAsyncOptimizer(learning_rate)
+        return deeprec.own_optimizer(name, learning_rate, step) or _AdamAsync(learning_rate)
     if name == "adagraddecay":
-        return deeprec.own_optimizer(name, learning_rate, step) or AdagradDecayOptimizer(learning_rate, step)
+        return deeprec.own_optimizer(name, learning_rate, step) or _AdagradDecay(learning_rate, step)
     raise ValueError("optimizer must be one of {}. Got: {!r}.".format(", ".join(NAMES), name))

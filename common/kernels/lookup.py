@@ -1,0 +1,62 @@
+"""Embeddings of all columns of an input layer in one native op, whose gradient names each row of a table once."""
+
+from typing import List, NamedTuple, Sequence
+
+import tensorflow.compat.v1 as tf
+
+from common.kernels import native
+
+_GRADIENT = "ZooLookupGrad"
+
+
+class Lookup(NamedTuple):
+    """One column of an input layer.
+
+    Attributes:
+      table: index of its table.
+      ids: int32 [B], or of a list's items [V].
+      row_splits: of a list, int64 [B + 1]: row i holds items row_splits[i] to before row_splits[i + 1]; else None.
+      weights: of a list's items, float32 [V]; else None.
+      mean: whether a list's weighted sum is divided by the sum of its weights.
+    """
+
+    table: int
+    ids: tf.Tensor
+    row_splits: tf.Tensor = None
+    weights: tf.Tensor = None
+    mean: bool = False
+
+
+def lookup(tables: Sequence[tf.Tensor], columns: Sequence[Lookup]) -> tf.Tensor:
+    """The columns' embeddings, joined in their order: float32 [B, sum of D] of tables [V, D].
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: an id is outside of its table, or columns differ in their rows.
+    """
+    singles = [i for i, column in enumerate(columns) if column.row_splits is None]
+    lists = [i for i, column in enumerate(columns) if column.row_splits is not None]
+    order = singles + lists
+    return native.load().ops.zoo_lookup(  # type: ignore[union-attr]
+        table=tables, id=[tf.cast(columns[i].ids, tf.int32) for i in singles],
+        item=[tf.cast(columns[i].ids, tf.int32) for i in lists], split=[columns[i].row_splits for i in lists],
+        weight=[columns[i].weights for i in lists], table_of=[columns[i].table for i in order], place_of=order,
+        mean=[columns[i].mean for i in lists])
+
+
+@tf.RegisterGradient("ZooLookup")
+def _gradient(op: tf.Operation, upstream: tf.Tensor) -> List[object]:
+    tables, singles, lists = [op.get_attr(name) for name in ("T", "C", "L")]
+    parts, low = [], 0
+    for size in (tables, singles, lists, lists, lists):
+        parts.append(list(op.inputs[low:low + size]))
+        low += size
+    made = native.load().ops.zoo_lookup_grad(  # type: ignore[union-attr]
+        *parts, dy=upstream, table_of=op.get_attr("table_of"), place_of=op.get_attr("place_of"),
+        mean=op.get_attr("mean"))
+    rows = [tf.IndexedSlices(values, ids, tf.shape(table)) for table, ids, values in zip(parts[0], made.row, made.drow)]
+    return rows + [None] * (low - tables)
+
+
+def names_rows_once(slices: tf.IndexedSlices) -> bool:
+    """Whether a gradient comes from a lookup as it is, so that no row stands in it twice."""
+    return slices.indices.op.type == _GRADIENT
