@@ -4,6 +4,8 @@ from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 import tensorflow as tf
 
+from common.kernels import native
+
 
 class _ToggleFields(NamedTuple):
     tf: bool = False
@@ -19,8 +21,8 @@ class Toggles(_ToggleFields):
     Attributes:
       tf: build everything as a TF 1.15.5 user writes it.
       bf16: the inputs of dense layers' products are rounded to bfloat16; variables and sums stay float32.
-      emb_fusion: lists are embedded without a detour over sparse tensors.
-      op_fusion: dense layers that share an input are multiplied as one.
+      emb_fusion: all columns of an input layer are looked up in one native op.
+      op_fusion: dense layers, batch normalisations and mixtures side by side are native ops.
       smartstaged: rows are read and decoded ahead of the steps that need them.
 
     Raises:
@@ -36,6 +38,10 @@ class Toggles(_ToggleFields):
                 raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of "
                                  "them.".format(name))
         return self
+
+    def plain(self) -> "Toggles":
+        """The same numerics with TensorFlow's own ops alone, as exported models need them."""
+        return self._replace(emb_fusion=False, op_fusion=False)
 
 
 def is_deeprec() -> bool:
@@ -81,19 +87,30 @@ def check_served(wanted: Mapping[str, object]) -> None:
             raise ValueError("--{} {}: {}.".format(name, wanted[name], reason))
 
 
+def _native(with_ops: str, without: str) -> str:
+    """What native ops do, or what is done without them and why."""
+    reason = native.load().reason
+    return "{}; no native ops: {}".format(without, reason) if reason else with_ops
+
+
+def _who_serves_bf16(toggles: Toggles) -> str:
+    inputs = "bfloat16 inputs, float32 sums and variables; multiplied "
+    if not toggles.op_fusion or not native.load().ops:
+        return inputs + "in float32 by TensorFlow's own ops, so the numerics are BF16's and the speed is not"
+    if native.has_bfloat16():
+        return inputs + "in bfloat16 by oneDNN"
+    return inputs + "in float32, as this CPU has no bfloat16 products: the numerics are BF16's and the speed is not"
+
+
 def features(toggles: Toggles, protocol: str) -> List[Tuple[str, str]]:
     """The start-up table: each feature and who serves it."""
-    bf16 = "off"
-    if toggles.bf16:
-        bf16 = ("bfloat16 inputs, float32 sums and variables; multiplied by TensorFlow's float32 kernels, "
-                "so the numerics are BF16's and the speed is not")
-    served = {"emb_fusion": "lists gathered and summed directly, with TensorFlow's ops",
-              "op_fusion": "layers that share an input as one product, with TensorFlow's ops",
+    served = {"bf16": _who_serves_bf16(toggles),
+              "emb_fusion": _native("all columns looked up in one native op", "lists gathered and summed directly"),
+              "op_fusion": _native("dense layers, norms and mixtures in native ops on oneDNN", "off"),
               "smartstaged": "read, hashed and split ahead of the steps"}
     return [
         ("TensorFlow", "{} ({})".format(tf.__version__, "DeepRec" if is_deeprec() else "stock")),
         ("input and layers", "as TF 1.15.5 users write them (--tf)" if toggles.tf else "columnar input, id lookups"),
-        ("bf16", bf16),
         *[(name, how if getattr(toggles, name) else "off") for name, how in served.items()],
         ("off here", ", ".join(UNSERVED)),
         ("protocol", protocol),

@@ -120,8 +120,8 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
 
     switch("tf", False, "build everything with TF 1.15.5's own API and switch the features off")
     switch("bf16", False, "multiply in BF16 in the dense layers but the last; variables stay FP32")
-    switch("emb_fusion", True, "embed lists without a detour over sparse tensors")
-    switch("op_fusion", True, "multiply dense layers that share an input as one")
+    switch("emb_fusion", True, "look all columns of an input layer up in one native op")
+    switch("op_fusion", True, "compute dense layers, batch normalisations and mixtures in native ops")
     switch("smartstaged", True, "read and decode rows ahead of the steps that need them")
     group.add_argument("--micro_batch", type=count, default=0, metavar="N",
                        help="slices of a batch; 0 or 1: whole (default 0)")

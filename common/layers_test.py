@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from common import layers
 from common.deeprec import Toggles
+from common.kernels import native
 from common.layers import Dense
 
 PLAIN, COMMUNITY, BF16 = Dense(Toggles()), Dense(Toggles(tf=True)), Dense(Toggles(bf16=True))
@@ -61,7 +62,8 @@ def test_layers_on_one_input_are_those_made_one_by_one(toggles: Toggles) -> None
         with tf.Graph().as_default(), tf.Session() as session:
             tf.set_random_seed(3)
             x = tf.constant(X, tf.float32)
-            outputs = sum([layers.mlps(x, [7, 3], group, Dense(toggles)) for group in names], [])
+            outputs = sum([layers.mlps(len(group) * [x], len(group) * [[7, 3]], group, Dense(toggles))
+                           for group in names], [])
             gradients = tf.gradients(tf.reduce_sum(tf.stack(outputs) ** 2), [x] + tf.trainable_variables())
             session.run(tf.global_variables_initializer())
             return (*session.run([outputs, gradients]), [v.op.name for v in tf.trainable_variables()])
@@ -75,27 +77,36 @@ def test_layers_on_one_input_are_those_made_one_by_one(toggles: Toggles) -> None
         np.testing.assert_allclose(by_name[0][name], by_name[1][name], rtol=tolerance, atol=10 * tolerance)
 
 
-def test_op_fusion_multiplies_once() -> None:
-    for on, products in ((True, 1), (False, 3)):
+def test_op_fusion_makes_one_op_of_layers_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    def operations(on: bool) -> List[str]:
         with tf.Graph().as_default() as graph:
-            layers.dense_group(tf.ones([2, 4]), 5, ["a", "b", "c"], Dense(Toggles(op_fusion=on)))
-            assert sum(op.type == "MatMul" for op in graph.get_operations()) == products
+            layers.dense_group(3 * [tf.ones([2, 4])], [5, 5, 2], ["a", "b", "c"], Dense(Toggles(op_fusion=on)))
+            return [op.type for op in graph.get_operations()]
+
+    assert [operations(True).count(name) for name in ("ZooDense", "MatMul")] == [1, 0]
+    assert [operations(False).count(name) for name in ("ZooDense", "MatMul")] == [0, 3]
+    monkeypatch.setattr(native, "load", lambda: native.Native(None, "a reason"))
+    assert [operations(True).count(name) for name in ("ZooDense", "MatMul")] == [0, 3]
 
 
-def test_mix_weights_experts_with_a_softmax() -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_mix_weights_experts_with_a_softmax(fused: bool) -> None:
     rng = np.random.default_rng(4)
     experts, gate = rng.standard_normal([3, 5, 2]), rng.standard_normal([5, 3])
     with tf.Graph().as_default(), tf.Session() as session:
-        got = session.run(layers.mix([tf.constant(e, tf.float32) for e in experts], tf.constant(gate, tf.float32)))
+        got = session.run(layers.mix([tf.constant(e, tf.float32) for e in experts], [tf.constant(gate, tf.float32)],
+                                     [range(3)], Dense(Toggles(op_fusion=fused))))[0]
     weights = np.exp(gate) / np.exp(gate).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(got, np.einsum("be,ebh->bh", weights, experts), rtol=1e-5, atol=1e-6)
 
 
-def test_batch_norm_against_numpy_and_its_running_means() -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_batch_norm_against_numpy_and_its_running_means(fused: bool) -> None:
     x = np.random.default_rng(5).normal(3, 2, [64, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
-            training, evaluating = [layers.batch_norm(tf.constant(x), "norm", layers.Norm(mode))
+            config = Dense(Toggles(op_fusion=fused))
+            training, evaluating = [layers.batch_norm(tf.constant(x), "norm", layers.Norm(mode), config)
                                     for mode in (True, False)]
         session.run(tf.global_variables_initializer())
         np.testing.assert_allclose(session.run(training), (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), atol=1e-4)

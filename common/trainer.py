@@ -36,6 +36,8 @@ class Trainer:
         self._trainee = tf.estimator.Estimator(self._with_hooks(model_fn), config=self.config, params=params)
         self._evaluatee = self._trainee if not run.cluster else (
             tf.estimator.Estimator(model_fn, config=run_config(run, None), params=params))
+        self._exporter = tf.estimator.Estimator(model_fn, config=run_config(run, None),
+                                                params=_without_native_ops(params))
         self._stop_at_nan = hooks.StopAtNan(data.train.path, self._rows_of_batch)
         self._eval_spec = tf.estimator.EvalSpec(make_input(run, data, False, Stream(run.batch_size)), steps=None,
                                                 hooks=[hooks.AbandonEvaluation(self._signals)])
@@ -137,10 +139,16 @@ class Trainer:
         with tempfile.TemporaryDirectory() as folder:
             sample = os.path.join(folder, serving.SAMPLE_REQUEST)
             serving.write_sample_request(sample, self._data.test, self._data.schema)
-            self._evaluatee.export_saved_model(
+            self._exporter.export_saved_model(
                 os.path.join(self._run.result_dir, "export"),
                 serving.receiver_fn(self._data.schema, self._data.vocabularies, self._run.toggles.tf),
                 assets_extra={serving.SAMPLE_REQUEST: sample})
+
+
+def _without_native_ops(params: NamedTuple) -> NamedTuple:
+    """The same model of TensorFlow's own ops, which any server of models has."""
+    return params._replace(**{name: value._replace(toggles=value.toggles.plain())
+                              for name, value in params._asdict().items() if hasattr(value, "toggles")})
 
 
 def make_input(run: Run, data: Data, training: bool, stream: Stream,

@@ -72,7 +72,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
     """Feeds the numbers through the bottom MLP, joins the result with the embeddings, and feeds that to the top MLP."""
     width = params.embedding.dimension
-    numbers = normalise(tf.stack([features[c.name] for c in SCHEMA.numbers], axis=1), training, params)  # [B, 12]
+    numbers = normalise(tf.stack([features[c.name] for c in SCHEMA.numbers], axis=1), training, params.dense)  # [B, 12]
     bottom = layers.mlp(numbers, params.bottom + (width,), "bottom", params.dense, Norm(training))  # [B, D]
     embedded = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, C * D]
     joined = tf.concat([bottom, embedded], axis=1)  # [B, (C + 1) * D]
@@ -83,10 +83,10 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     return Outputs(layers.logit(top, "click_logit", params.click_rate, params.dense))
 
 
-def normalise(numbers: tf.Tensor, training: bool, params: Params) -> tf.Tensor:
+def normalise(numbers: tf.Tensor, training: bool, config: Dense) -> tf.Tensor:
     """Numbers of any scale as numbers around 0, [B, N]: the logarithm of their size, then normalised by the batch."""
     logs = tf.sign(numbers) * tf.log1p(tf.abs(numbers))
-    return layers.batch_norm(logs, "numbers_norm", Norm(training), params.dense, affine=False)
+    return layers.batch_norm(logs, "numbers_norm", Norm(training), config, affine=False)
 
 
 def dot_products(vectors: tf.Tensor) -> tf.Tensor:

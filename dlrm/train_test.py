@@ -106,7 +106,7 @@ def test_numbers_of_any_scale_come_out_alike(folder: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         features, _ = testing.features_of(open_data(folder, Toggles()), Toggles(), 512)
         numbers = tf.stack([features[c.name] for c in eleme.SCHEMA.numbers], axis=1)
-        normalised = train.normalise(numbers, training=True)
+        normalised = train.normalise(numbers, True, Dense(Toggles()))
         testing.initialize(session)
         raw, got = session.run([numbers, normalised])
     assert raw.std(axis=0).max() / raw.std(axis=0).min() > 1e4

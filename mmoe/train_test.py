@@ -94,7 +94,7 @@ def test_loss_is_the_mean_of_both_tasks_log_losses() -> None:
 def test_one_expert_is_a_shared_bottom() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         expert = tf.random.normal([5, 4], seed=1)
-        mixed = layers.mix([expert], tf.random.normal([5, 1], seed=2))
+        mixed = layers.mix([expert], [tf.random.normal([5, 1], seed=2)], [[0]], Dense(Toggles()))[0]
         np.testing.assert_allclose(*session.run([mixed, expert]), rtol=1e-6)
 
 

@@ -15,7 +15,7 @@ import site
 import subprocess
 import sys
 import tempfile
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple
 
 import tensorflow as tf
 
@@ -64,22 +64,24 @@ def _plan() -> _Plan:
     if platform.machine() != "x86_64" or not sys.platform.startswith("linux"):
         raise CannotBuild("they are written for Linux on x86-64, this is {} on {}".format(
             sys.platform, platform.machine()))
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    compiler = os.environ.get("CXX", "g++")
     prefix = _onednn_prefix()
-    command = [compiler or "g++", "-std=c++14", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
+    command = [compiler, "-std=c++14", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
                "-fopenmp", "-Wall", "-Wno-sign-compare"]
     command += sorted(glob.glob(os.path.join(_SOURCES, "*.cc")))
     include, library = tf.sysconfig.get_include(), tf.sysconfig.get_lib()
     command += tf.sysconfig.get_compile_flags() + ["-isystem", include, "-isystem", os.path.join(prefix, "include")]
     command += tf.sysconfig.get_link_flags() + ["-L" + os.path.join(prefix, "lib"), "-l:" + _ONEDNN]
     command += ["-Wl,-rpath," + library, "-Wl,-rpath," + os.path.join(prefix, "lib")]
-    return _Plan(command, "kernels-{}.so".format(_hash(command[1:])))
+    version = os.path.join(prefix, "include", "oneapi", "dnnl", "dnnl_version.h")
+    return _Plan(command, "kernels-{}.so".format(_hash(command[1:], version)))
 
 
-def _hash(command: List[str]) -> str:
-    """A name for what a command compiles."""
+def _hash(command: List[str], version: str) -> str:
+    """A name for what a command compiles with TensorFlow's and oneDNN's headers, told by their versions."""
     digest = hashlib.sha256("\0".join([tf.__version__] + command).encode())
-    for source in sorted(glob.glob(os.path.join(_SOURCES, "*.cc")) + glob.glob(os.path.join(_SOURCES, "*.h"))):
+    sources = glob.glob(os.path.join(_SOURCES, "*.cc")) + glob.glob(os.path.join(_SOURCES, "*.h"))
+    for source in sorted(sources) + [version]:
         with open(source, "rb") as file:
             digest.update(os.path.basename(source).encode() + b"\0" + file.read())
     return digest.hexdigest()[:16]
@@ -104,7 +106,7 @@ def _writable(folders: List[str]) -> str:
     """The first of some folders that files can be made in; it is made where it is missing."""
     for folder in folders:
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            os.makedirs(folder, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
             return folder
         except OSError:
@@ -124,26 +126,26 @@ def _locked(folder: str) -> Iterator[None]:
 def _compile(plan: _Plan, folder: str) -> None:
     """Compiles into a temporary folder beside the result and moves it there; clears away what killed builds left."""
     if not shutil.which(plan.command[0]):
-        raise CannotBuild("there is no C++ compiler. Install g++ (Debian and Ubuntu: apt-get install g++)")
+        raise CannotBuild("there is no C++ compiler {!r}. Install g++ (Debian and Ubuntu: apt-get install g++)".format(
+            plan.command[0]))
     for left in glob.glob(os.path.join(folder, "building-*")):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as parts:
         path = os.path.join(parts, plan.name)
-        done = subprocess.run(plan.command + ["-o", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(plan.command + ["-o", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
             raise CannotBuild("the compiler failed with status {}: {} ...\n{}".format(
                 done.returncode, " ".join(plan.command[:2]), done.stdout.decode(errors="replace")[:_MESSAGE_CHARS]))
         os.replace(path, os.path.join(folder, plan.name))
 
 
-def main() -> Optional[str]:
-    """Builds the ops and says where they are, or why there are none; that is no failure, as all models train without."""
+def main() -> None:
+    """Builds the ops and says where they are, or why there are none; that is no failure: models train without."""
     try:
         print("native kernels: {}".format(built()))
     except CannotBuild as error:
         print("no native kernels: {}. Models train with TensorFlow's own.".format(error))
-    return None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

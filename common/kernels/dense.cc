@@ -235,9 +235,15 @@ class DenseGrad : public Layers {
     OP_REQUIRES_OK(context, Allocate(context, "dbias", kernel, true, &dbias));
     const std::vector<Operand> inputs = Prepare(context, x), kernels = Prepare(context, kernel);
     std::vector<Tensor> masked(kernel.size());
-    std::vector<Operand> upstream = Mask(context, y, dy, &masked, dbias);
-    if (!context->status().ok()) return;
-    if (precision_ != Precision::kFloat) FillAll(context, &upstream);
+    std::vector<Operand> upstream;
+    for (int i = 0; i < dy.size(); ++i) {
+      if (relu_) {
+        OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_FLOAT, dy[i].shape(), &masked[i]));
+      }
+      upstream.emplace_back(precision_, (relu_ ? masked[i] : dy[i]).flat<float>().data(), dy[i].dim_size(0),
+                            dy[i].dim_size(1));
+    }
+    Mask(context, y, dy, &masked, &upstream, dbias);
     Products products(precision_);
     ComputeProducts(context, inputs, kernels, upstream, dx, dkernel, &products);
     OP_REQUIRES_OK(context, products.status());
@@ -257,45 +263,36 @@ class DenseGrad : public Layers {
     return Status::OK();
   }
 
-  // The gradients before the activations, and their sums over the rows, which are those of the biases.
-  std::vector<Operand> Mask(OpKernelContext* context, const OpInputList& y, const OpInputList& dy,
-                            std::vector<Tensor>* masked, const std::vector<float*>& dbias) const {
-    std::vector<Operand> upstream;
+  // The gradients before the activations, and their sums over the rows, which are those of the biases: each block of
+  // rows is summed by itself, then the blocks in their order.
+  void Mask(OpKernelContext* context, const OpInputList& y, const OpInputList& dy, std::vector<Tensor>* masked,
+            std::vector<Operand>* upstream, const std::vector<float*>& dbias) const {
     std::vector<Piece> pieces;
+    std::vector<std::vector<float>> sums;
     for (int i = 0; i < dy.size(); ++i) {
-      const Tensor* source = &dy[i];
-      if (relu_) {
-        if (!CheckOk(context, context->allocate_temp(tensorflow::DT_FLOAT, dy[i].shape(), &(*masked)[i]))) return {};
-        source = &(*masked)[i];
-      }
-      upstream.emplace_back(precision_, source->flat<float>().data(), dy[i].dim_size(0), dy[i].dim_size(1));
-      for (int64 block = 0; block < Blocks(dy[i].dim_size(1), kColumns); ++block) {
-        pieces.push_back({i, Block(dy[i].dim_size(1), kColumns, block)});
+      for (int64 block = 0; block < Blocks(dy[i].dim_size(0), kRows); ++block) {
+        pieces.push_back({i, Block(dy[i].dim_size(0), kRows, block)});
+        sums.emplace_back(dy[i].dim_size(1), 0.0f);
       }
     }
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
-      const Range columns = pieces[task].range;
       const int64 width = dy[i].dim_size(1);
-      float* sums = dbias[i] + columns.low;
-      std::fill(sums, sums + columns.size(), 0.0f);
-      for (int64 row = 0; row < dy[i].dim_size(0); ++row) {
-        const int64 at = row * width + columns.low;
-        const float* from = dy[i].flat<float>().data() + at;
+      for (int64 row = pieces[task].range.low; row < pieces[task].range.high; ++row) {
+        const float* from = dy[i].flat<float>().data() + row * width;
         if (relu_) {
-          MaskAndSum(from, y[i].flat<float>().data() + at, columns.size(), (*masked)[i].flat<float>().data() + at,
-                     sums);
+          MaskAndSum(from, y[i].flat<float>().data() + row * width, width,
+                     (*masked)[i].flat<float>().data() + row * width, sums[task].data());
         } else {
-          Sum(from, columns.size(), sums);
+          Sum(from, width, sums[task].data());
         }
       }
+      (*upstream)[i].Fill(pieces[task].range.low, pieces[task].range.high);
     });
-    return upstream;
-  }
-
-  static bool CheckOk(OpKernelContext* context, const Status& status) {
-    if (!status.ok()) context->CtxFailureWithWarning(status);
-    return status.ok();
+    for (int i = 0; i < dy.size(); ++i) std::fill_n(dbias[i], dy[i].dim_size(1), 0.0f);
+    for (size_t task = 0; task < pieces.size(); ++task) {
+      Sum(sums[task].data(), sums[task].size(), dbias[pieces[task].index]);
+    }
   }
 
   void ComputeProducts(OpKernelContext* context, const std::vector<Operand>& inputs,

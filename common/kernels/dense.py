@@ -28,14 +28,14 @@ def dense(inputs: Sequence[tf.Tensor], kernels: Sequence[tf.Tensor], biases: Seq
     Returns:
       each layer's outputs, float32 [B, H].
     """
-    return native.load().ops.zoo_dense(  # type: ignore[union-attr]
+    return native.load().ops.zoo_dense(
         x=inputs, kernel=kernels, bias=biases, input_of=list(input_of), relu=relu, precision=kept)
 
 
 @tf.RegisterGradient("ZooDense")
 def _gradient(op: tf.Operation, *upstream: tf.Tensor) -> List[tf.Tensor]:
     num_inputs, num_layers = op.get_attr("M"), op.get_attr("N")
-    gradients = native.load().ops.zoo_dense_grad(  # type: ignore[union-attr]
+    gradients = native.load().ops.zoo_dense_grad(
         x=op.inputs[:num_inputs], kernel=op.inputs[num_inputs:num_inputs + num_layers], y=op.outputs, dy=upstream,
         input_of=op.get_attr("input_of"), relu=op.get_attr("relu"), precision=op.get_attr("precision"))
     return list(gradients.dx) + list(gradients.dkernel) + list(gradients.dbias)

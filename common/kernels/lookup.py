@@ -36,7 +36,7 @@ def lookup(tables: Sequence[tf.Tensor], columns: Sequence[Lookup]) -> tf.Tensor:
     singles = [i for i, column in enumerate(columns) if column.row_splits is None]
     lists = [i for i, column in enumerate(columns) if column.row_splits is not None]
     order = singles + lists
-    return native.load().ops.zoo_lookup(  # type: ignore[union-attr]
+    return native.load().ops.zoo_lookup(
         table=tables, id=[tf.cast(columns[i].ids, tf.int32) for i in singles],
         item=[tf.cast(columns[i].ids, tf.int32) for i in lists], split=[columns[i].row_splits for i in lists],
         weight=[columns[i].weights for i in lists], table_of=[columns[i].table for i in order], place_of=order,
@@ -50,7 +50,7 @@ def _gradient(op: tf.Operation, upstream: tf.Tensor) -> List[object]:
     for size in (tables, singles, lists, lists, lists):
         parts.append(list(op.inputs[low:low + size]))
         low += size
-    made = native.load().ops.zoo_lookup_grad(  # type: ignore[union-attr]
+    made = native.load().ops.zoo_lookup_grad(
         *parts, dy=upstream, table_of=op.get_attr("table_of"), place_of=op.get_attr("place_of"),
         mean=op.get_attr("mean"))
     rows = [tf.IndexedSlices(values, ids, tf.shape(table)) for table, ids, values in zip(parts[0], made.row, made.drow)]

@@ -1,7 +1,7 @@
 """The native ops of this process: loaded at their first use, and why they are not there where they are not."""
 
 import functools
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -16,7 +16,7 @@ class Native(NamedTuple):
       reason: why there are none, else "".
     """
 
-    ops: Optional[object]
+    ops: Any
     reason: str
 
 

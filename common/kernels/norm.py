@@ -20,7 +20,7 @@ def normalise(inputs: Sequence[tf.Tensor], gammas: Sequence[tf.Tensor], betas: S
     Returns:
       outputs [B, H], means [H] and variances [H] of each input; the last two have no gradient.
     """
-    made = native.load().ops.zoo_norm(  # type: ignore[union-attr]
+    made = native.load().ops.zoo_norm(
         x=inputs, gamma=gammas, beta=betas, epsilon=epsilon, relu=relu)
     return made.y, made.mean, made.variance
 
@@ -28,7 +28,7 @@ def normalise(inputs: Sequence[tf.Tensor], gammas: Sequence[tf.Tensor], betas: S
 @tf.RegisterGradient("ZooNorm")
 def _gradient(op: tf.Operation, *upstream: tf.Tensor) -> Tensors:
     count = op.get_attr("N")
-    gradients = native.load().ops.zoo_norm_grad(  # type: ignore[union-attr]
+    gradients = native.load().ops.zoo_norm_grad(
         x=op.inputs[:count], gamma=op.inputs[count:2 * count], mean=op.outputs[count:2 * count],
         variance=op.outputs[2 * count:], y=op.outputs[:count], dy=upstream[:count], epsilon=op.get_attr("epsilon"),
         relu=op.get_attr("relu"))

@@ -1,0 +1,124 @@
+import os
+import subprocess
+import sys
+from typing import Callable
+
+import pytest
+
+from common.kernels import build, native
+
+SOURCE = 'extern "C" int answer() { return 42; }\n'
+
+
+@pytest.fixture
+def sources(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder of one small source in place of the ops', and a cache folder of its own."""
+    folder = tmp_path.joinpath("kernels")
+    folder.mkdir()
+    folder.joinpath("small.cc").write_text(SOURCE)
+    monkeypatch.setattr(build, "_SOURCES", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.joinpath("cache")))
+    return str(folder)
+
+
+def test_builds_once_and_again_when_a_source_changes(sources: str, capsys: pytest.CaptureFixture) -> None:
+    first = build.built()
+    assert os.path.dirname(first) == os.path.join(sources, "built") and "building native kernels" in (
+        capsys.readouterr().out)
+    assert build.built() == first and not capsys.readouterr().out
+    with open(os.path.join(sources, "small.cc"), "a") as file:
+        file.write("// more\n")
+    assert build.built(say=False) != first and not capsys.readouterr().out
+
+
+def test_a_tree_that_cannot_be_written_builds_in_the_cache(sources: str, tmp_path: object) -> None:
+    open(os.path.join(sources, "built"), "w").close()  # a file where the folder would be; root may write anywhere
+    assert os.path.dirname(build.built()) == str(tmp_path.joinpath("cache", "modelzoo"))
+
+
+def test_nowhere_to_write(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = os.path.join(sources, "built")
+    open(file, "w").close()
+    monkeypatch.setenv("XDG_CACHE_HOME", file)
+    with pytest.raises(build.CannotBuild, match="neither .*built nor .*modelzoo can be written. Build them as a user"):
+        build.built()
+
+
+def test_what_is_built_is_found_where_nothing_can_be_written(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = build.built()
+    monkeypatch.setattr(build, "_writable", lambda folders: pytest.fail("asked for a place to write"))
+    monkeypatch.setenv("PATH", "")  # nor is there a compiler
+    assert build.built() == path
+
+
+def test_a_killed_build_leaves_nothing_that_is_loaded(sources: str) -> None:
+    left = os.path.join(sources, "built", "building-killed")
+    os.makedirs(left)
+    open(os.path.join(left, "kernels-0.so"), "w").close()
+    path = build.built()
+    assert sorted(os.listdir(os.path.dirname(path))) == [os.path.basename(path), "lock"]
+
+
+def test_two_processes_at_once_build_once(sources: str) -> None:
+    slow = os.path.join(sources, "slow")
+    with open(slow, "w") as file:
+        file.write("#!/bin/sh\necho x >> {0}/calls\nsleep 1\nexec g++ \"$@\"\n".format(sources))
+    os.chmod(slow, 0o755)
+    program = ("import sys; from common.kernels import build; build._SOURCES = sys.argv[1]; print(build.built(False))")
+    started = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, sources], stdout=subprocess.PIPE,
+                                env=dict(os.environ, CXX=slow), universal_newlines=True) for _ in range(2)]
+    paths = [process.communicate()[0].strip() for process in started]
+    assert paths[0] == paths[1] and os.path.isfile(paths[0])
+    with open(os.path.join(sources, "calls")) as file:
+        assert len(file.readlines()) == 1
+
+
+def no_compiler(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+
+
+def other_cpu(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
+    monkeypatch.setattr(build.platform, "machine", lambda: "aarch64")
+
+
+def no_onednn(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
+    monkeypatch.setattr(build.os.path, "isfile", lambda path: False)
+
+
+def broken_source(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
+    with open(os.path.join(sources, "small.cc"), "w") as file:
+        file.write("no C++")
+
+
+@pytest.mark.parametrize("change, message", [
+    (no_compiler, "there is no C\\+\\+ compiler 'no-such-compiler'. Install g\\+\\+"),
+    (other_cpu, "they are written for Linux on x86-64, this is linux on aarch64"),
+    (no_onednn, "oneDNN is not installed. Run: pip install -r requirements.txt"),
+    (broken_source, "the compiler failed with status 1: .*g\\+\\+ -std=c\\+\\+14"),
+])
+def test_what_prevents_a_build_is_said_and_training_goes_on_without(
+        sources: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,
+        change: Callable[[pytest.MonkeyPatch, str], None], message: str) -> None:
+    change(monkeypatch, sources)
+    with pytest.raises(build.CannotBuild, match=message):
+        build.built()
+    native.load.cache_clear()
+    try:
+        loaded = native.load()
+    finally:
+        native.load.cache_clear()
+    assert loaded.ops is None and loaded.reason
+    build.main()
+    assert "no native kernels: " in capsys.readouterr().out
+    assert not [name for name in os.listdir(sources) if name.endswith(".so")]
+
+
+def test_what_cannot_be_loaded_is_said(sources: str) -> None:
+    path = build.built()
+    with open(path, "w") as file:
+        file.write("no library")
+    native.load.cache_clear()
+    try:
+        assert "they were built and cannot be loaded: " in native.load().reason
+    finally:
+        native.load.cache_clear()
