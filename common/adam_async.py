@@ -7,7 +7,7 @@ Adam moves every row of a table in every step). With b1p, b2p the powers before 
     w <- w - learning_rate sqrt(1 - b2p) / (1 - b1p) m / (sqrt(v) + epsilon)
 """
 
-from typing import Dict, List
+from typing import Callable, Dict, List
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.training import training_ops
@@ -87,6 +87,15 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         return tf.group(tf.scatter_update(m, indices, new_m, self._use_locking),
                         tf.scatter_update(v, indices, new_v, self._use_locking),
                         tf.scatter_sub(var, indices, change, self._use_locking))
+
+    def apply_rows_with(self, kernel: Callable[..., tf.Operation], grad: tf.IndexedSlices,
+                        var: tf.Variable) -> tf.Operation:
+        """Lets a kernel update distinct rows: (table, m, v, rate, slices, beta1, beta2, epsilon) -> operation."""
+        if self._rmsprop:
+            return self._apply_sparse(grad, var)
+        self._touch(var, tf.size(grad.indices) > 0)
+        return kernel(var, self.get_slot(var, "m"), self.get_slot(var, "v"), self._scale(var), grad, self._beta1,
+                      self._beta2, self._epsilon)
 
     def _finish(self, update_ops: List[tf.Operation], name_scope: str) -> tf.Operation:
         """Moves the powers of the variables that had a gradient, after all updates have read them."""

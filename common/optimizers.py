@@ -5,7 +5,7 @@ import tensorflow.compat.v1 as tf
 from common import deeprec
 from common.adagrad_decay import AdagradDecayOptimizer
 from common.adam_async import AdamAsyncOptimizer
-from common.kernels import lookup
+from common.kernels import lookup, update
 
 NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
 
@@ -14,9 +14,15 @@ class _RowsOnce(tf.train.Optimizer):
     """What spares an optimizer the search for rows that a sparse gradient names twice, where there are none."""
 
     def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        if lookup.names_rows_once(grad):
-            return self._apply_sparse(grad, var)
-        return super()._apply_sparse_duplicate_indices(grad, var)
+        if not lookup.names_rows_once(grad):
+            return super()._apply_sparse_duplicate_indices(grad, var)
+        if update.serves(var):
+            return self._update_rows(grad, var)
+        return self._apply_sparse(grad, var)
+
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        """What a native op may do in place of TensorFlow's."""
+        return self._apply_sparse(grad, var)
 
 
 class _Adam(_RowsOnce, tf.train.AdamOptimizer):
@@ -24,11 +30,13 @@ class _Adam(_RowsOnce, tf.train.AdamOptimizer):
 
 
 class _Adagrad(_RowsOnce, tf.train.AdagradOptimizer):
-    pass
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        return update.adagrad(var, self.get_slot(var, "accumulator"), self._learning_rate_tensor, grad)
 
 
 class _AdamAsync(_RowsOnce, AdamAsyncOptimizer):
-    pass
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        return self.apply_rows_with(update.adam, grad, var)
 
 
 class _AdagradDecay(_RowsOnce, AdagradDecayOptimizer):

@@ -1,7 +1,7 @@
 """The native ops of this process: loaded at their first use, and why they are not there where they are not."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, List, NamedTuple
 
 import tensorflow as tf
 
@@ -35,5 +35,5 @@ def load() -> Native:
 def has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16."""
     with open("/proc/cpuinfo") as file:
-        flags = next((line.split() for line in file if line.startswith("flags")), [])
+        flags: List[str] = next((line.split() for line in file if line.startswith("flags")), [])
     return "avx512_bf16" in flags or "amx_bf16" in flags
