@@ -1,7 +1,8 @@
 """Measures input and training speed: python -m common.benchmark esmm [--data_location data].
 
 Every figure is the median of several rounds, in which the variants take turns; training rounds are whole
-processes' main loops with their real input. Absolute figures hold for one machine, ratios within one run for more.
+processes' main loops with their real input, the same seed, rows and batch size. Absolute figures hold for one machine,
+ratios within one run for more.
 """
 
 import argparse
@@ -12,23 +13,37 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Dict, List, Optional
+from typing import Dict, List, NamedTuple, Optional
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import dataset, results, runner, source
+from common import dataset, files, results, runner, source
 from common.blocks import Stream
-from common.files import write_json
+from common.kernels import limit
 from common.schema import Schema
 from data import amazon, eleme, taobao
 
-MODELS: Dict[str, Schema] = {"esmm": taobao.SCHEMA, "mmoe": taobao.SCHEMA, "ple": taobao.SCHEMA,
-                             "din": amazon.SCHEMA, "dlrm": eleme.SCHEMA}
+Figures = Dict[str, float]
+
+
+class Benchmarked(NamedTuple):
+    """A model's data set, its documented optimizer's name, and the scope of layers that see each item of a list."""
+
+    schema: Schema
+    optimizer: str
+    per_item: str = ""
+
+
+MODELS = {"esmm": Benchmarked(taobao.SCHEMA, "adagrad"), "mmoe": Benchmarked(taobao.SCHEMA, "adamasync"),
+          "ple": Benchmarked(taobao.SCHEMA, "adam"), "din": Benchmarked(amazon.SCHEMA, "adamasync", "attention/dense_"),
+          "dlrm": Benchmarked(eleme.SCHEMA, "adamasync")}
 TRAINING: Dict[str, List[str]] = {"--tf": ["--tf"], "FP32": [], "BF16": ["--bf16"]}
+_MEASURED = ("steps_per_sec", "samples_per_sec", "cpu_secs_per_1000_samples", "peak_memory_mb")
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def input_rates(location: str, schema: Schema, batch_size: int, rows: int, rounds: int) -> Dict[str, float]:
+def input_rates(location: str, schema: Schema, batch_size: int, rows: int, rounds: int) -> Figures:
     """Rows/s of each input path alone: shuffled batches read and thrown away, with nothing else running."""
     def rate(parquet: bool, community: bool) -> float:
         data = source.open_data(location, schema, parquet, 0, check_all=False)
@@ -58,51 +73,104 @@ def _drain(make: dataset.InputFn, batch_size: int, rows: int) -> float:
         return rows // batch_size * batch_size / (time.monotonic() - began)
 
 
-def training_rates(model: str, location: str, steps: int, batch_size: int, rounds: int) -> Dict[str, Dict[str, float]]:
-    """Median steps/s, samples/s and peak memory of whole training runs."""
-    measured: Dict[str, List[Dict[str, float]]] = {name: [] for name in TRAINING}
-    for _ in range(rounds):
-        for name, flags in TRAINING.items():
-            measured[name].append(_train(model, location, steps, batch_size, flags))
-    keys = ("steps_per_sec", "samples_per_sec", "peak_memory_mb")
-    return {name: {key: statistics.median(run[key] for run in runs) for key in keys}
-            for name, runs in measured.items()}
+def training_figures(model: str, location: str, steps: int, batch_size: int, rounds: int,
+                     optimizers: Dict[str, str]) -> Dict[str, Figures]:
+    """Each variant's medians of what metrics.json holds, and its samples/s as a ratio to --tf and to its products'.
 
-
-def _train(model: str, location: str, steps: int, batch_size: int, flags: List[str]) -> Dict[str, float]:
+    Args:
+      optimizers: of the variants, by their names in TRAINING.
+    """
+    measured: Dict[str, List[Figures]] = {name: [] for name in TRAINING}
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, os.path.join(_ROOT, model, "train.py"), "--data_location", location,
-                        "--steps", str(steps), "--batch_size", str(batch_size), "--checkpoint", folder, "--no_eval",
-                        *flags], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with open(os.path.join(folder, "metrics.json")) as file:
-            return json.load(file)
+        for number in range(rounds):
+            for name, flags in TRAINING.items():
+                checkpoint = os.path.join(folder, name, str(number))
+                measured[name].append(_train(model, location, steps, batch_size, checkpoint,
+                                             flags + ["--optimizer", optimizers[name]]))
+        kernels = _kernels(os.path.join(folder, "--tf", "0"))
+    figures = {name: {key: statistics.median(run[key] for run in runs) for key in _MEASURED}
+               for name, runs in measured.items()}
+    items = _items_a_row(location, MODELS[model].schema) if MODELS[model].per_item else 1.0
+    for name, run in figures.items():
+        run["ratio"] = run["samples_per_sec"] / figures["--tf"]["samples_per_sec"]
+        products = [product for layer, (width, units) in kernels.items() for product in limit.of_layer(
+            int(batch_size * (items if layer.startswith(MODELS[model].per_item or "\0") else 1)), width, units)]
+        run["share_of_gemm_limit"] = run["steps_per_sec"] / limit.rounds_per_sec(products, name == "BF16")
+    return figures
 
 
-def main(argv: Optional[List[str]] = None) -> None:
-    """Prints the tables and writes them as JSON."""
+def _train(model: str, location: str, steps: int, batch_size: int, folder: str, flags: List[str]) -> Figures:
+    command = [sys.executable, os.path.join(_ROOT, model, "train.py"), "--data_location", location, "--steps",
+               str(steps), "--batch_size", str(batch_size), "--checkpoint", folder, "--no_eval"]
+    subprocess.run(command + flags, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(os.path.join(folder, results.METRICS)) as file:
+        return json.load(file)
+
+
+def _kernels(folder: str) -> Dict[str, List[int]]:
+    """The shapes [I, H] of the dense layers of a checkpoint, by name."""
+    return {name: shape for name, shape in tf.train.list_variables(folder) if name.endswith("/kernel")}
+
+
+def _items_a_row(location: str, schema: Schema) -> float:
+    """The mean length of the first list column in the first rows."""
+    data = source.open_data(location, schema, True, 0, check_all=False)
+    chunk = data.train.chunks[0]
+    block = source.make_encoder(data.train, data).encode(data.train.read(chunk, source.used_columns(data.schema)))
+    return float(np.mean(np.diff(block.lists[0].row_splits)))
+
+
+def table(figures: Dict[str, Figures]) -> List[str]:
+    """Training figures as lines of a Markdown table."""
+    lines = ["| | steps/s | samples/s | ratio to `--tf` | of the GEMM limit | CPU s / 1000 samples | peak MB |",
+             "|---|---|---|---|---|---|---|"]
+    for name, run in figures.items():
+        lines.append("| {} | {:.1f} | {:,.0f} | {:.2f} | {:.0%} | {:.3f} | {:.0f} |".format(
+            name, run["steps_per_sec"], run["samples_per_sec"], run["ratio"], run["share_of_gemm_limit"],
+            run["cpu_secs_per_1000_samples"], run["peak_memory_mb"]))
+    return lines
+
+
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measures input and training speed.")
     parser.add_argument("model", choices=sorted(MODELS))
     parser.add_argument("--data_location", default="./data", help="folder of CSV and Parquet files (default ./data)")
-    parser.add_argument("--batch_size", type=int, default=512, help="rows a step (default 512)")
+    parser.add_argument("--batch_size", type=int, nargs="+", default=[512],
+                        help="rows a step; several make a table each (default 512)")
+    parser.add_argument("--optimizer", default="adagrad",
+                        help="optimizer of every variant; 'documented': the model's own beside Adam for --tf "
+                             "(default adagrad)")
     parser.add_argument("--steps", type=int, default=300, help="steps of a training run (default 300)")
     parser.add_argument("--rows", type=int, default=300000, help="rows of an input run (default 300000)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--out", help="file to write the figures to, as JSON")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Prints the tables and writes them as JSON."""
+    args = _make_parser().parse_args(argv)
     runner.quiet_tensorflow()
-    rates = input_rates(args.data_location, MODELS[args.model], args.batch_size, args.rows, args.rounds)
-    print("input alone, shuffled, batch {}: rows/s (ratio to --tf)".format(args.batch_size))
+    model = MODELS[args.model]
+    rates = input_rates(args.data_location, model.schema, args.batch_size[0], args.rows, args.rounds)
+    print("input alone, shuffled, batch {}: rows/s (ratio to --tf)".format(args.batch_size[0]))
     for name, rate in rates.items():
         print("  {:<12}{:>10.0f}  ({:.2f})".format(name, rate, rate / rates["--tf (CSV)"]))
-    training = training_rates(args.model, args.data_location, args.steps, args.batch_size, args.rounds)
-    print("{} training, batch {}: steps/s, samples/s (ratio to --tf), peak MB".format(args.model, args.batch_size))
-    for name, run in training.items():
-        print("  {:<12}{:>8.1f}{:>10.0f}  ({:.2f}){:>8.0f}".format(
-            name, run["steps_per_sec"], run["samples_per_sec"],
-            run["samples_per_sec"] / training["--tf"]["samples_per_sec"], run["peak_memory_mb"]))
+    optimizers = dict.fromkeys(TRAINING, args.optimizer)
+    if args.optimizer == "documented":
+        optimizers = dict(dict.fromkeys(TRAINING, model.optimizer), **{"--tf": "adam"})
+    training = {}
+    for batch_size in args.batch_size:
+        training[batch_size] = training_figures(args.model, args.data_location, args.steps, batch_size, args.rounds,
+                                                optimizers)
+        print("\n{}, batch {}, {}:\n{}".format(
+            args.model, batch_size, ", ".join("{} {}".format(*pair) for pair in optimizers.items()),
+            "\n".join(table(training[batch_size]))), flush=True)
     if args.out:
-        write_json(args.out, {"model": args.model, "batch_size": args.batch_size, "rounds": args.rounds,
-                              "input_rows_per_sec": rates, "training": training, "versions": results.versions()})
+        files.write_json(args.out, {
+            "model": args.model, "command": results.command(), "rounds": args.rounds, "steps": args.steps,
+            "optimizers": optimizers, "input_rows_per_sec": rates, "training": training,
+            "versions": results.versions()})
 
 
 if __name__ == "__main__":

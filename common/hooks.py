@@ -160,12 +160,13 @@ class Progress(tf.train.SessionRunHook):
     Attributes:
       steps: steps run by this process.
       step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which sets up the graph.
+      cpu_secs: seconds that the cores of this machine worked for this process since the first step.
     """
 
     def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, trainers: int = 1,
                  out: Optional[TextIO] = None) -> None:
         self.steps = 0
-        self.step_secs = 0.0
+        self.step_secs = self.cpu_secs = self._cpu_began = 0.0
         self._loss = loss
         self._global_step = tf.train.get_global_step()
         self._max_steps = max_steps
@@ -192,6 +193,9 @@ class Progress(tf.train.SessionRunHook):
         """Stops the clock and reports if it is time to."""
         now = time.monotonic()
         self.step_secs += now - self._began if self.steps else 0.0
+        if not self.steps:
+            self._cpu_began = time.process_time()
+        self.cpu_secs = time.process_time() - self._cpu_began
         self.steps += 1
         self._last_loss = float(run_values.results)
         if now - self._reported >= self._every_secs:

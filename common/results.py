@@ -22,10 +22,18 @@ Metrics = Dict[str, Dict[str, float]]
 
 
 class Trained(NamedTuple):
-    """What a process did: the steps that it ran, their mean speed, and the seconds of the whole run."""
+    """What a process did.
+
+    Attributes:
+      steps: that it ran.
+      steps_per_sec: their mean speed.
+      cpu_secs_per_step: seconds that cores worked for a step.
+      secs: of the whole run.
+    """
 
     steps: int
     steps_per_sec: float
+    cpu_secs_per_step: float
     secs: float
 
 
@@ -82,5 +90,6 @@ def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int,
         "tasks": tasks, "seed": seed, "global_step": step, "bad_rows": data.bad_rows.count,
         "unknown_ids": data.bad_rows.unknown_ids, "secs": trained.secs, "steps_trained_here": trained.steps,
         "steps_per_sec": trained.steps_per_sec, "samples_per_sec": trained.steps_per_sec * batch_size,
+        "cpu_secs_per_1000_samples": trained.cpu_secs_per_step * 1000 / batch_size,
         "versions": versions(), "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
         "command": command()})

@@ -39,7 +39,7 @@ def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
     start(tmp_path, data)
     assert read(tmp_path, "config.json")["params"] == {"optimizer": "'adagrad'"}
     results.finish(str(tmp_path), {"y": {"auc": 0.7, "gauc": float("nan")}}, 3, 40, 16, data,
-                   results.Trained(40, 2.5, 17.0))
+                   results.Trained(40, 2.5, 0.5, 17.0))
     report = read(tmp_path, "metrics.json")
     assert report["tasks"] == {"y": {"auc": 0.7, "gauc": None}} and report["global_step"] == 40
     assert report["steps_per_sec"] == 2.5 and report["samples_per_sec"] == 40.0 and report["steps_trained_here"] == 40

@@ -86,8 +86,10 @@ class Trainer:
     def trained(self, secs: float) -> results.Trained:
         """What this process trained in a run of so many seconds."""
         progress = self._progress
-        return results.Trained(progress.steps, progress.steps_per_sec, secs) if progress else (
-            results.Trained(0, 0.0, secs))
+        if not progress:
+            return results.Trained(0, 0.0, 0.0, secs)
+        return results.Trained(progress.steps, progress.steps_per_sec, progress.cpu_secs / max(progress.steps - 1, 1),
+                               secs)
 
     def _train_input(self) -> InputFn:
         self._stream = self._make_stream()

@@ -57,7 +57,8 @@ def test_a_table_on_a_server_is_updated_there() -> None:
 ])
 def test_inputs_that_do_not_fit(rows: list, values: list, rate: object, message: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        table, kept = tf.get_variable("table", [3, 2]), tf.get_variable("kept", [3, 2], initializer=tf.ones_initializer())
+        table = tf.get_variable("table", [3, 2])
+        kept = tf.get_variable("kept", [3, 2], initializer=tf.ones_initializer())
         slices = tf.IndexedSlices(tf.ones(values), tf.constant(rows))
         session.run(tf.global_variables_initializer())
         before = session.run(table)
@@ -73,4 +74,5 @@ def test_slots_of_another_shape() -> None:
         table, kept = tf.get_variable("table", [3, 2]), tf.get_variable("kept", [2, 2])
         session.run(tf.global_variables_initializer())
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"must be \[V, D\]. Got: \[3,2\] and \[2,2\]"):
-            session.run(update.adagrad(table, kept, tf.constant(0.1), tf.IndexedSlices(tf.ones([1, 2]), tf.zeros([1], tf.int32))))
+            slices = tf.IndexedSlices(tf.ones([1, 2]), tf.zeros([1], tf.int32))
+            session.run(update.adagrad(table, kept, tf.constant(0.1), slices))
