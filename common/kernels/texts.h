@@ -1,0 +1,165 @@
+// Texts that lie somewhere in a buffer, and what input columns do with them: compare, hash, look up, parse.
+
+#ifndef MODELZOO_TEXTS_H_
+#define MODELZOO_TEXTS_H_
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace util {
+// TensorFlow's own, in libtensorflow_framework.
+uint64_t Fingerprint64(const char* data, size_t size);
+}  // namespace util
+
+namespace zoo {
+
+struct Text {
+  const char* begin;
+  const char* end;
+
+  int64_t size() const { return end - begin; }
+  bool operator==(const Text& other) const {
+    return size() == other.size() && memcmp(begin, other.begin, size()) == 0;
+  }
+};
+
+// Text i reaches from starts[i] to before ends[i]; an empty one stands for the missing text.
+struct Texts {
+  const char* data;
+  const int32_t* starts;
+  const int32_t* ends;
+  int64_t size;
+  const char* missing;
+  int64_t missing_size;
+
+  Text operator[](int64_t i) const {
+    return starts[i] < ends[i] ? Text{data + starts[i], data + ends[i]} : Text{missing, missing + missing_size};
+  }
+};
+
+inline uint64_t Load64(const char* at) {
+  uint64_t value;
+  memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+inline uint64_t Load32(const char* at) {
+  uint32_t value;
+  memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+inline uint64_t RotateRight(uint64_t value, int bits) { return (value >> bits) | (value << (64 - bits)); }
+
+// The last steps of FarmHash64 for up to 16 bytes.
+inline uint64_t Mix(uint64_t u, uint64_t v, uint64_t factor) {
+  uint64_t low = (u ^ v) * factor;
+  low ^= low >> 47;
+  uint64_t high = (v ^ low) * factor;
+  high ^= high >> 47;
+  return high * factor;
+}
+
+// FarmHash64 as TensorFlow's Fingerprint64: short texts, which nearly all are, without a call into the library.
+inline uint64_t Fingerprint(const Text& text) {
+  const uint64_t kOdd0 = 0xc3a5c85c97cb3127ULL, kOdd2 = 0x9ae16a3b2f90404fULL;
+  const char* at = text.begin;
+  const uint64_t size = text.size(), factor = kOdd2 + size * 2;
+  if (size > 16) return util::Fingerprint64(at, size);
+  if (size >= 8) {
+    const uint64_t head = Load64(at) + kOdd2, tail = Load64(text.end - 8);
+    return Mix(RotateRight(tail, 37) * factor + head, (RotateRight(head, 25) + tail) * factor, factor);
+  }
+  if (size >= 4) return Mix(size + (Load32(at) << 3), Load32(text.end - 4), factor);
+  if (size == 0) return kOdd2;
+  const uint32_t first = static_cast<uint8_t>(at[0]), middle = static_cast<uint8_t>(at[size >> 1]);
+  const uint32_t last = static_cast<uint8_t>(text.end[-1]);
+  const uint64_t mixed = (first + (middle << 8)) * kOdd2 ^ (static_cast<uint32_t>(size) + (last << 2)) * kOdd0;
+  return (mixed ^ (mixed >> 47)) * kOdd2;
+}
+
+// The first place of a byte in [at, end), or end.
+inline const char* Find(const char* at, const char* end, char wanted) {
+#ifdef __SSE2__
+  const __m128i pattern = _mm_set1_epi8(wanted);
+  for (; end - at >= 16; at += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const int found = _mm_movemask_epi8(_mm_cmpeq_epi8(block, pattern));
+    if (found) return at + __builtin_ctz(found);
+  }
+#endif
+  while (at < end && *at != wanted) ++at;
+  return at;
+}
+
+// Words in a hash table with linear probing; slots (a power of two of them) hold a word's place + 1, or 0.
+struct Words {
+  Texts texts;
+  const int32_t* ids;
+  int32_t* slots;
+  uint64_t mask;
+
+  int32_t* Slot(const Text& text) const {
+    uint64_t at = Fingerprint(text) & mask;
+    while (slots[at] && !(texts[slots[at] - 1] == text)) at = (at + 1) & mask;
+    return &slots[at];
+  }
+  // The id of a word, or -1.
+  int32_t Find(const Text& text) const {
+    const int32_t slot = *Slot(text);
+    return slot ? ids[slot - 1] : -1;
+  }
+};
+
+// Maps a text to its id: its place among words if there are any, else a bucket of its hash.
+struct Ids {
+  const Words* words;
+  uint64_t buckets;
+
+  int32_t operator()(const Text& text) const {
+    return words ? words->Find(text) : static_cast<int32_t>(Fingerprint(text) % buckets);
+  }
+};
+
+inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Reads a whole number of 1 to 9 digits; returns whether the text is one.
+inline bool ParseInteger(const Text& text, int64_t* number) {
+  if (text.size() < 1 || text.size() > 9) return false;
+  int64_t value = 0;
+  for (const char* at = text.begin; at < text.end; ++at) {
+    if (!IsDigit(*at)) return false;
+    value = value * 10 + (*at - '0');
+  }
+  *number = value;
+  return true;
+}
+
+// Reads a decimal number of up to 15 digits without exponent, which one division of exact doubles rounds rightly.
+inline bool ParseNumber(const Text& text, double* number) {
+  static const double kPowers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
+                                   1e15};
+  const char* at = text.begin;
+  const bool negative = at < text.end && *at == '-';
+  at += negative;
+  int64_t digits = 0, value = 0;
+  for (; at < text.end && IsDigit(*at); ++at, ++digits) value = value * 10 + (*at - '0');
+  const int64_t whole = digits;
+  if (digits > 15) return false;
+  if (at < text.end && *at == '.') {
+    if (text.end - at > 16) return false;
+    for (++at; at < text.end && IsDigit(*at); ++at, ++digits) value = value * 10 + (*at - '0');
+  }
+  if (at != text.end || digits < 1 || digits > 15) return false;
+  const double result = static_cast<double>(value) / kPowers[digits - whole];
+  *number = negative ? -result : result;
+  return true;
+}
+
+}  // namespace zoo
+
+#endif  // MODELZOO_TEXTS_H_
