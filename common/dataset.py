@@ -60,7 +60,7 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
     def input_fn() -> tf.data.Dataset:
         blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
         blocks = tf.data.Dataset.from_generator(generate, types, shapes)
-        return blocks.prefetch(1).flat_map(cut).prefetch(4) if ahead else blocks.flat_map(cut)
+        return blocks.prefetch(8).flat_map(cut).prefetch(4) if ahead else blocks.flat_map(cut)
 
     return input_fn
 

@@ -3,7 +3,7 @@
 Strings are hashed as tf.strings.to_hash_bucket_fast hashes them, so that ids are the same whichever path reads a file.
 """
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,15 @@ def concat(blocks: Sequence[Block]) -> Block:
                              np.concatenate([part.weights for part in parts])))
     dense = [np.concatenate([part.T for part in parts], -1).T for parts in zip(*[block[:5] for block in blocks])]
     return Block(*dense, lists=tuple(joined))  # type: ignore[misc]
+
+
+def slices(block: Block, order: np.ndarray, step: int) -> Iterator[Block]:
+    """The given rows of a block (indices, int [M]) in their order, `step` at a time."""
+    dense = [_take(array, order) for array in block[:5]]
+    for low in range(0, len(order), step):
+        rows = slice(low, low + step)
+        yield Block(*[array[rows] for array in dense],  # type: ignore[misc]
+                    lists=tuple(ragged.take(order[rows]) for ragged in block.lists))
 
 
 class Encoder:

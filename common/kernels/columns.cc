@@ -8,41 +8,19 @@ using zoo::Text;
 using zoo::Texts;
 using zoo::Words;
 
-namespace {
-
-struct Ends {
-  int32_t* fields;
-  int32_t* lines;
-  int64_t num_fields, num_lines;
-
-  void Add(const char* data, int64_t at) {
-    if (data[at] == '\n') lines[num_lines++] = static_cast<int32_t>(num_fields);
-    fields[num_fields++] = static_cast<int32_t>(at);
-  }
-};
-
-}  // namespace
-
 extern "C" {
 
-// Writes where each field ends and which fields end a line; returns the number of lines.
+// Writes where each field ends and which fields end a line; returns the number of lines. There must be room for as many
+// fields as bytes and 8 more.
 int64_t zoo_split(const char* data, int64_t size, char delimiter, int32_t* fields, int32_t* lines,
                   int64_t* num_fields) {
-  Ends ends = {fields, lines, 0, 0};
-  int64_t at = 0;
-#ifdef __SSE2__
-  const __m128i comma = _mm_set1_epi8(delimiter), newline = _mm_set1_epi8('\n');
-  for (; at + 16 <= size; at += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + at));
-    const __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(block, comma), _mm_cmpeq_epi8(block, newline));
-    for (unsigned found = _mm_movemask_epi8(hit); found; found &= found - 1) ends.Add(data, at + __builtin_ctz(found));
+  *num_fields = zoo::FindAll(Text{data, data + size}, delimiter, '\n', fields);
+  int64_t num_lines = 0;
+  for (int64_t i = 0; i < *num_fields; ++i) {
+    lines[num_lines] = static_cast<int32_t>(i);
+    num_lines += data[fields[i]] == '\n';
   }
-#endif
-  for (; at < size; ++at) {
-    if (data[at] == delimiter || data[at] == '\n') ends.Add(data, at);
-  }
-  *num_fields = ends.num_fields;
-  return ends.num_lines;
+  return num_lines;
 }
 
 void zoo_fingerprints(const Texts* texts, uint64_t* out) {
@@ -55,7 +33,7 @@ void zoo_add_words(const Words* words) {
 }
 
 void zoo_ids(const Texts* texts, const Words* words, uint64_t buckets, int32_t* out) {
-  const Ids ids = {words, buckets};
+  const Ids ids(words, buckets);
   for (int64_t i = 0; i < texts->size; ++i) out[i] = ids((*texts)[i]);
 }
 

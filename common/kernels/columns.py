@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -23,6 +24,9 @@ from common.texts import Texts
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _SOURCES = ("texts.h", "columns.cc", "lists.cc")
 _COUNTING = ("zoo_split", "zoo_merged_lists", "zoo_sequences", "zoo_merge", "zoo_gather_splits")
+
+
+_ROOM = threading.local()
 
 
 class _CTexts(ctypes.Structure):
@@ -80,12 +84,22 @@ def _c_texts(texts: Texts, missing: bytes) -> _CTexts:
                    missing, len(missing))
 
 
+def _scratch(name: str, size: int, dtype: type) -> np.ndarray:
+    """Room that every call of this thread uses again: memory that is new to a process costs more than what is done."""
+    room = getattr(_ROOM, name, None)
+    if room is None or len(room) < size:
+        room = np.empty(size + size // 4, dtype)
+        setattr(_ROOM, name, room)
+    return room
+
+
 def split(data: np.ndarray, delimiter: bytes) -> Optional[Tuple[np.ndarray, np.ndarray]]:
     """Where the fields of text end, int32, and which of them, by number, end a line, int32; None if not compiled."""
     found = library()
     if found is None:
         return None
-    fields, lines, count = np.empty(len(data), np.int32), np.empty(len(data), np.int32), ctypes.c_int64()
+    fields, lines = [_scratch(name, len(data) + 8, np.int32) for name in ("fields", "lines")]
+    count = ctypes.c_int64()
     num_lines = found.zoo_split(_at(data), ctypes.c_int64(len(data)), ctypes.c_char(delimiter), _at(fields), _at(lines),
                                 ctypes.byref(count))
     return fields[:count.value].copy(), lines[:num_lines].copy()
@@ -138,7 +152,7 @@ def merged_lists(texts: Texts, separator: bytes, words: Optional[Words], buckets
     Returns None where an item is not among the words.
     """
     values, row_splits, lengths = _list_buffers(texts, missing)
-    weights = np.empty(len(values), np.float32)
+    weights = _scratch("weights", len(values), np.float32)
     count = library().zoo_merged_lists(ctypes.byref(_c_texts(texts, missing)), ctypes.c_char(separator), _of(words),
                                        ctypes.c_uint64(buckets), _at(values), _at(weights), _at(row_splits),
                                        _at(lengths))
@@ -158,7 +172,7 @@ def sequences(texts: Texts, separator: bytes, words: Optional[Words], buckets: i
 def _list_buffers(texts: Texts, missing: bytes) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Room for the values, row splits and lengths of lists; a text has at most one item more than bytes."""
     size = len(texts.starts)
-    return (np.empty(texts.num_bytes + size * (1 + len(missing)), np.int32), np.empty(size + 1, np.int64),
+    return (_scratch("values", texts.num_bytes + size * (1 + len(missing)), np.int32), np.empty(size + 1, np.int64),
             np.empty(size, np.int32))
 
 
@@ -172,7 +186,7 @@ def list_means(texts: Texts, separator: bytes, of_empty: float) -> Optional[Tupl
 
 def merge(codes: np.ndarray, splits: np.ndarray, ids_of: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lists of codes, int32, whose ids, int32 [D], are given, as the fields of a Ragged; -1 is left out."""
-    values, weights = np.empty(len(codes), np.int32), np.empty(len(codes), np.float32)
+    values, weights = _scratch("values", len(codes), np.int32), _scratch("weights", len(codes), np.float32)
     row_splits = np.empty(len(splits), np.int64)
     count = library().zoo_merge(_at(codes), _at(splits), ctypes.c_int64(len(splits) - 1), _at(ids_of), _at(values),
                                 _at(weights), _at(row_splits))

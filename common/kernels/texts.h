@@ -36,7 +36,13 @@ struct Texts {
   const char* missing;
   int64_t missing_size;
 
+  // Lets the CPU fetch a text that comes soon; those of a column lie too far apart for it to see that by itself.
+  void Expect(int64_t i) const {
+    if (i >= size) return;
+    for (int32_t at = starts[i]; at < ends[i]; at += 64) __builtin_prefetch(data + at);
+  }
   Text operator[](int64_t i) const {
+    Expect(i + 8);
     return starts[i] < ends[i] ? Text{data + starts[i], data + ends[i]} : Text{missing, missing + missing_size};
   }
 };
@@ -51,6 +57,15 @@ inline uint64_t Load32(const char* at) {
   uint32_t value;
   memcpy(&value, at, sizeof(value));
   return value;
+}
+
+// Whether two texts are equal and of at most 8 bytes.
+inline bool IsShortTwin(const Text& one, const Text& other) {
+  const int64_t size = one.size();
+  if (size != other.size() || size > 8) return false;
+  if (size >= 4) return Load32(one.begin) == Load32(other.begin) && Load32(one.end - 4) == Load32(other.end - 4);
+  return size == 0 || (one.begin[0] == other.begin[0] && one.begin[size >> 1] == other.begin[size >> 1] &&
+                       one.end[-1] == other.end[-1]);
 }
 
 inline uint64_t RotateRight(uint64_t value, int bits) { return (value >> bits) | (value << (64 - bits)); }
@@ -82,20 +97,6 @@ inline uint64_t Fingerprint(const Text& text) {
   return (mixed ^ (mixed >> 47)) * kOdd2;
 }
 
-// The first place of a byte in [at, end), or end.
-inline const char* Find(const char* at, const char* end, char wanted) {
-#ifdef __SSE2__
-  const __m128i pattern = _mm_set1_epi8(wanted);
-  for (; end - at >= 16; at += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const int found = _mm_movemask_epi8(_mm_cmpeq_epi8(block, pattern));
-    if (found) return at + __builtin_ctz(found);
-  }
-#endif
-  while (at < end && *at != wanted) ++at;
-  return at;
-}
-
 // Words in a hash table with linear probing; slots (a power of two of them) hold a word's place + 1, or 0.
 struct Words {
   Texts texts;
@@ -115,15 +116,71 @@ struct Words {
   }
 };
 
-// Maps a text to its id: its place among words if there are any, else a bucket of its hash.
-struct Ids {
-  const Words* words;
-  uint64_t buckets;
+// Maps a text to its id: that among words if there are any, else a bucket of its hash.
+class Ids {
+ public:
+  Ids(const Words* words, uint64_t buckets)
+      : words_(words), buckets_(buckets), inverse_(buckets ? ~0ULL / buckets : 0) {}
 
   int32_t operator()(const Text& text) const {
-    return words ? words->Find(text) : static_cast<int32_t>(Fingerprint(text) % buckets);
+    if (words_) return words_->Find(text);
+    // A quotient that is at most a little too small, without the slow division.
+    const uint64_t hash = Fingerprint(text);
+    uint64_t rest = hash - static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * inverse_ >> 64) * buckets_;
+    while (rest >= buckets_) rest -= buckets_;
+    return static_cast<int32_t>(rest);
   }
+
+ private:
+  const Words* words_;
+  uint64_t buckets_, inverse_;
 };
+
+// A bit for each of 64 bytes, set where it is one of two.
+inline uint64_t Matches(const char* at, char one, char other) {
+  uint64_t found = 0;
+#ifdef __SSE2__
+  const __m128i ones = _mm_set1_epi8(one), others = _mm_set1_epi8(other);
+  for (int i = 0; i < 4; ++i) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
+    const __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(block, ones), _mm_cmpeq_epi8(block, others));
+    found |= static_cast<uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(hit))) << (16 * i);
+  }
+#else
+  for (int i = 0; i < 64; ++i) found |= static_cast<uint64_t>(at[i] == one || at[i] == other) << i;
+#endif
+  return found;
+}
+
+// Writes the places that bits name, plus base, to places, where there must be room for 8 more; returns the next place.
+// Eight are written at a time, of which the last may be too many: that is cheaper than a branch for each.
+inline int32_t* WritePlaces(uint64_t found, int32_t base, int32_t* places) {
+  int32_t* after = places + __builtin_popcountll(found);
+  for (; places < after; places += 8) {
+    for (int i = 0; i < 8; ++i) {
+      places[i] = base + __builtin_ctzll(found | 1ULL << 63);
+      found &= found - 1;
+    }
+  }
+  return after;
+}
+
+// Writes the places of two bytes in a text; there must be room for 8 places more. Returns their number.
+inline int64_t FindAll(const Text& text, char one, char other, int32_t* places) {
+  int32_t* next = places;
+  const char* at = text.begin;
+  for (; text.end - at >= 64; at += 64) {
+    next = WritePlaces(Matches(at, one, other), static_cast<int32_t>(at - text.begin), next);
+  }
+  const int64_t rest = text.end - at;
+  if (rest) {
+    char tail[64];
+    memcpy(tail, at, rest);
+    const uint64_t found = Matches(tail, one, other) & ~(~0ULL << rest);
+    next = WritePlaces(found, static_cast<int32_t>(at - text.begin), next);
+  }
+  return next - places;
+}
 
 inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
