@@ -231,15 +231,25 @@ def _text_columns(data: bytes, ends: np.ndarray, first: np.ndarray, schema: Sche
                   names: Sequence[str]) -> Dict[str, Texts]:
     """The named columns of the rows whose first fields are given, where they lie."""
     content = np.frombuffer(data, np.uint8)
-    befores = np.concatenate([[-1], ends[:-1]]).astype(np.int32)
+    whole = len(ends) == len(first) * len(schema.columns)  # no row was left out, so the fields are a table
     columns = {}
     for position, column in enumerate(schema.columns):
         if column.name in names:
-            starts, stops = befores[first + position] + np.int32(1), ends[first + position]
+            at = slice(position, None, len(schema.columns)) if whole else first + position
+            starts, stops = _starts(ends, at), np.ascontiguousarray(ends[at])
             if position == len(schema.columns) - 1:  # a line may end in \r\n
                 stops -= (stops > starts) & (content[stops - 1] == ord("\r"))
             columns[column.name] = Texts(content, starts, stops)
     return columns
+
+
+def _starts(ends: np.ndarray, at: Union[slice, np.ndarray]) -> np.ndarray:
+    """Where the fields that `at` picks begin, one behind the end of the field before, int32."""
+    if not isinstance(at, slice):
+        return np.where(at > 0, ends[at - 1] + 1, 0).astype(np.int32)
+    if at.start:
+        return ends[at.start - 1::at.step][:len(ends[at])] + np.int32(1)
+    return np.concatenate([[0], ends[at.step - 1:-1:at.step] + 1]).astype(np.int32)
 
 
 def _csv_columns(data: bytes, ends: np.ndarray, first: np.ndarray, schema: Schema,

@@ -152,10 +152,18 @@ inline uint64_t Matches(const char* at, char one, char other) {
   return found;
 }
 
+// The number of set bits; the compiler's own is a call where it may not count on a CPU with an instruction for it.
+inline int CountBits(uint64_t bits) {
+  bits -= bits >> 1 & 0x5555555555555555ULL;
+  bits = (bits & 0x3333333333333333ULL) + (bits >> 2 & 0x3333333333333333ULL);
+  bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+  return static_cast<int>(bits * 0x0101010101010101ULL >> 56);
+}
+
 // Writes the places that bits name, plus base, to places, where there must be room for 8 more; returns the next place.
 // Eight are written at a time, of which the last may be too many: that is cheaper than a branch for each.
 inline int32_t* WritePlaces(uint64_t found, int32_t base, int32_t* places) {
-  int32_t* after = places + __builtin_popcountll(found);
+  int32_t* after = places + CountBits(found);
   for (; places < after; places += 8) {
     for (int i = 0; i < 8; ++i) {
       places[i] = base + __builtin_ctzll(found | 1ULL << 63);
