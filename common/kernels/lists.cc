@@ -66,7 +66,7 @@ class Bag {
   // Equal ids have equally many smaller ones, which is their place; places that stay empty are closed up. Comparing
   // each with each takes no branch that depends on the ids, and four fit into one instruction.
   int64_t MergeSmall(int32_t* ids, float* counts) {
-    int32_t places[kSmall], sorted[kSmall], times[kSmall] = {0};
+    int32_t places[kSmall], sorted[kSmall] = {0}, times[kSmall] = {0};
     CountSmaller(ids_.data(), size_, places);
     for (int64_t i = 0; i < size_; ++i) {
       sorted[places[i]] = ids_[i];
@@ -74,9 +74,9 @@ class Bag {
     }
     int64_t kept = 0;
     for (int64_t i = 0; i < size_; ++i) {
-      if (!times[i]) continue;
       ids[kept] = sorted[i];
-      counts[kept++] = static_cast<float>(times[i]);
+      counts[kept] = static_cast<float>(times[i]);
+      kept += times[i] > 0;
     }
     return kept;
   }
@@ -104,24 +104,39 @@ class Bag {
 // Cuts texts into items; an empty text has none.
 class Items {
  public:
-  explicit Items(char separator) : separator_(separator), size_(0) {}
+  Items(const Texts& texts, char separator) : texts_(texts), separator_(separator), size_(0) {}
 
-  void Cut(const Text& text) {
-    text_ = text;
-    if (static_cast<int64_t>(stops_.size()) < text.size() + 16) stops_.resize(2 * text.size() + 16);
-    size_ = text.size() ? zoo::FindAll(text, separator_, separator_, stops_.data()) + 1 : 0;
-    if (size_) stops_[size_ - 1] = static_cast<int32_t>(text.size());
+  void Cut(int64_t i) {
+    text_ = texts_[i];
+    // Items are read with up to 8 bytes that stand before their end.
+    if (text_.begin == texts_.missing || text_.begin - texts_.data < 8) {
+      padded_.assign(8, '\0');
+      padded_.insert(padded_.end(), text_.begin, text_.end);
+      text_ = Text{padded_.data() + 8, padded_.data() + padded_.size()};
+    }
+    if (static_cast<int64_t>(stops_.size()) < text_.size() + 16) stops_.resize(2 * text_.size() + 16);
+    size_ = text_.size() ? zoo::FindAll(text_, separator_, separator_, stops_.data()) + 1 : 0;
+    if (size_) stops_[size_ - 1] = static_cast<int32_t>(text_.size());
   }
 
   int64_t size() const { return size_; }
   Text operator[](int64_t i) const {
     return Text{text_.begin + (i ? stops_[i - 1] + 1 : 0), text_.begin + stops_[i]};
   }
+  // The bytes of an item that has 1 to 8.
+  static uint64_t Word(const Text& item) { return zoo::ShortWord(item.end, item.size()); }
+  // Whether two items are equal and have at most 8 bytes.
+  static bool AreTwins(const Text& one, const Text& other) {
+    const int64_t size = one.size();
+    return size == other.size() && size <= 8 && (size == 0 || Word(one) == Word(other));
+  }
 
  private:
+  const Texts& texts_;
   char separator_;
   int64_t size_;
   Text text_;
+  std::vector<char> padded_;
   std::vector<int32_t> stops_;
 };
 
@@ -133,25 +148,29 @@ extern "C" {
 int64_t zoo_merged_lists(const Texts* texts, char separator, const Words* words, uint64_t buckets, int32_t* values,
                          float* weights, int64_t* row_splits, int32_t* lengths) {
   const Ids ids(words, buckets);
-  Items items(separator);
+  Items items(*texts, separator);
   Bag bag;
   int64_t count = 0;
   row_splits[0] = 0;
   for (int64_t i = 0; i < texts->size; ++i) {
-    items.Cut((*texts)[i]);
+    items.Cut(i);
     bag.Clear(items.size());
-    Text last = {nullptr, nullptr};
+    uint64_t last_word = 0;
+    int64_t last_size = 9;
     for (int64_t j = 0; j < items.size(); ++j) {
       const Text item = items[j];
-      if (!item.size()) continue;
-      if (zoo::IsShortTwin(item, last)) {
+      const int64_t size = item.size();
+      if (!size) continue;
+      const uint64_t word = size <= 8 ? Items::Word(item) : 0;
+      if ((word == last_word) & (size == last_size) & (size <= 8)) {
         bag.AddLastAgain();
         continue;
       }
-      const int32_t id = ids(item);
+      last_word = word;
+      last_size = size;
+      const int32_t id = ids(item, word);
       if (id < 0) return -1;
       bag.Add(id);
-      last = item;
     }
     lengths[i] = static_cast<int32_t>(items.size());
     count += bag.Merge(values + count, weights + count);
@@ -164,11 +183,11 @@ int64_t zoo_merged_lists(const Texts* texts, char separator, const Words* words,
 int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, uint64_t buckets, int64_t newest,
                       int32_t* values, int64_t* row_splits, int32_t* lengths) {
   const Ids ids(words, buckets);
-  Items items(separator);
+  Items items(*texts, separator);
   int64_t count = 0;
   row_splits[0] = 0;
   for (int64_t i = 0; i < texts->size; ++i) {
-    items.Cut((*texts)[i]);
+    items.Cut(i);
     for (int64_t j = std::max<int64_t>(0, items.size() - newest); j < items.size(); ++j) values[count++] = ids(items[j]);
     row_splits[i + 1] = count;
     lengths[i] = static_cast<int32_t>(items.size());
@@ -179,12 +198,12 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
 // The mean of each list's numbers, empty items left out; returns 0 where an item is no plain decimal number. Equal
 // neighbours of at most 8 bytes are added as one product, as in common/lists.py.
 int zoo_list_means(const Texts* texts, char separator, double of_empty, double* out, int32_t* lengths) {
-  Items items(separator);
+  Items items(*texts, separator);
   for (int64_t i = 0; i < texts->size; ++i) {
-    items.Cut((*texts)[i]);
+    items.Cut(i);
     double sum = 0, count = 0, number = 0;
     for (int64_t j = 0, next; j < items.size(); j = next) {
-      for (next = j + 1; next < items.size() && zoo::IsShortTwin(items[next], items[j]);) ++next;
+      for (next = j + 1; next < items.size() && Items::AreTwins(items[next], items[j]);) ++next;
       if (!items[j].size()) continue;
       if (!zoo::ParseNumber(items[j], &number)) return 0;
       const double run = static_cast<double>(next - j);

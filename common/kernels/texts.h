@@ -53,21 +53,6 @@ inline uint64_t Load64(const char* at) {
   return value;
 }
 
-inline uint64_t Load32(const char* at) {
-  uint32_t value;
-  memcpy(&value, at, sizeof(value));
-  return value;
-}
-
-// Whether two texts are equal and of at most 8 bytes.
-inline bool IsShortTwin(const Text& one, const Text& other) {
-  const int64_t size = one.size();
-  if (size != other.size() || size > 8) return false;
-  if (size >= 4) return Load32(one.begin) == Load32(other.begin) && Load32(one.end - 4) == Load32(other.end - 4);
-  return size == 0 || (one.begin[0] == other.begin[0] && one.begin[size >> 1] == other.begin[size >> 1] &&
-                       one.end[-1] == other.end[-1]);
-}
-
 inline uint64_t RotateRight(uint64_t value, int bits) { return (value >> bits) | (value << (64 - bits)); }
 
 // The last steps of FarmHash64 for up to 16 bytes.
@@ -79,22 +64,35 @@ inline uint64_t Mix(uint64_t u, uint64_t v, uint64_t factor) {
   return high * factor;
 }
 
+const uint64_t kOdd0 = 0xc3a5c85c97cb3127ULL, kOdd2 = 0x9ae16a3b2f90404fULL;
+
+// The bytes of a text of 1 to 8 as one number; the 8 bytes before its end must be readable.
+inline uint64_t ShortWord(const char* end, int64_t size) { return Load64(end - 8) >> (64 - 8 * size); }
+
+// FarmHash64 of 1 to 7 bytes. Both of its formulas are computed: lengths are mixed, so a branch would often go wrong.
+inline uint64_t ShortFingerprint(uint64_t word, uint64_t size) {
+  const uint64_t factor = kOdd2 + size * 2;
+  const uint64_t of_four = Mix(size + ((word & 0xffffffff) << 3), word >> ((size - 4) * 8 & 63) & 0xffffffff, factor);
+  const uint64_t middle = word >> (size >> 1) * 8 & 0xff, last = word >> (size - 1) * 8 & 0xff;
+  const uint64_t mixed = ((word & 0xff) + (middle << 8)) * kOdd2 ^ (size + (last << 2)) * kOdd0;
+  const uint64_t of_less = (mixed ^ (mixed >> 47)) * kOdd2;
+  return of_less ^ ((of_less ^ of_four) & -static_cast<uint64_t>(size >= 4));
+}
+
 // FarmHash64 as TensorFlow's Fingerprint64: short texts, which nearly all are, without a call into the library.
 inline uint64_t Fingerprint(const Text& text) {
-  const uint64_t kOdd0 = 0xc3a5c85c97cb3127ULL, kOdd2 = 0x9ae16a3b2f90404fULL;
   const char* at = text.begin;
-  const uint64_t size = text.size(), factor = kOdd2 + size * 2;
+  const uint64_t size = text.size();
   if (size > 16) return util::Fingerprint64(at, size);
   if (size >= 8) {
+    const uint64_t factor = kOdd2 + size * 2;
     const uint64_t head = Load64(at) + kOdd2, tail = Load64(text.end - 8);
     return Mix(RotateRight(tail, 37) * factor + head, (RotateRight(head, 25) + tail) * factor, factor);
   }
-  if (size >= 4) return Mix(size + (Load32(at) << 3), Load32(text.end - 4), factor);
   if (size == 0) return kOdd2;
-  const uint32_t first = static_cast<uint8_t>(at[0]), middle = static_cast<uint8_t>(at[size >> 1]);
-  const uint32_t last = static_cast<uint8_t>(text.end[-1]);
-  const uint64_t mixed = (first + (middle << 8)) * kOdd2 ^ (static_cast<uint32_t>(size) + (last << 2)) * kOdd0;
-  return (mixed ^ (mixed >> 47)) * kOdd2;
+  uint64_t word = 0;
+  memcpy(&word, at, size);
+  return ShortFingerprint(word, size);
 }
 
 // Words in a hash table with linear probing; slots (a power of two of them) hold a word's place + 1, or 0.
@@ -122,16 +120,21 @@ class Ids {
   Ids(const Words* words, uint64_t buckets)
       : words_(words), buckets_(buckets), inverse_(buckets ? ~0ULL / buckets : 0) {}
 
-  int32_t operator()(const Text& text) const {
-    if (words_) return words_->Find(text);
-    // A quotient that is at most a little too small, without the slow division.
-    const uint64_t hash = Fingerprint(text);
+  int32_t operator()(const Text& text) const { return words_ ? words_->Find(text) : Bucket(Fingerprint(text)); }
+
+  // The id of a text of which ShortWord is known, if it has 1 to 8 bytes.
+  int32_t operator()(const Text& text, uint64_t word) const {
+    return !words_ && text.size() < 8 ? Bucket(ShortFingerprint(word, text.size())) : (*this)(text);
+  }
+
+ private:
+  // Divides by a product whose quotient is at most a little too small: a division takes longer.
+  int32_t Bucket(uint64_t hash) const {
     uint64_t rest = hash - static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * inverse_ >> 64) * buckets_;
     while (rest >= buckets_) rest -= buckets_;
     return static_cast<int32_t>(rest);
   }
 
- private:
   const Words* words_;
   uint64_t buckets_, inverse_;
 };
