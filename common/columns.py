@@ -27,7 +27,7 @@ class Found(NamedTuple):
     """The distinct texts of a column for C++, the index of each row's among them (None if row i has text i)."""
 
     texts: Texts
-    index: Optional[np.ndarray]
+    index: np.ndarray
 
     def by_row(self, values: np.ndarray) -> np.ndarray:
         """The values [D] of the texts, of each row's text [N]."""

@@ -53,7 +53,7 @@ class Lists(NamedTuple):
     codes: np.ndarray
     runs: Optional[np.ndarray]
     row_splits: np.ndarray
-    index: Optional[np.ndarray]
+    index: np.ndarray
 
     @property
     def owners(self) -> np.ndarray:

@@ -6,7 +6,7 @@ group), and a chunk reads into one pyarrow array a column. Nothing here loads a 
 
 import os
 import sys
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +53,7 @@ class Columns(NamedTuple):
       rejects: rows that could not be split into columns; they are not among the N.
     """
 
-    arrays: Dict[str, Union[pa.Array, Texts]]
+    arrays: Dict[str, Any]
     rows: np.ndarray
     rejects: List[Reject]
 

@@ -46,7 +46,7 @@ class Words(NamedTuple):
 
 
 @functools.lru_cache(None)
-def library() -> Optional[Any]:
+def library() -> Any:
     """The compiled functions, compiled if need be; None where that cannot be done."""
     try:
         loaded = ctypes.CDLL(_compiled())

@@ -53,6 +53,12 @@ inline uint64_t Load64(const char* at) {
   return value;
 }
 
+inline uint64_t Load32(const char* at) {
+  uint32_t value;
+  memcpy(&value, at, sizeof(value));
+  return value;
+}
+
 inline uint64_t RotateRight(uint64_t value, int bits) { return (value >> bits) | (value << (64 - bits)); }
 
 // The last steps of FarmHash64 for up to 16 bytes.
@@ -90,8 +96,10 @@ inline uint64_t Fingerprint(const Text& text) {
     return Mix(RotateRight(tail, 37) * factor + head, (RotateRight(head, 25) + tail) * factor, factor);
   }
   if (size == 0) return kOdd2;
-  uint64_t word = 0;
-  memcpy(&word, at, size);
+  // From pieces that overlap; a copy of so many bytes would be a call.
+  const uint64_t last = static_cast<uint8_t>(text.end[-1]), middle = static_cast<uint8_t>(at[size >> 1]);
+  const uint64_t word = size >= 4 ? Load32(at) | Load32(text.end - 4) << (size - 4) * 8
+                                  : static_cast<uint8_t>(at[0]) | middle << (size >> 1) * 8 | last << (size - 1) * 8;
   return ShortFingerprint(word, size);
 }
 
