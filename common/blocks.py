@@ -14,6 +14,7 @@ from common.reader import BadInput, Chunk
 from common.source import Data
 
 _FILE_ORDER_WINDOW = 65536
+_SLICE_ROWS = 16384  # rows whose lists are copied at a time, so that no second window of them is held
 
 
 class Part(NamedTuple):
@@ -69,7 +70,7 @@ def _make_decoder(file: reader.InputFile, data: Data) -> Callable[[Chunk, int, i
     def decode(chunk: Chunk, low: int, high: int) -> Block:
         if chunk not in decoded:
             decoded.clear()
-            decoded[chunk] = decoder.encode(file.read(chunk, source.used_columns(data.schema)))
+            decoded[chunk] = decoder.encode(file.read(chunk, source.used_columns(data.schema), as_texts=True))
         block = decoded[chunk]
         first, last = np.searchsorted(block.rows, [chunk.first_row + low, chunk.first_row + high])
         return block if last - first == len(block.rows) else block.take(np.arange(first, last))
@@ -105,12 +106,13 @@ def _read_epoch(file: reader.InputFile, data: Data, stream: Stream, decode: Call
             skip -= planned
             continue
         block = encoder.concat([decode(*part) for part in window])
+        order = np.arange(len(block.rows))
         if stream.shuffle_rows:
-            rng = np.random.default_rng([stream.seed, epoch, number])
-            block = block.take(rng.permutation(len(block.rows)))
-        skipped = min(skip, len(block.rows))
+            order = np.random.default_rng([stream.seed, epoch, number]).permutation(len(block.rows))
+        skipped = min(skip, len(order))
         skip -= skipped
-        yield block.take(np.arange(skipped, len(block.rows))) if skipped else block
+        step = max(_SLICE_ROWS // stream.batch_size, 1) * stream.batch_size
+        yield from encoder.slices(block, order[skipped:], step)
 
 
 def _parts(file: reader.InputFile, first: int, end: int) -> List[Part]:

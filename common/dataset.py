@@ -39,14 +39,15 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
     """
     num_lists = len(data.schema.lists)
     types = (tf.int64, tf.float32, tf.int64, tf.int32, tf.float32) + num_lists * (tf.int32, tf.int64, tf.float32)
-    shapes = ([None], [None, len(data.schema.labels)], [None], [None, len(data.schema.scalars)],
-              [None, len(data.schema.numbers)], *(3 * num_lists * [[None]]))
+    shapes = ([None], [len(data.schema.labels), None], [None], [len(data.schema.scalars), None],
+              [len(data.schema.numbers), None], *(3 * num_lists * [[None]]))
 
     def generate() -> Iterator[Tuple[np.ndarray, ...]]:
         try:
             rest = stream._replace(start_row=stream.start_row + rows_taken())
             for block in blocks_of.whole_batches(blocks_of.read_blocks(file, data, rest), stream.batch_size):
-                yield tuple(block[:5]) + tuple(array for ragged in block.lists for array in ragged)
+                yield tuple(array.T for array in block[:5]) + tuple(
+                    array for ragged in block.lists for array in ragged)
         except BadInput as error:
             data.bad_rows.error = error
             raise
@@ -59,7 +60,7 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
     def input_fn() -> tf.data.Dataset:
         blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
         blocks = tf.data.Dataset.from_generator(generate, types, shapes)
-        return blocks.prefetch(1).flat_map(cut).prefetch(4) if ahead else blocks.flat_map(cut)
+        return blocks.prefetch(8).flat_map(cut).prefetch(4) if ahead else blocks.flat_map(cut)
 
     return input_fn
 
@@ -134,9 +135,9 @@ def _csv_default(column: Column) -> tf.Tensor:
 
 def _cut_batch(schema: Schema, block: Sequence[tf.Tensor], start: tf.Tensor, size: int) -> Tuple[Features, Features]:
     """The batch of a block's tensors (as columnar_input generates them) that begins at row `start`."""
-    rows, labels, users, ids, numbers = [tensor[start:start + size] for tensor in block[:5]]
-    features: Features = {c.name: column for c, column in zip(schema.scalars, tf.unstack(ids, axis=1))}
-    features.update((c.name, column) for c, column in zip(schema.numbers, tf.unstack(numbers, axis=1)))
+    rows, labels, users, ids, numbers = [tensor[..., start:start + size] for tensor in block[:5]]
+    features: Features = {c.name: column for c, column in zip(schema.scalars, tf.unstack(ids))}
+    features.update((c.name, column) for c, column in zip(schema.numbers, tf.unstack(numbers)))
     for i, column in enumerate(schema.lists):
         values, splits, weights = block[5 + 3 * i:8 + 3 * i]
         splits = splits[start:start + size + 1]
@@ -144,4 +145,4 @@ def _cut_batch(schema: Schema, block: Sequence[tf.Tensor], start: tf.Tensor, siz
         batch = Ragged(values[low:high], splits - low, weights[low:high])
         features.update(zip(encoder.feature_names(column.name), batch))
     features[ROW], features[USER] = rows, users
-    return features, {c.name: label for c, label in zip(schema.labels, tf.unstack(labels, axis=1))}
+    return features, {c.name: label for c, label in zip(schema.labels, tf.unstack(labels))}

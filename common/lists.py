@@ -3,12 +3,13 @@
 A chunk repeats many of its lists, so each distinct list is split and decoded once and rows refer to it.
 """
 
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from common.kernels import columns as native
 from common.reader import split_at, without_last
 
 _LOW_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
@@ -29,6 +30,10 @@ class Ragged(NamedTuple):
 
     def take(self, rows: np.ndarray) -> "Ragged":
         """The lists of the given rows, in their order."""
+        if native.library() is not None and self.values.dtype.itemsize == self.weights.dtype.itemsize == 4:
+            row_splits, values, weights = native.gather(
+                _plain(self.row_splits, np.int64), _plain(rows, np.int64), _plain(self.values), _plain(self.weights))
+            return Ragged(values, row_splits, weights)
         index, row_splits = _gather(self.row_splits, rows)
         return Ragged(self.values[index], row_splits, self.weights[index])
 
@@ -39,14 +44,14 @@ class Lists(NamedTuple):
     Attributes:
       names: the distinct items, binary or a number type [D].
       codes: the items' indices into names, int [R]; a run of equal items may stand as one.
-      runs: how many equal items each stands for, int64 [R].
+      runs: how many equal items each stands for, int64 [R]; None if each stands for one.
       row_splits: list i holds codes[row_splits[i]:row_splits[i + 1]], int64 [L + 1].
-      index: the list of each row, int [N].
+      index: the list of each row, int [N]; None if row i has list i.
     """
 
     names: pa.Array
     codes: np.ndarray
-    runs: np.ndarray
+    runs: Optional[np.ndarray]
     row_splits: np.ndarray
     index: np.ndarray
 
@@ -58,13 +63,26 @@ class Lists(NamedTuple):
     @property
     def lengths(self) -> np.ndarray:
         """The number of items in each row, empty ones counted, int64 [N]."""
-        return np.diff(np.concatenate([[0], np.cumsum(self.runs)])[self.row_splits])[self.index]
+        ends = self.row_splits
+        if self.runs is not None:
+            ends = np.concatenate([[0], np.cumsum(self.runs)])[self.row_splits]
+        return self.by_row(np.diff(ends))
+
+    def by_row(self, values: np.ndarray) -> np.ndarray:
+        """The values [L] that belong to the lists, of each row's list [N]."""
+        return values if self.index is None else values[self.index]
 
     def newest(self, count: int) -> "Lists":
         """The last `count` items of each list; for lists whose runs were not shortened."""
         starts = np.maximum(self.row_splits[:-1], self.row_splits[1:] - count)
         index, row_splits = _ranges(starts, self.row_splits[1:] - starts)
-        return self._replace(codes=self.codes[index], runs=self.runs[index], row_splits=row_splits)
+        runs = None if self.runs is None else self.runs[index]
+        return self._replace(codes=self.codes[index], runs=runs, row_splits=row_splits)
+
+
+def _plain(array: np.ndarray, dtype: Optional[type] = None) -> np.ndarray:
+    """The array as C++ takes it: contiguous, and of a type."""
+    return np.ascontiguousarray(array, dtype)
 
 
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -110,17 +128,19 @@ def of_list_array(array: pa.ListArray) -> Lists:
     """
     row_splits, items = array.offsets.to_numpy().astype(np.int64), array.values
     if pa.types.is_dictionary(items.type):
-        codes = items.indices.fill_null(len(items.dictionary)).to_numpy()
+        codes = (items.indices.fill_null(len(items.dictionary)) if items.indices.null_count else
+                 items.indices).to_numpy()
         names = pa.concat_arrays([items.dictionary, pa.array([b""], pa.binary())])
         empty = np.array(pa.compute.equal(pa.compute.binary_length(names), 0), bool)
     else:
-        codes, names = np.arange(len(items)), items.cast(pa.float64(), safe=False)
+        codes, names = np.arange(len(items), dtype=np.int32), items.cast(pa.float64(), safe=False)
         empty = np.array(names.is_null(), bool)
     alone = row_splits[:-1][np.diff(row_splits) == 1]
-    kept = np.ones(len(codes), bool)
-    kept[alone] = ~empty[codes[alone]]
-    row_splits = np.concatenate([[0], np.cumsum(kept)])[row_splits]
-    return Lists(names, codes[kept], np.ones(row_splits[-1], np.int64), row_splits, np.arange(len(array)))
+    if empty[codes[alone]].any():
+        kept = np.ones(len(codes), bool)
+        kept[alone] = ~empty[codes[alone]]
+        codes, row_splits = codes[kept], np.concatenate([[0], np.cumsum(kept)])[row_splits]
+    return Lists(names, codes, None, row_splits, None)
 
 
 def _differs_from_previous(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -137,18 +157,27 @@ def merge(lists: Lists, ids: np.ndarray, buckets: int) -> Ragged:
     Args:
       ids: the id of each name, int64 [D]; -1 for names that are left out.
     """
+    if native.library() is not None and lists.runs is None:
+        values, row_splits, weights = native.merge(
+            _plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64), _plain(ids, np.int32))
+        return _of_rows(Ragged(values, row_splits, weights), lists)
     values, kept = ids[lists.codes], ids[lists.codes] >= 0
     keys = lists.owners[kept] * buckets + values[kept]
     unique, inverse = np.unique(keys, return_inverse=True)
-    weights = np.bincount(inverse, weights=lists.runs[kept], minlength=len(unique)).astype(np.float32)
+    runs = None if lists.runs is None else lists.runs[kept]
+    weights = np.bincount(inverse, weights=runs, minlength=len(unique)).astype(np.float32)
     row_splits = np.searchsorted(unique, np.arange(len(lists.row_splits)) * buckets)
-    return Ragged((unique % buckets).astype(np.int32), row_splits.astype(np.int64), weights).take(lists.index)
+    return _of_rows(Ragged((unique % buckets).astype(np.int32), row_splits.astype(np.int64), weights), lists)
+
+
+def _of_rows(ragged: Ragged, lists: Lists) -> Ragged:
+    return ragged if lists.index is None else ragged.take(lists.index)
 
 
 def sequence(lists: Lists, ids: np.ndarray) -> Ragged:
     """The ids of each list in their order, then rows gather their lists; ids [D] is the id of each name."""
     values = ids[lists.codes].astype(np.int32)
-    return Ragged(values, lists.row_splits, np.ones(len(values), np.float32)).take(lists.index)
+    return _of_rows(Ragged(values, lists.row_splits, np.ones(len(values), np.float32)), lists)
 
 
 def mean(lists: Lists, numbers: np.ndarray, default: float) -> np.ndarray:
@@ -157,9 +186,13 @@ def mean(lists: Lists, numbers: np.ndarray, default: float) -> np.ndarray:
     Args:
       numbers: the number of each name, float64 [D].
     """
+    if native.library() is not None and lists.runs is None:
+        return lists.by_row(native.means(_plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64),
+                                         _plain(numbers, np.float64), default))
     values = numbers[lists.codes]
     kept = ~np.isnan(values)
-    owners, runs, size = lists.owners[kept], lists.runs[kept], len(lists.row_splits) - 1
+    owners, size = lists.owners[kept], len(lists.row_splits) - 1
+    runs = np.ones(len(owners)) if lists.runs is None else lists.runs[kept]
     counts = np.bincount(owners, weights=runs, minlength=size)
     sums = np.bincount(owners, weights=values[kept] * runs, minlength=size)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), default)[lists.index]
+    return lists.by_row(np.where(counts > 0, sums / np.maximum(counts, 1), default))

@@ -6,14 +6,16 @@ group), and a chunk reads into one pyarrow array a column. Nothing here loads a 
 
 import os
 import sys
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+from common.kernels import columns as native
 from common.schema import Column, Schema
+from common.texts import Texts
 
 CHUNK_ROWS = 16384
 _SCAN_BYTES = 1 << 24
@@ -46,12 +48,12 @@ class Columns(NamedTuple):
 
     Attributes:
       arrays: name -> array [N]: a DictionaryArray of binary values; in Parquet also integers, floats, and lists of
-        dictionary-encoded binary values, integers or floats.
+        dictionary-encoded binary values, integers or floats. Where they were asked for, Texts of valid UTF-8.
       rows: the rows' numbers in the file from 0, int64 [N].
       rejects: rows that could not be split into columns; they are not among the N.
     """
 
-    arrays: Dict[str, pa.Array]
+    arrays: Dict[str, Any]
     rows: np.ndarray
     rejects: List[Reject]
 
@@ -63,16 +65,14 @@ class CsvFile(NamedTuple):
     schema: Schema
     chunks: List[Chunk]
 
-    def read(self, chunk: Chunk, names: Sequence[str]) -> Columns:
-        """Reads the named columns of one chunk; lines of other widths or with a '\\r' within become rejects."""
-        with open(self.path, "rb") as file:
-            file.seek(chunk.start)
-            data = file.read(chunk.size)
-        if not data.endswith(b"\n"):
-            data += b"\n"
-        content = np.frombuffer(data, np.uint8)
-        ends = np.flatnonzero((content == ord(self.schema.delimiter)) | (content == ord("\n")))
-        lines = np.flatnonzero(content[ends] == ord("\n"))  # index of each line's last field
+    def read(self, chunk: Chunk, names: Sequence[str], as_texts: bool = False) -> Columns:
+        """Reads the named columns of one chunk; lines of other widths or with a '\\r' within become rejects.
+
+        Args:
+          as_texts: leave the columns where they lie in the file, if all of it is UTF-8.
+        """
+        data = self._content(chunk)
+        ends, lines = _split(data, self.schema.delimiter)
         first = np.concatenate([[0], lines[:-1] + 1])
         num_columns = len(self.schema.columns)
         good = lines - first == num_columns - 1
@@ -84,11 +84,15 @@ class CsvFile(NamedTuple):
                 good[line] = False
                 rejects.append(Reject(chunk.first_row + int(line), self.schema.columns[field - first[line]].name,
                                       _text(data, ends, field, field), "text without '\\r'"))
-        fields = split_at(data, ends)
-        position = {column.name: i for i, column in enumerate(self.schema.columns)}
-        arrays = {name: _csv_column(fields, first[good] + position[name], position[name] == num_columns - 1)
-                  for name in names}
-        return Columns(arrays, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
+        as_texts = as_texts and native.library() is not None and _is_utf8(data)
+        columns = (_text_columns if as_texts else _csv_columns)(data, ends, first[good], self.schema, names)
+        return Columns(columns, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
+
+    def _content(self, chunk: Chunk) -> bytes:
+        with open(self.path, "rb") as file:
+            file.seek(chunk.start)
+            data = file.read(chunk.size)
+        return data if data.endswith(b"\n") else data + b"\n"
 
 
 class ParquetFile(NamedTuple):
@@ -99,8 +103,8 @@ class ParquetFile(NamedTuple):
     chunks: List[Chunk]
     handle: pa.parquet.ParquetFile
 
-    def read(self, chunk: Chunk, names: Sequence[str]) -> Columns:
-        """Reads the named columns of one row group."""
+    def read(self, chunk: Chunk, names: Sequence[str], as_texts: bool = False) -> Columns:
+        """Reads the named columns of one row group, never as_texts: its strings are dictionary-encoded already."""
         try:
             table = self.handle.read_row_group(chunk.start, columns=list(names), use_threads=False)
         except (pa.ArrowException, OSError) as error:
@@ -204,6 +208,58 @@ def without_last(values: pa.BinaryArray) -> pa.BinaryArray:
     return pa.compute.binary_replace_slice(values, -1, sys.maxsize, b"")
 
 
+def _split(data: bytes, delimiter: str) -> Tuple[np.ndarray, np.ndarray]:
+    """Where each field ends, and the index of each line's last field, int."""
+    content = np.frombuffer(data, np.uint8)
+    found = native.split(content, delimiter.encode())
+    if found is not None:
+        return found
+    ends = np.flatnonzero((content == ord(delimiter)) | (content == ord("\n")))
+    return ends, np.flatnonzero(content[ends] == ord("\n"))
+
+
+def _is_utf8(data: bytes) -> bool:
+    offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
+    try:
+        pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(data)]).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _text_columns(data: bytes, ends: np.ndarray, first: np.ndarray, schema: Schema,
+                  names: Sequence[str]) -> Dict[str, Texts]:
+    """The named columns of the rows whose first fields are given, where they lie."""
+    content = np.frombuffer(data, np.uint8)
+    whole = len(ends) == len(first) * len(schema.columns)  # no row was left out, so the fields are a table
+    columns = {}
+    for position, column in enumerate(schema.columns):
+        if column.name in names:
+            at = slice(position, None, len(schema.columns)) if whole else first + position
+            starts, stops = _starts(ends, at), np.ascontiguousarray(ends[at])
+            if position == len(schema.columns) - 1:  # a line may end in \r\n
+                stops -= (stops > starts) & (content[stops - 1] == ord("\r"))
+            columns[column.name] = Texts(content, starts, stops)
+    return columns
+
+
+def _starts(ends: np.ndarray, at: Union[slice, np.ndarray]) -> np.ndarray:
+    """Where the fields that `at` picks begin, one behind the end of the field before, int32."""
+    if not isinstance(at, slice):
+        return np.where(at > 0, ends[at - 1] + 1, 0).astype(np.int32)
+    if at.start:
+        return ends[at.start - 1::at.step][:len(ends[at])] + np.int32(1)
+    return np.concatenate([[0], ends[at.step - 1:-1:at.step] + 1]).astype(np.int32)
+
+
+def _csv_columns(data: bytes, ends: np.ndarray, first: np.ndarray, schema: Schema,
+                 names: Sequence[str]) -> Dict[str, pa.Array]:
+    """The named columns of the rows whose first fields are given, dictionary-encoded."""
+    fields = split_at(data, ends)
+    position = {column.name: i for i, column in enumerate(schema.columns)}
+    return {name: _csv_column(fields, first + position[name], position[name] == len(position) - 1) for name in names}
+
+
 def _csv_column(fields: pa.BinaryArray, index: np.ndarray, is_last: bool) -> pa.DictionaryArray:
     """The given fields, dictionary-encoded and without their separators."""
     column = fields.take(pa.array(index)).dictionary_encode()
@@ -291,6 +347,8 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 def _without_nulls(lists: pa.ListArray) -> Tuple[pa.Array, pa.Array]:
     """Offsets from 0 and items of lists; a null list is an empty one."""
+    if not lists.null_count and lists.offset == 0 and lists.offsets[0].as_py() == 0:
+        return lists.offsets, _one_array(pa.chunked_array([lists.flatten()]))
     lengths = pa.compute.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.array(offsets), _one_array(pa.chunked_array([lists.flatten()]))

@@ -96,7 +96,7 @@ def _check_vocabularies(data: Data) -> None:
         return
     chunk = file.chunks[0]
     counts = BadRows(chunk.num_rows)  # rows that cannot be read are named when they are used
-    block = Encoder(file.path, schema, data.vocabularies, counts).encode(file.read(chunk, used_columns(schema)))
+    block = Encoder(file.path, schema, data.vocabularies, counts).encode(file.read(chunk, used_columns(schema), True))
     sizes = {column.name: len(block.rows) for column in schema.scalars}
     sizes.update({column.name: len(ragged.values) for column, ragged in zip(schema.lists, block.lists)})
     for column in schema.columns:
@@ -117,7 +117,7 @@ def label_rates(data: Data) -> np.ndarray:
     spread = np.unique(np.linspace(0, len(chunks) - 1, _RATE_CHUNKS).round().astype(int))
     names = [column.name for column in data.schema.labels]
     decoder = make_encoder(data.train, data)
-    parts = [decoder.read_labels(data.train.read(chunk, names)) for chunk in [chunks[i] for i in spread]]
+    parts = [decoder.read_labels(data.train.read(chunk, names, True)) for chunk in [chunks[i] for i in spread]]
     labels = np.concatenate(parts).astype(np.float64)
     return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
 
@@ -130,7 +130,7 @@ def make_encoder(file: reader.InputFile, data: Data) -> Encoder:
 def _usable_rows(file: reader.InputFile, data: Data) -> int:
     """Reads all rows of a file; returns how many can be used."""
     decoder = make_encoder(file, data)
-    return sum(len(decoder.encode(file.read(chunk, used_columns(data.schema))).rows) for chunk in file.chunks)
+    return sum(len(decoder.encode(file.read(chunk, used_columns(data.schema), True)).rows) for chunk in file.chunks)
 
 
 def used_columns(schema: Schema) -> List[str]:

@@ -1,0 +1,60 @@
+// Columns of texts to ids and numbers, without an object for each value. common/kernels/columns.py says what each function
+// does; all of them give what its NumPy counterpart in common/columns.py and common/encoder.py gives.
+
+#include "texts.h"
+
+using zoo::Ids;
+using zoo::Text;
+using zoo::Texts;
+using zoo::Words;
+
+extern "C" {
+
+// Writes where each field ends and which fields end a line; returns the number of lines. There must be room for as many
+// fields as bytes and 8 more.
+int64_t zoo_split(const char* data, int64_t size, char delimiter, int32_t* fields, int32_t* lines,
+                  int64_t* num_fields) {
+  *num_fields = zoo::FindAll(Text{data, data + size}, delimiter, '\n', fields);
+  int64_t num_lines = 0;
+  for (int64_t i = 0; i < *num_fields; ++i) {
+    lines[num_lines] = static_cast<int32_t>(i);
+    num_lines += data[fields[i]] == '\n';
+  }
+  return num_lines;
+}
+
+void zoo_fingerprints(const Texts* texts, uint64_t* out) {
+  for (int64_t i = 0; i < texts->size; ++i) out[i] = zoo::Fingerprint((*texts)[i]);
+}
+
+// Fills the slots of a table of different words.
+void zoo_add_words(const Words* words) {
+  for (int64_t i = 0; i < words->texts.size; ++i) *words->Slot(words->texts[i]) = static_cast<int32_t>(i + 1);
+}
+
+void zoo_ids(const Texts* texts, const Words* words, uint64_t buckets, int32_t* out) {
+  const Ids ids(words, buckets);
+  for (int64_t i = 0; i < texts->size; ++i) out[i] = ids((*texts)[i]);
+}
+
+// Returns 0 where a text is no plain whole number below the limit.
+int zoo_integers(const Texts* texts, int64_t limit, int32_t* out) {
+  for (int64_t i = 0; i < texts->size; ++i) {
+    int64_t number;
+    if (!zoo::ParseInteger((*texts)[i], &number) || number >= limit) return 0;
+    out[i] = static_cast<int32_t>(number);
+  }
+  return 1;
+}
+
+// Returns 0 where a text is neither empty nor a plain decimal number.
+int zoo_numbers(const Texts* texts, double of_empty, double* out) {
+  for (int64_t i = 0; i < texts->size; ++i) {
+    out[i] = of_empty;
+    const Text text = (*texts)[i];
+    if (text.size() && !zoo::ParseNumber(text, &out[i])) return 0;
+  }
+  return 1;
+}
+
+}  // extern "C"

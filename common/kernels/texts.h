@@ -1,0 +1,241 @@
+// Texts that lie somewhere in a buffer, and what input columns do with them: compare, hash, look up, parse.
+
+#ifndef MODELZOO_TEXTS_H_
+#define MODELZOO_TEXTS_H_
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace util {
+// TensorFlow's own, in libtensorflow_framework.
+uint64_t Fingerprint64(const char* data, size_t size);
+}  // namespace util
+
+namespace zoo {
+
+struct Text {
+  const char* begin;
+  const char* end;
+
+  int64_t size() const { return end - begin; }
+  bool operator==(const Text& other) const {
+    return size() == other.size() && memcmp(begin, other.begin, size()) == 0;
+  }
+};
+
+// Text i reaches from starts[i] to before ends[i]; an empty one stands for the missing text.
+struct Texts {
+  const char* data;
+  const int32_t* starts;
+  const int32_t* ends;
+  int64_t size;
+  const char* missing;
+  int64_t missing_size;
+
+  // Lets the CPU fetch a text that comes soon; those of a column lie too far apart for it to see that by itself.
+  void Expect(int64_t i) const {
+    if (i >= size) return;
+    for (int32_t at = starts[i]; at < ends[i]; at += 64) __builtin_prefetch(data + at);
+  }
+  Text operator[](int64_t i) const {
+    Expect(i + 8);
+    return starts[i] < ends[i] ? Text{data + starts[i], data + ends[i]} : Text{missing, missing + missing_size};
+  }
+};
+
+inline uint64_t Load64(const char* at) {
+  uint64_t value;
+  memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+inline uint64_t Load32(const char* at) {
+  uint32_t value;
+  memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+inline uint64_t RotateRight(uint64_t value, int bits) { return (value >> bits) | (value << (64 - bits)); }
+
+// The last steps of FarmHash64 for up to 16 bytes.
+inline uint64_t Mix(uint64_t u, uint64_t v, uint64_t factor) {
+  uint64_t low = (u ^ v) * factor;
+  low ^= low >> 47;
+  uint64_t high = (v ^ low) * factor;
+  high ^= high >> 47;
+  return high * factor;
+}
+
+const uint64_t kOdd0 = 0xc3a5c85c97cb3127ULL, kOdd2 = 0x9ae16a3b2f90404fULL;
+
+// The bytes of a text of 1 to 8 as one number; the 8 bytes before its end must be readable.
+inline uint64_t ShortWord(const char* end, int64_t size) { return Load64(end - 8) >> (64 - 8 * size); }
+
+// FarmHash64 of 1 to 7 bytes. Both of its formulas are computed: lengths are mixed, so a branch would often go wrong.
+inline uint64_t ShortFingerprint(uint64_t word, uint64_t size) {
+  const uint64_t factor = kOdd2 + size * 2;
+  const uint64_t of_four = Mix(size + ((word & 0xffffffff) << 3), word >> ((size - 4) * 8 & 63) & 0xffffffff, factor);
+  const uint64_t middle = word >> (size >> 1) * 8 & 0xff, last = word >> (size - 1) * 8 & 0xff;
+  const uint64_t mixed = ((word & 0xff) + (middle << 8)) * kOdd2 ^ (size + (last << 2)) * kOdd0;
+  const uint64_t of_less = (mixed ^ (mixed >> 47)) * kOdd2;
+  return of_less ^ ((of_less ^ of_four) & -static_cast<uint64_t>(size >= 4));
+}
+
+// FarmHash64 as TensorFlow's Fingerprint64: short texts, which nearly all are, without a call into the library.
+inline uint64_t Fingerprint(const Text& text) {
+  const char* at = text.begin;
+  const uint64_t size = text.size();
+  if (size > 16) return util::Fingerprint64(at, size);
+  if (size >= 8) {
+    const uint64_t factor = kOdd2 + size * 2;
+    const uint64_t head = Load64(at) + kOdd2, tail = Load64(text.end - 8);
+    return Mix(RotateRight(tail, 37) * factor + head, (RotateRight(head, 25) + tail) * factor, factor);
+  }
+  if (size == 0) return kOdd2;
+  // From pieces that overlap; a copy of so many bytes would be a call.
+  const uint64_t last = static_cast<uint8_t>(text.end[-1]), middle = static_cast<uint8_t>(at[size >> 1]);
+  const uint64_t word = size >= 4 ? Load32(at) | Load32(text.end - 4) << (size - 4) * 8
+                                  : static_cast<uint8_t>(at[0]) | middle << (size >> 1) * 8 | last << (size - 1) * 8;
+  return ShortFingerprint(word, size);
+}
+
+// Words in a hash table with linear probing; slots (a power of two of them) hold a word's place + 1, or 0.
+struct Words {
+  Texts texts;
+  const int32_t* ids;
+  int32_t* slots;
+  uint64_t mask;
+
+  int32_t* Slot(const Text& text) const {
+    uint64_t at = Fingerprint(text) & mask;
+    while (slots[at] && !(texts[slots[at] - 1] == text)) at = (at + 1) & mask;
+    return &slots[at];
+  }
+  // The id of a word, or -1.
+  int32_t Find(const Text& text) const {
+    const int32_t slot = *Slot(text);
+    return slot ? ids[slot - 1] : -1;
+  }
+};
+
+// Maps a text to its id: that among words if there are any, else a bucket of its hash.
+class Ids {
+ public:
+  Ids(const Words* words, uint64_t buckets)
+      : words_(words), buckets_(buckets), inverse_(buckets ? ~0ULL / buckets : 0) {}
+
+  int32_t operator()(const Text& text) const { return words_ ? words_->Find(text) : Bucket(Fingerprint(text)); }
+
+  // The id of a text of which ShortWord is known, if it has 1 to 8 bytes.
+  int32_t operator()(const Text& text, uint64_t word) const {
+    return !words_ && text.size() < 8 ? Bucket(ShortFingerprint(word, text.size())) : (*this)(text);
+  }
+
+ private:
+  // Divides by a product whose quotient is at most a little too small: a division takes longer.
+  int32_t Bucket(uint64_t hash) const {
+    uint64_t rest = hash - static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * inverse_ >> 64) * buckets_;
+    while (rest >= buckets_) rest -= buckets_;
+    return static_cast<int32_t>(rest);
+  }
+
+  const Words* words_;
+  uint64_t buckets_, inverse_;
+};
+
+// A bit for each of 64 bytes, set where it is one of two.
+inline uint64_t Matches(const char* at, char one, char other) {
+  uint64_t found = 0;
+#ifdef __SSE2__
+  const __m128i ones = _mm_set1_epi8(one), others = _mm_set1_epi8(other);
+  for (int i = 0; i < 4; ++i) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
+    const __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(block, ones), _mm_cmpeq_epi8(block, others));
+    found |= static_cast<uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(hit))) << (16 * i);
+  }
+#else
+  for (int i = 0; i < 64; ++i) found |= static_cast<uint64_t>(at[i] == one || at[i] == other) << i;
+#endif
+  return found;
+}
+
+// The number of set bits; the compiler's own is a call where it may not count on a CPU with an instruction for it.
+inline int CountBits(uint64_t bits) {
+  bits -= bits >> 1 & 0x5555555555555555ULL;
+  bits = (bits & 0x3333333333333333ULL) + (bits >> 2 & 0x3333333333333333ULL);
+  bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+  return static_cast<int>(bits * 0x0101010101010101ULL >> 56);
+}
+
+// Writes the places that bits name, plus base, to places, where there must be room for 8 more; returns the next place.
+// Eight are written at a time, of which the last may be too many: that is cheaper than a branch for each.
+inline int32_t* WritePlaces(uint64_t found, int32_t base, int32_t* places) {
+  int32_t* after = places + CountBits(found);
+  for (; places < after; places += 8) {
+    for (int i = 0; i < 8; ++i) {
+      places[i] = base + __builtin_ctzll(found | 1ULL << 63);
+      found &= found - 1;
+    }
+  }
+  return after;
+}
+
+// Writes the places of two bytes in a text; there must be room for 8 places more. Returns their number.
+inline int64_t FindAll(const Text& text, char one, char other, int32_t* places) {
+  int32_t* next = places;
+  const char* at = text.begin;
+  for (; text.end - at >= 64; at += 64) {
+    next = WritePlaces(Matches(at, one, other), static_cast<int32_t>(at - text.begin), next);
+  }
+  const int64_t rest = text.end - at;
+  if (rest) {
+    char tail[64];
+    memcpy(tail, at, rest);
+    const uint64_t found = Matches(tail, one, other) & ~(~0ULL << rest);
+    next = WritePlaces(found, static_cast<int32_t>(at - text.begin), next);
+  }
+  return next - places;
+}
+
+inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Reads a whole number of 1 to 9 digits; returns whether the text is one.
+inline bool ParseInteger(const Text& text, int64_t* number) {
+  if (text.size() < 1 || text.size() > 9) return false;
+  int64_t value = 0;
+  for (const char* at = text.begin; at < text.end; ++at) {
+    if (!IsDigit(*at)) return false;
+    value = value * 10 + (*at - '0');
+  }
+  *number = value;
+  return true;
+}
+
+// Reads a decimal number of up to 15 digits without exponent, which one division of exact doubles rounds rightly.
+inline bool ParseNumber(const Text& text, double* number) {
+  static const double kPowers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
+                                   1e15};
+  const char* at = text.begin;
+  const bool negative = at < text.end && *at == '-';
+  at += negative;
+  int64_t digits = 0, value = 0;
+  for (; at < text.end && IsDigit(*at); ++at, ++digits) value = value * 10 + (*at - '0');
+  const int64_t whole = digits;
+  if (digits > 15) return false;
+  if (at < text.end && *at == '.') {
+    if (text.end - at > 16) return false;
+    for (++at; at < text.end && IsDigit(*at); ++at, ++digits) value = value * 10 + (*at - '0');
+  }
+  if (at != text.end || digits < 1 || digits > 15) return false;
+  const double result = static_cast<double>(value) / kPowers[digits - whole];
+  *number = negative ? -result : result;
+  return true;
+}
+
+}  // namespace zoo
+
+#endif  // MODELZOO_TEXTS_H_

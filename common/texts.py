@@ -1,0 +1,42 @@
+"""Texts that lie in a buffer: a column of a text file as it was read, or the values of a pyarrow array."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+
+class Texts(NamedTuple):
+    """Texts where they lie.
+
+    Attributes:
+      data: the buffer, uint8.
+      starts, ends: text i is data[starts[i]:ends[i]], int32 [N].
+    """
+
+    data: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def num_bytes(self) -> int:
+        """The bytes of all texts."""
+        return int(self.ends.sum(dtype=np.int64) - self.starts.sum(dtype=np.int64))
+
+    def to_arrow(self) -> pa.BinaryArray:
+        """The texts as a pyarrow array; they must lie one behind another."""
+        offsets = np.stack([self.starts, self.ends], 1).ravel()  # every second piece lies between two texts
+        if not len(offsets):
+            return pa.array([], pa.binary())
+        pieces = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets),
+                                                                       pa.py_buffer(self.data)])
+        return pieces.take(pa.array(np.arange(0, len(offsets), 2)))
+
+
+def of_arrow(values: pa.BinaryArray) -> Texts:
+    """The values of an array without nulls, without a copy."""
+    if not len(values):
+        return Texts(np.zeros(0, np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int32)[values.offset:values.offset + len(values) + 1]
+    return Texts(np.frombuffer(data or b"", np.uint8), ends[:-1], ends[1:])
