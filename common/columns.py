@@ -13,7 +13,7 @@ import pyarrow.compute
 
 from common import lists
 from common import texts as texts_of
-from common.kernels import columns as native
+from common.kernels import columns as compiled
 from common.lists import Lists
 from common.reader import Columns, Reject
 from common.schema import Column, Schema
@@ -68,7 +68,7 @@ class CheckedColumns:
         array = self._arrays[column.name]
         if isinstance(array, Texts):
             return Found(array, None)
-        if (native.library() is None or not pa.types.is_dictionary(array.type)
+        if (compiled.library() is None or not pa.types.is_dictionary(array.type)
                 or _not_utf8(array.dictionary) is not None):
             return None
         return Found(*_distinct(array))
@@ -97,7 +97,7 @@ class CheckedColumns:
         """Integers of which none is missing in Parquet, none out of range and none written in an unusual way."""
         array, found = self._arrays[column.name], self.found(column)
         if found is not None:
-            numbers = native.integers(found.texts, limit, default)
+            numbers = compiled.integers(found.texts, limit, default)
             return None if numbers is None else found.by_row(numbers)
         if not pa.types.is_int32(array.type) or array.null_count or not len(array):
             return None
@@ -107,7 +107,7 @@ class CheckedColumns:
     def numbers(self, column: Column) -> np.ndarray:
         """A number column as float64 [N]; what is no finite number becomes a reject and 0."""
         found = self.found(column)
-        plain = None if found is None else native.numbers(found.texts, float(column.default))
+        plain = None if found is None else compiled.numbers(found.texts, float(column.default))
         if found is not None and plain is not None:
             return self._finite(found.by_row(plain), column)
         array = self._array(column.name)
@@ -124,7 +124,7 @@ class CheckedColumns:
     def list_means(self, column: Column) -> np.ndarray:
         """The means of a column of lists of numbers, float64 [N]."""
         found = self.found(column)
-        plain = None if found is None else native.list_means(
+        plain = None if found is None else compiled.list_means(
             found.texts, column.separator.encode(), float(column.default))
         if found is not None and plain is not None:
             self.set_lengths(column, found.by_row(plain[1]))

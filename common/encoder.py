@@ -13,7 +13,7 @@ from common import hashing, lists
 from common import texts as texts_of
 from common.checks import BadRows
 from common.columns import CheckedColumns, Found
-from common.kernels import columns as native
+from common.kernels import columns as compiled
 from common.lists import Ragged
 from common.reader import Columns, Reject
 from common.schema import Column, Schema
@@ -103,9 +103,9 @@ class Encoder:
             if column.words:
                 self._words[column.name] = {word.encode(): i for i, word in enumerate(column.words)}
         self._fingerprint = hashing.make_fingerprint()
-        self._tables: Dict[str, native.Words] = {}
-        if native.library() is not None:
-            self._tables = {name: native.make_words(words) for name, words in self._words.items()}
+        self._tables: Dict[str, compiled.Words] = {}
+        if compiled.library() is not None:
+            self._tables = {name: compiled.make_words(words) for name, words in self._words.items()}
 
     def encode(self, columns: Columns) -> Block:
         """Decodes one chunk; rows that cannot be used go to bad_rows and are left out.
@@ -143,7 +143,7 @@ class Encoder:
         column = self._schema.named([self._schema.user_column])[0]
         found = chunk.found(column)
         if found is not None:
-            return found.by_row(native.fingerprints(found.texts, column.default.encode())).view(np.int64)
+            return found.by_row(compiled.fingerprints(found.texts, column.default.encode())).view(np.int64)
         users, index = chunk.strings(column)
         return self._fingerprint(users).view(np.int64)[index]
 
@@ -182,11 +182,11 @@ class Encoder:
         """The ids of a column of joined lists; None where an item is not one of the column's fixed words."""
         separator, words, missing = column.separator.encode(), self._table(column), column.default.encode()
         if column.newest:
-            values, row_splits, lengths = native.sequences(found.texts, separator, words, column.buckets,
+            values, row_splits, lengths = compiled.sequences(found.texts, separator, words, column.buckets,
                                                            column.newest, missing)
             ragged = Ragged(values, row_splits, np.ones(len(values), np.float32))
         else:
-            merged = native.merged_lists(found.texts, separator, words, column.buckets, missing)
+            merged = compiled.merged_lists(found.texts, separator, words, column.buckets, missing)
             if merged is None:
                 return None
             ragged, lengths = Ragged(*merged[:3]), merged[3]
@@ -195,18 +195,18 @@ class Encoder:
             ragged = ragged.take(found.index)
         return ragged._replace(values=self._known(chunk, ragged.values, column)) if column.newest else ragged
 
-    def _table(self, column: Column) -> Optional[native.Words]:
+    def _table(self, column: Column) -> Optional[compiled.Words]:
         return None if column.kind == "hash" else self._tables[column.vocabulary or column.name]
 
     def _native_ids(self, texts: Texts, column: Column, missing: bytes) -> np.ndarray:
         """The ids of texts, int32 [N], an empty one as the missing one; -1 for what is in no vocabulary."""
         ids = np.empty(len(texts.starts), np.int32)
-        native.ids(texts, self._table(column), column.buckets, missing, ids)
+        compiled.ids(texts, self._table(column), column.buckets, missing, ids)
         return ids
 
     def _ids(self, values: pa.Array, column: Column) -> np.ndarray:
         """The ids of distinct binary strings, int [D]; -1 for what is in no vocabulary."""
-        if native.library() is not None:
+        if compiled.library() is not None:
             return self._native_ids(texts_of.of_arrow(values), column, b"")
         if column.kind == "hash":
             return (self._fingerprint(values) % np.uint64(column.buckets)).astype(np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from common.kernels import columns as native
+from common.kernels import columns as compiled
 from common.reader import split_at, without_last
 
 _LOW_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
@@ -30,8 +30,8 @@ class Ragged(NamedTuple):
 
     def take(self, rows: np.ndarray) -> "Ragged":
         """The lists of the given rows, in their order."""
-        if native.library() is not None and self.values.dtype.itemsize == self.weights.dtype.itemsize == 4:
-            row_splits, values, weights = native.gather(
+        if compiled.library() is not None and self.values.dtype.itemsize == self.weights.dtype.itemsize == 4:
+            row_splits, values, weights = compiled.gather(
                 _plain(self.row_splits, np.int64), _plain(rows, np.int64), _plain(self.values), _plain(self.weights))
             return Ragged(values, row_splits, weights)
         index, row_splits = _gather(self.row_splits, rows)
@@ -157,8 +157,8 @@ def merge(lists: Lists, ids: np.ndarray, buckets: int) -> Ragged:
     Args:
       ids: the id of each name, int64 [D]; -1 for names that are left out.
     """
-    if native.library() is not None and lists.runs is None:
-        values, row_splits, weights = native.merge(
+    if compiled.library() is not None and lists.runs is None:
+        values, row_splits, weights = compiled.merge(
             _plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64), _plain(ids, np.int32))
         return _of_rows(Ragged(values, row_splits, weights), lists)
     values, kept = ids[lists.codes], ids[lists.codes] >= 0
@@ -186,8 +186,8 @@ def mean(lists: Lists, numbers: np.ndarray, default: float) -> np.ndarray:
     Args:
       numbers: the number of each name, float64 [D].
     """
-    if native.library() is not None and lists.runs is None:
-        return lists.by_row(native.means(_plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64),
+    if compiled.library() is not None and lists.runs is None:
+        return lists.by_row(compiled.means(_plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64),
                                          _plain(numbers, np.float64), default))
     values = numbers[lists.codes]
     kept = ~np.isnan(values)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from common.kernels import columns as native
+from common.kernels import columns as compiled
 from common.schema import Column, Schema
 from common.texts import Texts
 
@@ -84,7 +84,7 @@ class CsvFile(NamedTuple):
                 good[line] = False
                 rejects.append(Reject(chunk.first_row + int(line), self.schema.columns[field - first[line]].name,
                                       _text(data, ends, field, field), "text without '\\r'"))
-        as_texts = as_texts and native.library() is not None and _is_utf8(data)
+        as_texts = as_texts and compiled.library() is not None and _is_utf8(data)
         columns = (_text_columns if as_texts else _csv_columns)(data, ends, first[good], self.schema, names)
         return Columns(columns, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
 
@@ -211,7 +211,7 @@ def without_last(values: pa.BinaryArray) -> pa.BinaryArray:
 def _split(data: bytes, delimiter: str) -> Tuple[np.ndarray, np.ndarray]:
     """Where each field ends, and the index of each line's last field, int."""
     content = np.frombuffer(data, np.uint8)
-    found = native.split(content, delimiter.encode())
+    found = compiled.split(content, delimiter.encode())
     if found is not None:
         return found
     ends = np.flatnonzero((content == ord(delimiter)) | (content == ord("\n")))

@@ -6,26 +6,17 @@ where a function finds a value that is not as it should be: it then returns None
 
 import ctypes
 import functools
-import hashlib
-import os
-import subprocess
-import sys
-import tempfile
 import threading
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
-import tensorflow.compat.v1 as tf
 
 from common import texts as texts_of
+from common.kernels import native
 from common.texts import Texts
 
-_FOLDER = os.path.dirname(os.path.abspath(__file__))
-_SOURCES = ("texts.h", "columns.cc", "lists.cc")
 _COUNTING = ("zoo_split", "zoo_merged_lists", "zoo_sequences", "zoo_merge", "zoo_gather_splits")
-
-
 _ROOM = threading.local()
 
 
@@ -45,34 +36,16 @@ class Words(NamedTuple):
     kept: Tuple[Any, ...]
 
 
-@functools.lru_cache(None)
+@functools.lru_cache(maxsize=1)
 def library() -> Any:
-    """The compiled functions, compiled if need be; None where that cannot be done."""
-    try:
-        loaded = ctypes.CDLL(_compiled())
-    except (OSError, subprocess.CalledProcessError):
+    """The functions of the native library; None where there is none."""
+    path = native.load().path
+    if not path:
         return None
+    loaded = ctypes.CDLL(path)
     for name in _COUNTING:
         getattr(loaded, name).restype = ctypes.c_int64
     return loaded
-
-
-def _compiled() -> str:
-    """The path of the compiled library, which is named after its sources."""
-    paths = [os.path.join(_FOLDER, name) for name in _SOURCES]
-    digest = hashlib.sha256((tf.__version__ + sys.version).encode())
-    for path in paths:
-        with open(path, "rb") as file:
-            digest.update(file.read())
-    folder = os.path.join(tempfile.gettempdir(), "kernels-{}".format(os.getuid()))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    target = os.path.join(folder, "columns-{}.so".format(digest.hexdigest()[:16]))
-    if not os.path.exists(target):
-        part = "{}.{}".format(target, os.getpid())
-        subprocess.run(["g++", "-std=c++11", "-O3", "-fPIC", "-shared", *paths[1:], "-o", part,
-                        *tf.sysconfig.get_link_flags()], check=True, stderr=subprocess.DEVNULL)
-        os.replace(part, target)
-    return target
 
 
 def _at(array: Optional[np.ndarray]) -> Any:

@@ -9,13 +9,13 @@ from common import blocks, encoder, hashing, lists, reader, source, testing
 from common import texts as texts_of
 from common.blocks import Stream
 from common.encoder import Block
-from common.kernels import columns as native
+from common.kernels import columns as compiled
 from common.lists import Lists
 from common.schema import Column, Schema
 from common.texts import Texts
 from data import amazon, eleme, taobao
 
-pytestmark = pytest.mark.skipif(native.library() is None, reason="there is no compiler")
+pytestmark = pytest.mark.skipif(compiled.library() is None, reason="there is no compiler")
 
 
 def random_texts(seed: int, size: int, longest: int) -> List[bytes]:
@@ -33,24 +33,24 @@ def test_ids_are_tensorflows(longest: int, buckets: int) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         expected = session.run(tf.strings.to_hash_bucket_fast(values, buckets))
     ids = np.empty(len(values), np.int32)
-    native.ids(to_texts(values), None, buckets, b"", ids)
+    compiled.ids(to_texts(values), None, buckets, b"", ids)
     assert ids.tolist() == expected.tolist()
 
 
 def test_fingerprints_are_tensorflows_at_every_length() -> None:
     values = [bytes(range(1, size + 1)) for size in range(201)]
-    found = native.fingerprints(to_texts(values))
+    found = compiled.fingerprints(to_texts(values))
     assert found.tolist() == hashing.make_fingerprint()(pa.array(values, pa.binary())).tolist()
-    assert native.fingerprints(to_texts([b""]), b"\x01\x02").tolist() == found[2:3].tolist()
+    assert compiled.fingerprints(to_texts([b""]), b"\x01\x02").tolist() == found[2:3].tolist()
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000])
 def test_words_are_found(size: int) -> None:
     values = sorted(set(random_texts(1, size, 12)))
-    table = native.make_words({value: 3 * i for i, value in enumerate(values)})
+    table = compiled.make_words({value: 3 * i for i, value in enumerate(values)})
     asked = values + [value + b"?" for value in values if value + b"?" not in values]
     ids = np.empty(len(asked), np.int32)
-    native.ids(to_texts(asked), table, 0, b"", ids)
+    compiled.ids(to_texts(asked), table, 0, b"", ids)
     assert ids.tolist() == [3 * i for i in range(len(values))] + [-1] * (len(asked) - len(values))
 
 
@@ -59,7 +59,7 @@ def test_split_finds_every_end(size: int) -> None:
     rng = np.random.default_rng(size)
     for share in (0.0, 0.1, 0.9):
         data = np.where(rng.random(size) < share, rng.choice(list(b",\n"), size), ord("x")).astype(np.uint8)
-        fields, lines = native.split(data, b",")  # type: ignore[misc]
+        fields, lines = compiled.split(data, b",")  # type: ignore[misc]
         assert fields.tolist() == np.flatnonzero((data == ord(",")) | (data == ord("\n"))).tolist()
         assert lines.tolist() == np.flatnonzero(data[fields] == ord("\n")).tolist()
 
@@ -68,21 +68,21 @@ def test_split_finds_every_end(size: int) -> None:
     (b"0", 0.0), (b"-0", -0.0), (b"3.", 3.0), (b".5", 0.5), (b"0.1", 0.1), (b"123456789.012345", 123456789.012345),
     (b"0.00000000000001", 1e-14), (b"", 7.0)])
 def test_numbers_are_exact(text: bytes, number: float) -> None:
-    assert repr(native.numbers(to_texts([text]), 7.0).tolist()) == repr([number])  # type: ignore[union-attr]
+    assert repr(compiled.numbers(to_texts([text]), 7.0).tolist()) == repr([number])  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("text", [
     b".", b"-", b"+1", b" 1", b"1e5", b"nan", b"1234567890123456", b"1.2.3", b"\0", b"1\0", b"0." + b"1" * 40])
 def test_unusual_numbers_go_the_long_way(text: bytes) -> None:
-    assert native.numbers(to_texts([b"1", text]), 7.0) is None
-    assert native.list_means(to_texts([b"1;" + text]), b";", 7.0) is None
-    assert native.integers(to_texts([text]), 1 << 31, b"0") is None
+    assert compiled.numbers(to_texts([b"1", text]), 7.0) is None
+    assert compiled.list_means(to_texts([b"1;" + text]), b";", 7.0) is None
+    assert compiled.integers(to_texts([text]), 1 << 31, b"0") is None
 
 
 def test_random_numbers_are_pythons() -> None:
     rng = np.random.default_rng(0)
     values = ["{:.{}f}".format(value, rng.integers(0, 10)) for value in rng.normal(0, 1e4, 3000)]
-    found = native.numbers(to_texts([value.encode() for value in values]), 0.0)
+    found = compiled.numbers(to_texts([value.encode() for value in values]), 0.0)
     assert found is not None and found.tolist() == [float(value) for value in values]
 
 
@@ -102,11 +102,11 @@ def long_way(values: List[bytes], keep_runs: bool) -> Lists:
 def test_lists_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, longest: int, distinct: int) -> None:
     values = [b";".join(row) for row in random_lists(distinct, longest, distinct)]
     texts, column = to_texts(values), Column("a", "hash", 1000, separator=";", default="", newest=0)
-    merged = native.merged_lists(texts, b";", None, 1000, b"")
-    ordered = native.sequences(texts, b";", None, 1000, 20, b"")
-    means = native.list_means(texts, b";", 7.0)
+    merged = compiled.merged_lists(texts, b";", None, 1000, b"")
+    ordered = compiled.sequences(texts, b";", None, 1000, 20, b"")
+    means = compiled.list_means(texts, b";", 7.0)
     assert merged is not None and means is not None
-    monkeypatch.setattr(native, "library", lambda: None)
+    monkeypatch.setattr(compiled, "library", lambda: None)
     fingerprint = hashing.make_fingerprint()
     for keep_runs, found in ((False, merged[:3]), (True, None)):
         items = long_way(values, keep_runs)
@@ -135,7 +135,7 @@ def test_lists_of_codes_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, seed
         ragged = lists.merge(given, ids, 100)
         ways.append([[a.tolist() for a in part] for part in (ragged, ragged.take(rows))]
                     + [lists.mean(given, numbers, 7.0).tolist()])
-        monkeypatch.setattr(native, "library", lambda: None)
+        monkeypatch.setattr(compiled, "library", lambda: None)
     assert ways[0] == ways[1]
 
 
@@ -146,7 +146,7 @@ def all_rows(data: source.Data) -> Block:
 def assert_same_rows(data: source.Data, monkeypatch: pytest.MonkeyPatch) -> None:
     found = all_rows(data)
     with monkeypatch.context() as patch:
-        patch.setattr(native, "library", lambda: None)
+        patch.setattr(compiled, "library", lambda: None)
         expected = all_rows(data)
     for ours, theirs in zip(found[:5] + sum(found.lists, ()), expected[:5] + sum(expected.lists, ())):
         assert ours.dtype == theirs.dtype

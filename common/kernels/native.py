@@ -14,17 +14,20 @@ class Native(NamedTuple):
     Attributes:
       ops: the module of ops, None where there are none.
       reason: why there are none, else "".
+      path: of the shared object, which has functions beside the ops; "" where there is none.
     """
 
     ops: Any
     reason: str
+    path: str = ""
 
 
 @functools.lru_cache(maxsize=1)
 def load() -> Native:
     """Loads the native ops, which are built first where that was not done yet."""
     try:
-        return Native(tf.load_op_library(build.built()), "")
+        path = build.built()
+        return Native(tf.load_op_library(path), "", path)  # must come before any other way of loading the path
     except build.CannotBuild as error:
         return Native(None, str(error))
     except (tf.errors.OpError, OSError) as error:
