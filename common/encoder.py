@@ -183,7 +183,7 @@ class Encoder:
         separator, words, missing = column.separator.encode(), self._table(column), column.default.encode()
         if column.newest:
             values, row_splits, lengths = compiled.sequences(found.texts, separator, words, column.buckets,
-                                                           column.newest, missing)
+                                                             column.newest, missing)
             ragged = Ragged(values, row_splits, np.ones(len(values), np.float32))
         else:
             merged = compiled.merged_lists(found.texts, separator, words, column.buckets, missing)

@@ -188,7 +188,7 @@ def mean(lists: Lists, numbers: np.ndarray, default: float) -> np.ndarray:
     """
     if compiled.library() is not None and lists.runs is None:
         return lists.by_row(compiled.means(_plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64),
-                                         _plain(numbers, np.float64), default))
+                                           _plain(numbers, np.float64), default))
     values = numbers[lists.codes]
     kept = ~np.isnan(values)
     owners, size = lists.owners[kept], len(lists.row_splits) - 1
