@@ -4,7 +4,7 @@ from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 import tensorflow as tf
 
-from common.kernels import native
+from common.kernels import dense, native
 
 
 class _ToggleFields(NamedTuple):
@@ -97,9 +97,10 @@ def _who_serves_bf16(toggles: Toggles) -> str:
     inputs = "bfloat16 inputs, float32 sums and variables; multiplied "
     if not toggles.op_fusion or not native.load().ops:
         return inputs + "in float32 by TensorFlow's own ops, so the numerics are BF16's and the speed is not"
-    if native.has_bfloat16():
+    if dense.precision(True) == "bfloat16":
         return inputs + "in bfloat16 by oneDNN"
-    return inputs + "in float32, as this CPU has no bfloat16 products: the numerics are BF16's and the speed is not"
+    return inputs + "in float32, as {} has no bfloat16 products: the numerics are BF16's and the speed is not".format(
+        "oneDNN" if native.has_bfloat16() else "this CPU")
 
 
 def features(toggles: Toggles, protocol: str) -> List[Tuple[str, str]]:

@@ -1,7 +1,9 @@
 """Dense layers side by side in one native op, forward and backward."""
 
+import functools
 from typing import List, Sequence
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.kernels import native
@@ -11,7 +13,29 @@ def precision(bf16: bool) -> str:
     """How a product's inputs are kept: 'float', or for BF16 'bfloat16' where the CPU multiplies it, else 'rounded'."""
     if not bf16:
         return "float"
-    return "bfloat16" if native.has_bfloat16() else "rounded"
+    return "bfloat16" if native.has_bfloat16() and is_right("bfloat16") else "rounded"
+
+
+@functools.lru_cache(maxsize=None)
+def is_right(kept: str) -> bool:
+    """Whether layers whose inputs are kept so, and their gradients, come out as those of rounded inputs do.
+
+    What a CPU claims and what oneDNN makes of it are tried before a model is trusted to them.
+    """
+    random = np.random.RandomState(0)
+    arrays = [random.standard_normal(shape).astype(np.float32) for shape in ((130, 33), (33, 47), (47,))]
+    with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(
+            intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, use_per_session_threads=True)) as session:
+        x, kernel, bias = [tf.constant(array) for array in arrays]
+        fetches = []
+        for one in (kept, "rounded"):
+            outputs = dense([x], [kernel], [bias], [0], False, one)
+            fetches.append(list(outputs) + tf.gradients(outputs, [x, kernel, bias], list(outputs)))
+        try:
+            tried, expected = session.run(fetches)
+        except tf.errors.OpError:
+            return False
+    return all(np.abs(a - b).max() <= 0.02 * np.abs(b).max() for a, b in zip(tried, expected))
 
 
 def dense(inputs: Sequence[tf.Tensor], kernels: Sequence[tf.Tensor], biases: Sequence[tf.Tensor],

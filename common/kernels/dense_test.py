@@ -90,6 +90,12 @@ def test_gradients_that_do_not_fit() -> None:
 
 def test_precision_follows_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dense.precision(False) == "float"
-    for has, expected in ((True, "bfloat16"), (False, "rounded")):
+    for has, right, expected in ((True, True, "bfloat16"), (True, False, "rounded"), (False, True, "rounded")):
         monkeypatch.setattr(native, "has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr(dense, "is_right", lambda kept, right=right: right)
         assert dense.precision(True) == expected
+
+
+def test_what_onednn_makes_of_bfloat16_is_tried() -> None:
+    assert dense.is_right("float") and dense.is_right("rounded")
+    assert dense.is_right("bfloat16") or not native.has_bfloat16()
