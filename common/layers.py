@@ -74,7 +74,8 @@ def dense_group(inputs: Sequence[tf.Tensor], units: Sequence[int], names: Sequen
     """Dense layers side by side, as dense makes them one by one; several may have one input."""
     if config.toggles.tf:
         return [_community_dense(*layer, config, activation, bias) for layer in zip(inputs, units, names)]
-    kernels, biases = zip(*[_dense_variables(*layer, config, bias) for layer in zip(inputs, units, names)])
+    kernels, biases = zip(*[dense_variables(x.shape[-1].value, size, name, config, bias)
+                            for x, size, name in zip(inputs, units, names)])
     if config.fused and all(x.shape.ndims == 2 for x in inputs):
         relu = activation is tf.nn.relu
         distinct = list(dict.fromkeys(inputs))
@@ -93,12 +94,12 @@ def _community_dense(inputs: tf.Tensor, units: int, name: str, config: Dense, ac
                                bias_initializer=tf.constant_initializer(bias), kernel_regularizer=_regularizer(config))
 
 
-def _dense_variables(inputs: tf.Tensor, units: int, name: str, config: Dense,
-                     bias: float) -> Tuple[tf.Tensor, tf.Tensor]:
-    """The kernel [I, H] and the bias [H] of a dense layer, as tf.layers.dense makes them."""
+def dense_variables(width: int, units: int, name: str, config: Dense,
+                    bias: float = 0.0) -> Tuple[tf.Tensor, tf.Tensor]:
+    """The kernel [width, units] and the bias [units] of a dense layer, as tf.layers.dense makes them."""
     initializer = _kernel_initializer(name)
     with tf.variable_scope(name, partitioner=config.partitioner):
-        kernel = tf.get_variable("kernel", [inputs.shape[-1], units], initializer=initializer,
+        kernel = tf.get_variable("kernel", [width, units], initializer=initializer,
                                  regularizer=_regularizer(config))
         offset = tf.get_variable("bias", [units], initializer=tf.constant_initializer(bias))
         return tf.convert_to_tensor(kernel), tf.convert_to_tensor(offset)

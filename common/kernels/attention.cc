@@ -1,0 +1,544 @@
+// Target attention over lists of items, forward and backward in one op each.
+//
+// A row's query q weighs its items h: a = softmax(MLP([q, h, q - h, q * h])), y = sum a h. The MLP's first kernel is
+// [Wq; Wh; Wd; Wp], one part for each of the four, so its product is q (Wq + Wd) + [h, q * h] [Wh - Wd; Wp]: one product
+// a row and one of half the width an item.
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "gemm.h"
+#include "parallel.h"
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/shape_inference.h"
+#include "vector.h"
+
+namespace modelzoo {
+namespace {
+
+using tensorflow::OpInputList;
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::OpOutputList;
+using tensorflow::Status;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+using tensorflow::errors::InvalidArgument;
+using tensorflow::shape_inference::InferenceContext;
+using tensorflow::shape_inference::ShapeHandle;
+
+constexpr int64 kRows = 32;      // rows of a task: their items pass through all layers in a core's cache
+constexpr int64 kShare = 2048;  // numbers of a task that adds gradients up
+
+REGISTER_OP("ZooAttention")
+    .Input("query: float")
+    .Input("items: float")
+    .Input("rows: int64")
+    .Input("kernel: N * float")
+    .Input("bias: N * float")
+    .Output("y: float")
+    .Output("activations: N * float")
+    .Attr("N: int >= 1")
+    .Attr("precision: {'float', 'rounded', 'bfloat16'} = 'float'")
+    .SetShapeFn([](InferenceContext* c) {
+      int layers;
+      ShapeHandle query, items, kernel;
+      TF_RETURN_IF_ERROR(c->GetAttr("N", &layers));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &query));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 2, &items));
+      c->set_output(0, query);
+      for (int i = 0; i < layers; ++i) {
+        TF_RETURN_IF_ERROR(c->WithRank(c->input(3 + i), 2, &kernel));
+        c->set_output(1 + i, c->Matrix(c->Dim(items, 0), c->Dim(kernel, 1)));
+      }
+      return Status::OK();
+    })
+    .Doc("y [B, W]: the sum of each row's items [P, W], weighted by a softmax of N layers' scores; the first N - 1 have "
+         "sigmoids. rows [P] is the row of each item. The last of activations are the weights [P, 1].");
+
+REGISTER_OP("ZooAttentionGrad")
+    .Input("query: float")
+    .Input("items: float")
+    .Input("rows: int64")
+    .Input("kernel: N * float")
+    .Input("activations: N * float")
+    .Input("dy: float")
+    .Output("dquery: float")
+    .Output("ditems: float")
+    .Output("dkernel: N * float")
+    .Output("dbias: N * float")
+    .Attr("N: int >= 1")
+    .Attr("precision: {'float', 'rounded', 'bfloat16'} = 'float'")
+    .SetShapeFn([](InferenceContext* c) {
+      int layers;
+      ShapeHandle kernel;
+      TF_RETURN_IF_ERROR(c->GetAttr("N", &layers));
+      c->set_output(0, c->input(0));
+      c->set_output(1, c->input(1));
+      for (int i = 0; i < layers; ++i) {
+        TF_RETURN_IF_ERROR(c->WithRank(c->input(3 + i), 2, &kernel));
+        c->set_output(2 + i, kernel);
+        c->set_output(2 + layers + i, c->Vector(c->Dim(kernel, 1)));
+      }
+      return Status::OK();
+    })
+    .Doc("The gradients of ZooAttention from those of y.");
+
+MODELZOO_CLONES void AddSigmoid(const float* RESTRICT bias, int64 rows, int64 columns, float* RESTRICT z) {
+  for (int64 row = 0; row < rows; ++row, z += columns) {
+    for (int64 i = 0; i < columns; ++i) z[i] = Sigmoid(z[i] + bias[i]);
+  }
+}
+
+// g times the slope of the sigmoid that gave y.
+MODELZOO_CLONES void TimesSlope(const float* RESTRICT y, int64 count, float* RESTRICT g) {
+  for (int64 i = 0; i < count; ++i) g[i] *= y[i] * (1.0f - y[i]);
+}
+
+MODELZOO_CLONES void SumRows(const float* RESTRICT from, int64 rows, int64 columns, float* RESTRICT sums) {
+  std::fill(sums, sums + columns, 0.0f);
+  for (int64 row = 0; row < rows; ++row, from += columns) {
+    for (int64 i = 0; i < columns; ++i) sums[i] += from[i];
+  }
+}
+
+MODELZOO_CLONES void Add(const float* RESTRICT from, int64 count, float* RESTRICT to) {
+  for (int64 i = 0; i < count; ++i) to[i] += from[i];
+}
+
+// [h, q * h] of one row's items.
+MODELZOO_CLONES void Pair(const float* RESTRICT query, const float* RESTRICT items, int64 count, int64 width,
+                          float* RESTRICT pairs) {
+  for (int64 item = 0; item < count; ++item, items += width, pairs += 2 * width) {
+    for (int64 i = 0; i < width; ++i) pairs[i] = items[i];
+    for (int64 i = 0; i < width; ++i) pairs[width + i] = query[i] * items[i];
+  }
+}
+
+// Adds the gradients of one row's [h, q * h] to those of q and h.
+MODELZOO_CLONES void Unpair(const float* RESTRICT query, const float* RESTRICT items, const float* RESTRICT dpairs,
+                            int64 count, int64 width, float* RESTRICT dquery, float* RESTRICT ditems) {
+  for (int64 item = 0; item < count; ++item, items += width, ditems += width, dpairs += 2 * width) {
+    for (int64 i = 0; i < width; ++i) ditems[i] += dpairs[i] + query[i] * dpairs[width + i];
+    for (int64 i = 0; i < width; ++i) dquery[i] += items[i] * dpairs[width + i];
+  }
+}
+
+// Scores to their softmax, and the sum of the items that it weighs.
+MODELZOO_CLONES void Weigh(const float* RESTRICT items, int64 count, int64 width, float* RESTRICT weights,
+                           float* RESTRICT y) {
+  std::fill(y, y + width, 0.0f);
+  float highest = count ? weights[0] : 0.0f, sum = 0.0f;
+  for (int64 item = 1; item < count; ++item) highest = weights[item] > highest ? weights[item] : highest;
+  for (int64 item = 0; item < count; ++item) weights[item] = Exp(weights[item] - highest);
+  for (int64 item = 0; item < count; ++item) sum += weights[item];
+  for (int64 item = 0; item < count; ++item, items += width) {
+    const float weight = weights[item] /= sum;
+    for (int64 i = 0; i < width; ++i) y[i] += weight * items[i];
+  }
+}
+
+// The gradients of one row's scores and what its items get by being summed, from those of y.
+MODELZOO_CLONES void Unweigh(const float* RESTRICT items, const float* RESTRICT weights, const float* RESTRICT dy,
+                             int64 count, int64 width, float* RESTRICT dscores, float* RESTRICT ditems) {
+  float mean = 0.0f;
+  for (int64 item = 0; item < count; ++item, items += width, ditems += width) {
+    float lanes[8] = {0}, sum = 0.0f;
+    int64 i = 0;
+    for (; i + 8 <= width; i += 8) {
+      for (int lane = 0; lane < 8; ++lane) lanes[lane] += dy[i + lane] * items[i + lane];
+    }
+    for (; i < width; ++i) sum += dy[i] * items[i];
+    for (float lane : lanes) sum += lane;
+    dscores[item] = sum;
+    mean += weights[item] * sum;
+    for (i = 0; i < width; ++i) ditems[i] = weights[item] * dy[i];
+  }
+  for (int64 item = 0; item < count; ++item) dscores[item] = weights[item] * (dscores[item] - mean);
+}
+
+// Floats that one task computes with.
+class Scratch {
+ public:
+  Scratch(int64 rows, int64 columns) : rows_(rows), columns_(columns), data_(new float[rows * columns]) {}
+
+  float* row(int64 i) const { return data_.get() + i * columns_; }
+  int64 rows() const { return rows_; }
+  int64 columns() const { return columns_; }
+
+ private:
+  int64 rows_, columns_;
+  std::unique_ptr<float[]> data_;
+};
+
+Operand Kept(Precision precision, const float* values, int64 rows, int64 columns) {
+  Operand operand(precision, values, rows, columns);
+  operand.Fill(0, rows);
+  return operand;
+}
+
+Operand Kept(Precision precision, const Scratch& values) {
+  return Kept(precision, values.row(0), values.rows(), values.columns());
+}
+
+// What both ops are given.
+struct Inputs {
+  const Tensor *query, *items;
+  OpInputList kernel;
+  std::vector<int64> splits;  // row i has the items splits[i] to before splits[i + 1]
+
+  int64 rows() const { return query->dim_size(0); }
+  int64 positions() const { return items->dim_size(0); }
+  int64 width() const { return query->dim_size(1); }
+  int64 units(int layer) const { return kernel[layer].dim_size(1); }
+  const float* query_of(int64 row) const { return query->flat<float>().data() + row * width(); }
+  const float* item(int64 position) const { return items->flat<float>().data() + position * width(); }
+  int64 count(int64 row) const { return splits[row + 1] - splits[row]; }
+  Range positions_of(Range rows) const { return {splits[rows.low], splits[rows.high]}; }
+
+  // [h, q * h] of the items of some rows.
+  Scratch Pairs(Range rows) const {
+    const Range at = positions_of(rows);
+    Scratch pairs(at.size(), 2 * width());
+    for (int64 row = rows.low; row < rows.high; ++row) {
+      Pair(query_of(row), item(splits[row]), count(row), width(), pairs.row(splits[row] - at.low));
+    }
+    return pairs;
+  }
+};
+
+// All kernels in the precision of the products; the first as the part for queries, Wq + Wd, and the one for pairs.
+struct Weights {
+  Weights(Precision precision, const Inputs& inputs)
+      : query_sums(inputs.width(), inputs.units(0)), pair_parts(2 * inputs.width(), inputs.units(0)) {
+    const int64 size = inputs.width() * inputs.units(0);
+    const float *for_query = inputs.kernel[0].flat<float>().data(), *for_item = for_query + size,
+                *for_difference = for_item + size, *for_product = for_difference + size;
+    float *sums = query_sums.row(0), *parts = pair_parts.row(0);
+    for (int64 i = 0; i < size; ++i) sums[i] = for_query[i] + for_difference[i];
+    for (int64 i = 0; i < size; ++i) parts[i] = for_item[i] - for_difference[i];
+    std::copy(for_product, for_product + size, parts + size);
+    query = Kept(precision, query_sums);
+    layers.push_back(Kept(precision, pair_parts));
+    for (int i = 1; i < inputs.kernel.size(); ++i) {
+      const Tensor& kernel = inputs.kernel[i];
+      layers.push_back(Kept(precision, kernel.flat<float>().data(), kernel.dim_size(0), kernel.dim_size(1)));
+    }
+  }
+
+  Scratch query_sums, pair_parts;
+  Operand query;                // [W, H]
+  std::vector<Operand> layers;  // the first [2 W, H]
+};
+
+// The attributes, inputs and checks of both ops.
+class Attentions : public OpKernel {
+ public:
+  explicit Attentions(OpKernelConstruction* context) : OpKernel(context) {
+    std::string precision;
+    OP_REQUIRES_OK(context, context->GetAttr("precision", &precision));
+    OP_REQUIRES_OK(context, ParsePrecision(precision, &precision_));
+  }
+
+ protected:
+  static Status CheckShape(const char* name, const Tensor& given, const TensorShape& expected) {
+    if (given.shape() == expected) return Status::OK();
+    return InvalidArgument(name, " must be of shape ", expected.DebugString(), ". Got: ",
+                           given.shape().DebugString(), ".");
+  }
+
+  static Status Read(OpKernelContext* context, Inputs* inputs) {
+    const Tensor* rows = nullptr;
+    TF_RETURN_IF_ERROR(context->input("query", &inputs->query));
+    TF_RETURN_IF_ERROR(context->input("items", &inputs->items));
+    TF_RETURN_IF_ERROR(context->input("rows", &rows));
+    TF_RETURN_IF_ERROR(context->input_list("kernel", &inputs->kernel));
+    if (inputs->query->dims() != 2) {
+      return InvalidArgument("query must be [B, W]. Got: ", inputs->query->shape().DebugString(), ".");
+    }
+    if (inputs->items->dims() != 2 || inputs->items->dim_size(1) != inputs->width()) {
+      return InvalidArgument("items must be [P, ", inputs->width(), "]. Got: ",
+                             inputs->items->shape().DebugString(), ".");
+    }
+    TF_RETURN_IF_ERROR(CheckShape("rows", *rows, TensorShape({inputs->positions()})));
+    TF_RETURN_IF_ERROR(CheckKernels(*inputs));
+    return Split(*rows, inputs);
+  }
+
+  Precision precision_;
+
+ private:
+  static Status CheckKernels(const Inputs& inputs) {
+    int64 from = 4 * inputs.width();
+    for (const Tensor& kernel : inputs.kernel) {
+      if (kernel.dims() != 2 || kernel.dim_size(0) != from) {
+        return InvalidArgument("the kernel of a layer with ", from, " inputs must be [", from, ", H]. Got: ",
+                               kernel.shape().DebugString(), ".");
+      }
+      from = kernel.dim_size(1);
+    }
+    if (from == 1) return Status::OK();
+    return InvalidArgument("the last kernel must give one score. Got: ", from, ".");
+  }
+
+  static Status Split(const Tensor& rows, Inputs* inputs) {
+    const int64 size = inputs->rows(), positions = inputs->positions();
+    const int64* row_of = rows.flat<int64>().data();
+    inputs->splits.reserve(size + 1);
+    for (int64 position = 0; position < positions; ++position) {
+      const int64 row = row_of[position];
+      if (row < 0 || row >= size || row + 1 < static_cast<int64>(inputs->splits.size())) {
+        return InvalidArgument("rows must be ascending and of 0 to ", size - 1, ". Got: ", row, " at position ",
+                               position, ".");
+      }
+      inputs->splits.resize(row + 1, position);
+    }
+    inputs->splits.resize(size + 1, positions);
+    return Status::OK();
+  }
+};
+
+class Attention : public Attentions {
+ public:
+  using Attentions::Attentions;
+
+  void Compute(OpKernelContext* context) override {
+    Inputs inputs;
+    Outputs outputs;
+    OP_REQUIRES_OK(context, Read(context, &inputs));
+    OP_REQUIRES_OK(context, context->input_list("bias", &outputs.bias));
+    OP_REQUIRES_OK(context, Allocate(context, inputs, &outputs));
+    const Weights weights(precision_, inputs);
+    Products products(precision_);
+    Parallel(context, Blocks(inputs.rows(), kRows), [&](int64 task) {
+      const Range rows = Block(inputs.rows(), kRows, task);
+      FirstLayer(inputs, weights, rows, outputs, &products);
+      for (int layer = 1; layer < inputs.kernel.size(); ++layer) {
+        Layer(inputs, weights, layer, inputs.positions_of(rows), outputs, &products);
+      }
+      for (int64 row = rows.low; row < rows.high; ++row) {
+        Weigh(inputs.item(inputs.splits[row]), inputs.count(row), inputs.width(),
+              outputs.activations.back() + inputs.splits[row], outputs.y + row * inputs.width());
+      }
+    });
+    OP_REQUIRES_OK(context, products.status());
+  }
+
+ private:
+  struct Outputs {
+    OpInputList bias;
+    float* y;
+    std::vector<float*> activations;
+  };
+
+  static Status Allocate(OpKernelContext* context, const Inputs& inputs, Outputs* outputs) {
+    Tensor* made = nullptr;
+    OpOutputList activations;
+    TF_RETURN_IF_ERROR(context->allocate_output("y", inputs.query->shape(), &made));
+    outputs->y = made->flat<float>().data();
+    TF_RETURN_IF_ERROR(context->output_list("activations", &activations));
+    for (int i = 0; i < inputs.kernel.size(); ++i) {
+      TF_RETURN_IF_ERROR(CheckShape("bias", outputs->bias[i], TensorShape({inputs.units(i)})));
+      TF_RETURN_IF_ERROR(activations.allocate(i, TensorShape({inputs.positions(), inputs.units(i)}), &made));
+      outputs->activations.push_back(made->flat<float>().data());
+    }
+    return Status::OK();
+  }
+
+  void FirstLayer(const Inputs& inputs, const Weights& weights, Range rows, const Outputs& outputs,
+                  Products* products) const {
+    const Range at = inputs.positions_of(rows);
+    const int64 width = inputs.width(), units = inputs.units(0);
+    const Scratch pairs = inputs.Pairs(rows), of_query(rows.size(), units);
+    const Operand x = Kept(precision_, pairs), query = Kept(precision_, inputs.query_of(rows.low), rows.size(), width);
+    products->Multiply(rows.size(), units, width, query.matrix(), weights.query.matrix(), false, of_query.row(0),
+                       units);
+    float* out = outputs.activations[0] + at.low * units;
+    products->Multiply(at.size(), units, 2 * width, x.matrix(), weights.layers[0].matrix(), false, out, units);
+    if (inputs.kernel.size() == 1) return;  // the row's share of the scores would leave their softmax as it is
+    const float* bias = outputs.bias[0].flat<float>().data();
+    for (int64 row = 0; row < rows.size(); ++row) {
+      Add(bias, units, of_query.row(row));
+      AddSigmoid(of_query.row(row), inputs.count(rows.low + row), units, out);
+      out += inputs.count(rows.low + row) * units;
+    }
+  }
+
+  void Layer(const Inputs& inputs, const Weights& weights, int layer, Range at, const Outputs& outputs,
+             Products* products) const {
+    const int64 from = inputs.units(layer - 1), units = inputs.units(layer);
+    const Operand x = Kept(precision_, outputs.activations[layer - 1] + at.low * from, at.size(), from);
+    float* out = outputs.activations[layer] + at.low * units;
+    products->Multiply(at.size(), units, from, x.matrix(), weights.layers[layer].matrix(), false, out, units);
+    if (layer + 1 == inputs.kernel.size()) return;  // one bias for all scores leaves their softmax as it is
+    AddSigmoid(outputs.bias[layer].flat<float>().data(), at.size(), units, out);
+  }
+};
+
+class AttentionGrad : public Attentions {
+ public:
+  using Attentions::Attentions;
+
+  void Compute(OpKernelContext* context) override {
+    Inputs inputs;
+    OpInputList activations;
+    const Tensor* dy = nullptr;
+    Tensor *dquery = nullptr, *ditems = nullptr, shares;
+    OP_REQUIRES_OK(context, Read(context, &inputs));
+    OP_REQUIRES_OK(context, context->input_list("activations", &activations));
+    OP_REQUIRES_OK(context, context->input("dy", &dy));
+    OP_REQUIRES_OK(context, CheckShape("dy", *dy, inputs.query->shape()));
+    for (int i = 0; i < activations.size(); ++i) {
+      const TensorShape expected({inputs.positions(), inputs.units(i)});
+      OP_REQUIRES_OK(context, CheckShape("activations", activations[i], expected));
+    }
+    OP_REQUIRES_OK(context, context->allocate_output("dquery", inputs.query->shape(), &dquery));
+    OP_REQUIRES_OK(context, context->allocate_output("ditems", inputs.items->shape(), &ditems));
+    const Layout layout(inputs);
+    const int64 tasks = Blocks(inputs.rows(), kRows);
+    OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_FLOAT, TensorShape({tasks + 1, layout.size}),
+                                                   &shares));
+    float *share = shares.flat<float>().data(), *total = share + tasks * layout.size;
+    const Weights weights(precision_, inputs);
+    Products products(precision_);
+    Parallel(context, tasks, [&](int64 task) {
+      const Range rows = Block(inputs.rows(), kRows, task);
+      const Part part{inputs, weights, layout, activations, rows, inputs.positions_of(rows),
+                      share + task * layout.size, &products};
+      Backward(part, *dy, dquery->flat<float>().data(), ditems->flat<float>().data());
+    });
+    OP_REQUIRES_OK(context, products.status());
+    AddUp(context, share, tasks, layout.size, total);
+    OP_REQUIRES_OK(context, Assemble(context, inputs, layout, total));
+  }
+
+ private:
+  // Where each layer's gradients are among a task's: the first kernel's for pairs and for queries, then the others.
+  struct Layout {
+    explicit Layout(const Inputs& inputs) : query(2 * inputs.width() * inputs.units(0)) {
+      size = query + inputs.width() * inputs.units(0);
+      for (int i = 0; i < inputs.kernel.size(); ++i) {
+        kernel.push_back(i ? size : 0);
+        if (i) size += inputs.kernel[i].NumElements();
+        bias.push_back(size);
+        size += inputs.units(i);
+      }
+    }
+
+    std::vector<int64> kernel, bias;
+    int64 query, size;
+  };
+
+  // What one task works on.
+  struct Part {
+    const Inputs& inputs;
+    const Weights& weights;
+    const Layout& layout;
+    const OpInputList& activations;
+    Range rows, at;
+    float* share;
+    Products* products;
+
+    const float* outputs(int layer) const {
+      return activations[layer].flat<float>().data() + at.low * inputs.units(layer);
+    }
+  };
+
+  void Backward(const Part& part, const Tensor& dy, float* dquery, float* ditems) const {
+    const Inputs& inputs = part.inputs;
+    const int64 width = inputs.width();
+    const int last = inputs.kernel.size() - 1;
+    Scratch g(part.at.size(), 1);
+    for (int64 row = part.rows.low; row < part.rows.high; ++row) {
+      const int64 first = inputs.splits[row];
+      Unweigh(inputs.item(first), part.outputs(last) + first - part.at.low, dy.flat<float>().data() + row * width,
+              inputs.count(row), width, g.row(first - part.at.low), ditems + first * width);
+    }
+    for (int layer = last; layer > 0; --layer) g = LayerGradients(part, layer, g);
+    FirstGradients(part, g, dquery, ditems);
+  }
+
+  // The gradients of a layer's variables, and those before the sigmoid of the layer below.
+  Scratch LayerGradients(const Part& part, int layer, const Scratch& g) const {
+    const int64 units = part.inputs.units(layer), from = part.inputs.units(layer - 1), count = part.at.size();
+    const Operand up = Kept(precision_, g), x = Kept(precision_, part.outputs(layer - 1), count, from);
+    part.products->Multiply(from, units, count, x.matrix(true), up.matrix(), false,
+                            part.share + part.layout.kernel[layer], units);
+    SumRows(g.row(0), count, units, part.share + part.layout.bias[layer]);
+    Scratch below(count, from);
+    part.products->Multiply(count, from, units, up.matrix(), part.weights.layers[layer].matrix(true), false,
+                            below.row(0), from);
+    TimesSlope(part.outputs(layer - 1), count * from, below.row(0));
+    return below;
+  }
+
+  void FirstGradients(const Part& part, const Scratch& g, float* dquery, float* ditems) const {
+    const int64 width = part.inputs.width(), units = part.inputs.units(0), count = part.at.size();
+    const Scratch pairs = part.inputs.Pairs(part.rows);
+    const Operand up = Kept(precision_, g), x = Kept(precision_, pairs);
+    part.products->Multiply(2 * width, units, count, x.matrix(true), up.matrix(), false, part.share, units);
+    const Scratch dpairs(count, 2 * width), sums(part.rows.size(), units);
+    part.products->Multiply(count, 2 * width, units, up.matrix(), part.weights.layers[0].matrix(true), false,
+                            dpairs.row(0), 2 * width);
+    dquery += part.rows.low * width;
+    std::fill(dquery, dquery + part.rows.size() * width, 0.0f);
+    for (int64 i = 0; i < part.rows.size(); ++i) {
+      const int64 row = part.rows.low + i, first = part.inputs.splits[row], at = first - part.at.low;
+      SumRows(g.row(at), part.inputs.count(row), units, sums.row(i));
+      Unpair(part.inputs.query_of(row), part.inputs.item(first), dpairs.row(at), part.inputs.count(row), width,
+             dquery + i * width, ditems + first * width);
+    }
+    QueryGradients(part, sums, dquery);
+  }
+
+  // What the queries' own product adds to the gradients; `sums` are those of each row's items before the sigmoid.
+  void QueryGradients(const Part& part, const Scratch& sums, float* dquery) const {
+    const int64 width = part.inputs.width(), units = part.inputs.units(0), rows = part.rows.size();
+    const Operand up = Kept(precision_, sums),
+                  query = Kept(precision_, part.inputs.query_of(part.rows.low), rows, width);
+    part.products->Multiply(width, units, rows, query.matrix(true), up.matrix(), false,
+                            part.share + part.layout.query, units);
+    part.products->Multiply(rows, width, units, up.matrix(), part.weights.query.matrix(true), true, dquery, width);
+    SumRows(sums.row(0), rows, units, part.share + part.layout.bias[0]);
+  }
+
+  // The tasks' shares are added in one order, whoever computed them.
+  static void AddUp(OpKernelContext* context, const float* shares, int64 count, int64 size, float* total) {
+    Parallel(context, Blocks(size, kShare), [&](int64 task) {
+      const Range range = Block(size, kShare, task);
+      std::fill(total + range.low, total + range.high, 0.0f);
+      for (int64 i = 0; i < count; ++i) Add(shares + i * size + range.low, range.size(), total + range.low);
+    });
+  }
+
+  static Status Assemble(OpKernelContext* context, const Inputs& inputs, const Layout& layout, const float* total) {
+    OpOutputList dkernel, dbias;
+    TF_RETURN_IF_ERROR(context->output_list("dkernel", &dkernel));
+    TF_RETURN_IF_ERROR(context->output_list("dbias", &dbias));
+    for (int i = 0; i < inputs.kernel.size(); ++i) {
+      Tensor *kernel = nullptr, *bias = nullptr;
+      TF_RETURN_IF_ERROR(dkernel.allocate(i, inputs.kernel[i].shape(), &kernel));
+      TF_RETURN_IF_ERROR(dbias.allocate(i, TensorShape({inputs.units(i)}), &bias));
+      const float *from = total + layout.kernel[i], *from_bias = total + layout.bias[i];
+      if (i) std::copy(from, from + kernel->NumElements(), kernel->flat<float>().data());
+      if (!i) FirstKernel(total, total + layout.query, inputs.width() * inputs.units(0), kernel->flat<float>().data());
+      std::copy(from_bias, from_bias + inputs.units(i), bias->flat<float>().data());
+    }
+    return Status::OK();
+  }
+
+  // The gradient of [Wq; Wh; Wd; Wp], parts of `size` numbers, from those of [Wh - Wd; Wp] and Wq + Wd.
+  static void FirstKernel(const float* of_pairs, const float* of_query, int64 size, float* dkernel) {
+    std::copy(of_query, of_query + size, dkernel);
+    std::copy(of_pairs, of_pairs + size, dkernel + size);
+    for (int64 i = 0; i < size; ++i) dkernel[2 * size + i] = of_query[i] - of_pairs[i];
+    std::copy(of_pairs + size, of_pairs + 2 * size, dkernel + 3 * size);
+  }
+};
+
+REGISTER_KERNEL_BUILDER(Name("ZooAttention").Device(tensorflow::DEVICE_CPU), Attention);
+REGISTER_KERNEL_BUILDER(Name("ZooAttentionGrad").Device(tensorflow::DEVICE_CPU), AttentionGrad);
+
+}  // namespace
+}  // namespace modelzoo

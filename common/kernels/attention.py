@@ -1,0 +1,36 @@
+"""Target attention over lists of items in a native op, forward and backward."""
+
+from typing import List, Optional, Sequence
+
+import tensorflow.compat.v1 as tf
+
+from common.kernels import native
+
+
+def attend(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: Sequence[tf.Tensor],
+           biases: Sequence[tf.Tensor], kept: str) -> tf.Tensor:
+    """The items of each row, weighted with the softmax of what an MLP makes of [q, h, q - h, q * h].
+
+    Args:
+      query: each row's q, float32 [B, W].
+      items: all rows' items h, float32 [P, W].
+      rows: the row of each item, ascending, int64 [P].
+      kernels, biases: of the MLP's layers, float32 [4 W, H], [H, H'] ... [H'', 1] and [H], [H'] ... [1]; all layers
+        but the last have sigmoids.
+      kept: how inputs of products are kept, one of those that dense.precision gives.
+
+    Returns:
+      float32 [B, W]; zeros for a row without items.
+    """
+    return native.load().ops.zoo_attention(  # type: ignore[union-attr]
+        query=query, items=items, rows=rows, kernel=kernels, bias=biases, precision=kept).y
+
+
+@tf.RegisterGradient("ZooAttention")
+def _gradient(op: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> List[Optional[tf.Tensor]]:
+    query, items, rows = op.inputs[:3]
+    layers = op.get_attr("N")
+    gradients = native.load().ops.zoo_attention_grad(  # type: ignore[union-attr]
+        query=query, items=items, rows=rows, kernel=op.inputs[3:3 + layers], activations=op.outputs[1:], dy=upstream,
+        precision=op.get_attr("precision"))
+    return [gradients.dquery, gradients.ditems, None] + list(gradients.dkernel) + list(gradients.dbias)
