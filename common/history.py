@@ -26,7 +26,7 @@ class RaggedHistory(NamedTuple):
         """Repeats each row's vector at each of its positions: [B, H] to [P, H]."""
         @tf.custom_gradient
         def gather(values: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-            return tf.gather(values, self.rows), self.sum  # gather's own gradient takes a detour over slices
+            return tf.gather(values, self.rows), self._sum  # gather's own gradient takes a detour over slices
 
         return gather(values)
 
@@ -34,15 +34,22 @@ class RaggedHistory(NamedTuple):
         """Softmax of scores [P, 1] over the positions of each row, [P, 1]."""
         highest = tf.stop_gradient(tf.math.unsorted_segment_max(scores, self.rows, self.size))
         raised = tf.exp(scores - self.spread(highest))
-        return raised / self.spread(tf.math.unsorted_segment_sum(raised, self.rows, self.size))
+        return raised / self.spread(self.sum(raised))
 
     def sum(self, values: tf.Tensor) -> tf.Tensor:
         """The sum of values [P, H] over the positions of each row, [B, H]; zeros for a row without positions."""
-        return tf.math.unsorted_segment_sum(values, self.rows, self.size)
+        @tf.custom_gradient
+        def add(values: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            return self._sum(values), self.spread  # the sum's own gradient looks for rows that are not there
+
+        return add(values)
 
     def lengths(self) -> tf.Tensor:
         """The number of positions of each row, float32 [B, 1]."""
         return self.sum(tf.ones_like(self.items[:, :1]))
+
+    def _sum(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.math.unsorted_segment_sum(values, self.rows, self.size)
 
 
 class PaddedHistory(NamedTuple):
