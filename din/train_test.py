@@ -148,12 +148,14 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(got, (x @ w["click_logit/kernel"] + w["click_logit/bias"])[:, 0], rtol=1e-4, atol=1e-4)
 
 
-def test_dice_in_training_and_evaluation() -> None:
+@pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), testing.FUSED])
+def test_dice_in_training_and_evaluation(toggles: Toggles) -> None:
     x = np.random.default_rng(0).normal(2, 3, [200, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
         inputs = tf.constant(x)
+        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), "adam", 0.1, 0.5)
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
-            training, evaluating = [train.dice(inputs, "dice", mode) for mode in (True, False)]
+            training, evaluating = [train.dice(inputs, "dice", mode, settings) for mode in (True, False)]
         session.run(tf.global_variables_initializer())
         tf.trainable_variables()[0].load([0.0, 0.5, 1.0], session)
         got, fresh = session.run([training, evaluating])

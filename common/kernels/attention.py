@@ -22,7 +22,7 @@ def attend(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: Sequenc
     Returns:
       float32 [B, W]; zeros for a row without items.
     """
-    return native.load().ops.zoo_attention(  # type: ignore[union-attr]
+    return native.load().ops.zoo_attention(  # type: ignore[attr-defined]
         query=query, items=items, rows=rows, kernel=kernels, bias=biases, precision=kept).y
 
 
@@ -30,7 +30,7 @@ def attend(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: Sequenc
 def _gradient(op: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> List[Optional[tf.Tensor]]:
     query, items, rows = op.inputs[:3]
     layers = op.get_attr("N")
-    gradients = native.load().ops.zoo_attention_grad(  # type: ignore[union-attr]
+    gradients = native.load().ops.zoo_attention_grad(  # type: ignore[attr-defined]
         query=query, items=items, rows=rows, kernel=op.inputs[3:3 + layers], activations=op.outputs[1:], dy=upstream,
         precision=op.get_attr("precision"))
     return [gradients.dquery, gradients.ditems, None] + list(gradients.dkernel) + list(gradients.dbias)

@@ -1,0 +1,134 @@
+import os
+import subprocess
+import sys
+from typing import List, NamedTuple, Sequence
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import layers
+from common.history import RaggedHistory
+from common.kernels import attention, native
+
+pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+RNG = np.random.default_rng(0)
+CASES = [([3, 0, 1, 5], 4, (6, 5)), ([7], 3, (5, 3)), ([0, 0, 0], 2, (4, 3)), ([], 2, (4, 3)), ([1] * 33, 1, (1, 1)),
+         ([0] + [2, 100, 0, 9] * 20 + [0], 9, (17, 11)), ([4, 0, 2], 5, ()), ([4, 0, 2], 5, (3, 4, 2))]
+
+
+class Given(NamedTuple):
+    query: np.ndarray
+    items: np.ndarray
+    rows: np.ndarray
+    variables: List[np.ndarray]  # kernels, then biases
+
+
+def given(lengths: Sequence[int], width: int, hidden: Sequence[int]) -> Given:
+    def draw(*shape: int) -> np.ndarray:
+        return RNG.standard_normal(shape).astype(np.float32)
+
+    sizes = [4 * width, *hidden, 1]
+    kernels = [draw(*shape) / 2 for shape in zip(sizes, sizes[1:])]
+    return Given(draw(len(lengths), width), draw(sum(lengths), width), np.repeat(np.arange(len(lengths)), lengths),
+                 kernels + [draw(size) for size in sizes[1:]])
+
+
+def by_hand(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: List[tf.Tensor], biases: List[tf.Tensor],
+            kept: str) -> tf.Tensor:
+    """The same with TensorFlow's own ops."""
+    history = RaggedHistory(items, rows, tf.shape(query, out_type=tf.int64)[0])
+    spread = history.spread(query)
+    hidden = tf.concat([spread, items, spread - items, spread * items], axis=1)
+    product = tf.matmul if kept == "float" else layers.bf16_matmul
+    for kernel, bias in list(zip(kernels, biases))[:-1]:
+        hidden = tf.sigmoid(product(hidden, kernel) + bias)
+    return history.sum(history.softmax(product(hidden, kernels[-1]) + biases[-1]) * items)
+
+
+def run(attend: object, case: Given, kept: str = "float", threads: int = 0) -> List[np.ndarray]:
+    """What an attention gives, and its gradients for the query, the items and all variables."""
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads)
+    with tf.Graph().as_default(), tf.Session(config=config) as session:
+        query, items, variables = [tf.constant(case.query), tf.constant(case.items),
+                                   [tf.constant(value) for value in case.variables]]
+        half = len(variables) // 2
+        outputs = attend(query, items, tf.constant(case.rows, tf.int64),  # type: ignore[operator]
+                         variables[:half], variables[half:], kept)
+        weights = np.cos(np.arange(case.query.size)).reshape(case.query.shape).astype(np.float32)
+        return session.run([outputs] + tf.gradients(tf.reduce_sum(outputs * weights), [query, items] + variables))
+
+
+@pytest.mark.parametrize("lengths, width, hidden", CASES)
+def test_outputs_and_all_gradients_are_those_of_plain_ops(lengths: List[int], width: int, hidden: List[int]) -> None:
+    case = given(lengths, width, hidden)
+    for got, expected in zip(run(attention.attend, case), run(by_hand, case)):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-5 * max(1, np.abs(expected).max(initial=0)))
+
+
+def test_rounded_products_are_those_of_plain_ops_to_bfloat16() -> None:
+    case = given([0] + [2, 40, 0, 9] * 20, 9, (17, 11))
+    exact, expected, got = run(by_hand, case), run(by_hand, case, "rounded"), run(attention.attend, case, "rounded")
+    assert any((a != b).any() for a, b in zip(got, run(attention.attend, case)))
+    for one, same, true in zip(got, expected, exact):
+        np.testing.assert_allclose(one, same, atol=0.03 * np.abs(true).max() + 1e-3)
+
+
+def test_results_are_the_same_bit_by_bit_for_any_number_of_threads() -> None:
+    program = ("import numpy as np; from common.kernels import attention; from common.kernels.attention_test import *\n"
+               "results = run(attention.attend, given([2, 31, 0, 9] * 50, 6, (17, 11)), threads={})\n"
+               "print(hash(b''.join(value.tobytes() for value in results)))")
+    one, two = [subprocess.run([sys.executable, "-c", program.format(threads)], check=True, stdout=subprocess.PIPE,
+                               env=dict(os.environ, PYTHONHASHSEED="0")).stdout for threads in (1, 2)]
+    assert one == two  # in processes of their own: the first session of a process fixes its threads
+
+
+def test_large_scores_are_finite_and_nan_stays_nan_in_its_row() -> None:
+    case = given([3, 0, 4], 2, (4, 3))
+    large = case._replace(variables=[value * 1e4 for value in case.variables])
+    assert all(np.isfinite(got).all() for got in run(attention.attend, large))
+    np.testing.assert_allclose(run(attention.attend, large)[0], run(by_hand, large)[0], rtol=1e-4, atol=1e-5)
+    case.items[4, 0] = np.nan
+    got = run(attention.attend, case)[0]
+    assert np.isnan(got[2]).any() and np.isfinite(got[:2]).all()
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(query=np.zeros([3], np.float32)), r"query must be \[B, W\]. Got: \[3\]"),
+    (dict(items=np.zeros([7, 3], np.float32)), r"items must be \[P, 2\]. Got: \[7,3\]"),
+    (dict(rows=np.zeros([6])), r"rows must be of shape \[7\]. Got: \[6\]"),
+    (dict(rows=np.array([0, 0, 2, 1, 2, 2, 2])), "rows must be ascending and of 0 to 2. Got: 1 at position 3"),
+    (dict(rows=np.array([0, 0, 0, 2, 2, 2, 3])), "rows must be ascending and of 0 to 2. Got: 3 at position 6"),
+    (dict(rows=np.array([-1, 0, 0, 2, 2, 2, 2])), "rows must be ascending and of 0 to 2. Got: -1 at position 0"),
+    (dict(kernel=(0, [9, 4])), r"the kernel of a layer with 8 inputs must be \[8, H\]. Got: \[9,4\]"),
+    (dict(kernel=(1, [3, 3])), r"the kernel of a layer with 4 inputs must be \[4, H\]. Got: \[3,3\]"),
+    (dict(kernel=(2, [3, 2])), "the last kernel must give one score. Got: 2"),
+    (dict(kernel=(3, [5])), r"bias must be of shape \[4\]. Got: \[5\]"),
+])
+def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
+    case = given([3, 0, 4], 2, (4, 3))
+    if "kernel" in change:
+        at, shape = change.pop("kernel")
+        case.variables[at] = np.zeros(shape, np.float32)
+    case = case._replace(**change)
+    with tf.Graph().as_default(), tf.Session() as session:
+        fed = [tf.placeholder_with_default(np.asarray(value, np.float32), None)  # shapes are not known before the step
+               for value in [case.query, case.items] + case.variables]
+        rows = tf.placeholder_with_default(case.rows.astype(np.int64), None)
+        outputs = attention.attend(fed[0], fed[1], rows, fed[2:5], fed[5:], "float")
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            session.run(outputs)
+
+
+@pytest.mark.parametrize("name, shape, message", [
+    ("dy", [3, 3], r"dy must be of shape \[3,2\]. Got: \[3,3\]"),
+    ("activations", [6, 1], r"activations must be of shape \[7,1\]. Got: \[6,1\]")])
+def test_gradients_that_do_not_fit_are_refused(name: str, shape: List[int], message: str) -> None:
+    case = given([3, 0, 4], 2, ())
+    inputs = dict(query=case.query, items=case.items, rows=case.rows.astype(np.int64), kernel=case.variables[:1],
+                  activations=[np.ones([7, 1], np.float32)], dy=case.query)
+    wrong = np.ones(shape, np.float32)
+    inputs[name] = [wrong] if name == "activations" else wrong
+    with tf.Graph().as_default(), tf.Session() as session:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            session.run(native.load().ops.zoo_attention_grad(**inputs, precision="float"))  # type: ignore[attr-defined]
