@@ -78,8 +78,8 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     item = embedding.look_up(features, columns("item", "category"), "input", params.embedding)  # [B, 2 D]
     history = embedding.look_up_history(
         features, columns("history_items", "history_categories"), "input", params.embedding)  # items [P, 2 D]
-    total = history.sum(history.items)  # [B, 2 D]
-    hidden = tf.concat([user, item, total, item * total, attend(item, history, params)], axis=1)  # [B, 9 D]
+    interest, total = attend(item, history, params)  # [B, 2 D] each
+    hidden = tf.concat([user, item, total, item * total, interest], axis=1)  # [B, 9 D]
     hidden = layers.batch_norm(hidden, "top_norm", Norm(training), params.dense)
     for i, size in enumerate(params.top):
         hidden = layers.dense(hidden, size, "top_{}".format(i), params.dense)
@@ -87,8 +87,15 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     return Outputs(layers.logit(hidden, "click_logit", params.click_rate, params.dense))
 
 
-def attend(item: tf.Tensor, history: History, params: Params) -> tf.Tensor:
-    """The history's items weighted by how much each matters to the candidate item: [B, 2 D] to [B, 2 D]."""
+def attend(item: tf.Tensor, history: History, params: Params) -> Tuple[tf.Tensor, tf.Tensor]:
+    """The sum of the history's items weighted by how much each matters to the candidate item, and the plain sum.
+
+    Args:
+      item: the candidate, [B, 2 D].
+
+    Returns:
+      both sums, [B, 2 D].
+    """
     with tf.variable_scope("attention"):
         width = item.shape[1].value
         query = prelu(layers.dense(item, width, "query", params.dense), "query")  # [B, 2 D]
@@ -99,11 +106,11 @@ def attend(item: tf.Tensor, history: History, params: Params) -> tf.Tensor:
         for i, size in enumerate(params.attention):
             hidden = layers.dense(hidden, size, "dense_{}".format(i), params.dense, tf.sigmoid)
         weights = history.softmax(layers.dense(hidden, 1, "score", params.dense))  # [P, 1]
-        return history.sum(weights * history.items)
+        return history.sum(weights * history.items), history.sum(history.items)
 
 
-def _attend_fused(query: tf.Tensor, history: RaggedHistory, params: Params) -> tf.Tensor:
-    """The same from the query on, in a native op: [B, 2 D] to [B, 2 D]."""
+def _attend_fused(query: tf.Tensor, history: RaggedHistory, params: Params) -> Tuple[tf.Tensor, tf.Tensor]:
+    """The same from the query [B, 2 D] on, in a native op."""
     sizes = [4 * query.shape[1].value, *params.attention, 1]
     names = ["dense_{}".format(i) for i in range(len(params.attention))] + ["score"]
     kernels, biases = zip(*[layers.dense_variables(*layer, params.dense) for layer in zip(sizes, sizes[1:], names)])

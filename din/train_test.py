@@ -77,7 +77,7 @@ def attended(make: object, toggles: Toggles, item: np.ndarray) -> List[np.ndarra
         tf.set_random_seed(1)
         settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), "adam", 0.1, 0.5, (6, 5), ())
         history: History = make()  # type: ignore[operator]
-        outputs = train.attend(tf.constant(item), history, settings)
+        outputs, _ = train.attend(tf.constant(item), history, settings)
         gradients = tf.gradients(tf.reduce_sum(outputs ** 2), tf.trainable_variables())
         session.run(tf.global_variables_initializer())
         return session.run([outputs] + gradients)
@@ -100,7 +100,7 @@ def test_attention_is_the_papers_equation_in_numpy() -> None:
     items, item = [rng.standard_normal(shape).astype(np.float32) for shape in ([sum(LENGTHS), 4], [4, 4])]
     with tf.Graph().as_default(), tf.Session() as session:
         settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), "adam", 0.1, 0.5, (6, 5), ())
-        got = train.attend(tf.constant(item), ragged(items), settings)
+        got, _ = train.attend(tf.constant(item), ragged(items), settings)
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
             variable.load(rng.standard_normal(variable.shape.as_list()), session)
@@ -127,7 +127,8 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(train.embedding, "look_up", lambda features, columns, *_: tf.constant(
         user if len(columns) == 1 else item))
     monkeypatch.setattr(train.embedding, "look_up_history", lambda *_: ragged(items))
-    monkeypatch.setattr(train, "attend", lambda *_: tf.constant(attention))
+    monkeypatch.setattr(train, "attend", lambda item, history, _: (
+        tf.constant(attention), history.sum(history.items)))
     with tf.Graph().as_default(), tf.Session() as session:
         settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), "adam", 0.1, 0.5, (), (5, 3))
         logit = train.forward({}, settings, training=False).click

@@ -1,6 +1,7 @@
 // Target attention over lists of items, forward and backward in one op each.
 //
-// A row's query q weighs its items h: a = softmax(MLP([q, h, q - h, q * h])), y = sum a h. The MLP's first kernel is
+// A row's query q weighs its items h: a = softmax(MLP([q, h, q - h, q * h])), y = sum a h, and beside it total = sum h,
+// as whoever attends wants that too and the items are at hand. The MLP's first kernel is
 // [Wq; Wh; Wd; Wp], one part for each of the four, so its product is q (Wq + Wd) + [h, q * h] [Wh - Wd; Wp]: one product
 // a row and one of half the width an item.
 #include <algorithm>
@@ -38,6 +39,7 @@ REGISTER_OP("ZooAttention")
     .Input("kernel: N * float")
     .Input("bias: N * float")
     .Output("y: float")
+    .Output("total: float")
     .Output("activations: N * float")
     .Attr("N: int >= 1")
     .Attr("precision: {'float', 'rounded', 'bfloat16'} = 'float'")
@@ -48,14 +50,16 @@ REGISTER_OP("ZooAttention")
       TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &query));
       TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 2, &items));
       c->set_output(0, query);
+      c->set_output(1, query);
       for (int i = 0; i < layers; ++i) {
         TF_RETURN_IF_ERROR(c->WithRank(c->input(3 + i), 2, &kernel));
-        c->set_output(1 + i, c->Matrix(c->Dim(items, 0), c->Dim(kernel, 1)));
+        c->set_output(2 + i, c->Matrix(c->Dim(items, 0), c->Dim(kernel, 1)));
       }
       return Status::OK();
     })
     .Doc("y [B, W]: the sum of each row's items [P, W], weighted by a softmax of N layers' scores; the first N - 1 have "
-         "sigmoids. rows [P] is the row of each item. The last of activations are the weights [P, 1].");
+         "sigmoids. total [B, W]: the plain sum. rows [P] is the row of each item. The last of activations are the "
+         "weights [P, 1].");
 
 REGISTER_OP("ZooAttentionGrad")
     .Input("query: float")
@@ -64,6 +68,7 @@ REGISTER_OP("ZooAttentionGrad")
     .Input("kernel: N * float")
     .Input("activations: N * float")
     .Input("dy: float")
+    .Input("dtotal: float")
     .Output("dquery: float")
     .Output("ditems: float")
     .Output("dkernel: N * float")
@@ -83,7 +88,7 @@ REGISTER_OP("ZooAttentionGrad")
       }
       return Status::OK();
     })
-    .Doc("The gradients of ZooAttention from those of y.");
+    .Doc("The gradients of ZooAttention from those of y and total.");
 
 MODELZOO_CLONES void AddSigmoid(const float* RESTRICT bias, int64 rows, int64 columns, float* RESTRICT z) {
   for (int64 row = 0; row < rows; ++row, z += columns) {
@@ -125,10 +130,11 @@ MODELZOO_CLONES void Unpair(const float* RESTRICT query, const float* RESTRICT i
   }
 }
 
-// Scores to their softmax, and the sum of the items that it weighs.
+// Scores to their softmax, and the sums of the items, with it and without.
 MODELZOO_CLONES void Weigh(const float* RESTRICT items, int64 count, int64 width, float* RESTRICT weights,
-                           float* RESTRICT y) {
+                           float* RESTRICT y, float* RESTRICT total) {
   std::fill(y, y + width, 0.0f);
+  std::fill(total, total + width, 0.0f);
   float highest = count ? weights[0] : 0.0f, sum = 0.0f;
   for (int64 item = 1; item < count; ++item) highest = weights[item] > highest ? weights[item] : highest;
   for (int64 item = 0; item < count; ++item) weights[item] = Exp(weights[item] - highest);
@@ -136,12 +142,14 @@ MODELZOO_CLONES void Weigh(const float* RESTRICT items, int64 count, int64 width
   for (int64 item = 0; item < count; ++item, items += width) {
     const float weight = weights[item] /= sum;
     for (int64 i = 0; i < width; ++i) y[i] += weight * items[i];
+    for (int64 i = 0; i < width; ++i) total[i] += items[i];
   }
 }
 
-// The gradients of one row's scores and what its items get by being summed, from those of y.
+// The gradients of one row's scores and what its items get by being summed, from those of y and of the total.
 MODELZOO_CLONES void Unweigh(const float* RESTRICT items, const float* RESTRICT weights, const float* RESTRICT dy,
-                             int64 count, int64 width, float* RESTRICT dscores, float* RESTRICT ditems) {
+                             const float* RESTRICT dtotal, int64 count, int64 width, float* RESTRICT dscores,
+                             float* RESTRICT ditems) {
   float mean = 0.0f;
   for (int64 item = 0; item < count; ++item, items += width, ditems += width) {
     float lanes[8] = {0}, sum = 0.0f;
@@ -153,7 +161,7 @@ MODELZOO_CLONES void Unweigh(const float* RESTRICT items, const float* RESTRICT 
     for (float lane : lanes) sum += lane;
     dscores[item] = sum;
     mean += weights[item] * sum;
-    for (i = 0; i < width; ++i) ditems[i] = weights[item] * dy[i];
+    for (i = 0; i < width; ++i) ditems[i] = weights[item] * dy[i] + dtotal[i];
   }
   for (int64 item = 0; item < count; ++item) dscores[item] = weights[item] * (dscores[item] - mean);
 }
@@ -319,7 +327,8 @@ class Attention : public Attentions {
       }
       for (int64 row = rows.low; row < rows.high; ++row) {
         Weigh(inputs.item(inputs.splits[row]), inputs.count(row), inputs.width(),
-              outputs.activations.back() + inputs.splits[row], outputs.y + row * inputs.width());
+              outputs.activations.back() + inputs.splits[row], outputs.y + row * inputs.width(),
+              outputs.total + row * inputs.width());
       }
     });
     OP_REQUIRES_OK(context, products.status());
@@ -328,7 +337,7 @@ class Attention : public Attentions {
  private:
   struct Outputs {
     OpInputList bias;
-    float* y;
+    float *y, *total;
     std::vector<float*> activations;
   };
 
@@ -337,6 +346,8 @@ class Attention : public Attentions {
     OpOutputList activations;
     TF_RETURN_IF_ERROR(context->allocate_output("y", inputs.query->shape(), &made));
     outputs->y = made->flat<float>().data();
+    TF_RETURN_IF_ERROR(context->allocate_output("total", inputs.query->shape(), &made));
+    outputs->total = made->flat<float>().data();
     TF_RETURN_IF_ERROR(context->output_list("activations", &activations));
     for (int i = 0; i < inputs.kernel.size(); ++i) {
       TF_RETURN_IF_ERROR(CheckShape("bias", outputs->bias[i], TensorShape({inputs.units(i)})));
@@ -383,12 +394,14 @@ class AttentionGrad : public Attentions {
   void Compute(OpKernelContext* context) override {
     Inputs inputs;
     OpInputList activations;
-    const Tensor* dy = nullptr;
+    const Tensor *dy = nullptr, *dtotal = nullptr;
     Tensor *dquery = nullptr, *ditems = nullptr, shares;
     OP_REQUIRES_OK(context, Read(context, &inputs));
     OP_REQUIRES_OK(context, context->input_list("activations", &activations));
     OP_REQUIRES_OK(context, context->input("dy", &dy));
+    OP_REQUIRES_OK(context, context->input("dtotal", &dtotal));
     OP_REQUIRES_OK(context, CheckShape("dy", *dy, inputs.query->shape()));
+    OP_REQUIRES_OK(context, CheckShape("dtotal", *dtotal, inputs.query->shape()));
     for (int i = 0; i < activations.size(); ++i) {
       const TensorShape expected({inputs.positions(), inputs.units(i)});
       OP_REQUIRES_OK(context, CheckShape("activations", activations[i], expected));
@@ -406,7 +419,7 @@ class AttentionGrad : public Attentions {
       const Range rows = Block(inputs.rows(), kRows, task);
       const Part part{inputs, weights, layout, activations, rows, inputs.positions_of(rows),
                       share + task * layout.size, &products};
-      Backward(part, *dy, dquery->flat<float>().data(), ditems->flat<float>().data());
+      Backward(part, *dy, *dtotal, dquery->flat<float>().data(), ditems->flat<float>().data());
     });
     OP_REQUIRES_OK(context, products.status());
     AddUp(context, share, tasks, layout.size, total);
@@ -445,7 +458,7 @@ class AttentionGrad : public Attentions {
     }
   };
 
-  void Backward(const Part& part, const Tensor& dy, float* dquery, float* ditems) const {
+  void Backward(const Part& part, const Tensor& dy, const Tensor& dtotal, float* dquery, float* ditems) const {
     const Inputs& inputs = part.inputs;
     const int64 width = inputs.width();
     const int last = inputs.kernel.size() - 1;
@@ -453,7 +466,7 @@ class AttentionGrad : public Attentions {
     for (int64 row = part.rows.low; row < part.rows.high; ++row) {
       const int64 first = inputs.splits[row];
       Unweigh(inputs.item(first), part.outputs(last) + first - part.at.low, dy.flat<float>().data() + row * width,
-              inputs.count(row), width, g.row(first - part.at.low), ditems + first * width);
+              dtotal.flat<float>().data() + row * width, inputs.count(row), width, g.row(first - part.at.low), ditems + first * width);
     }
     for (int layer = last; layer > 0; --layer) g = LayerGradients(part, layer, g);
     FirstGradients(part, g, dquery, ditems);

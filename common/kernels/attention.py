@@ -1,6 +1,6 @@
 """Target attention over lists of items in a native op, forward and backward."""
 
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -8,8 +8,8 @@ from common.kernels import native
 
 
 def attend(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: Sequence[tf.Tensor],
-           biases: Sequence[tf.Tensor], kept: str) -> tf.Tensor:
-    """The items of each row, weighted with the softmax of what an MLP makes of [q, h, q - h, q * h].
+           biases: Sequence[tf.Tensor], kept: str) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Sums of each row's items: weighted with the softmax of what an MLP makes of [q, h, q - h, q * h], and plain.
 
     Args:
       query: each row's q, float32 [B, W].
@@ -20,17 +20,18 @@ def attend(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: Sequenc
       kept: how inputs of products are kept, one of those that dense.precision gives.
 
     Returns:
-      float32 [B, W]; zeros for a row without items.
+      both sums, float32 [B, W]; zeros for a row without items.
     """
-    return native.load().ops.zoo_attention(  # type: ignore[attr-defined]
-        query=query, items=items, rows=rows, kernel=kernels, bias=biases, precision=kept).y
+    made = native.load().ops.zoo_attention(  # type: ignore[attr-defined]
+        query=query, items=items, rows=rows, kernel=kernels, bias=biases, precision=kept)
+    return made.y, made.total
 
 
 @tf.RegisterGradient("ZooAttention")
-def _gradient(op: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> List[Optional[tf.Tensor]]:
+def _gradient(op: tf.Operation, dy: tf.Tensor, dtotal: tf.Tensor, *_: tf.Tensor) -> List[Optional[tf.Tensor]]:
     query, items, rows = op.inputs[:3]
     layers = op.get_attr("N")
     gradients = native.load().ops.zoo_attention_grad(  # type: ignore[attr-defined]
-        query=query, items=items, rows=rows, kernel=op.inputs[3:3 + layers], activations=op.outputs[1:], dy=upstream,
-        precision=op.get_attr("precision"))
+        query=query, items=items, rows=rows, kernel=op.inputs[3:3 + layers], activations=op.outputs[2:], dy=dy,
+        dtotal=dtotal, precision=op.get_attr("precision"))
     return [gradients.dquery, gradients.ditems, None] + list(gradients.dkernel) + list(gradients.dbias)

@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from typing import List, NamedTuple, Sequence
+from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def given(lengths: Sequence[int], width: int, hidden: Sequence[int]) -> Given:
 
 
 def by_hand(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: List[tf.Tensor], biases: List[tf.Tensor],
-            kept: str) -> tf.Tensor:
+            kept: str) -> Tuple[tf.Tensor, tf.Tensor]:
     """The same with TensorFlow's own ops."""
     history = RaggedHistory(items, rows, tf.shape(query, out_type=tf.int64)[0])
     spread = history.spread(query)
@@ -43,7 +43,8 @@ def by_hand(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: List[t
     product = tf.matmul if kept == "float" else layers.bf16_matmul
     for kernel, bias in list(zip(kernels, biases))[:-1]:
         hidden = tf.sigmoid(product(hidden, kernel) + bias)
-    return history.sum(history.softmax(product(hidden, kernels[-1]) + biases[-1]) * items)
+    weighted = history.softmax(product(hidden, kernels[-1]) + biases[-1]) * items
+    return history.sum(weighted), history.sum(items)
 
 
 def run(attend: object, case: Given, kept: str = "float", threads: int = 0) -> List[np.ndarray]:
@@ -53,10 +54,11 @@ def run(attend: object, case: Given, kept: str = "float", threads: int = 0) -> L
         query, items, variables = [tf.constant(case.query), tf.constant(case.items),
                                    [tf.constant(value) for value in case.variables]]
         half = len(variables) // 2
-        outputs = attend(query, items, tf.constant(case.rows, tf.int64),  # type: ignore[operator]
-                         variables[:half], variables[half:], kept)
+        outputs, total = attend(query, items, tf.constant(case.rows, tf.int64),  # type: ignore[operator]
+                                variables[:half], variables[half:], kept)
         weights = np.cos(np.arange(case.query.size)).reshape(case.query.shape).astype(np.float32)
-        return session.run([outputs] + tf.gradients(tf.reduce_sum(outputs * weights), [query, items] + variables))
+        goal = tf.reduce_sum(outputs * weights) + tf.reduce_sum(total ** 2)
+        return session.run([outputs, total] + tf.gradients(goal, [query, items] + variables))
 
 
 @pytest.mark.parametrize("lengths, width, hidden", CASES)
@@ -122,11 +124,13 @@ def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
 
 @pytest.mark.parametrize("name, shape, message", [
     ("dy", [3, 3], r"dy must be of shape \[3,2\]. Got: \[3,3\]"),
+    ("dtotal", [2, 2], r"dtotal must be of shape \[3,2\]. Got: \[2,2\]"),
     ("activations", [6, 1], r"activations must be of shape \[7,1\]. Got: \[6,1\]")])
 def test_gradients_that_do_not_fit_are_refused(name: str, shape: List[int], message: str) -> None:
     case = given([3, 0, 4], 2, ())
     inputs = dict(query=case.query, items=case.items, rows=case.rows.astype(np.int64), kernel=case.variables[:1],
-                  activations=[np.ones([7, 1], np.float32)], dy=case.query)
+                  activations=[np.ones([7, 1], np.float32)], dy=case.query,
+                  dtotal=case.query)
     wrong = np.ones(shape, np.float32)
     inputs[name] = [wrong] if name == "activations" else wrong
     with tf.Graph().as_default(), tf.Session() as session:
