@@ -22,7 +22,7 @@ def attend(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: Sequenc
     Returns:
       both sums, float32 [B, W]; zeros for a row without items.
     """
-    made = native.load().ops.zoo_attention(  # type: ignore[attr-defined]
+    made = native.load().ops.zoo_attention(
         query=query, items=items, rows=rows, kernel=kernels, bias=biases, precision=kept)
     return made.y, made.total
 
@@ -31,7 +31,7 @@ def attend(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: Sequenc
 def _gradient(op: tf.Operation, dy: tf.Tensor, dtotal: tf.Tensor, *_: tf.Tensor) -> List[Optional[tf.Tensor]]:
     query, items, rows = op.inputs[:3]
     layers = op.get_attr("N")
-    gradients = native.load().ops.zoo_attention_grad(  # type: ignore[attr-defined]
+    gradients = native.load().ops.zoo_attention_grad(
         query=query, items=items, rows=rows, kernel=op.inputs[3:3 + layers], activations=op.outputs[2:], dy=dy,
         dtotal=dtotal, precision=op.get_attr("precision"))
     return [gradients.dquery, gradients.ditems, None] + list(gradients.dkernel) + list(gradients.dbias)

@@ -135,4 +135,4 @@ def test_gradients_that_do_not_fit_are_refused(name: str, shape: List[int], mess
     inputs[name] = [wrong] if name == "activations" else wrong
     with tf.Graph().as_default(), tf.Session() as session:
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            session.run(native.load().ops.zoo_attention_grad(**inputs, precision="float"))  # type: ignore[attr-defined]
+            session.run(native.load().ops.zoo_attention_grad(**inputs, precision="float"))
