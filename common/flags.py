@@ -5,7 +5,7 @@ import os
 import time
 from typing import Callable, List, Optional
 
-from common import cluster, deeprec, layers, optimizers, source
+from common import cluster, deeprec, layers, optimizers, source, threads
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
@@ -169,7 +169,11 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
 
 
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
-    """Opens the files that flags name; raises BadInput where they cannot be used."""
+    """Opens the files that flags name; raises BadInput where they cannot be used.
+
+    What reads them may use a session of TensorFlow's, so the threads that flags want are made first.
+    """
+    threads.start(args.intra)
     return source.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
                             check_all=args.tf)
 

@@ -19,9 +19,9 @@ def make_fingerprint() -> Callable[[pa.Array], np.ndarray]:
         blob = tf.placeholder(tf.string, [])
         strings = tf.strings.split([blob], sep=tf.constant(_SEPARATOR)).values
         fingerprints = tf.bitcast(tf.fingerprint(strings, "farmhash64"), tf.uint64)
-        # Threads of its own: the first session of a process sizes the threads that all others share.
+        # A thread of its own, as a step that waits for rows may hold all of the others.
         session = tf.Session(graph=graph, config=tf.ConfigProto(
-            intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, use_per_session_threads=True))
+            inter_op_parallelism_threads=1, use_per_session_threads=True))
 
     def fingerprint(values: pa.Array) -> np.ndarray:
         if not len(values):

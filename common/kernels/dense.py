@@ -25,7 +25,7 @@ def is_right(kept: str) -> bool:
     random = np.random.RandomState(0)
     arrays = [random.standard_normal(shape).astype(np.float32) for shape in ((130, 33), (33, 47), (47,))]
     with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(
-            intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, use_per_session_threads=True)) as session:
+            inter_op_parallelism_threads=1, use_per_session_threads=True)) as session:
         x, kernel, bias = [tf.constant(array) for array in arrays]
         fetches = []
         for one in (kept, "rounded"):
