@@ -1,6 +1,6 @@
 """What DeepRec adds to TensorFlow: which of it is switched on, and who serves it in this installation."""
 
-from typing import List, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import tensorflow as tf
 
@@ -105,14 +105,16 @@ def _who_serves_bf16(toggles: Toggles) -> str:
 
 def features(toggles: Toggles, protocol: str) -> List[Tuple[str, str]]:
     """The start-up table: each feature and who serves it."""
-    served = {"bf16": _who_serves_bf16(toggles),
-              "emb_fusion": _native("all columns looked up in one native op", "lists gathered and summed directly"),
-              "op_fusion": _native("dense layers, norms and mixtures in native ops on oneDNN", "off"),
-              "smartstaged": "read, hashed and split ahead of the steps"}
+    served: Dict[str, Callable[[], str]] = {
+        "bf16": lambda: _who_serves_bf16(toggles),
+        "emb_fusion": lambda: _native("all columns looked up in one native op; tables in slices or on servers by "
+                                      "TensorFlow's ops", "lists gathered and summed directly"),
+        "op_fusion": lambda: _native("dense layers, norms and mixtures in native ops on oneDNN", "off"),
+        "smartstaged": lambda: "read, hashed and split ahead of the steps"}
     return [
         ("TensorFlow", "{} ({})".format(tf.__version__, "DeepRec" if is_deeprec() else "stock")),
         ("input and layers", "as TF 1.15.5 users write them (--tf)" if toggles.tf else "columnar input, id lookups"),
-        *[(name, how if getattr(toggles, name) else "off") for name, how in served.items()],
+        *[(name, how() if getattr(toggles, name) else "off") for name, how in served.items()],
         ("off here", ", ".join(UNSERVED)),
         ("protocol", protocol),
     ]

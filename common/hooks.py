@@ -160,7 +160,7 @@ class Progress(tf.train.SessionRunHook):
     Attributes:
       steps: steps run by this process.
       step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which sets up the graph.
-      cpu_secs: seconds that the cores of this machine worked for this process since the first step.
+      cpu_secs: seconds that cores worked for this process since its first step, for whatever it did.
     """
 
     def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, trainers: int = 1,

@@ -19,6 +19,7 @@ from common.texts import Texts
 
 CHUNK_ROWS = 16384
 _SCAN_BYTES = 1 << 24
+_MAX_CHUNK_BYTES = 1 << 30
 
 
 class BadInput(ValueError):
@@ -89,6 +90,10 @@ class CsvFile(NamedTuple):
         return Columns(columns, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
 
     def _content(self, chunk: Chunk) -> bytes:
+        if chunk.size > _MAX_CHUNK_BYTES:
+            raise BadInput("{}, lines {} to {}: they have {} bytes, too many to be rows of {}. Is it another file?"
+                           .format(self.path, chunk.first_row + 1, chunk.first_row + chunk.num_rows, chunk.size,
+                                   self.schema.name))
         with open(self.path, "rb") as file:
             file.seek(chunk.start)
             data = file.read(chunk.size)

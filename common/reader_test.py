@@ -147,3 +147,11 @@ def test_wrong_parquet_type(tmp_path: object, name: str, kind: pa.DataType) -> N
     message = "a.parquet, column '{}': expected {}, the file has {}".format(name, SCHEMA.columns[at].dtype, kind)
     with pytest.raises(BadInput, match=message):
         reader.open_file(path, SCHEMA)
+
+
+def test_lines_too_long_to_be_rows(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_MAX_CHUNK_BYTES", 10)
+    path = testing.write_csv(os.path.join(str(tmp_path), "a.csv"), testing.random_rows(1, 3))
+    file = reader.open_file(path, testing.SCHEMA)
+    with pytest.raises(BadInput, match="a.csv, lines 1 to 3: they have .* bytes, too many to be rows of toy. Is it"):
+        file.read(file.chunks[0], testing.NAMES)

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import resource
 import shlex
 import sys
 from typing import Dict, NamedTuple
@@ -27,7 +26,7 @@ class Trained(NamedTuple):
     Attributes:
       steps: that it ran.
       steps_per_sec: their mean speed.
-      cpu_secs_per_step: seconds that cores worked for a step.
+      cpu_secs_per_step: seconds that cores worked for the process a step, input, checkpoints and evaluations with it.
       secs: of the whole run.
     """
 
@@ -41,6 +40,12 @@ def versions() -> Dict[str, str]:
     """What the numbers of a run depend on."""
     return {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__,
             "pyarrow": pa.__version__, "machine": "{} x {}".format(os.cpu_count(), platform.machine())}
+
+
+def _peak_memory_mb() -> float:
+    """The most memory this process has had; getrusage would count that of the process that started it too."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024.0
 
 
 def command() -> str:
@@ -91,5 +96,5 @@ def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int,
         "unknown_ids": data.bad_rows.unknown_ids, "secs": trained.secs, "steps_trained_here": trained.steps,
         "steps_per_sec": trained.steps_per_sec, "samples_per_sec": trained.steps_per_sec * batch_size,
         "cpu_secs_per_1000_samples": trained.cpu_secs_per_step * 1000 / batch_size,
-        "versions": versions(), "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+        "versions": versions(), "peak_memory_mb": _peak_memory_mb(),
         "command": command()})

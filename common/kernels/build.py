@@ -1,6 +1,6 @@
 """Compiles the native ops against the installed TensorFlow and oneDNN: python -m common.kernels.build.
 
-There is one shared object for each TensorFlow, oneDNN, compiler command and text of the sources, named by their hash.
+There is one shared object for each TensorFlow, oneDNN, set of options and text of the sources, named by their hash.
 It appears under its name when it is whole, so a build that was killed leaves nothing that another would load.
 """
 
@@ -51,11 +51,18 @@ def built(say: bool = True) -> str:
         if os.path.isfile(path):
             return path
     folder = _writable(_folders())
+    try:
+        return _build(plan, folder, say)
+    except OSError as error:
+        raise CannotBuild("they could not be written to {}: {}".format(folder, error))
+
+
+def _build(plan: _Plan, folder: str, say: bool) -> str:
     with _locked(folder):
         path = os.path.join(folder, plan.name)
         if not os.path.isfile(path):  # nobody else built it while this process waited
             if say:
-                print("building native kernels, once, in about 20 seconds: {}".format(path), flush=True)
+                print("building native kernels, once, in about 25 seconds: {}".format(path), flush=True)
             _compile(plan, folder)
         return path
 

@@ -89,14 +89,14 @@ REGISTER_OP("ZooDenseGrad")
 MODELZOO_CLONES void AddBias(const float* RESTRICT bias, float floor, int64 columns, float* RESTRICT row) {
   for (int64 i = 0; i < columns; ++i) {
     const float value = row[i] + bias[i];
-    row[i] = value > floor ? value : floor;
+    row[i] = value < floor ? floor : value;  // NaN stays NaN
   }
 }
 
-// g = dy where y > 0, else 0; sums += g.
+// g = dy but where y is 0; sums += g.
 MODELZOO_CLONES void MaskAndSum(const float* RESTRICT dy, const float* RESTRICT y, int64 columns, float* RESTRICT g, float* RESTRICT sums) {
   for (int64 i = 0; i < columns; ++i) {
-    g[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+    g[i] = y[i] <= 0.0f ? 0.0f : dy[i];
     sums[i] += g[i];
   }
 }
@@ -129,10 +129,13 @@ class Layers : public OpKernel {
  protected:
   Status Check(const OpInputList& x, const OpInputList& kernel, const OpInputList& of_layer,
                const char* name, bool has_rows) const {
+    for (const Tensor& in : x) {
+      if (in.dims() != 2) return InvalidArgument("x must be [B, I]. Got: ", in.shape().DebugString(), ".");
+    }
     for (int i = 0; i < kernel.size(); ++i) {
       const Tensor& in = x[input_of_[i]];
       TensorShape expected;
-      if (in.dims() != 2 || kernel[i].dims() != 2 || in.dim_size(1) != kernel[i].dim_size(0)) {
+      if (kernel[i].dims() != 2 || in.dim_size(1) != kernel[i].dim_size(0)) {
         return InvalidArgument("x [B, I] and kernel [I, H] do not fit. Got: ", in.shape().DebugString(), " and ",
                                kernel[i].shape().DebugString(), ".");
       }

@@ -23,14 +23,15 @@ def is_right(kept: str) -> bool:
     What a CPU claims and what oneDNN makes of it are tried before a model is trusted to them.
     """
     random = np.random.RandomState(0)
-    arrays = [random.standard_normal(shape).astype(np.float32) for shape in ((130, 33), (33, 47), (47,))]
+    arrays = [random.standard_normal(shape).astype(np.float32)
+              for shape in ((130, 133), (133, 47), (47,), (133, 30), (30,))]
     with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(
             inter_op_parallelism_threads=1, use_per_session_threads=True)) as session:
-        x, kernel, bias = [tf.constant(array) for array in arrays]
+        x, *layers = [tf.constant(array) for array in arrays]
         fetches = []
         for one in (kept, "rounded"):
-            outputs = dense([x], [kernel], [bias], [0], False, one)
-            fetches.append(list(outputs) + tf.gradients(outputs, [x, kernel, bias], list(outputs)))
+            outputs = dense([x], layers[::2], layers[1::2], [0, 0], False, one)
+            fetches.append(list(outputs) + tf.gradients(outputs, [x] + layers, list(outputs)))
         try:
             tried, expected = session.run(fetches)
         except tf.errors.OpError:

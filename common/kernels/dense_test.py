@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import List, Sequence
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import layers
-from common.kernels import dense, native
+from common.kernels import dense, mix, native, norm
 
 FLOAT, ROUNDED = "float", "rounded"
 
@@ -52,22 +54,47 @@ def test_an_input_that_no_layer_takes_has_a_gradient_of_zeros() -> None:
     assert not unused.any() and used.all()
 
 
-def test_the_number_of_threads_changes_nothing() -> None:
-    def outputs(threads: int) -> List[np.ndarray]:
-        config = tf.ConfigProto(intra_op_parallelism_threads=threads, use_per_session_threads=True)
-        rng = np.random.default_rng(1)
-        with tf.Graph().as_default(), tf.Session(config=config) as session:
-            x, k, b = [tf.constant(rng.standard_normal(s), tf.float32) for s in ([700, 200], [200, 90], [90])]
-            y = dense.dense([x], [k], [b], [0], True, FLOAT)
-            return session.run(list(y) + tf.gradients(y, [x, k, b]))
+_PROGRAM = """
+import hashlib, sys
+import numpy as np
+from common import threads
+from common.kernels import dense, lookup, mix, norm
+import tensorflow.compat.v1 as tf
+threads.start(int(sys.argv[1]))
+rng = np.random.default_rng(1)
+with tf.Graph().as_default(), tf.Session() as session:
+    x, k, b, g, table = [tf.constant(rng.standard_normal(s), tf.float32) for s in (
+        [700, 200], [200, 90], [90], [700, 2], [50, 8])]
+    y, = dense.dense([x], [k], [b], [0], True, "float")
+    z, = norm.normalise([y], [b], [b], 0.1, False)[0]
+    m, = mix.mix([y, z], [g], [[0, 1]])
+    e = lookup.lookup([table], 9 * [lookup.Lookup(0, tf.constant(rng.integers(0, 50, 700), tf.int32))])
+    outputs = [m, e] + [tf.convert_to_tensor(d) for d in tf.gradients([m, e], [x, k, b, g, table])]
+    print(hashlib.sha256(b"".join(value.tobytes() for value in session.run(outputs))).hexdigest())
+"""
 
-    for one, four in zip(outputs(1), outputs(4)):
-        np.testing.assert_array_equal(one, four)
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    digests = {subprocess.run([sys.executable, "-W", "ignore", "-c", _PROGRAM, threads], stdout=subprocess.PIPE,
+                              check=True).stdout for threads in ("1", "4")}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_nan_stays_nan(relu: bool) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.constant([[np.nan, 1.0], [1.0, 1.0]], tf.float32)
+        y, = dense.dense([x], [tf.ones([2, 3])], [tf.zeros([3])], [0], relu, FLOAT)
+        z, = norm.normalise([x], [tf.ones([2])], [tf.zeros([2])], 0.1, relu)[0]
+        m, = mix.mix([x], [tf.ones([2, 1])], [[0]])
+        got = session.run([y, z, m] + tf.gradients([y, z, m], x))
+    assert np.isnan(got[0][0]).all() and not np.isnan(got[0][1]).any()
+    assert np.isnan(got[1][:, 0]).all() and np.isnan(got[2][0, 0]) and np.isnan(got[3]).any()
 
 
 @pytest.mark.parametrize("shapes, input_of, message", [
     (([2, 3], [4, 5], [5]), [0], r"x \[B, I\] and kernel \[I, H\] do not fit. Got: \[2,3\] and \[4,5\]"),
-    (([2, 3, 1], [3, 5], [5]), [0], r"do not fit. Got: \[2,3,1\]"),
+    (([2, 3, 1], [3, 5], [5]), [0], r"x must be \[B, I\]. Got: \[2,3,1\]"),
     (([2, 3], [3, 5], [4]), [0], r"bias must be of shape \[5\]. Got: \[4\]"),
     (([2, 3], [3, 5], [5]), [1], "input_of must be of 0 to 0. Got: 1"),
     (([2, 3], [3, 5], [5]), [0, 0], "input_of must name an input for each of 1 layers. Got: 2"),

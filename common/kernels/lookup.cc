@@ -101,13 +101,13 @@ MODELZOO_CLONES void AddScaled(float scale, const float* RESTRICT from, int64 co
 class Numbering {
  public:
   explicit Numbering(int64 most) {
-    while (size_ < 2 * most) size_ *= 2;
-    slots_.assign(size_, {0, -1});
+    while ((int64{1} << bits_) < 2 * most) ++bits_;
+    slots_.assign(int64{1} << bits_, {0, -1});
   }
 
   int32 Of(int32 key, std::vector<int32>* keys) {
-    uint32_t at = (static_cast<uint32_t>(key) * 2654435769u) & (size_ - 1);
-    while (slots_[at].number >= 0 && slots_[at].key != key) at = (at + 1) & (size_ - 1);
+    size_t at = static_cast<uint32_t>(key) * 0x9e3779b97f4a7c15ull >> (64 - bits_);
+    while (slots_[at].number >= 0 && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
     if (slots_[at].number < 0) {
       slots_[at] = {key, static_cast<int32>(keys->size())};
       keys->push_back(key);
@@ -119,7 +119,7 @@ class Numbering {
   struct Slot {
     int32 key, number;
   };
-  int64 size_ = 16;
+  int bits_ = 4;
   std::vector<Slot> slots_;
 };
 

@@ -87,7 +87,7 @@ MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT sc
                                float* RESTRICT y) {
   for (int64 i = 0; i < count; ++i) {
     const float value = x[i] * scale[i] + offset[i];
-    y[i] = value > floor ? value : floor;
+    y[i] = value < floor ? floor : value;  // NaN stays NaN
   }
 }
 
@@ -95,7 +95,7 @@ MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT sc
 MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy, const float* RESTRICT mean,
                                   const float* RESTRICT inverse, float threshold, int64 count, float* RESTRICT dgamma, float* RESTRICT dbeta) {
   for (int64 i = 0; i < count; ++i) {
-    const float g = y[i] > threshold ? dy[i] : 0.0f;
+    const float g = y[i] <= threshold ? 0.0f : dy[i];
     dbeta[i] += g;
     dgamma[i] += g * (x[i] - mean[i]) * inverse[i];
   }
@@ -105,7 +105,7 @@ MODELZOO_CLONES void InputGradient(const float* RESTRICT x, const float* RESTRIC
                                    const float* RESTRICT inverse, const float* RESTRICT gamma, const float* RESTRICT dgamma, const float* RESTRICT dbeta,
                                    float per_row, float threshold, int64 count, float* RESTRICT dx) {
   for (int64 i = 0; i < count; ++i) {
-    const float g = y[i] > threshold ? dy[i] : 0.0f;
+    const float g = y[i] <= threshold ? 0.0f : dy[i];
     const float normal = (x[i] - mean[i]) * inverse[i];
     dx[i] = gamma[i] * inverse[i] * (g - (dbeta[i] + normal * dgamma[i]) * per_row);
   }
@@ -243,7 +243,7 @@ class NormGrad : public Norms {
       const Range columns = pieces[task].columns;
       const int64 rows = x[i].dim_size(0), width = x[i].dim_size(1), count = columns.size(), low = columns.low;
       const float *of_gamma = gamma[i].flat<float>().data() + low, *of_mean = mean[i].flat<float>().data() + low;
-      const float threshold = relu_ ? 0.0f : -INFINITY;
+      const float threshold = relu_ ? 0.0f : -INFINITY;  // of y, where dy does not pass
       float inverse[kColumns];
       for (int64 c = 0; c < count; ++c) {
         inverse[c] = 1.0f / std::sqrt(variance[i].flat<float>()(low + c) + epsilon_);

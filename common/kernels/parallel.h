@@ -15,6 +15,8 @@ namespace modelzoo {
 
 using tensorflow::int64;
 
+constexpr int kSpins = 2000;  // some 50 microseconds
+
 // Runs task(0) ... task(count - 1), each once, and returns when all have ended. The calling thread works too, so a busy
 // pool delays nothing. Tasks must not depend on one another: what they compute is the same whoever runs them.
 inline void Parallel(tensorflow::OpKernelContext* context, int64 count, const std::function<void(int64)>& task) {
@@ -41,6 +43,8 @@ inline void Parallel(tensorflow::OpKernelContext* context, int64 count, const st
   };
   for (int64 i = 0; i < helpers; ++i) workers->workers->Schedule(work);
   work();
+  // What is left is a part of one task, which ends sooner than a thread that sleeps is woken.
+  for (int spin = 0; spin < kSpins && shared->done < count; ++spin) __builtin_ia32_pause();
   tensorflow::mutex_lock lock(shared->mu);
   while (shared->done < count) shared->ended.wait(lock);
 }

@@ -223,12 +223,12 @@ inline bool ParseNumber(const Text& text, double* number) {
   const bool negative = at < text.end && *at == '-';
   at += negative;
   int64_t digits = 0, value = 0;
-  for (; at < text.end && IsDigit(*at); ++at, ++digits) value = value * 10 + (*at - '0');
+  for (; at < text.end && IsDigit(*at) && digits < 16; ++at, ++digits) value = value * 10 + (*at - '0');
   const int64_t whole = digits;
   if (digits > 15) return false;
   if (at < text.end && *at == '.') {
     if (text.end - at > 16) return false;
-    for (++at; at < text.end && IsDigit(*at); ++at, ++digits) value = value * 10 + (*at - '0');
+    for (++at; at < text.end && IsDigit(*at) && digits < 16; ++at, ++digits) value = value * 10 + (*at - '0');
   }
   if (at != text.end || digits < 1 || digits > 15) return false;
   const double result = static_cast<double>(value) / kPowers[digits - whole];
