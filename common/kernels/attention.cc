@@ -9,25 +9,12 @@
 #include <vector>
 
 #include "gemm.h"
+#include "op.h"
 #include "parallel.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "vector.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::OpInputList;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::OpOutputList;
-using tensorflow::Status;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
 
 constexpr int64 kRows = 32;      // rows of a task: their items pass through all layers in a core's cache
 constexpr int64 kShare = 2048;  // numbers of a task that adds gradients up
@@ -106,10 +93,6 @@ MODELZOO_CLONES void SumRows(const float* RESTRICT from, int64 rows, int64 colum
   for (int64 row = 0; row < rows; ++row, from += columns) {
     for (int64 i = 0; i < columns; ++i) sums[i] += from[i];
   }
-}
-
-MODELZOO_CLONES void Add(const float* RESTRICT from, int64 count, float* RESTRICT to) {
-  for (int64 i = 0; i < count; ++i) to[i] += from[i];
 }
 
 // [h, q * h] of one row's items.
@@ -250,12 +233,6 @@ class Attentions : public OpKernel {
   }
 
  protected:
-  static Status CheckShape(const char* name, const Tensor& given, const TensorShape& expected) {
-    if (given.shape() == expected) return Status::OK();
-    return InvalidArgument(name, " must be of shape ", expected.DebugString(), ". Got: ",
-                           given.shape().DebugString(), ".");
-  }
-
   static Status Read(OpKernelContext* context, Inputs* inputs) {
     const Tensor* rows = nullptr;
     TF_RETURN_IF_ERROR(context->input("query", &inputs->query));

@@ -4,26 +4,12 @@
 #include <vector>
 
 #include "gemm.h"
+#include "op.h"
 #include "parallel.h"
-#include "tensorflow/core/framework/common_shape_fns.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "vector.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::OpInputList;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::OpOutputList;
-using tensorflow::Status;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
 
 constexpr int64 kRows = 128;     // rows of a task: enough to fill a product, few enough to share out
 constexpr int64 kColumns = 128;  // inputs of a task that computes a kernel's gradient
@@ -94,15 +80,12 @@ MODELZOO_CLONES void AddBias(const float* RESTRICT bias, float floor, int64 colu
 }
 
 // g = dy but where y is 0; sums += g.
-MODELZOO_CLONES void MaskAndSum(const float* RESTRICT dy, const float* RESTRICT y, int64 columns, float* RESTRICT g, float* RESTRICT sums) {
+MODELZOO_CLONES void MaskAndSum(const float* RESTRICT dy, const float* RESTRICT y, int64 columns, float* RESTRICT g,
+                                float* RESTRICT sums) {
   for (int64 i = 0; i < columns; ++i) {
     g[i] = y[i] <= 0.0f ? 0.0f : dy[i];
     sums[i] += g[i];
   }
-}
-
-MODELZOO_CLONES void Sum(const float* RESTRICT from, int64 columns, float* RESTRICT sums) {
-  for (int64 i = 0; i < columns; ++i) sums[i] += from[i];
 }
 
 // The attributes and the checks of both ops.
@@ -141,10 +124,7 @@ class Layers : public OpKernel {
       }
       if (has_rows) expected.AddDim(in.dim_size(0));
       expected.AddDim(kernel[i].dim_size(1));
-      if (of_layer[i].shape() != expected) {
-        return InvalidArgument(name, " must be of shape ", expected.DebugString(), ". Got: ",
-                               of_layer[i].shape().DebugString(), ".");
-      }
+      TF_RETURN_IF_ERROR(CheckShape(name, of_layer[i], expected));
     }
     return Status::OK();
   }
@@ -233,9 +213,11 @@ class DenseGrad : public Layers {
     OP_REQUIRES_OK(context, Check(x, kernel, y, "y", true));
     OP_REQUIRES_OK(context, Check(x, kernel, dy, "dy", true));
     std::vector<float*> dx, dkernel, dbias;
-    OP_REQUIRES_OK(context, Allocate(context, "dx", x, false, &dx));
-    OP_REQUIRES_OK(context, Allocate(context, "dkernel", kernel, false, &dkernel));
-    OP_REQUIRES_OK(context, Allocate(context, "dbias", kernel, true, &dbias));
+    OP_REQUIRES_OK(context, Allocate(context, "dx", ShapesOf(x), &dx));
+    OP_REQUIRES_OK(context, Allocate(context, "dkernel", ShapesOf(kernel), &dkernel));
+    std::vector<TensorShape> of_biases;
+    for (const Tensor& one : kernel) of_biases.push_back(TensorShape({one.dim_size(1)}));
+    OP_REQUIRES_OK(context, Allocate(context, "dbias", of_biases, &dbias));
     const std::vector<Operand> inputs = Prepare(context, x), kernels = Prepare(context, kernel);
     std::vector<Tensor> masked(kernel.size());
     std::vector<Operand> upstream;
@@ -253,19 +235,6 @@ class DenseGrad : public Layers {
   }
 
  private:
-  // Outputs of the shapes of `like`, or vectors of their columns.
-  static Status Allocate(OpKernelContext* context, const char* name, const OpInputList& like, bool vectors,
-                         std::vector<float*>* data) {
-    OpOutputList outputs;
-    TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
-    for (int i = 0; i < like.size(); ++i) {
-      Tensor* made = nullptr;
-      TF_RETURN_IF_ERROR(outputs.allocate(i, vectors ? TensorShape({like[i].dim_size(1)}) : like[i].shape(), &made));
-      data->push_back(made->flat<float>().data());
-    }
-    return Status::OK();
-  }
-
   // The gradients before the activations, and their sums over the rows, which are those of the biases: each block of
   // rows is summed by itself, then the blocks in their order.
   void Mask(OpKernelContext* context, const OpInputList& y, const OpInputList& dy, std::vector<Tensor>* masked,
@@ -287,14 +256,14 @@ class DenseGrad : public Layers {
           MaskAndSum(from, y[i].flat<float>().data() + row * width, width,
                      (*masked)[i].flat<float>().data() + row * width, sums[task].data());
         } else {
-          Sum(from, width, sums[task].data());
+          Add(from, width, sums[task].data());
         }
       }
       (*upstream)[i].Fill(pieces[task].range.low, pieces[task].range.high);
     });
     for (int i = 0; i < dy.size(); ++i) std::fill_n(dbias[i], dy[i].dim_size(1), 0.0f);
     for (size_t task = 0; task < pieces.size(); ++task) {
-      Sum(sums[task].data(), sums[task].size(), dbias[pieces[task].index]);
+      Add(sums[task].data(), sums[task].size(), dbias[pieces[task].index]);
     }
   }
 

@@ -3,19 +3,11 @@
 #include <vector>
 
 #include "gemm.h"
+#include "op.h"
 #include "parallel.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
 
 REGISTER_OP("ZooProductsSecs")
     .Output("secs: double")

@@ -3,27 +3,12 @@
 #include <memory>
 #include <vector>
 
+#include "op.h"
 #include "parallel.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "vector.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::int32;
-using tensorflow::OpInputList;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::OpOutputList;
-using tensorflow::Status;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::DimensionHandle;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
 
 constexpr int64 kRows = 64;  // rows of a task
 
@@ -92,10 +77,6 @@ REGISTER_OP("ZooLookupGrad")
     })
     .Doc("The gradients of ZooLookup's tables: rows that were looked up, each once, in the order of their first use, "
          "and the gradient of each.");
-
-MODELZOO_CLONES void AddScaled(float scale, const float* RESTRICT from, int64 count, float* RESTRICT to) {
-  for (int64 i = 0; i < count; ++i) to[i] += scale * from[i];
-}
 
 // Numbers 0, 1, 2, ... for keys in the order in which they come first.
 class Numbering {

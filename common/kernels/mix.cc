@@ -2,23 +2,12 @@
 #include <cmath>
 #include <vector>
 
+#include "op.h"
 #include "parallel.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "vector.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::OpInputList;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::OpOutputList;
-using tensorflow::Status;
-using tensorflow::Tensor;
-using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::InferenceContext;
 
 constexpr int64 kRows = 64;  // rows of a task
 
@@ -54,10 +43,6 @@ REGISTER_OP("ZooMixGrad")
       return Status::OK();
     })
     .Doc("The gradients of ZooMix from those of its outputs.");
-
-MODELZOO_CLONES void AddScaled(float scale, const float* RESTRICT from, int64 count, float* RESTRICT to) {
-  for (int64 i = 0; i < count; ++i) to[i] += scale * from[i];
-}
 
 // The dot product, summed in eight lanes.
 MODELZOO_CLONES float Dot(const float* RESTRICT a, const float* RESTRICT b, int64 count) {
@@ -118,18 +103,6 @@ class Mixtures : public OpKernel {
     return data;
   }
 
-  static Status Allocate(OpKernelContext* context, const char* name, const OpInputList& like,
-                         const tensorflow::TensorShape* shape, std::vector<float*>* data) {
-    OpOutputList outputs;
-    TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
-    for (int i = 0; i < like.size(); ++i) {
-      Tensor* made = nullptr;
-      TF_RETURN_IF_ERROR(outputs.allocate(i, shape ? *shape : like[i].shape(), &made));
-      data->push_back(made->flat<float>().data());
-    }
-    return Status::OK();
-  }
-
   int experts_;
   std::vector<int> members_;
 };
@@ -144,7 +117,7 @@ class Mix : public Mixtures {
     OP_REQUIRES_OK(context, context->input_list("logits", &logits));
     OP_REQUIRES_OK(context, Check(expert, logits));
     std::vector<float*> y;
-    OP_REQUIRES_OK(context, Allocate(context, "y", logits, &expert[0].shape(), &y));
+    OP_REQUIRES_OK(context, Allocate(context, "y", std::vector<TensorShape>(logits.size(), expert[0].shape()), &y));
     const auto of_expert = Data(expert), of_logits = Data(logits);
     const int64 rows = expert[0].dim_size(0), width = expert[0].dim_size(1);
     Parallel(context, Blocks(rows, kRows), [&](int64 task) {
@@ -180,8 +153,8 @@ class MixGrad : public Mixtures {
                                   upstream.shape().DebugString(), "."));
     }
     std::vector<float*> dexpert, dlogits;
-    OP_REQUIRES_OK(context, Allocate(context, "dexpert", expert, nullptr, &dexpert));
-    OP_REQUIRES_OK(context, Allocate(context, "dlogits", logits, nullptr, &dlogits));
+    OP_REQUIRES_OK(context, Allocate(context, "dexpert", ShapesOf(expert), &dexpert));
+    OP_REQUIRES_OK(context, Allocate(context, "dlogits", ShapesOf(logits), &dlogits));
     const auto of_expert = Data(expert), of_logits = Data(logits), of_dy = Data(dy);
     const int64 rows = expert[0].dim_size(0), width = expert[0].dim_size(1);
     Parallel(context, Blocks(rows, kRows), [&](int64 task) {

@@ -2,25 +2,12 @@
 #include <cmath>
 #include <vector>
 
+#include "op.h"
 #include "parallel.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "vector.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::OpInputList;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::OpOutputList;
-using tensorflow::Status;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
 
 constexpr int64 kColumns = 64;  // features of a task; a batch of them fits a core's cache
 
@@ -75,16 +62,13 @@ REGISTER_OP("ZooNormGrad")
     })
     .Doc("The gradients of ZooNorm from those of y.");
 
-MODELZOO_CLONES void AddRow(const float* RESTRICT x, int64 count, float* RESTRICT sums) {
-  for (int64 i = 0; i < count; ++i) sums[i] += x[i];
-}
-
-MODELZOO_CLONES void AddSquares(const float* RESTRICT x, const float* RESTRICT mean, int64 count, float* RESTRICT sums) {
+MODELZOO_CLONES void AddSquares(const float* RESTRICT x, const float* RESTRICT mean, int64 count,
+                                float* RESTRICT sums) {
   for (int64 i = 0; i < count; ++i) sums[i] += (x[i] - mean[i]) * (x[i] - mean[i]);
 }
 
-MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT scale, const float* RESTRICT offset, float floor, int64 count,
-                               float* RESTRICT y) {
+MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT scale, const float* RESTRICT offset,
+                               float floor, int64 count, float* RESTRICT y) {
   for (int64 i = 0; i < count; ++i) {
     const float value = x[i] * scale[i] + offset[i];
     y[i] = value < floor ? floor : value;  // NaN stays NaN
@@ -92,8 +76,9 @@ MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT sc
 }
 
 // Adds g and g times the normalised x to the gradients of beta and gamma; g is dy where y is over the threshold.
-MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy, const float* RESTRICT mean,
-                                  const float* RESTRICT inverse, float threshold, int64 count, float* RESTRICT dgamma, float* RESTRICT dbeta) {
+MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy,
+                                  const float* RESTRICT mean, const float* RESTRICT inverse, float threshold,
+                                  int64 count, float* RESTRICT dgamma, float* RESTRICT dbeta) {
   for (int64 i = 0; i < count; ++i) {
     const float g = y[i] <= threshold ? 0.0f : dy[i];
     dbeta[i] += g;
@@ -101,9 +86,11 @@ MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT
   }
 }
 
-MODELZOO_CLONES void InputGradient(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy, const float* RESTRICT mean,
-                                   const float* RESTRICT inverse, const float* RESTRICT gamma, const float* RESTRICT dgamma, const float* RESTRICT dbeta,
-                                   float per_row, float threshold, int64 count, float* RESTRICT dx) {
+MODELZOO_CLONES void InputGradient(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy,
+                                   const float* RESTRICT mean, const float* RESTRICT inverse,
+                                   const float* RESTRICT gamma, const float* RESTRICT dgamma,
+                                   const float* RESTRICT dbeta, float per_row, float threshold, int64 count,
+                                   float* RESTRICT dx) {
   for (int64 i = 0; i < count; ++i) {
     const float g = y[i] <= threshold ? 0.0f : dy[i];
     const float normal = (x[i] - mean[i]) * inverse[i];
@@ -131,12 +118,6 @@ class Norms : public OpKernel {
     return InvalidArgument("x must be [B, H]. Got: ", x.shape().DebugString(), ".");
   }
 
-  static Status CheckShape(const char* name, const Tensor& given, const TensorShape& expected) {
-    if (given.shape() == expected) return Status::OK();
-    return InvalidArgument(name, " must be of shape ", expected.DebugString(), ". Got: ",
-                           given.shape().DebugString(), ".");
-  }
-
   static std::vector<Piece> Pieces(const OpInputList& x) {
     std::vector<Piece> pieces;
     for (int i = 0; i < x.size(); ++i) {
@@ -145,18 +126,6 @@ class Norms : public OpKernel {
       }
     }
     return pieces;
-  }
-
-  static Status Allocate(OpKernelContext* context, const char* name, const OpInputList& like,
-                         std::vector<float*>* data) {
-    OpOutputList outputs;
-    TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
-    for (int i = 0; i < like.size(); ++i) {
-      Tensor* made = nullptr;
-      TF_RETURN_IF_ERROR(outputs.allocate(i, like[i].shape(), &made));
-      data->push_back(made->flat<float>().data());
-    }
-    return Status::OK();
   }
 
   float epsilon_;
@@ -178,9 +147,9 @@ class Norm : public Norms {
       OP_REQUIRES_OK(context, CheckShape("beta", beta[i], TensorShape({x[i].dim_size(1)})));
     }
     std::vector<float*> y, mean, variance;
-    OP_REQUIRES_OK(context, Allocate(context, "y", x, &y));
-    OP_REQUIRES_OK(context, Allocate(context, "mean", gamma, &mean));
-    OP_REQUIRES_OK(context, Allocate(context, "variance", gamma, &variance));
+    OP_REQUIRES_OK(context, Allocate(context, "y", ShapesOf(x), &y));
+    OP_REQUIRES_OK(context, Allocate(context, "mean", ShapesOf(gamma), &mean));
+    OP_REQUIRES_OK(context, Allocate(context, "variance", ShapesOf(gamma), &variance));
     const std::vector<Piece> pieces = Pieces(x);
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
@@ -197,7 +166,7 @@ class Norm : public Norms {
     const float* from = x.flat<float>().data() + columns.low;
     std::fill(mean, mean + count, 0.0f);
     std::fill(variance, variance + count, 0.0f);
-    for (int64 row = 0; row < rows; ++row) AddRow(from + row * width, count, mean);
+    for (int64 row = 0; row < rows; ++row) Add(from + row * width, count, mean);
     for (int64 i = 0; i < count; ++i) mean[i] /= rows;
     for (int64 row = 0; row < rows; ++row) AddSquares(from + row * width, mean, count, variance);
     float scale[kColumns], offset[kColumns];
@@ -234,9 +203,9 @@ class NormGrad : public Norms {
       OP_REQUIRES_OK(context, CheckShape("dy", dy[i], x[i].shape()));
     }
     std::vector<float*> dx, dgamma, dbeta;
-    OP_REQUIRES_OK(context, Allocate(context, "dx", x, &dx));
-    OP_REQUIRES_OK(context, Allocate(context, "dgamma", gamma, &dgamma));
-    OP_REQUIRES_OK(context, Allocate(context, "dbeta", gamma, &dbeta));
+    OP_REQUIRES_OK(context, Allocate(context, "dx", ShapesOf(x), &dx));
+    OP_REQUIRES_OK(context, Allocate(context, "dgamma", ShapesOf(gamma), &dgamma));
+    OP_REQUIRES_OK(context, Allocate(context, "dbeta", ShapesOf(gamma), &dbeta));
     const std::vector<Piece> pieces = Pieces(x);
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;

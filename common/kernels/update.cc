@@ -2,22 +2,12 @@
 #include <cmath>
 #include <functional>
 
+#include "op.h"
 #include "parallel.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "vector.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::int32;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Status;
-using tensorflow::Tensor;
-using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::InferenceContext;
 
 constexpr int64 kRows = 512;  // rows of a task
 constexpr int64 kAhead = 8;   // rows between the one that is fetched from memory and the one that is changed

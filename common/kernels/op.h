@@ -1,0 +1,54 @@
+// What the files of ops share: TensorFlow's names for what they are made of, checks of shapes, and outputs.
+#ifndef MODELZOO_OP_H_
+#define MODELZOO_OP_H_
+
+#include <vector>
+
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/shape_inference.h"
+
+namespace modelzoo {
+
+using tensorflow::int32;
+using tensorflow::OpInputList;
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::OpOutputList;
+using tensorflow::Status;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+using tensorflow::errors::InvalidArgument;
+using tensorflow::shape_inference::DimensionHandle;
+using tensorflow::shape_inference::InferenceContext;
+using tensorflow::shape_inference::ShapeHandle;
+
+inline Status CheckShape(const char* name, const Tensor& given, const TensorShape& expected) {
+  if (given.shape() == expected) return Status::OK();
+  return InvalidArgument(name, " must be of shape ", expected.DebugString(), ". Got: ", given.shape().DebugString(),
+                         ".");
+}
+
+inline std::vector<TensorShape> ShapesOf(const OpInputList& tensors) {
+  std::vector<TensorShape> shapes;
+  for (const Tensor& tensor : tensors) shapes.push_back(tensor.shape());
+  return shapes;
+}
+
+// Makes the outputs of a list, of float; `data` is where their numbers go.
+inline Status Allocate(OpKernelContext* context, const char* name, const std::vector<TensorShape>& shapes,
+                       std::vector<float*>* data) {
+  OpOutputList outputs;
+  TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    Tensor* made = nullptr;
+    TF_RETURN_IF_ERROR(outputs.allocate(i, shapes[i], &made));
+    data->push_back(made->flat<float>().data());
+  }
+  return Status::OK();
+}
+
+}  // namespace modelzoo
+
+#endif  // MODELZOO_OP_H_
