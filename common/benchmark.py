@@ -66,10 +66,10 @@ def _drain(make: dataset.InputFn, batch_size: int, rows: int) -> float:
         iterator = tf.data.make_initializable_iterator(make())
         features, labels = iterator.get_next()
         session.run([tf.tables_initializer(), iterator.initializer])
-        fetches = [tensor.op for tensor in labels.values()]
+        take = session.make_callable([tensor.op for tensor in labels.values()])
         began = time.monotonic()
         for _ in range(rows // batch_size):
-            session.run(fetches)
+            take()
         return rows // batch_size * batch_size / (time.monotonic() - began)
 
 

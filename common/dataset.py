@@ -4,7 +4,7 @@ Columnar: a Python generator decodes whole chunks (common.reader, common.encoder
 (common.blocks) and hands blocks of many batches to tf.data, which cuts them into batches in C++.
 """
 
-from typing import Callable, Iterator, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -12,6 +12,8 @@ import tensorflow.compat.v1 as tf
 from common import blocks as blocks_of
 from common import encoder, raw, reader, source
 from common.blocks import Stream
+from common.encoder import Block
+from common.kernels import cut, native
 from common.lists import Ragged
 from common.raw import Features
 from common.reader import BadInput
@@ -52,15 +54,16 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
             data.bad_rows.error = error
             raise
 
-    def cut(*block: tf.Tensor) -> tf.data.Dataset:
-        num_batches = (tf.shape(block[0], out_type=tf.int64)[0] + stream.batch_size - 1) // stream.batch_size
-        return tf.data.Dataset.range(num_batches).map(
-            lambda i: _cut_batch(data.schema, block, i * stream.batch_size, stream.batch_size))
+    def batches(*tensors: tf.Tensor) -> tf.data.Dataset:
+        block = Block(*tensors[:5], lists=tuple(Ragged(*tensors[i:i + 3]) for i in range(5, len(tensors), 3)))
+        num_rows = tf.shape(block.rows, out_type=tf.int64)[0]
+        return tf.data.Dataset.range(0, num_rows, stream.batch_size).map(
+            lambda start: _cut_batch(data.schema, block, start, stream.batch_size))
 
     def input_fn() -> tf.data.Dataset:
         blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
         blocks = tf.data.Dataset.from_generator(generate, types, shapes)
-        return blocks.prefetch(8).flat_map(cut).prefetch(4) if ahead else blocks.flat_map(cut)
+        return blocks.prefetch(8).flat_map(batches).prefetch(4) if ahead else blocks.flat_map(batches)
 
     return input_fn
 
@@ -133,16 +136,23 @@ def _csv_default(column: Column) -> tf.Tensor:
     return tf.constant([column.default if column.is_feature else ""])
 
 
-def _cut_batch(schema: Schema, block: Sequence[tf.Tensor], start: tf.Tensor, size: int) -> Tuple[Features, Features]:
-    """The batch of a block's tensors (as columnar_input generates them) that begins at row `start`."""
+def _cut_batch(schema: Schema, block: Block, start: tf.Tensor, size: int) -> Tuple[Features, Features]:
+    """The named columns of the batch of a block (as cut.batch takes it) that begins at row `start`."""
+    batch = (cut.batch if native.load().ops else _cut_plain)(block, start, size)
+    features: Features = {ROW: batch.rows, USER: batch.users}
+    features.update((c.name, column) for c, column in zip(schema.scalars, batch.ids))
+    features.update((c.name, column) for c, column in zip(schema.numbers, batch.numbers))
+    for column, ragged in zip(schema.lists, batch.lists):
+        features.update(zip(encoder.feature_names(column.name), ragged))
+    return features, {c.name: label for c, label in zip(schema.labels, batch.labels)}
+
+
+def _cut_plain(block: Block, start: tf.Tensor, size: int) -> Block:
+    """What cut.batch gives, of TensorFlow's own ops."""
     rows, labels, users, ids, numbers = [tensor[..., start:start + size] for tensor in block[:5]]
-    features: Features = {c.name: column for c, column in zip(schema.scalars, tf.unstack(ids))}
-    features.update((c.name, column) for c, column in zip(schema.numbers, tf.unstack(numbers)))
-    for i, column in enumerate(schema.lists):
-        values, splits, weights = block[5 + 3 * i:8 + 3 * i]
-        splits = splits[start:start + size + 1]
-        low, high = splits[0], splits[-1]
-        batch = Ragged(values[low:high], splits - low, weights[low:high])
-        features.update(zip(encoder.feature_names(column.name), batch))
-    features[ROW], features[USER] = rows, users
-    return features, {c.name: label for c, label in zip(schema.labels, tf.unstack(labels))}
+    lists = []
+    for values, row_splits, weights in block.lists:
+        row_splits = row_splits[start:start + size + 1]
+        low, high = row_splits[0], row_splits[-1]
+        lists.append(Ragged(values[low:high], row_splits - low, weights[low:high]))
+    return Block(rows, tf.unstack(labels), users, tf.unstack(ids), tf.unstack(numbers), tuple(lists))

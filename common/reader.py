@@ -6,7 +6,7 @@ group), and a chunk reads into one pyarrow array a column. Nothing here loads a 
 
 import os
 import sys
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from common.kernels import columns as compiled
 from common.schema import Column, Schema
-from common.texts import Texts
+from common.texts import Texts, of_arrow
 
 CHUNK_ROWS = 16384
 _SCAN_BYTES = 1 << 24
@@ -49,7 +49,8 @@ class Columns(NamedTuple):
 
     Attributes:
       arrays: name -> array [N]: a DictionaryArray of binary values; in Parquet also integers, floats, and lists of
-        dictionary-encoded binary values, integers or floats. Where they were asked for, Texts of valid UTF-8.
+        dictionary-encoded binary values, integers or floats. Where they were asked for, Texts of valid UTF-8, of which
+        an empty one may stand for a null.
       rows: the rows' numbers in the file from 0, int64 [N].
       rejects: rows that could not be split into columns; they are not among the N.
     """
@@ -101,7 +102,10 @@ class CsvFile(NamedTuple):
 
 
 class ParquetFile(NamedTuple):
-    """A Parquet file whose columns are the schema's, in any order."""
+    """A Parquet file whose columns are the schema's, in any order.
+
+    handle gives strings dictionary-encoded, but for those of columns where that gains nothing.
+    """
 
     path: str
     schema: Schema
@@ -109,14 +113,20 @@ class ParquetFile(NamedTuple):
     handle: pa.parquet.ParquetFile
 
     def read(self, chunk: Chunk, names: Sequence[str], as_texts: bool = False) -> Columns:
-        """Reads the named columns of one row group, never as_texts: its strings are dictionary-encoded already."""
+        """Reads the named columns of one row group.
+
+        Args:
+          as_texts: leave strings that the handle does not encode where they lie, if they are UTF-8.
+        """
         try:
             table = self.handle.read_row_group(chunk.start, columns=list(names), use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise BadInput("{}, rows {} to {}: the Parquet data are damaged ({}). Write the file again.".format(
                 self.path, chunk.first_row + 1, chunk.first_row + chunk.num_rows, error))
         rows = np.arange(chunk.first_row, chunk.first_row + chunk.num_rows, dtype=np.int64)
-        return Columns({name: _one_array(table.column(name)) for name in names}, rows, [])
+        as_texts = as_texts and compiled.library() is not None
+        return Columns({name: as_texts and _texts(table.column(name)) or _one_array(table.column(name))
+                        for name in names}, rows, [])
 
 
 InputFile = Union[CsvFile, ParquetFile]
@@ -279,9 +289,7 @@ def _open_parquet(path: str, schema: Schema) -> ParquetFile:
         metadata = pa.parquet.read_metadata(path)
         found = metadata.schema.to_arrow_schema()
         _check_parquet_columns(path, schema, found)
-        strings = [metadata.schema.column(i).path for i in range(len(metadata.schema))
-                   if metadata.schema.column(i).physical_type == "BYTE_ARRAY"]
-        handle = pa.parquet.ParquetFile(path, metadata=metadata, read_dictionary=strings)
+        handle = pa.parquet.ParquetFile(path, metadata=metadata, read_dictionary=_repeating(metadata))
     except (pa.ArrowException, OSError) as error:
         raise BadInput("{}: not a Parquet file, or cut short ({}). Write it again, or convert it from CSV with: "
                        "python {} convert IN.csv {}".format(path, error, schema.module, path))
@@ -293,6 +301,23 @@ def _open_parquet(path: str, schema: Schema) -> ParquetFile:
             chunks.append(Chunk(first_row, rows, group, 0))
         first_row += rows
     return ParquetFile(path, schema, chunks, handle)
+
+
+def _repeating(metadata: pa.parquet.FileMetaData) -> List[str]:
+    """The columns of strings that are read as a dictionary and indices.
+
+    Not those of short strings that hardly repeat: each is decoded sooner than it is found in a dictionary. In the file
+    a string of one of these takes some bytes, one that repeats takes an index of a few bits, and a long one more.
+    """
+    strings = [i for i in range(len(metadata.schema)) if metadata.schema.column(i).physical_type == "BYTE_ARRAY"]
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+
+    def bytes_each(column: int) -> float:
+        sizes = [(group.column(column).total_uncompressed_size, group.column(column).num_values) for group in groups]
+        return sum(size for size, _ in sizes) / max(sum(count for _, count in sizes), 1)
+
+    return [metadata.schema.column(i).path for i in strings
+            if metadata.schema.column(i).max_repetition_level or not 4 <= bytes_each(i) <= 16]
 
 
 def _check_parquet_columns(path: str, schema: Schema, found: pa.Schema) -> None:
@@ -331,6 +356,18 @@ def _is_string(found: pa.DataType) -> bool:
         found = found.value_type
     return (pa.types.is_string(found) or pa.types.is_large_string(found)
             or pa.types.is_binary(found) or pa.types.is_large_binary(found))
+
+
+def _texts(column: pa.ChunkedArray) -> Optional[Texts]:
+    """A column of strings that are not encoded, in which an empty one stands for a null; None if one is no UTF-8."""
+    if not (pa.types.is_string(column.type) or pa.types.is_binary(column.type)) or column.num_chunks != 1:
+        return None
+    array = column.chunk(0).fill_null("").cast(pa.binary())
+    try:
+        array.cast(pa.string())
+    except pa.ArrowInvalid:
+        return None
+    return of_arrow(array)
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:

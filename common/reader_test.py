@@ -9,6 +9,7 @@ import pytest
 from common import reader, testing
 from common.reader import BadInput
 from common.testing import NAMES, SCHEMA
+from common.texts import Texts
 
 
 def read_all(path: str) -> List[List[bytes]]:
@@ -155,3 +156,27 @@ def test_lines_too_long_to_be_rows(tmp_path: object, monkeypatch: pytest.MonkeyP
     file = reader.open_file(path, testing.SCHEMA)
     with pytest.raises(BadInput, match="a.csv, lines 1 to 3: they have .* bytes, too many to be rows of toy. Is it"):
         file.read(file.chunks[0], testing.NAMES)
+
+
+def test_parquet_leaves_short_strings_that_hardly_repeat_where_they_lie(tmp_path: object) -> None:
+    different = ["u{}".format(i) for i in range(1000)]
+    rows = [["0", "1", user, "kind", "an extra of many bytes " + user, "3", "a"] for user in different]
+    file = reader.open_file(testing.write_parquet("{}/a.parquet".format(tmp_path), rows, 1000), SCHEMA)
+    arrays = file.read(file.chunks[0], NAMES, as_texts=True).arrays
+    assert {name for name in NAMES if isinstance(arrays[name], Texts)} == {"user"}
+    assert arrays["user"].to_arrow().to_pylist() == [user.encode() for user in different]
+    assert file.read(file.chunks[0], NAMES).arrays["user"].to_pylist() == [user.encode() for user in different]
+
+
+@pytest.mark.parametrize("special, kind", [(None, pa.string()), (b"\xff\xfe", pa.binary()), (None, pa.binary())])
+def test_parquet_with_nulls_or_no_utf8_among_them(tmp_path: object, special: object, kind: pa.DataType) -> None:
+    path, users = "{}/a.parquet".format(tmp_path), [b"u%d" % i for i in range(1000)]
+    rows = [["0", "1", user.decode(), "k", "x", "3", "a"] for user in users]
+    users[7] = special  # type: ignore[call-overload]
+    pa.parquet.write_table(testing.to_table(rows).set_column(2, "user", pa.array(users, kind)), path)
+    file = reader.open_file(path, SCHEMA)
+    user = file.read(file.chunks[0], ["user"], as_texts=True).arrays["user"]
+    if special is None:
+        assert user.to_arrow().to_pylist() == users[:7] + [b""] + users[8:]
+    else:
+        assert user.to_pylist() == users

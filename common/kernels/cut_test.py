@@ -1,0 +1,67 @@
+from typing import List, Tuple
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common import dataset
+from common.encoder import Block
+from common.kernels import cut
+from common.lists import Ragged
+
+
+def random_block(num_rows: int, labels: int, ids: int, numbers: int, lists: int) -> Block:
+    rng = np.random.RandomState(num_rows)
+    ragged = []
+    for _ in range(lists):
+        row_splits = np.concatenate([[0], np.cumsum(rng.randint(0, 4, num_rows))])
+        ragged.append(Ragged(rng.randint(0, 99, row_splits[-1]).astype(np.int32), row_splits.astype(np.int64),
+                             rng.rand(row_splits[-1]).astype(np.float32)))
+    return Block(rng.randint(0, 99, num_rows), rng.rand(labels, num_rows).astype(np.float32),
+                 rng.randint(0, 99, num_rows), rng.randint(0, 99, [ids, num_rows]).astype(np.int32),
+                 rng.rand(numbers, num_rows).astype(np.float32), tuple(ragged))
+
+
+def as_tensors(block: Block) -> Block:
+    return Block(*[tf.constant(array) for array in block[:5]],
+                 lists=tuple(Ragged(*[tf.constant(array) for array in ragged]) for ragged in block.lists))
+
+
+def flat(block: Block) -> List[np.ndarray]:
+    return [block.rows, *block.labels, block.users, *block.ids, *block.numbers, *sum(map(list, block.lists), [])]
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 0, 0), (2, 16, 1, 2), (1, 0, 0, 3), (1, 2, 3, 1)])
+@pytest.mark.parametrize("num_rows, start, size", [(7, 0, 3), (7, 6, 3), (7, 3, 4), (7, 7, 2), (0, 0, 1), (3, 1, 99)])
+def test_cuts_what_plain_ops_cut(num_rows: int, start: int, size: int, sizes: Tuple[int, int, int, int]) -> None:
+    block = as_tensors(random_block(num_rows, *sizes))
+    with tf.Session() as session:
+        ours = session.run(flat(cut.batch(block, tf.constant(start, tf.int64), size)))
+        plain = session.run(flat(dataset._cut_plain(block, tf.constant(start, tf.int64), size)))
+    assert len(ours) == len(plain)
+    for one, other in zip(ours, plain):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def lists_of(*ragged: Ragged) -> Block:
+    return random_block(3, 1, 1, 0, 0)._replace(lists=ragged)
+
+
+ITEMS, WEIGHTS = np.arange(4, dtype=np.int32), np.ones(4, np.float32)
+
+
+@pytest.mark.parametrize("block, start, message", [
+    (random_block(3, 1, 1, 1, 1), 4, "start must be from 0 to 3, the number of rows. Got: 4"),
+    (random_block(3, 1, 1, 1, 1), -1, "start must be from 0 to 3, the number of rows. Got: -1"),
+    (random_block(3, 1, 1, 1, 0)._replace(users=np.arange(2)), 0, r"users must be of shape \[3\]. Got: \[2\]"),
+    (random_block(3, 1, 2, 1, 0)._replace(ids=np.zeros([2, 4], np.int32)), 0, r"ids must be of shape \[2,3\]"),
+    (lists_of(Ragged(ITEMS, np.array([0, 1, 4]), WEIGHTS)), 0, r"row_splits must be of shape \[4\]. Got: \[3\]"),
+    (lists_of(Ragged(ITEMS, np.array([0, 1, 2, 4]), WEIGHTS[:3])), 0, r"weights must be of shape \[4\]. Got: \[3\]"),
+    (lists_of(Ragged(ITEMS, np.array([0, 1, 2, 5]), WEIGHTS)), 0, "must ascend from 0 to 4. Got: 0 before 5"),
+    (lists_of(Ragged(ITEMS, np.array([3, 1, 2, 2]), WEIGHTS)), 0, "must ascend from 0 to 4. Got: 3 before 2"),
+])
+def test_errors(block: Block, start: int, message: str) -> None:
+    made = cut.batch(as_tensors(block), tf.constant(start, tf.int64), 3)
+    with tf.Session() as session, pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        session.run(flat(made))
