@@ -55,7 +55,8 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
             raise
 
     def batches(*tensors: tf.Tensor) -> tf.data.Dataset:
-        block = Block(*tensors[:5], lists=tuple(Ragged(*tensors[i:i + 3]) for i in range(5, len(tensors), 3)))
+        block = Block(*tensors[:5], lists=tuple(  # type: ignore[misc]
+            Ragged(*tensors[i:i + 3]) for i in range(5, len(tensors), 3)))
         num_rows = tf.shape(block.rows, out_type=tf.int64)[0]
         return tf.data.Dataset.range(0, num_rows, stream.batch_size).map(
             lambda start: _cut_batch(data.schema, block, start, stream.batch_size))

@@ -7,10 +7,10 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import initializers, lookup
+from common import history, initializers, lookup
 from common.deeprec import Toggles
 from common.encoder import feature_names
-from common.history import History, PaddedHistory, RaggedHistory
+from common.history import History, PaddedHistory
 from common.kernels import lookup as lookup_kernel
 from common.kernels import native
 from common.lists import Ragged
@@ -82,7 +82,7 @@ def look_up_history(features: Dict[str, tf.Tensor], columns: Sequence[Column], s
         return PaddedHistory(tf.concat(items, axis=2), tf.expand_dims(mask, 2))
     lists = [_ragged(features, column) for column in columns]
     items = _join_rows(tables, [ragged.values for ragged in lists], config)
-    return RaggedHistory(items, _rows(lists[0]), _size(lists[0]))
+    return history.ragged(items, lists[0].row_splits)
 
 
 def _join_rows(tables: Sequence[lookup.Table], ids: Sequence[tf.Tensor], config: Embedding) -> tf.Tensor:

@@ -14,11 +14,13 @@ class RaggedHistory(NamedTuple):
 
     Attributes:
       items: float32 [V, D].
+      row_splits: row i has the items row_splits[i] to before row_splits[i + 1], int64 [B + 1].
       rows: the row of each item, ascending, int64 [V].
       size: the number of rows B, int64 scalar.
     """
 
     items: tf.Tensor
+    row_splits: tf.Tensor
     rows: tf.Tensor
     size: tf.Tensor
 
@@ -79,6 +81,12 @@ class PaddedHistory(NamedTuple):
     def lengths(self) -> tf.Tensor:
         """The number of valid positions of each row, float32 [B, 1]."""
         return tf.reduce_sum(self.mask, axis=1)
+
+
+def ragged(items: tf.Tensor, row_splits: tf.Tensor) -> RaggedHistory:
+    """The history of items [V, D] that row_splits [B + 1] divide."""
+    rows = tf.RaggedTensor.from_row_splits(items, row_splits, validate=False).value_rowids()
+    return RaggedHistory(items, row_splits, rows, tf.shape(row_splits, out_type=tf.int64)[0] - 1)
 
 
 History = Union[RaggedHistory, PaddedHistory]

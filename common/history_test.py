@@ -3,10 +3,10 @@ from typing import List
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common.history import History, PaddedHistory, RaggedHistory
+from common.history import History, PaddedHistory, ragged
 
 LENGTHS = [2, 0, 4, 1]
-ROWS = np.repeat(np.arange(4), LENGTHS)
+SPLITS = np.concatenate([[0], np.cumsum(LENGTHS)])
 RNG = np.random.default_rng(0)
 ITEMS, SCORES, PER_ROW = [RNG.standard_normal(shape).astype(np.float32) for shape in ([7, 3], [7, 1], [4, 2])]
 
@@ -30,19 +30,19 @@ def run(history: History, scores: np.ndarray) -> List[np.ndarray]:
 
 def test_ragged_and_padded_histories_agree_in_values_and_gradients() -> None:
     with tf.Graph().as_default():
-        ragged = run(RaggedHistory(tf.constant(ITEMS), tf.constant(ROWS, tf.int64), tf.constant(4, tf.int64)), SCORES)
+        of_ragged = run(ragged(tf.constant(ITEMS), tf.constant(SPLITS, tf.int64)), SCORES)
         padded = run(PaddedHistory(tf.constant(pad(ITEMS, 9.0)), tf.constant(pad(np.ones([7, 1]), 0.0))),
                      pad(SCORES, 5.0))
-    for ours, theirs in zip(ragged[:5], padded[:5]):
+    for ours, theirs in zip(of_ragged[:5], padded[:5]):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(pad(ragged[5], 0.0), padded[5], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(ragged[3][:, 0], LENGTHS)
-    np.testing.assert_allclose(ragged[1][:, 0], np.minimum(LENGTHS, 1), rtol=1e-6)
+    np.testing.assert_allclose(pad(of_ragged[5], 0.0), padded[5], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of_ragged[3][:, 0], LENGTHS)
+    np.testing.assert_allclose(of_ragged[1][:, 0], np.minimum(LENGTHS, 1), rtol=1e-6)
 
 
 def test_softmax_of_huge_scores_is_finite() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        history = RaggedHistory(tf.constant(ITEMS), tf.constant(ROWS, tf.int64), tf.constant(4, tf.int64))
+        history = ragged(tf.constant(ITEMS), tf.constant(SPLITS, tf.int64))
         scores = tf.constant(SCORES * 1e4)
         weights = history.softmax(scores)
         got, slope = session.run([weights, tf.gradients(tf.reduce_sum(weights ** 2), scores)[0]])

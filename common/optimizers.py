@@ -10,12 +10,13 @@ from common.kernels import lookup, update
 NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
 
 
-class _RowsOnce(tf.train.Optimizer):
-    """What spares an optimizer the search for rows that a sparse gradient names twice, where there are none."""
+class _NativeRows(tf.train.Optimizer):
+    """What lets native ops update the rows of a table whose gradient comes from native lookups."""
 
     def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        if not lookup.names_rows_once(grad):
+        if not lookup.is_of_lookups(grad):
             return super()._apply_sparse_duplicate_indices(grad, var)
+        grad = lookup.summed(grad, var)
         if update.serves(var):
             return self._update_rows(grad, var)
         return self._apply_sparse(grad, var)
@@ -25,21 +26,21 @@ class _RowsOnce(tf.train.Optimizer):
         return self._apply_sparse(grad, var)
 
 
-class _Adam(_RowsOnce, tf.train.AdamOptimizer):
+class _Adam(_NativeRows, tf.train.AdamOptimizer):
     pass
 
 
-class _Adagrad(_RowsOnce, tf.train.AdagradOptimizer):
+class _Adagrad(_NativeRows, tf.train.AdagradOptimizer):
     def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return update.adagrad(var, self.get_slot(var, "accumulator"), self._learning_rate_tensor, grad)
 
 
-class _AdamAsync(_RowsOnce, AdamAsyncOptimizer):
+class _AdamAsync(_NativeRows, AdamAsyncOptimizer):
     def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self.apply_rows_with(update.adam, grad, var)
 
 
-class _AdagradDecay(_RowsOnce, AdagradDecayOptimizer):
+class _AdagradDecay(_NativeRows, AdagradDecayOptimizer):
     pass
 
 

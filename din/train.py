@@ -114,7 +114,7 @@ def _attend_fused(query: tf.Tensor, history: RaggedHistory, params: Params) -> T
     names = ["dense_{}".format(i) for i in range(len(params.attention))] + ["score"]
     kernels, biases = zip(*[layers.dense_variables(*layer, params.dense) for layer in zip(sizes, sizes[1:], names)])
     kept = "rounded" if params.dense.toggles.bf16 else "float"  # rows of items are too few for oneDNN's bfloat16
-    return attention.attend(query, history.items, history.rows, kernels, biases, kept)
+    return attention.attend(query, history.items, history.row_splits, kernels, biases, kept)
 
 
 def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:

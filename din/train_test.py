@@ -9,6 +9,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import blocks, dataset, flags, source, testing
+from common import history as history_of
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.history import History, PaddedHistory, RaggedHistory
@@ -59,8 +60,7 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
 
 
 def ragged(items: np.ndarray) -> RaggedHistory:
-    return RaggedHistory(tf.constant(items), tf.constant(np.repeat(range(len(LENGTHS)), LENGTHS), tf.int64),
-                         tf.constant(len(LENGTHS), tf.int64))
+    return history_of.ragged(tf.constant(items), tf.constant(np.concatenate([[0], np.cumsum(LENGTHS)]), tf.int64))
 
 
 def padded(items: np.ndarray, width: int, filler: float) -> PaddedHistory:

@@ -22,7 +22,7 @@ constexpr int64 kShare = 2048;  // numbers of a task that adds gradients up
 REGISTER_OP("ZooAttention")
     .Input("query: float")
     .Input("items: float")
-    .Input("rows: int64")
+    .Input("row_splits: int64")
     .Input("kernel: N * float")
     .Input("bias: N * float")
     .Output("y: float")
@@ -45,13 +45,13 @@ REGISTER_OP("ZooAttention")
       return Status::OK();
     })
     .Doc("y [B, W]: the sum of each row's items [P, W], weighted by a softmax of N layers' scores; the first N - 1 have "
-         "sigmoids. total [B, W]: the plain sum. rows [P] is the row of each item. The last of activations are the "
-         "weights [P, 1].");
+         "sigmoids. total [B, W]: the plain sum. Row i has the items row_splits[i] to before row_splits[i + 1] [B + 1]. "
+         "The last of activations are the weights [P, 1].");
 
 REGISTER_OP("ZooAttentionGrad")
     .Input("query: float")
     .Input("items: float")
-    .Input("rows: int64")
+    .Input("row_splits: int64")
     .Input("kernel: N * float")
     .Input("activations: N * float")
     .Input("dy: float")
@@ -177,7 +177,7 @@ Operand Kept(Precision precision, const Scratch& values) {
 struct Inputs {
   const Tensor *query, *items;
   OpInputList kernel;
-  std::vector<int64> splits;  // row i has the items splits[i] to before splits[i + 1]
+  const int64* splits;  // row i has the items splits[i] to before splits[i + 1]
 
   int64 rows() const { return query->dim_size(0); }
   int64 positions() const { return items->dim_size(0); }
@@ -234,10 +234,10 @@ class Attentions : public OpKernel {
 
  protected:
   static Status Read(OpKernelContext* context, Inputs* inputs) {
-    const Tensor* rows = nullptr;
+    const Tensor* splits = nullptr;
     TF_RETURN_IF_ERROR(context->input("query", &inputs->query));
     TF_RETURN_IF_ERROR(context->input("items", &inputs->items));
-    TF_RETURN_IF_ERROR(context->input("rows", &rows));
+    TF_RETURN_IF_ERROR(context->input("row_splits", &splits));
     TF_RETURN_IF_ERROR(context->input_list("kernel", &inputs->kernel));
     if (inputs->query->dims() != 2) {
       return InvalidArgument("query must be [B, W]. Got: ", inputs->query->shape().DebugString(), ".");
@@ -246,9 +246,10 @@ class Attentions : public OpKernel {
       return InvalidArgument("items must be [P, ", inputs->width(), "]. Got: ",
                              inputs->items->shape().DebugString(), ".");
     }
-    TF_RETURN_IF_ERROR(CheckShape("rows", *rows, TensorShape({inputs->positions()})));
-    TF_RETURN_IF_ERROR(CheckKernels(*inputs));
-    return Split(*rows, inputs);
+    TF_RETURN_IF_ERROR(CheckShape("row_splits", *splits, TensorShape({inputs->rows() + 1})));
+    inputs->splits = splits->flat<int64>().data();
+    TF_RETURN_IF_ERROR(CheckSplits(*inputs));
+    return CheckKernels(*inputs);
   }
 
   Precision precision_;
@@ -267,20 +268,11 @@ class Attentions : public OpKernel {
     return InvalidArgument("the last kernel must give one score. Got: ", from, ".");
   }
 
-  static Status Split(const Tensor& rows, Inputs* inputs) {
-    const int64 size = inputs->rows(), positions = inputs->positions();
-    const int64* row_of = rows.flat<int64>().data();
-    inputs->splits.reserve(size + 1);
-    for (int64 position = 0; position < positions; ++position) {
-      const int64 row = row_of[position];
-      if (row < 0 || row >= size || row + 1 < static_cast<int64>(inputs->splits.size())) {
-        return InvalidArgument("rows must be ascending and of 0 to ", size - 1, ". Got: ", row, " at position ",
-                               position, ".");
-      }
-      inputs->splits.resize(row + 1, position);
-    }
-    inputs->splits.resize(size + 1, positions);
-    return Status::OK();
+  static Status CheckSplits(const Inputs& inputs) {
+    bool ascending = inputs.splits[0] == 0 && inputs.splits[inputs.rows()] == inputs.positions();
+    for (int64 row = 0; row < inputs.rows() && ascending; ++row) ascending = inputs.count(row) >= 0;
+    if (ascending) return Status::OK();
+    return InvalidArgument("row_splits must ascend from 0 to the ", inputs.positions(), " items.");
   }
 };
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import layers
-from common.history import RaggedHistory
+from common.history import ragged
 from common.kernels import attention, native
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
@@ -20,7 +20,7 @@ CASES = [([3, 0, 1, 5], 4, (6, 5)), ([7], 3, (5, 3)), ([0, 0, 0], 2, (4, 3)), ([
 class Given(NamedTuple):
     query: np.ndarray
     items: np.ndarray
-    rows: np.ndarray
+    row_splits: np.ndarray
     variables: List[np.ndarray]  # kernels, then biases
 
 
@@ -30,14 +30,15 @@ def given(lengths: Sequence[int], width: int, hidden: Sequence[int]) -> Given:
 
     sizes = [4 * width, *hidden, 1]
     kernels = [draw(*shape) / 2 for shape in zip(sizes, sizes[1:])]
-    return Given(draw(len(lengths), width), draw(sum(lengths), width), np.repeat(np.arange(len(lengths)), lengths),
+    row_splits = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Given(draw(len(lengths), width), draw(sum(lengths), width), row_splits,
                  kernels + [draw(size) for size in sizes[1:]])
 
 
-def by_hand(query: tf.Tensor, items: tf.Tensor, rows: tf.Tensor, kernels: List[tf.Tensor], biases: List[tf.Tensor],
-            kept: str) -> Tuple[tf.Tensor, tf.Tensor]:
+def by_hand(query: tf.Tensor, items: tf.Tensor, row_splits: tf.Tensor, kernels: List[tf.Tensor],
+            biases: List[tf.Tensor], kept: str) -> Tuple[tf.Tensor, tf.Tensor]:
     """The same with TensorFlow's own ops."""
-    history = RaggedHistory(items, rows, tf.shape(query, out_type=tf.int64)[0])
+    history = ragged(items, row_splits)
     spread = history.spread(query)
     hidden = tf.concat([spread, items, spread - items, spread * items], axis=1)
     product = tf.matmul if kept == "float" else layers.bf16_matmul
@@ -54,7 +55,7 @@ def run(attend: object, case: Given, kept: str = "float", threads: int = 0) -> L
         query, items, variables = [tf.constant(case.query), tf.constant(case.items),
                                    [tf.constant(value) for value in case.variables]]
         half = len(variables) // 2
-        outputs, total = attend(query, items, tf.constant(case.rows, tf.int64),  # type: ignore[operator]
+        outputs, total = attend(query, items, tf.constant(case.row_splits),  # type: ignore[operator]
                                 variables[:half], variables[half:], kept)
         weights = np.cos(np.arange(case.query.size)).reshape(case.query.shape).astype(np.float32)
         goal = tf.reduce_sum(outputs * weights) + tf.reduce_sum(total ** 2)
@@ -98,10 +99,10 @@ def test_large_scores_are_finite_and_nan_stays_nan_in_its_row() -> None:
 @pytest.mark.parametrize("change, message", [
     (dict(query=np.zeros([3], np.float32)), r"query must be \[B, W\]. Got: \[3\]"),
     (dict(items=np.zeros([7, 3], np.float32)), r"items must be \[P, 2\]. Got: \[7,3\]"),
-    (dict(rows=np.zeros([6])), r"rows must be of shape \[7\]. Got: \[6\]"),
-    (dict(rows=np.array([0, 0, 2, 1, 2, 2, 2])), "rows must be ascending and of 0 to 2. Got: 1 at position 3"),
-    (dict(rows=np.array([0, 0, 0, 2, 2, 2, 3])), "rows must be ascending and of 0 to 2. Got: 3 at position 6"),
-    (dict(rows=np.array([-1, 0, 0, 2, 2, 2, 2])), "rows must be ascending and of 0 to 2. Got: -1 at position 0"),
+    (dict(row_splits=np.array([0, 3, 7])), r"row_splits must be of shape \[4\]. Got: \[3\]"),
+    (dict(row_splits=np.array([0, 4, 3, 7])), "row_splits must ascend from 0 to the 7 items"),
+    (dict(row_splits=np.array([0, 3, 3, 6])), "row_splits must ascend from 0 to the 7 items"),
+    (dict(row_splits=np.array([-1, 3, 3, 7])), "row_splits must ascend from 0 to the 7 items"),
     (dict(kernel=(0, [9, 4])), r"the kernel of a layer with 8 inputs must be \[8, H\]. Got: \[9,4\]"),
     (dict(kernel=(1, [3, 3])), r"the kernel of a layer with 4 inputs must be \[4, H\]. Got: \[3,3\]"),
     (dict(kernel=(2, [3, 2])), "the last kernel must give one score. Got: 2"),
@@ -116,8 +117,8 @@ def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         fed = [tf.placeholder_with_default(np.asarray(value, np.float32), None)  # shapes are not known before the step
                for value in [case.query, case.items] + case.variables]
-        rows = tf.placeholder_with_default(case.rows.astype(np.int64), None)
-        outputs = attention.attend(fed[0], fed[1], rows, fed[2:5], fed[5:], "float")
+        row_splits = tf.placeholder_with_default(case.row_splits, None)
+        outputs = attention.attend(fed[0], fed[1], row_splits, fed[2:5], fed[5:], "float")
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             session.run(outputs)
 
@@ -128,7 +129,7 @@ def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
     ("activations", [6, 1], r"activations must be of shape \[7,1\]. Got: \[6,1\]")])
 def test_gradients_that_do_not_fit_are_refused(name: str, shape: List[int], message: str) -> None:
     case = given([3, 0, 4], 2, ())
-    inputs = dict(query=case.query, items=case.items, rows=case.rows.astype(np.int64), kernel=case.variables[:1],
+    inputs = dict(query=case.query, items=case.items, row_splits=case.row_splits, kernel=case.variables[:1],
                   activations=[np.ones([7, 1], np.float32)], dy=case.query,
                   dtotal=case.query)
     wrong = np.ones(shape, np.float32)

@@ -57,6 +57,17 @@ def _gradient(op: tf.Operation, upstream: tf.Tensor) -> List[object]:
     return rows + [None] * (low - tables)
 
 
-def names_rows_once(slices: tf.IndexedSlices) -> bool:
-    """Whether a gradient comes from a lookup as it is, so that no row stands in it twice."""
-    return slices.indices.op.type == _GRADIENT
+def is_of_lookups(slices: tf.IndexedSlices) -> bool:
+    """Whether a table's gradient comes from lookups alone."""
+    made_by = slices.indices.op
+    parts = made_by.inputs[:-1] if made_by.type == "ConcatV2" else [slices.indices]  # the last is the axis
+    return all(part.op.type == _GRADIENT for part in parts)
+
+
+def summed(slices: tf.IndexedSlices, table: tf.Tensor) -> tf.IndexedSlices:
+    """The gradient of a table [V, D], from one or several lookups, with each row once."""
+    if slices.indices.op.type == _GRADIENT:
+        return slices
+    made = native.load().ops.zoo_lookup_grad([table], [slices.indices], [], [], [], slices.values, table_of=[0],
+                                             place_of=[0], mean=[])
+    return tf.IndexedSlices(made.drow[0], made.row[0], slices.dense_shape)

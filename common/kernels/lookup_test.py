@@ -56,7 +56,8 @@ def test_embeddings_and_gradients_against_numpy(batch: int) -> None:
         embedded = lookup.lookup(tensors, as_lookups(columns))
         assert embedded.shape.as_list() == [batch, expected.shape[1]]
         slices = tf.gradients(embedded, tensors, tf.constant(upstream, tf.float32))
-        assert all(lookup.names_rows_once(one) for one in slices)
+        assert all(lookup.is_of_lookups(one) for one in slices)
+        assert all(lookup.summed(one, table) is one for one, table in zip(slices, tensors))
         got, gradients = session.run([embedded, slices])
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
     for i, gradient in enumerate(gradients):
@@ -64,6 +65,24 @@ def test_embeddings_and_gradients_against_numpy(batch: int) -> None:
         dense = np.zeros_like(tables[i])
         dense[gradient.indices] = gradient.values
         np.testing.assert_allclose(dense, scattered(i, tables, columns, upstream), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 50])
+def test_gradients_of_several_lookups_of_one_table_are_summed(batch: int) -> None:
+    rng = np.random.default_rng(batch)
+    table, upstream = rng.standard_normal([20, 3]), rng.standard_normal([3, batch, 3])
+    ids = rng.integers(0, 20, [3, batch])
+    with tf.Graph().as_default(), tf.Session() as session:
+        tensor = tf.constant(table, tf.float32)
+        looked_up = [lookup.lookup([tensor], [lookup.Lookup(0, tf.constant(some, tf.int32))]) for some in ids]
+        slices = tf.gradients(looked_up, tensor, [tf.constant(one, tf.float32) for one in upstream])[0]
+        assert lookup.is_of_lookups(slices)
+        assert not lookup.is_of_lookups(tf.gradients([looked_up[0], tf.gather(tensor, ids[0])], tensor)[0])
+        values, indices, _ = session.run(lookup.summed(slices, tensor))
+    assert len(set(indices)) == len(indices) and set(indices) == set(ids.ravel())
+    expected = np.zeros_like(table)
+    np.add.at(expected, ids, upstream)
+    np.testing.assert_allclose(values, expected[indices], rtol=1e-5, atol=1e-5)
 
 
 def scattered(number: int, tables: List[np.ndarray], columns: List[Dict[str, object]],
