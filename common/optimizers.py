@@ -27,7 +27,11 @@ class _NativeRows(tf.train.Optimizer):
 
 
 class _Adam(_NativeRows, tf.train.AdamOptimizer):
-    pass
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        power1, power2 = self._get_beta_accumulators()
+        rate = self._lr_t * tf.sqrt(1.0 - power2) / (1.0 - power1)
+        return update.adam(var, self.get_slot(var, "m"), self.get_slot(var, "v"), rate, grad, self._beta1, self._beta2,
+                           self._epsilon)
 
 
 class _Adagrad(_NativeRows, tf.train.AdagradOptimizer):
@@ -37,7 +41,7 @@ class _Adagrad(_NativeRows, tf.train.AdagradOptimizer):
 
 class _AdamAsync(_NativeRows, AdamAsyncOptimizer):
     def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        return self.apply_rows_with(update.adam, grad, var)
+        return self.apply_rows_with(update.adam_rows, grad, var)
 
 
 class _AdagradDecay(_NativeRows, AdagradDecayOptimizer):

@@ -1,6 +1,8 @@
-// Updates of the rows of tables that a sparse gradient names, each once: Adagrad's and AdamAsync's.
+// Updates of tables by a sparse gradient that names rows, each once: those of Adagrad and AdamAsync, which change these
+// rows, and that of Adam, in which all rows move.
 #include <cmath>
 #include <functional>
+#include <vector>
 
 #include "op.h"
 #include "parallel.h"
@@ -39,8 +41,22 @@ REGISTER_OP("ZooAdamRows")
     .Attr("beta2: float")
     .Attr("epsilon: float")
     .SetShapeFn(OutputIsInput)
-    .Doc("m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, table -= rate m / (sqrt(v) + epsilon) at distinct "
-         "rows.");
+    .Doc("m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, table -= rate m / (sqrt(v) + epsilon) at "
+         "distinct rows.");
+
+REGISTER_OP("ZooAdam")
+    .Input("table: Ref(float)")
+    .Input("m: Ref(float)")
+    .Input("v: Ref(float)")
+    .Input("rate: float")
+    .Input("row: int32")
+    .Input("drow: float")
+    .Output("out: Ref(float)")
+    .Attr("beta1: float")
+    .Attr("beta2: float")
+    .Attr("epsilon: float")
+    .SetShapeFn(OutputIsInput)
+    .Doc("The update of ZooAdamRows at all rows, where g is 0 at those that are not named.");
 
 MODELZOO_CLONES void Adagrad(const float* RESTRICT g, float rate, int64 count, float* RESTRICT w,
                              float* RESTRICT accumulator) {
@@ -59,9 +75,33 @@ MODELZOO_CLONES void Adam(const float* RESTRICT g, float rate, float beta1, floa
   }
 }
 
+MODELZOO_CLONES void Decay(float beta1, float beta2, int64 count, float* RESTRICT m, float* RESTRICT v) {
+  for (int64 i = 0; i < count; ++i) m[i] *= beta1;
+  for (int64 i = 0; i < count; ++i) v[i] *= beta2;
+}
+
+MODELZOO_CLONES void AddMoments(const float* RESTRICT g, float beta1, float beta2, int64 count, float* RESTRICT m,
+                                float* RESTRICT v) {
+  for (int64 i = 0; i < count; ++i) m[i] += (1.0f - beta1) * g[i];
+  for (int64 i = 0; i < count; ++i) v[i] += (1.0f - beta2) * g[i] * g[i];
+}
+
+MODELZOO_CLONES void Move(const float* RESTRICT m, const float* RESTRICT v, float rate, float epsilon, int64 count,
+                          float* RESTRICT w) {
+  for (int64 i = 0; i < count; ++i) w[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
+}
+
+// What one step changes by: rows of the tables, each once, and their gradients [count, size].
+struct Step {
+  const int32* rows;
+  const float* gradients;
+  int64 count, size, limit;  // limit: the tables' rows
+  float rate;
+};
+
 // An op whose first S inputs are a table and what is kept beside it, then the rate, the rows and their gradients.
 template <int S>
-class RowsUpdate : public OpKernel {
+class Update : public OpKernel {
  public:
   using OpKernel::OpKernel;
 
@@ -86,21 +126,36 @@ class RowsUpdate : public OpKernel {
     }
     float* data[S];
     for (int i = 0; i < S; ++i) data[i] = kept[i].template flat<float>().data();
-    const float *gradients = drow.flat<float>().data(), scale = rate.flat<float>()(0);
-    Parallel(context, Blocks(count, kRows), [&](int64 task) {
-      const Range range = Block(count, kRows, task);
-      for (int64 i = range.low; i < range.high; ++i) {
-        const int64 ahead = rows[std::min(i + kAhead, range.high - 1)] * size;
-        for (float* one : data) __builtin_prefetch(one + ahead, 1);
-        float* at[S];
-        for (int j = 0; j < S; ++j) at[j] = data[j] + rows[i] * size;
-        Change(gradients + i * size, scale, size, at);
-      }
-    });
+    Run(context, {rows, drow.flat<float>().data(), count, size, limit, rate.flat<float>()(0)}, data);
     context->forward_ref_input_to_ref_output(0, 0);
   }
 
  protected:
+  virtual void Run(OpKernelContext* context, const Step& step, float* const* data) const = 0;
+};
+
+// Changes the rows that have gradients.
+template <int S>
+class RowsUpdate : public Update<S> {
+ public:
+  using Update<S>::Update;
+
+ protected:
+  void Run(OpKernelContext* context, const Step& step, float* const* data) const override {
+    Parallel(context, Blocks(step.count, kRows), [&](int64 task) {
+      const Range range = Block(step.count, kRows, task);
+      for (int64 i = range.low; i < range.high; ++i) {
+        const int64 ahead = step.rows[std::min(i + kAhead, range.high - 1)] * step.size;
+        float* at[S];
+        for (int j = 0; j < S; ++j) {
+          __builtin_prefetch(data[j] + ahead, 1);
+          at[j] = data[j] + step.rows[i] * step.size;
+        }
+        Change(step.gradients + i * step.size, step.rate, step.size, at);
+      }
+    });
+  }
+
   virtual void Change(const float* gradient, float rate, int64 size, float* const* at) const = 0;
 };
 
@@ -114,25 +169,69 @@ class AdagradRows : public RowsUpdate<2> {
   }
 };
 
+// Adam's attributes.
+struct Betas {
+  explicit Betas(OpKernelConstruction* context) {
+    OP_REQUIRES_OK(context, context->GetAttr("beta1", &beta1));
+    OP_REQUIRES_OK(context, context->GetAttr("beta2", &beta2));
+    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon));
+  }
+
+  float beta1 = 0.0f, beta2 = 0.0f, epsilon = 0.0f;
+};
+
 class AdamRows : public RowsUpdate<3> {
  public:
-  explicit AdamRows(OpKernelConstruction* context) : RowsUpdate<3>(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("beta1", &beta1_));
-    OP_REQUIRES_OK(context, context->GetAttr("beta2", &beta2_));
-    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
-  }
+  explicit AdamRows(OpKernelConstruction* context) : RowsUpdate<3>(context), betas_(context) {}
 
  protected:
   void Change(const float* gradient, float rate, int64 size, float* const* at) const override {
-    Adam(gradient, rate, beta1_, beta2_, epsilon_, size, at[0], at[1], at[2]);
+    Adam(gradient, rate, betas_.beta1, betas_.beta2, betas_.epsilon, size, at[0], at[1], at[2]);
   }
 
  private:
-  float beta1_, beta2_, epsilon_;
+  const Betas betas_;
+};
+
+// Changes all rows, block by block while a block is in the cache.
+class AdamTable : public Update<3> {
+ public:
+  explicit AdamTable(OpKernelConstruction* context) : Update<3>(context), betas_(context) {}
+
+ protected:
+  void Run(OpKernelContext* context, const Step& step, float* const* data) const override {
+    std::vector<int32> starts, order;
+    Sort(step, &starts, &order);
+    float *w = data[0], *m = data[1], *v = data[2];
+    Parallel(context, Blocks(step.limit, kRows), [&](int64 task) {
+      const Range range = Block(step.limit, kRows, task);
+      const int64 low = range.low * step.size, count = range.size() * step.size;
+      Decay(betas_.beta1, betas_.beta2, count, m + low, v + low);
+      for (int32 i = starts[task]; i < starts[task + 1]; ++i) {
+        const int64 at = step.rows[order[i]] * step.size;
+        AddMoments(step.gradients + order[i] * step.size, betas_.beta1, betas_.beta2, step.size, m + at, v + at);
+      }
+      Move(m + low, v + low, step.rate, betas_.epsilon, count, w + low);
+    });
+  }
+
+ private:
+  // The gradients in the order of the blocks of rows, and where each block's start.
+  static void Sort(const Step& step, std::vector<int32>* starts, std::vector<int32>* order) {
+    starts->assign(Blocks(step.limit, kRows) + 1, 0);
+    for (int64 i = 0; i < step.count; ++i) ++(*starts)[step.rows[i] / kRows + 1];
+    for (size_t block = 1; block < starts->size(); ++block) (*starts)[block] += (*starts)[block - 1];
+    std::vector<int32> next = *starts;
+    order->resize(step.count);
+    for (int64 i = 0; i < step.count; ++i) (*order)[next[step.rows[i] / kRows]++] = static_cast<int32>(i);
+  }
+
+  const Betas betas_;
 };
 
 REGISTER_KERNEL_BUILDER(Name("ZooAdagradRows").Device(tensorflow::DEVICE_CPU), AdagradRows);
 REGISTER_KERNEL_BUILDER(Name("ZooAdamRows").Device(tensorflow::DEVICE_CPU), AdamRows);
+REGISTER_KERNEL_BUILDER(Name("ZooAdam").Device(tensorflow::DEVICE_CPU), AdamTable);
 
 }  // namespace
 }  // namespace modelzoo

@@ -1,4 +1,4 @@
-"""Updates of the rows of a table that a sparse gradient names, each once, in native ops."""
+"""Updates of a table by a sparse gradient that names rows, each once, in native ops."""
 
 import tensorflow.compat.v1 as tf
 
@@ -21,13 +21,25 @@ def adagrad(table: tf.Variable, accumulator: tf.Variable, rate: tf.Tensor, slice
         table._ref(), accumulator._ref(), rate, tf.cast(slices.indices, tf.int32), slices.values).op
 
 
-def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, slices: tf.IndexedSlices, beta1: float,
-         beta2: float, epsilon: float) -> tf.Operation:
+def adam_rows(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, slices: tf.IndexedSlices,
+              beta1: float, beta2: float, epsilon: float) -> tf.Operation:
     """Adam's update at the rows of slices, with a rate, scalar, that has the correction of the bias in it.
 
     Raises:
       tf.errors.InvalidArgumentError: at run time: a row is outside of the table.
     """
     return native.load().ops.zoo_adam_rows(
+        table._ref(), m._ref(), v._ref(), rate, tf.cast(slices.indices, tf.int32), slices.values, beta1=beta1,
+        beta2=beta2, epsilon=epsilon).op
+
+
+def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, slices: tf.IndexedSlices, beta1: float,
+         beta2: float, epsilon: float) -> tf.Operation:
+    """The same update at all rows, with a gradient of 0 where slices name none: tf.train.AdamOptimizer's.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: a row is outside of the table.
+    """
+    return native.load().ops.zoo_adam(
         table._ref(), m._ref(), v._ref(), rate, tf.cast(slices.indices, tf.int32), slices.values, beta1=beta1,
         beta2=beta2, epsilon=epsilon).op

@@ -9,7 +9,8 @@ from common.adam_async import AdamAsyncOptimizer
 from common.kernels import lookup, update
 
 PLAIN: Dict[str, Callable[[float], tf.train.Optimizer]] = {
-    "adagrad": tf.train.AdagradOptimizer, "adamasync": AdamAsyncOptimizer}
+    "adagrad": tf.train.AdagradOptimizer, "adamasync": AdamAsyncOptimizer, "adam": tf.train.AdamOptimizer}
+NATIVE = ("ZooAdagradRows", "ZooAdamRows", "ZooAdam")
 
 
 def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int) -> Dict[str, np.ndarray]:
@@ -22,7 +23,7 @@ def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int) -> Dict[
         target = tf.constant(rng.standard_normal(size), tf.float32)
         loss = tf.reduce_sum((lookup.lookup([table], [lookup.Lookup(0, ids)]) - target) ** 2)
         step = make().minimize(loss)
-        natives = [op.type for op in graph.get_operations() if op.type in ("ZooAdagradRows", "ZooAdamRows")]
+        natives = [op.type for op in graph.get_operations() if op.type in NATIVE]
         session.run(tf.global_variables_initializer())
         for count in (0, 5, 2000):
             session.run(step, {ids: rng.integers(0, rows, count)})
@@ -63,6 +64,7 @@ def test_inputs_that_do_not_fit(rows: list, values: list, rate: object, message:
         session.run(tf.global_variables_initializer())
         before = session.run(table)
         for operation in (update.adagrad(table, kept, tf.constant(rate), slices),
+                          update.adam_rows(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8),
                           update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8)):
             with pytest.raises(tf.errors.InvalidArgumentError, match=message):
                 session.run(operation)
