@@ -18,27 +18,25 @@ from typing import Dict, List, NamedTuple, Optional
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import dataset, files, results, runner, source
+from common import dataset, files, report, results, runner, source
 from common.blocks import Stream
 from common.kernels import limit
+from common.report import Figures
 from common.schema import Schema
 from data import amazon, eleme, taobao
 
-Figures = Dict[str, float]
-
 
 class Benchmarked(NamedTuple):
-    """A model's data set, its documented optimizer's name, and the scope of layers that see each item of a list."""
+    """A model's data set, and the scope of layers that see each item of a list."""
 
     schema: Schema
-    optimizer: str
     per_item: str = ""
 
 
-MODELS = {"esmm": Benchmarked(taobao.SCHEMA, "adagrad"), "mmoe": Benchmarked(taobao.SCHEMA, "adamasync"),
-          "ple": Benchmarked(taobao.SCHEMA, "adam"), "din": Benchmarked(amazon.SCHEMA, "adamasync", "attention/dense_"),
-          "dlrm": Benchmarked(eleme.SCHEMA, "adamasync")}
+MODELS = {"esmm": Benchmarked(taobao.SCHEMA), "mmoe": Benchmarked(taobao.SCHEMA), "ple": Benchmarked(taobao.SCHEMA),
+          "din": Benchmarked(amazon.SCHEMA, "attention/dense_"), "dlrm": Benchmarked(eleme.SCHEMA)}
 TRAINING: Dict[str, List[str]] = {"--tf": ["--tf"], "FP32": [], "BF16": ["--bf16"]}
+_DOCUMENTED = "documented"
 _MEASURED = ("steps_per_sec", "samples_per_sec", "cpu_secs_per_1000_samples", "peak_memory_mb")
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -50,7 +48,7 @@ def input_rates(location: str, schema: Schema, batch_size: int, rows: int, round
         stream = Stream(batch_size, 0, 131072)
         make = (dataset.tf_input(data.train, data, stream, False) if community
                 else dataset.columnar_input(data.train, data, stream))
-        return _drain(make, batch_size, min(rows, data.train_rows))
+        return _drain(make, batch_size, rows)
 
     variants = {"--tf (CSV)": (False, True), "CSV": (False, False), "Parquet": (True, False)}
     measured: Dict[str, List[float]] = {name: [] for name in variants}
@@ -74,11 +72,11 @@ def _drain(make: dataset.InputFn, batch_size: int, rows: int) -> float:
 
 
 def training_figures(model: str, location: str, steps: int, batch_size: int, rounds: int,
-                     optimizers: Dict[str, str]) -> Dict[str, Figures]:
+                     optimizer: str) -> Dict[str, Figures]:
     """Each variant's medians of what metrics.json holds, and its samples/s as a ratio to --tf and to its products'.
 
     Args:
-      optimizers: of the variants, by their names in TRAINING.
+      optimizer: of every variant; or "documented", the model's own beside TensorFlow's Adam for --tf.
     """
     measured: Dict[str, List[Figures]] = {name: [] for name in TRAINING}
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +84,7 @@ def training_figures(model: str, location: str, steps: int, batch_size: int, rou
             for name, flags in TRAINING.items():
                 checkpoint = os.path.join(folder, name, str(number))
                 measured[name].append(_train(model, location, steps, batch_size, checkpoint,
-                                             flags + ["--optimizer", optimizers[name]]))
+                                             flags + _optimizer_flags(optimizer, name)))
         kernels = _kernels(os.path.join(folder, "--tf", "0"))
     figures = {name: {key: statistics.median(run[key] for run in runs) for key in _MEASURED}
                for name, runs in measured.items()}
@@ -97,6 +95,12 @@ def training_figures(model: str, location: str, steps: int, batch_size: int, rou
             int(batch_size * (items if layer.startswith(MODELS[model].per_item or "\0") else 1)), width, units)]
         run["share_of_gemm_limit"] = run["steps_per_sec"] / limit.rounds_per_sec(products, name == "BF16")
     return figures
+
+
+def _optimizer_flags(optimizer: str, variant: str) -> List[str]:
+    if optimizer == _DOCUMENTED:
+        return ["--optimizer", "adam"] if variant == "--tf" else []
+    return ["--optimizer", optimizer]
 
 
 def _train(model: str, location: str, steps: int, batch_size: int, folder: str, flags: List[str]) -> Figures:
@@ -120,17 +124,6 @@ def _items_a_row(location: str, schema: Schema) -> float:
     return float(np.mean(np.diff(block.lists[0].row_splits)))
 
 
-def table(figures: Dict[str, Figures]) -> List[str]:
-    """Training figures as lines of a Markdown table."""
-    lines = ["| | steps/s | samples/s | ratio to `--tf` | of the GEMM limit | CPU s / 1000 samples | peak MB |",
-             "|---|---|---|---|---|---|---|"]
-    for name, run in figures.items():
-        lines.append("| {} | {:.1f} | {:,.0f} | {:.2f} | {:.0%} | {:.3f} | {:.0f} |".format(
-            name, run["steps_per_sec"], run["samples_per_sec"], run["ratio"], run["share_of_gemm_limit"],
-            run["cpu_secs_per_1000_samples"], run["peak_memory_mb"]))
-    return lines
-
-
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measures input and training speed.")
     parser.add_argument("model", choices=sorted(MODELS))
@@ -140,37 +133,37 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--optimizer", default="adagrad",
                         help="optimizer of every variant; 'documented': the model's own beside Adam for --tf "
                              "(default adagrad)")
-    parser.add_argument("--steps", type=int, default=300, help="steps of a training run (default 300)")
-    parser.add_argument("--rows", type=int, default=300000, help="rows of an input run (default 300000)")
+    parser.add_argument("--rows", type=int, default=500000,
+                        help="rows that each run reads, the fewer the more its start counts (default 500000)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--out", help="file to write the figures to, as JSON")
+    parser.add_argument("--readme", action="store_true", help="write the tables into the model's README")
     return parser
 
 
 def main(argv: Optional[List[str]] = None) -> None:
-    """Prints the tables and writes them as JSON."""
+    """Prints the tables and writes them as JSON or into a README."""
     args = _make_parser().parse_args(argv)
     runner.quiet_tensorflow()
-    model = MODELS[args.model]
-    rates = input_rates(args.data_location, model.schema, args.batch_size[0], args.rows, args.rounds)
-    print("input alone, shuffled, batch {}: rows/s (ratio to --tf)".format(args.batch_size[0]))
-    for name, rate in rates.items():
-        print("  {:<12}{:>10.0f}  ({:.2f})".format(name, rate, rate / rates["--tf (CSV)"]))
-    optimizers = dict.fromkeys(TRAINING, args.optimizer)
-    if args.optimizer == "documented":
-        optimizers = dict(dict.fromkeys(TRAINING, model.optimizer), **{"--tf": "adam"})
+    rates = input_rates(args.data_location, MODELS[args.model].schema, args.batch_size[0], args.rows, args.rounds)
+    lines = [report.provenance(sys.argv[1:] if argv is None else argv, args.rounds), "", report.input_line(rates)]
+    print("\n".join(lines), flush=True)
     training = {}
     for batch_size in args.batch_size:
-        training[batch_size] = training_figures(args.model, args.data_location, args.steps, batch_size, args.rounds,
-                                                optimizers)
-        print("\n{}, batch {}, {}:\n{}".format(
-            args.model, batch_size, ", ".join("{} {}".format(*pair) for pair in optimizers.items()),
-            "\n".join(table(training[batch_size]))), flush=True)
+        training[batch_size] = training_figures(args.model, args.data_location, args.rows // batch_size, batch_size,
+                                                args.rounds, args.optimizer)
+        heading = "Batch {}, optimizer {}:".format(
+            batch_size, "as documented, --tf adam" if args.optimizer == _DOCUMENTED else args.optimizer)
+        section = ["", heading, "", *report.training_table(training[batch_size])]
+        print("\n".join(section), flush=True)
+        lines += section
     if args.out:
         files.write_json(args.out, {
-            "model": args.model, "command": results.command(), "rounds": args.rounds, "steps": args.steps,
-            "optimizers": optimizers, "input_rows_per_sec": rates, "training": training,
+            "model": args.model, "command": results.command(), "rounds": args.rounds, "rows": args.rows,
+            "optimizer": args.optimizer, "input_rows_per_sec": rates, "training": training,
             "versions": results.versions()})
+    if args.readme:
+        report.write_section(os.path.join(_ROOT, args.model, "README.md"), lines)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""A benchmark's figures as text: tables, what they were measured with, and the section of a README that holds them."""
+
+import datetime
+import os
+import shlex
+import subprocess
+from typing import Dict, List
+
+from common.files import replacing
+
+Figures = Dict[str, float]
+
+BEGIN, END = "<!-- benchmark -->", "<!-- end of benchmark -->"
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def training_table(figures: Dict[str, Figures]) -> List[str]:
+    """Training figures of each variant as lines of a Markdown table."""
+    lines = ["| | steps/s | samples/s | ratio to `--tf` | of the GEMM limit | CPU s / 1000 samples | peak MB |",
+             "|---|---|---|---|---|---|---|"]
+    for name, run in figures.items():
+        lines.append("| {} | {:.1f} | {:,.0f} | {:.2f} | {:.0%} | {:.3f} | {:.0f} |".format(
+            name, run["steps_per_sec"], run["samples_per_sec"], run["ratio"], run["share_of_gemm_limit"],
+            run["cpu_secs_per_1000_samples"], run["peak_memory_mb"]))
+    return lines
+
+
+def input_line(rates: Figures) -> str:
+    """Rows/s of the input paths as a sentence."""
+    return "Input alone, shuffled: {} rows/s.".format(
+        ", ".join("{} {:,.0f}".format(name, rate) for name, rate in rates.items()))
+
+
+def provenance(argv: List[str], rounds: int) -> str:
+    """The command, machine, date and commit of figures as a sentence."""
+    return "`python -m common.benchmark {}` on {}, {}, commit {}; medians of {} in turns.".format(
+        " ".join(shlex.quote(word) for word in argv), _machine(), datetime.date.today(), _commit(), rounds)
+
+
+def _machine() -> str:
+    with open("/proc/cpuinfo") as file:
+        models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    return "{} cores of {}".format(len(os.sched_getaffinity(0)), models[0] if models else "an unknown CPU")
+
+
+def _commit() -> str:
+    """The commit of the code, with a mark where files differ from it."""
+    try:
+        return subprocess.run(["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=_ROOT, check=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def write_section(path: str, lines: List[str]) -> None:
+    """Puts lines between the two marks of a text file.
+
+    Raises:
+      ValueError: the file does not have both marks, once each and in their order.
+    """
+    with open(path) as file:
+        text = file.read()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in rest or END in before + after:
+        raise ValueError("{}: expected one line {!r} and after it one line {!r}; add them where the figures are to "
+                         "stand.".format(path, BEGIN, END))
+    with replacing(path) as temporary:
+        with open(temporary, "w") as file:
+            file.write("\n".join([before + begin, *lines, end + after]))
