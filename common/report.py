@@ -44,10 +44,14 @@ def _machine() -> str:
 
 
 def _commit() -> str:
-    """The commit of the code, with a mark where files differ from it."""
+    """The commit of the code, with a mark where the code differs from it."""
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=_ROOT, check=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL).stdout.decode().strip()
+
     try:
-        return subprocess.run(["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=_ROOT, check=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode().strip()
+        changed = git("status", "--porcelain", "--", "*.py", "*.cc", "*.h")
+        return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
