@@ -9,8 +9,8 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from common import encoder, reader, source
+from common.chunks import BadInput, Chunk
 from common.encoder import Block
-from common.reader import BadInput, Chunk
 from common.source import Data
 
 _FILE_ORDER_WINDOW = 65536

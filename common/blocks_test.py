@@ -3,7 +3,7 @@ from typing import List
 import numpy as np
 import pytest
 
-from common import blocks, dataset, reader, source, testing
+from common import blocks, csv_file, dataset, source, testing
 from common.blocks import Stream
 
 
@@ -12,7 +12,7 @@ TEST = testing.random_rows(9, 20)
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 30)
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 30)
 
 
 def read_rows(data: source.Data, stream: Stream) -> List[int]:

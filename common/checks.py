@@ -2,7 +2,7 @@
 
 from typing import Dict, Optional, Sequence, Set, Tuple
 
-from common.reader import BadInput, Reject
+from common.chunks import BadInput, Reject
 
 
 class BadRows:

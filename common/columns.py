@@ -13,9 +13,9 @@ import pyarrow.compute
 
 from common import lists
 from common import texts as texts_of
+from common.chunks import Columns, Reject
 from common.kernels import columns as compiled
 from common.lists import Lists
-from common.reader import Columns, Reject
 from common.schema import Column, Schema
 from common.texts import Texts
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from common.chunks import Columns, Reject
 from common.columns import CheckedColumns
-from common.reader import Columns, Reject
 from common.schema import Column, Schema
 
 

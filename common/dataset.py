@@ -12,11 +12,11 @@ import tensorflow.compat.v1 as tf
 from common import blocks as blocks_of
 from common import encoder, raw, reader, source
 from common.blocks import Stream
+from common.chunks import BadInput
 from common.encoder import Block
 from common.kernels import cut, native
 from common.lists import Ragged
 from common.raw import Features
-from common.reader import BadInput
 from common.schema import Column, Schema
 from common.source import Data
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import blocks, dataset, encoder, reader, source, testing
+from common import blocks, csv_file, dataset, encoder, source, testing
 from common.blocks import Stream
+from common.chunks import BadInput
 from common.lists import Ragged
-from common.reader import BadInput
 from common.testing import SCHEMA
 from data import planted, taobao
 
@@ -18,7 +18,7 @@ TEST = testing.random_rows(9, 20)
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 30)
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 30)
 
 
 def rows_of(data: source.Data, stream: Stream, batches: int) -> List[List[int]]:

@@ -12,10 +12,10 @@ import pyarrow.compute
 from common import hashing, lists
 from common import texts as texts_of
 from common.checks import BadRows
+from common.chunks import Columns, Reject
 from common.columns import CheckedColumns, Found
 from common.kernels import columns as compiled
 from common.lists import Ragged
-from common.reader import Columns, Reject
 from common.schema import Column, Schema
 from common.texts import Texts
 

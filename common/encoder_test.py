@@ -5,11 +5,11 @@ import pyarrow as pa
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import encoder, raw, reader, testing
+from common import csv_file, encoder, raw, reader, testing
 from common.checks import BadRows
+from common.chunks import BadInput
 from common.encoder import Block, Encoder
 from common.lists import Ragged
-from common.reader import BadInput
 from common.testing import NAMES, SCHEMA
 
 
@@ -42,7 +42,7 @@ def ids_by_tensorflow(rows: testing.Rows) -> Tuple[np.ndarray, List[Dict[int, fl
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("parquet", [False, True])
 def test_ids_are_tensorflows(tmp_path: object, monkeypatch: pytest.MonkeyPatch, seed: int, parquet: bool) -> None:
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 37)
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 37)
     rows = testing.random_rows(seed, 300)
     write = testing.write_parquet if parquet else testing.write_csv
     block = encode_file(write("{}/a{}".format(tmp_path, ".parquet" if parquet else ""), rows), BadRows(0))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from common.kernels import columns as compiled
-from common.reader import split_at, without_last
+from common.texts import split_at, without_last
 
 _LOW_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 

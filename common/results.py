@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
+from common.chunks import BadInput
 from common.files import write_json
-from common.reader import BadInput
 from common.source import Data
 
 CONFIG = "config.json"

@@ -6,7 +6,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import results, testing
-from common.reader import BadInput
+from common.chunks import BadInput
 from common.source import Data
 
 

@@ -14,8 +14,8 @@ import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
 from common import deeprec, heads, hooks, metrics, results, roles
+from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
-from common.reader import BadInput
 from common.results import Metrics
 from common.run import Run
 from common.source import Data

@@ -12,11 +12,11 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import dataset, embedding, heads, hooks, layers, raw, runner, source, testing
+from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
-from common.reader import BadInput
 from common.run import Run
 from common.source import Data
 from common.testing import SCHEMA

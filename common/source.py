@@ -7,8 +7,8 @@ import numpy as np
 
 from common import reader, vocabulary
 from common.checks import BadRows
+from common.chunks import BadInput
 from common.encoder import Encoder
-from common.reader import BadInput
 from common.schema import Schema
 
 _COPYING_SECS = 600  # files that are copied together may differ by this much

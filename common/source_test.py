@@ -3,8 +3,8 @@ import os
 import numpy as np
 import pytest
 
-from common import reader, source, testing
-from common.reader import BadInput
+from common import csv_file, source, testing
+from common.chunks import BadInput
 from common.testing import SCHEMA
 
 
@@ -13,7 +13,7 @@ TEST = testing.random_rows(9, 20)
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 30)
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 30)
 
 
 def test_parquet_is_taken_where_it_is_there(tmp_path: object) -> None:
@@ -48,7 +48,7 @@ def test_label_rates_of_many_chunks_are_a_sample(tmp_path: object) -> None:
 
 
 def test_label_rates_look_at_the_whole_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 4)
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 4)
     rows = testing.random_rows(1, 31 * 4)
     for i, row in enumerate(rows):
         row[0] = str(int(i >= 62))

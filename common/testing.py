@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, runner, serving, source
+from common import dataset, reader, runner, serving, source
 from common.blocks import Stream
 from common.dataset import InputFn
 from common.deeprec import Toggles
@@ -94,6 +94,14 @@ def open_toy(folder: object, train: Rows, test: Rows, parquet: bool = False, max
         path = os.path.join(str(folder), name)
         write_parquet(path + ".parquet", rows) if parquet else write_csv(path, rows)
     return source.open_data(str(folder), SCHEMA, parquet, max_bad_rows, check_all)
+
+
+def read_all(path: str) -> List[List[bytes]]:
+    """The rows of a file of the toy schema, whose chunks must number them one after another."""
+    file = reader.open_file(path, SCHEMA)
+    parts = [file.read(chunk, NAMES) for chunk in file.chunks]
+    assert np.concatenate([part.rows for part in parts]).tolist() == list(range(reader.num_rows(file)))
+    return [list(row) for part in parts for row in zip(*[part.arrays[name].to_pylist() for name in NAMES])]
 
 
 def read_batches(input_fn: InputFn, limit: int = 1 << 30) -> List[Dict[str, np.ndarray]]:

@@ -1,9 +1,11 @@
 """Texts that lie in a buffer: a column of a text file as it was read, or the values of a pyarrow array."""
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 
 
 class Texts(NamedTuple):
@@ -40,3 +42,18 @@ def of_arrow(values: pa.BinaryArray) -> Texts:
     _, offsets, data = values.buffers()
     ends = np.frombuffer(offsets, np.int32)[values.offset:values.offset + len(values) + 1]
     return Texts(np.frombuffer(data or b"", np.uint8), ends[:-1], ends[1:])
+
+
+def split_at(data: bytes, ends: np.ndarray) -> pa.BinaryArray:
+    """The pieces of data that end at the given positions (ascending, the last at the end), without a copy.
+
+    Each piece keeps the separator that ends it, which without_last drops where few pieces are left.
+    """
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    np.add(ends, 1, out=offsets[1:], casting="unsafe")
+    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def without_last(values: pa.BinaryArray) -> pa.BinaryArray:
+    """Each value without its last byte."""
+    return pa.compute.binary_replace_slice(values, -1, sys.maxsize, b"")

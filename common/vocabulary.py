@@ -12,8 +12,8 @@ import pickletools
 import re
 from typing import Any, Callable, Dict, List
 
+from common.chunks import BadInput
 from common.files import replacing
-from common.reader import BadInput
 
 _REMEDY = "Make it again with data/din/prepare_data.sh or: python data/amazon.py make"
 _UNFIT = re.compile("[\t\n\r\x02]")

@@ -5,7 +5,7 @@ from typing import Any, List
 import pytest
 
 from common import vocabulary
-from common.reader import BadInput
+from common.chunks import BadInput
 
 NAMES = ["default_cat", "Crime, Thrillers & Mystery", "naïve 日本", "\"quoted\" 'twice'", "12"]
 IDS = {name: i for i, name in enumerate(NAMES)}

@@ -9,10 +9,10 @@ import pyarrow.parquet
 
 from common import reader
 from common.checks import BadRows
+from common.chunks import Columns, Reject
 from common.columns import CheckedColumns, parse_numbers
 from common.encoder import Encoder
 from common.files import replacing
-from common.reader import Columns, Reject
 from common.schema import Column, Schema
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from common.reader import BadInput
+from common.chunks import BadInput
 from common.schema import Column, Schema
 from data import conversion
 

@@ -5,11 +5,14 @@ from typing import List
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
 import pytest
 
-from common import dataset, metrics, reader, source, testing
+from common import dataset, metrics, source, testing
 from common.blocks import Stream
-from common.reader import BadInput
+from common.chunks import BadInput
 from data import conversion, eleme
 
 NAMES = [column.name for column in eleme.SCHEMA.columns]
@@ -98,7 +101,7 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
 def test_conversion_gives_the_same_parquet(folder: str, tmp_path: object) -> None:
     target = os.path.join(str(tmp_path), "eval.parquet")
     conversion.convert(eleme.SCHEMA, os.path.join(folder, "eval.csv"), target)
-    ours, made = [reader.pa.parquet.read_table(path) for path in (
+    ours, made = [pa.parquet.read_table(path) for path in (
         target, os.path.join(folder, "eval.csv.parquet"))]
     for name in NAMES:
         if name != "brand_id":  # a missing string is empty in text
@@ -128,16 +131,16 @@ def test_bad_rows(rows: pd.DataFrame, tmp_path: object, column: str, change: obj
 
 
 def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object) -> None:
-    table = reader.pa.parquet.read_table(os.path.join(folder, "train.csv.parquet"))
-    alone = table.filter(reader.pa.compute.equal(reader.pa.compute.list_value_length(table.column("shop_id_list")), 1))
+    table = pa.parquet.read_table(os.path.join(folder, "train.csv.parquet"))
+    alone = table.filter(pa.compute.equal(pa.compute.list_value_length(table.column("shop_id_list")), 1))
     for name, missing in (("brand_id_list", [None]), ("shop_aoi_id_list", [""]), ("price_list", [None])):
         at = alone.schema.get_field_index(name)
-        column = reader.pa.array([missing] * alone.num_rows, alone.schema.field(at).type)
+        column = pa.array([missing] * alone.num_rows, alone.schema.field(at).type)
         alone = alone.set_column(at, name, column)
     batches = []
     for name in ("train.csv", "eval.csv"):
         path = os.path.join(str(tmp_path), name)
-        reader.pa.parquet.write_table(alone, path + ".parquet")
+        pa.parquet.write_table(alone, path + ".parquet")
         assert conversion.convert(eleme.SCHEMA, path + ".parquet", path) == alone.num_rows > 10
     for parquet in (False, True):
         data = source.open_data(str(tmp_path), eleme.SCHEMA, parquet, 0, True)

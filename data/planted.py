@@ -13,7 +13,9 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 import pyarrow as pa
 
-from common import metrics, reader
+from common import metrics
+from common.chunks import BadInput
+from common.csv_file import CHUNK_ROWS
 from common.files import replacing, write_json
 from common.schema import Schema
 from data.conversion import convert, parquet_writer, write_text
@@ -71,15 +73,15 @@ def make_files(schema: Schema, draw_rows: DrawRows, rows: int, test_rows: int, s
       the training and the test rows, with the labels as their only columns.
 
     Raises:
-      reader.BadInput: the folder has rows that this did not write.
+      BadInput: the folder has rows that this did not write.
     """
     os.makedirs(out, exist_ok=True)
     if not os.path.exists(_report_path(schema, out)):
         for name in (schema.train_file, schema.test_file):
             for path in (os.path.join(out, name), os.path.join(out, name + ".parquet")):
                 if os.path.exists(path):
-                    raise reader.BadInput("{} is there already and holds no synthetic rows. Name another folder with "
-                                          "--out, or remove it.".format(path))
+                    raise BadInput("{} is there already and holds no synthetic rows. Name another folder with "
+                                   "--out, or remove it.".format(path))
     return (_write(schema, draw_rows, np.random.default_rng([seed, 2]), rows, os.path.join(out, schema.train_file)),
             _write(schema, draw_rows, np.random.default_rng([seed, 3]), test_rows, os.path.join(out, schema.test_file)))
 
@@ -91,7 +93,7 @@ def _write(schema: Schema, draw_rows: DrawRows, rng: np.random.Generator, size: 
             for start in range(0, size, _BLOCK_ROWS):
                 rows = draw_rows(rng, min(_BLOCK_ROWS, size - start))
                 write_text(rows.table, schema, text)
-                parquet.write_table(rows.table, row_group_size=reader.CHUNK_ROWS)
+                parquet.write_table(rows.table, row_group_size=CHUNK_ROWS)
                 parts.append(rows._replace(table=rows.table.select([label.name for label in schema.labels])))
     return Rows(pa.concat_tables([part.table for part in parts]),
                 {name: np.concatenate([part.logits[name] for part in parts]) for name in parts[0].logits})
@@ -140,7 +142,7 @@ def run(argv: Optional[List[str]], schema: Schema, rows: int, rates: Dict[str, T
             print("{} rows written to {}".format(convert(schema, args.source, args.target), args.target))
         else:
             print(json.dumps(_checked_make(make, **vars(args)), indent=2))
-    except (reader.BadInput, OSError, pa.ArrowException) as error:
+    except (BadInput, OSError, pa.ArrowException) as error:
         print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
         return 1
     except ValueError as error:

@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from common import metrics, testing
-from common.reader import BadInput
+from common.chunks import BadInput
 from data import conversion, taobao
 
 NAMES = [column.name for column in taobao.SCHEMA.columns]

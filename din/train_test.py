@@ -10,11 +10,11 @@ import tensorflow.compat.v1 as tf
 
 from common import blocks, dataset, flags, source, testing
 from common import history as history_of
+from common.chunks import BadInput
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.history import History, PaddedHistory, RaggedHistory
 from common.layers import Dense
-from common.reader import BadInput
 from common.source import Data
 from data import amazon
 from data.din.testing import write_raw_files

@@ -132,7 +132,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     for task in train.TASKS:
         assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
         assert 0.6 < report["tasks"][task]["calibration"] < 1.6
-    assert testing.run_main(train.main, *common, "--steps", "236", "--no_eval", "--tf")["steps_trained_here"] == 2
+    assert testing.run_main(train.main, *common, "--steps", "236", "--no_eval")["steps_trained_here"] == 2
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import blocks, encoder, hashing, lists, reader, source, testing
+from common import blocks, csv_file, encoder, hashing, lists, source, testing
 from common import texts as texts_of
 from common.blocks import Stream
 from common.encoder import Block
@@ -157,7 +157,7 @@ def assert_same_rows(data: source.Data, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("bad", [False, True])
 def test_toy_rows_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.MonkeyPatch, line_end: str,
                                      bad: bool) -> None:
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 50)
     rows = testing.random_rows(5, 300)
     if bad:
         rows[7][0], rows[100], rows[200][2] = "2", ["x"], "a\rb"

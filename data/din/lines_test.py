@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from common.reader import BadInput
+from common.chunks import BadInput
 from data.din import lines
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from common import metrics, source, vocabulary
-from common.reader import BadInput
+from common.chunks import BadInput
 from data import amazon
 from data.din import testing
 

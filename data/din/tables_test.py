@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from common.reader import BadInput
+from common.chunks import BadInput
 from data.din import tables
 
 

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from common import vocabulary
-from common.reader import BadInput
+from common.chunks import BadInput
 from data.din.script import generate_voc
 
 LINES = (b"0\tu2\ti3\tX\ti1\x02i2\tY\x02X\n"

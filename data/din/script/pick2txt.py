@@ -12,7 +12,7 @@ from typing import List, Optional
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
 from common import vocabulary  # noqa: E402
-from common.reader import BadInput  # noqa: E402
+from common.chunks import BadInput  # noqa: E402
 from data.din.lines import describe  # noqa: E402
 
 

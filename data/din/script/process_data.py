@@ -15,8 +15,8 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
+from common.chunks import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
-from common.reader import BadInput  # noqa: E402
 from data.din.lines import describe, read_lines  # noqa: E402
 
 _UNFIT = re.compile("[\t\n\r\x02]")

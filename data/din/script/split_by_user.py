@@ -13,8 +13,8 @@ import sys
 from typing import List, Optional, Tuple
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
+from common.chunks import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
-from common.reader import BadInput  # noqa: E402
 from data.din.lines import describe, read_samples  # noqa: E402
 
 _TEST_SHARE = 10  # one in so many users
