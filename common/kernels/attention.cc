@@ -2,8 +2,8 @@
 //
 // A row's query q weighs its items h: a = softmax(MLP([q, h, q - h, q * h])), y = sum a h, and beside it total = sum h,
 // as whoever attends wants that too and the items are at hand. The MLP's first kernel is
-// [Wq; Wh; Wd; Wp], one part for each of the four, so its product is q (Wq + Wd) + [h, q * h] [Wh - Wd; Wp]: one product
-// a row and one of half the width an item.
+// [Wq; Wh; Wd; Wp], one part for each of the four, so its product is q (Wq + Wd) + [h, q * h] [Wh - Wd; Wp]: one
+// product a row and one of half the width an item.
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -44,9 +44,9 @@ REGISTER_OP("ZooAttention")
       }
       return Status::OK();
     })
-    .Doc("y [B, W]: the sum of each row's items [P, W], weighted by a softmax of N layers' scores; the first N - 1 have "
-         "sigmoids. total [B, W]: the plain sum. Row i has the items row_splits[i] to before row_splits[i + 1] [B + 1]. "
-         "The last of activations are the weights [P, 1].");
+    .Doc("y [B, W]: the sum of each row's items [P, W], weighted by a softmax of N layers' scores; the first N - 1 "
+         "have sigmoids. total [B, W]: the plain sum. Row i has the items row_splits[i] to before row_splits[i + 1], "
+         "[B + 1]. The last of activations are the weights [P, 1].");
 
 REGISTER_OP("ZooAttentionGrad")
     .Input("query: float")
@@ -435,7 +435,8 @@ class AttentionGrad : public Attentions {
     for (int64 row = part.rows.low; row < part.rows.high; ++row) {
       const int64 first = inputs.splits[row];
       Unweigh(inputs.item(first), part.outputs(last) + first - part.at.low, dy.flat<float>().data() + row * width,
-              dtotal.flat<float>().data() + row * width, inputs.count(row), width, g.row(first - part.at.low), ditems + first * width);
+              dtotal.flat<float>().data() + row * width, inputs.count(row), width, g.row(first - part.at.low),
+              ditems + first * width);
     }
     for (int layer = last; layer > 0; --layer) g = LayerGradients(part, layer, g);
     FirstGradients(part, g, dquery, ditems);

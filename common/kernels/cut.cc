@@ -35,8 +35,8 @@ REGISTER_OP("ZooCutBatch")
       for (int i = 0; i < c->num_outputs(); ++i) c->set_output(i, c->Vector(c->UnknownDim()));
       return Status::OK();
     })
-    .Doc("The `size` rows from `start` on, or as many as there are, of rows and users [N], of the rows of labels [K, N], "
-         "ids [C, N] and numbers [M, N], and of lists whose items and weights [V] row_splits [N + 1] divide.");
+    .Doc("The `size` rows from `start` on, or as many as there are, of rows and users [N], of the columns of labels "
+         "[K, N], ids [C, N] and numbers [M, N], and of lists whose items and weights [V] row_splits [N + 1] divide.");
 
 class CutBatch : public OpKernel {
  public:

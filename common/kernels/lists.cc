@@ -1,5 +1,5 @@
-// Columns of lists to ids and numbers. common/kernels/columns.py says what each function does; all of them give what its NumPy
-// counterpart in common/lists.py gives.
+// Columns of lists to ids and numbers. common/kernels/columns.py says what each function does; all of them give what
+// its NumPy counterpart in common/lists.py gives.
 
 #include <algorithm>
 #include <utility>
@@ -188,7 +188,8 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
   row_splits[0] = 0;
   for (int64_t i = 0; i < texts->size; ++i) {
     items.Cut(i);
-    for (int64_t j = std::max<int64_t>(0, items.size() - newest); j < items.size(); ++j) values[count++] = ids(items[j]);
+    const int64_t first = std::max<int64_t>(0, items.size() - newest);
+    for (int64_t j = first; j < items.size(); ++j) values[count++] = ids(items[j]);
     row_splits[i + 1] = count;
     lengths[i] = static_cast<int32_t>(items.size());
   }

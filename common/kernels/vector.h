@@ -17,8 +17,8 @@ namespace modelzoo {
 void Add(const float* RESTRICT from, int64_t count, float* RESTRICT to);
 void AddScaled(float scale, const float* RESTRICT from, int64_t count, float* RESTRICT to);
 
-// e to the power of x to 1e-7 of it, without branches, so that a loop over it becomes vector instructions: 0 and infinity
-// where a float cannot hold it, NaN of NaN. x = n ln 2 + r with a whole n, and e^x = 2^n e^r.
+// e to the power of x to 1e-7 of it, without branches, so that a loop over it becomes vector instructions: 0 and
+// infinity where a float cannot hold it, NaN of NaN. x = n ln 2 + r with a whole n, and e^x = 2^n e^r.
 MODELZOO_INLINE float Exp(float x) {
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
