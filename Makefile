@@ -1,7 +1,7 @@
 # make train [MODEL=esmm] [ARGS="--bf16 --steps 500"]    set up, write sample data if there is none, train
 # make test                                              set up, run all tests
 # make lint                                              set up, run flake8, mypy and hadolint
-# make bench [MODEL=esmm]                                measure input and training speed
+# make bench [MODEL=esmm] [ARGS="--rows 100000"]         measure input and training speed
 
 MODEL ?= esmm
 PYTHON37 := .venv/bin/python
@@ -23,7 +23,7 @@ FILE_eleme := train.csv
 ARGS_esmm := --steps 1954
 ARGS_mmoe := --steps 977
 ARGS_ple := --steps 977
-ARGS ?= $(ARGS_$(MODEL))
+train: ARGS ?= $(ARGS_$(MODEL))
 
 .PHONY: train test lint bench setup setup-ci sample known
 .DELETE_ON_ERROR:
@@ -40,7 +40,7 @@ lint: setup-ci
 	.venv/bin/hadolint docker/Dockerfile docker/Dockerfile.deeprec
 
 bench: known setup sample
-	$(PYTHON37) -m common.benchmark $(MODEL)
+	$(PYTHON37) -m common.benchmark $(MODEL) $(ARGS)
 
 setup:
 	@.ci/setup requirements.txt

@@ -18,7 +18,7 @@ from typing import Dict, List, NamedTuple, Optional
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import dataset, files, report, results, runner, source
+from common import dataset, files, flags, optimizers, report, results, runner, source
 from common.blocks import Stream
 from common.kernels import limit
 from common.report import Figures
@@ -37,6 +37,7 @@ MODELS = {"esmm": Benchmarked(taobao.SCHEMA), "mmoe": Benchmarked(taobao.SCHEMA)
           "din": Benchmarked(amazon.SCHEMA, "attention/dense_"), "dlrm": Benchmarked(eleme.SCHEMA)}
 TRAINING: Dict[str, List[str]] = {"--tf": ["--tf"], "FP32": [], "BF16": ["--bf16"]}
 _DOCUMENTED = "documented"
+_OPTIMIZER_TEXT = {_DOCUMENTED: "the model's own optimizer, Adam for `--tf`"}
 _MEASURED = ("steps_per_sec", "samples_per_sec", "cpu_secs_per_1000_samples", "peak_memory_mb")
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -81,10 +82,10 @@ def training_figures(model: str, location: str, steps: int, batch_size: int, rou
     measured: Dict[str, List[Figures]] = {name: [] for name in TRAINING}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds):
-            for name, flags in TRAINING.items():
+            for name, words in TRAINING.items():
                 checkpoint = os.path.join(folder, name, str(number))
                 measured[name].append(_train(model, location, steps, batch_size, checkpoint,
-                                             flags + _optimizer_flags(optimizer, name)))
+                                             words + _optimizer_flags(optimizer, name)))
         kernels = _kernels(os.path.join(folder, "--tf", "0"))
     figures = {name: {key: statistics.median(run[key] for run in runs) for key in _MEASURED}
                for name, runs in measured.items()}
@@ -103,10 +104,10 @@ def _optimizer_flags(optimizer: str, variant: str) -> List[str]:
     return ["--optimizer", optimizer]
 
 
-def _train(model: str, location: str, steps: int, batch_size: int, folder: str, flags: List[str]) -> Figures:
+def _train(model: str, location: str, steps: int, batch_size: int, folder: str, words: List[str]) -> Figures:
     command = [sys.executable, os.path.join(_ROOT, model, "train.py"), "--data_location", location, "--steps",
                str(steps), "--batch_size", str(batch_size), "--checkpoint", folder, "--no_eval"]
-    subprocess.run(command + flags, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command + words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(os.path.join(folder, results.METRICS)) as file:
         return json.load(file)
 
@@ -124,46 +125,53 @@ def _items_a_row(location: str, schema: Schema) -> float:
     return float(np.mean(np.diff(block.lists[0].row_splits)))
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def _parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures input and training speed.")
     parser.add_argument("model", choices=sorted(MODELS))
     parser.add_argument("--data_location", default="./data", help="folder of CSV and Parquet files (default ./data)")
-    parser.add_argument("--batch_size", type=int, nargs="+", default=[512],
+    parser.add_argument("--batch_size", type=flags.positive, nargs="+", default=[512],
                         help="rows a step; several make a table each (default 512)")
-    parser.add_argument("--optimizer", default="adagrad",
+    parser.add_argument("--optimizer", default="adagrad", choices=(*optimizers.NAMES, _DOCUMENTED),
                         help="optimizer of every variant; 'documented': the model's own beside Adam for --tf "
                              "(default adagrad)")
-    parser.add_argument("--rows", type=int, default=500000,
+    parser.add_argument("--rows", type=flags.positive, default=500000,
                         help="rows that each run reads, the fewer the more its start counts (default 500000)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
+    parser.add_argument("--rounds", type=flags.positive, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--out", help="file to write the figures to, as JSON")
     parser.add_argument("--readme", action="store_true", help="write the tables into the model's README")
-    return parser
+    args = parser.parse_args(argv)
+    if args.rows < max(args.batch_size):
+        parser.error("--rows must be >= every --batch_size. Got: --rows {}, --batch_size {}.".format(
+            args.rows, " ".join(map(str, args.batch_size))))
+    return args
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Prints the tables and writes them as JSON or into a README."""
-    args = _make_parser().parse_args(argv)
+    args = _parse(argv)
+    readme = os.path.join(_ROOT, args.model, "README.md")
+    if args.readme:
+        report.around_section(readme)  # raises now rather than after all runs
     runner.quiet_tensorflow()
     rates = input_rates(args.data_location, MODELS[args.model].schema, args.batch_size[0], args.rows, args.rounds)
-    lines = [report.provenance(sys.argv[1:] if argv is None else argv, args.rounds), "", report.input_line(rates)]
+    lines = [report.provenance(sys.argv[1:] if argv is None else argv, args.rounds), "",
+             report.input_line(rates, args.batch_size[0])]
     print("\n".join(lines), flush=True)
     training = {}
     for batch_size in args.batch_size:
         training[batch_size] = training_figures(args.model, args.data_location, args.rows // batch_size, batch_size,
                                                 args.rounds, args.optimizer)
-        heading = "Batch {}, optimizer {}:".format(
-            batch_size, "as documented, --tf adam" if args.optimizer == _DOCUMENTED else args.optimizer)
+        heading = "Batch {}, {}:".format(batch_size, _OPTIMIZER_TEXT.get(args.optimizer, args.optimizer))
         section = ["", heading, "", *report.training_table(training[batch_size])]
         print("\n".join(section), flush=True)
         lines += section
     if args.out:
         files.write_json(args.out, {
             "model": args.model, "command": results.command(), "rounds": args.rounds, "rows": args.rows,
-            "optimizer": args.optimizer, "input_rows_per_sec": rates, "training": training,
-            "versions": results.versions()})
+            "flags": {name: words + _optimizer_flags(args.optimizer, name) for name, words in TRAINING.items()},
+            "input_rows_per_sec": rates, "training": training, "versions": results.versions()})
     if args.readme:
-        report.write_section(os.path.join(_ROOT, args.model, "README.md"), lines)
+        report.write_section(readme, lines)
 
 
 if __name__ == "__main__":

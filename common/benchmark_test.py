@@ -1,9 +1,11 @@
 import json
 import os
+from typing import List
 
 import pytest
 
 from common import benchmark
+from common import report as report_of
 from data import taobao
 
 
@@ -22,5 +24,39 @@ def test_measures_every_variant(tmp_path: object, capsys: pytest.CaptureFixture)
         assert 0 < run["share_of_gemm_limit"] < 1 and run["cpu_secs_per_1000_samples"] > 0
     assert report["training"]["64"]["--tf"]["ratio"] == 1
     printed = capsys.readouterr().out
-    assert "Parquet" in printed and "| 1.00 |" in printed and "optimizer as documented, --tf adam:" in printed
+    assert "Parquet" in printed and "| 1.00 |" in printed
+    assert "Batch 64, the model's own optimizer, Adam for `--tf`:" in printed
+    assert report["flags"] == {"--tf": ["--tf", "--optimizer", "adam"], "FP32": [], "BF16": ["--bf16"]}
     assert "`python -m common.benchmark esmm --data_location" in printed
+
+
+@pytest.mark.parametrize("argv, message", [
+    (["--rows", "500", "--batch_size", "512", "64"], "--rows must be >= every --batch_size. Got: --rows 500, "
+                                                     "--batch_size 512 64"),
+    (["--rows", "0"], "argument --rows"), (["--rounds", "-1"], "argument --rounds"),
+    (["--batch_size", "0"], "argument --batch_size"), (["--optimizer", "sgd"], "argument --optimizer: invalid choice")])
+def test_wrong_flags(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        benchmark.main(["esmm"] + argv)
+    assert message in capsys.readouterr().err
+
+
+def test_figures_go_into_the_readme(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = {name: dict(steps_per_sec=9.0, samples_per_sec=576.0, ratio=1.0, share_of_gemm_limit=0.5,
+                          cpu_secs_per_1000_samples=0.1, peak_memory_mb=700.0) for name in benchmark.TRAINING}
+    monkeypatch.setattr(benchmark, "_ROOT", str(tmp_path))
+    monkeypatch.setattr(benchmark, "input_rates", lambda *_: {"CSV": 10.0})
+    monkeypatch.setattr(benchmark, "training_figures", lambda *_: figures)
+    path = os.path.join(str(tmp_path), "esmm", "README.md")
+    os.mkdir(os.path.dirname(path))
+    with open(path, "w") as file:
+        file.write("no marks")
+    with pytest.raises(ValueError, match="esmm/README.md: expected one line"):
+        benchmark.main(["esmm", "--readme"])
+    with open(path, "w") as file:
+        file.write("{}\n{}\n".format(report_of.BEGIN, report_of.END))
+    benchmark.main(["esmm", "--readme", "--batch_size", "64", "128"])
+    with open(path) as file:
+        written = file.read()
+    assert "Batch 64, adagrad:" in written and "Batch 128, adagrad:" in written
+    assert written.count("| FP32 | 9.0 | 576 |") == 2 and "commit" in written

@@ -1,4 +1,4 @@
-"""CSV files as chunks of dictionary-encoded columns; nothing here loads a whole file.
+"""CSV files as chunks of columns; nothing here loads a whole file.
 
 A chunk is a range of bytes that ends at a line's end.
 """

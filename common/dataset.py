@@ -139,7 +139,7 @@ def _csv_default(column: Column) -> tf.Tensor:
 
 def _cut_batch(schema: Schema, block: Block, start: tf.Tensor, size: int) -> Tuple[Features, Features]:
     """The named columns of the batch of a block (as cut.batch takes it) that begins at row `start`."""
-    batch = (cut.batch if native.load().ops else _cut_plain)(block, start, size)
+    batch = (cut.batch if native.load().ops is not None else _cut_plain)(block, start, size)
     features: Features = {ROW: batch.rows, USER: batch.users}
     features.update((c.name, column) for c, column in zip(schema.scalars, batch.ids))
     features.update((c.name, column) for c, column in zip(schema.numbers, batch.numbers))

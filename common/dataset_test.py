@@ -1,3 +1,4 @@
+import itertools
 import os
 import time
 from typing import Dict, List
@@ -9,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from common import blocks, csv_file, dataset, encoder, source, testing
 from common.blocks import Stream
 from common.chunks import BadInput
+from common.kernels.native import Native
 from common.lists import Ragged
 from common.testing import SCHEMA
 from data import planted, taobao
@@ -204,3 +206,14 @@ def test_rows_taken_before_are_left_out(tmp_path: object) -> None:
     taken[0] = 24
     assert len(first) == 8 and [list(b[dataset.ROW]) for b in testing.read_batches(make, 100)] == [
         list(b[dataset.ROW]) for b in first[3:]]
+
+
+def test_without_native_ops_batches_are_the_same(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 101), TEST)
+    read = dataset.columnar_input(data.train, data, Stream(10, 1, 25, seed=3))
+    expected = testing.read_batches(read)
+    monkeypatch.setattr(dataset.native, "load", lambda: Native(None, "no compiler"))
+    for ours, plain in itertools.zip_longest(testing.read_batches(read), expected):
+        assert ours.keys() == plain.keys()
+        for name in plain:
+            np.testing.assert_array_equal(ours[name], plain[name])

@@ -170,26 +170,14 @@ def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], of
 
 def _combine(items: tf.Tensor, ragged: Ragged, combiner: str) -> tf.Tensor:
     """The weighted sum or mean of each list's items [V, D], float32 [B, D]."""
-    rows, size = _rows(ragged), _size(ragged)
-    sums = tf.math.unsorted_segment_sum(items * tf.expand_dims(ragged.weights, 1), rows, size)
-    if combiner == "sum":
-        return sums
-    counts = tf.math.unsorted_segment_sum(ragged.weights, rows, size)
-    return sums / tf.expand_dims(tf.maximum(counts, 1.0), 1)
+    lists = history.ragged(items, ragged.row_splits)
+    weights = tf.expand_dims(ragged.weights, 1)
+    sums = lists.sum(items * weights)
+    return sums if combiner == "sum" else sums / tf.maximum(lists.sum(weights), 1.0)
 
 
 def _ragged(features: Dict[str, tf.Tensor], column: Column) -> Ragged:
     return Ragged(*[features[name] for name in feature_names(column.name)])
-
-
-def _size(ragged: Ragged) -> tf.Tensor:
-    """The number of lists, int64 scalar."""
-    return tf.shape(ragged.row_splits, out_type=tf.int64)[0] - 1
-
-
-def _rows(ragged: Ragged) -> tf.Tensor:
-    """The list that each item stands in, int64 [V]."""
-    return tf.RaggedTensor.from_row_splits(ragged.values, ragged.row_splits, validate=False).value_rowids()
 
 
 def _to_sparse(ragged: Ragged) -> List[tf.SparseTensor]:

@@ -11,12 +11,13 @@ from common.chunks import BadInput
 from common.encoder import Block, Encoder
 from common.lists import Ragged
 from common.testing import NAMES, SCHEMA
+from common.texts import Texts
 
 
-def encode_file(path: str, bad_rows: BadRows) -> Block:
+def encode_file(path: str, bad_rows: BadRows, as_texts: bool = False) -> Block:
     file = reader.open_file(path, SCHEMA)
     decoder = Encoder(path, SCHEMA, {}, bad_rows)
-    return encoder.concat([decoder.encode(file.read(chunk, NAMES)) for chunk in file.chunks])
+    return encoder.concat([decoder.encode(file.read(chunk, NAMES, as_texts)) for chunk in file.chunks])
 
 
 def lists_of(ragged: Ragged) -> List[Dict[int, float]]:
@@ -65,6 +66,24 @@ def test_nulls_of_parquet_are_missing_values(tmp_path: object) -> None:
     ids, lists = ids_by_tensorflow([["1", "0", "u", "k", "e", "3", "a|b"], ["0", "0", "", "", "", "", ""]])
     np.testing.assert_array_equal(block.ids, ids)
     assert lists_of(block.lists[0]) == lists
+
+
+def test_parquet_strings_that_are_no_dictionary_give_tensorflows_ids(tmp_path: object) -> None:
+    path = "{}/a.parquet".format(tmp_path)
+    rows = [["1", "0", "u{}".format(i), "k{}".format(i), "x", "3", "a{0}|b|a{0}".format(i)[:i % 8]] for i in range(900)]
+    for row in rows[::7]:
+        row[2] = row[6] = ""
+    columns = [pa.array([value or None for value in column.to_pylist()], column.type) if name in ("user", "tags")
+               else column for name, column in zip(NAMES, testing.to_table(rows).columns)]
+    pa.parquet.write_table(pa.table(columns, names=NAMES), path)
+    file = reader.open_file(path, SCHEMA)
+    arrays = file.read(file.chunks[0], NAMES, as_texts=True).arrays
+    assert {name for name in NAMES if isinstance(arrays[name], Texts)} == {"user", "kind", "tags"}
+    ids, lists = ids_by_tensorflow(rows)
+    for as_texts in (False, True):
+        block = encode_file(path, BadRows(0), as_texts)
+        np.testing.assert_array_equal(block.ids, ids)
+        assert lists_of(block.lists[0]) == lists
 
 
 GOOD = ["1", "0", "u", "k", "e", "3", "a"]

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 
 
 class RaggedHistory(NamedTuple):
-    """Lists of embeddings one after another.
+    """Lists of embeddings one after another, as ragged makes them.
 
     Attributes:
       items: float32 [V, D].

@@ -122,7 +122,7 @@ def of_text(values: pa.BinaryArray, index: np.ndarray, separator: bytes, keep_ru
 
 
 def of_list_array(array: pa.ListArray) -> Lists:
-    """Lists as common.reader reads them from Parquet; null strings become empty ones.
+    """Lists as common.parquet_file reads them; null strings become empty ones.
 
     A list of one empty or null item has no items, as in text, where it cannot be told from an empty one.
     """

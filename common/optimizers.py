@@ -10,41 +10,41 @@ from common.kernels import lookup, update
 NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
 
 
-class _NativeRows(tf.train.Optimizer):
-    """What lets native ops update the rows of a table whose gradient comes from native lookups."""
+class _NativeUpdate(tf.train.Optimizer):
+    """What lets native ops update a table whose gradient comes from native lookups."""
 
     def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         if not lookup.is_of_lookups(grad):
             return super()._apply_sparse_duplicate_indices(grad, var)
         grad = lookup.summed(grad, var)
         if update.serves(var):
-            return self._update_rows(grad, var)
+            return self._update_table(grad, var)
         return self._apply_sparse(grad, var)
 
-    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        """What a native op may do in place of TensorFlow's."""
+    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        """What a native op may do in place of TensorFlow's; grad names each row once."""
         return self._apply_sparse(grad, var)
 
 
-class _Adam(_NativeRows, tf.train.AdamOptimizer):
-    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+class _Adam(_NativeUpdate, tf.train.AdamOptimizer):
+    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         power1, power2 = self._get_beta_accumulators()
         rate = self._lr_t * tf.sqrt(1.0 - power2) / (1.0 - power1)
         return update.adam(var, self.get_slot(var, "m"), self.get_slot(var, "v"), rate, grad, self._beta1, self._beta2,
                            self._epsilon)
 
 
-class _Adagrad(_NativeRows, tf.train.AdagradOptimizer):
-    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+class _Adagrad(_NativeUpdate, tf.train.AdagradOptimizer):
+    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return update.adagrad(var, self.get_slot(var, "accumulator"), self._learning_rate_tensor, grad)
 
 
-class _AdamAsync(_NativeRows, AdamAsyncOptimizer):
-    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+class _AdamAsync(_NativeUpdate, AdamAsyncOptimizer):
+    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self.apply_rows_with(update.adam_rows, grad, var)
 
 
-class _AdagradDecay(_NativeRows, AdagradDecayOptimizer):
+class _AdagradDecay(_NativeUpdate, AdagradDecayOptimizer):
     pass
 
 

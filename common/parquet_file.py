@@ -1,4 +1,4 @@
-"""Parquet files as chunks of dictionary-encoded columns; nothing here loads a whole file.
+"""Parquet files as chunks of columns; nothing here loads a whole file.
 
 A chunk is a row group.
 """
@@ -15,11 +15,14 @@ from common.kernels import columns as compiled
 from common.schema import Column, Schema
 from common.texts import Texts, of_arrow
 
+_INDEX_BYTES = 4  # more than an index into a dictionary of this file takes; also what a string takes beside its bytes
+_SHORT_BYTES = 16  # as many bytes are hashed without a loop
+
 
 class ParquetFile(NamedTuple):
     """A Parquet file whose columns are the schema's, in any order.
 
-    handle gives strings dictionary-encoded, but for those of columns where that gains nothing.
+    handle gives strings dictionary-encoded, except in columns where that gains nothing.
     """
 
     path: str
@@ -54,7 +57,7 @@ def open_parquet(path: str, schema: Schema) -> ParquetFile:
         metadata = pa.parquet.read_metadata(path)
         found = metadata.schema.to_arrow_schema()
         _check_columns(path, schema, found)
-        handle = pa.parquet.ParquetFile(path, metadata=metadata, read_dictionary=_repeating(metadata))
+        handle = pa.parquet.ParquetFile(path, metadata=metadata, read_dictionary=_as_dictionaries(metadata))
     except (pa.ArrowException, OSError) as error:
         raise BadInput("{}: not a Parquet file, or cut short ({}). Write it again, or convert it from CSV with: "
                        "python {} convert IN.csv {}".format(path, error, schema.module, path))
@@ -68,21 +71,21 @@ def open_parquet(path: str, schema: Schema) -> ParquetFile:
     return ParquetFile(path, schema, chunks, handle)
 
 
-def _repeating(metadata: pa.parquet.FileMetaData) -> List[str]:
-    """The columns of strings that are read as a dictionary and indices.
+def _as_dictionaries(metadata: pa.parquet.FileMetaData) -> List[str]:
+    """The columns of strings that are read as a dictionary and indices: all but those of short, mostly different ones.
 
-    Not those of short strings that hardly repeat: each is decoded sooner than it is found in a dictionary. In the file
-    a string of one of these takes some bytes, one that repeats takes an index of a few bits, and a long one more.
+    Such a string is hashed sooner than it is found in a dictionary. How many bytes of the file each value takes tells
+    them: less where values repeat, as an index has some bits, and more where they are long. Where the file has no
+    dictionaries, the sizes do not tell, and short strings are taken to differ.
     """
+    def is_short_and_different(column: int) -> bool:
+        parts = [metadata.row_group(i).column(column) for i in range(metadata.num_row_groups)]
+        size, count = sum(part.total_uncompressed_size for part in parts), sum(part.num_values for part in parts)
+        return _INDEX_BYTES <= size / max(count, 1) <= _SHORT_BYTES
+
     strings = [i for i in range(len(metadata.schema)) if metadata.schema.column(i).physical_type == "BYTE_ARRAY"]
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-
-    def bytes_each(column: int) -> float:
-        sizes = [(group.column(column).total_uncompressed_size, group.column(column).num_values) for group in groups]
-        return sum(size for size, _ in sizes) / max(sum(count for _, count in sizes), 1)
-
     return [metadata.schema.column(i).path for i in strings
-            if metadata.schema.column(i).max_repetition_level or not 4 <= bytes_each(i) <= 16]
+            if metadata.schema.column(i).max_repetition_level or not is_short_and_different(i)]
 
 
 def _check_columns(path: str, schema: Schema, found: pa.Schema) -> None:

@@ -1,4 +1,4 @@
-"""Files of rows, CSV or Parquet: both read, chunk by chunk, into one pyarrow array a column."""
+"""Files of rows, CSV or Parquet: both read, chunk by chunk, into one array a column, as common.chunks.Columns says."""
 
 import os
 from typing import Union

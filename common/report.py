@@ -4,7 +4,7 @@ import datetime
 import os
 import shlex
 import subprocess
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 from common.files import replacing
 
@@ -25,10 +25,10 @@ def training_table(figures: Dict[str, Figures]) -> List[str]:
     return lines
 
 
-def input_line(rates: Figures) -> str:
+def input_line(rates: Figures, batch_size: int) -> str:
     """Rows/s of the input paths as a sentence."""
-    return "Input alone, shuffled: {} rows/s.".format(
-        ", ".join("{} {:,.0f}".format(name, rate) for name, rate in rates.items()))
+    return "Input alone, shuffled, batch {}: {} rows/s.".format(
+        batch_size, ", ".join("{} {:,.0f}".format(name, rate) for name, rate in rates.items()))
 
 
 def provenance(argv: List[str], rounds: int) -> str:
@@ -62,6 +62,17 @@ def write_section(path: str, lines: List[str]) -> None:
     Raises:
       ValueError: the file does not have both marks, once each and in their order.
     """
+    before, after = around_section(path)
+    with replacing(path) as temporary, open(temporary, "w") as file:
+        file.write("\n".join([before, *lines, after]))
+
+
+def around_section(path: str) -> Tuple[str, str]:
+    """The text of a file up to its first mark and from its second one on.
+
+    Raises:
+      ValueError: as write_section says.
+    """
     with open(path) as file:
         text = file.read()
     before, begin, rest = text.partition(BEGIN)
@@ -69,6 +80,4 @@ def write_section(path: str, lines: List[str]) -> None:
     if not begin or not end or BEGIN in rest or END in before + after:
         raise ValueError("{}: expected one line {!r} and after it one line {!r}; add them where the figures are to "
                          "stand.".format(path, BEGIN, END))
-    with replacing(path) as temporary:
-        with open(temporary, "w") as file:
-            file.write("\n".join([before + begin, *lines, end + after]))
+    return before + begin, end + after

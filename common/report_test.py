@@ -13,7 +13,7 @@ def test_training_table() -> None:
 
 
 def test_input_line() -> None:
-    assert report.input_line({"CSV": 123456.7}) == "Input alone, shuffled: CSV 123,457 rows/s."
+    assert report.input_line({"CSV": 123456.7}, 512) == "Input alone, shuffled, batch 512: CSV 123,457 rows/s."
 
 
 def test_provenance_names_command_machine_date_and_commit() -> None:

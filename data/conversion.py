@@ -109,7 +109,7 @@ def _holds(values: pa.BinaryArray, dividers: List[str]) -> np.ndarray:
 
 
 def _stored(columns: Columns, column: Column, kind: pa.DataType) -> pa.Array:
-    """A column as common.reader reads it, as the stored type; missing integers get the default, numbers null."""
+    """A column as a file gives it, as the stored type; missing integers get the default, numbers null."""
     array = columns.arrays[column.name]
     if column.dtype == "int32":
         return pa.array(CheckedColumns(columns).integers(column))

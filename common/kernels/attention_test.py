@@ -100,6 +100,7 @@ def test_large_scores_are_finite_and_nan_stays_nan_in_its_row() -> None:
     (dict(query=np.zeros([3], np.float32)), r"query must be \[B, W\]. Got: \[3\]"),
     (dict(items=np.zeros([7, 3], np.float32)), r"items must be \[P, 2\]. Got: \[7,3\]"),
     (dict(row_splits=np.array([0, 3, 7])), r"row_splits must be of shape \[4\]. Got: \[3\]"),
+    (dict(row_splits=np.array([0, 2 ** 62, -2 ** 63, 7])), "row_splits must ascend from 0 to the 7 items"),
     (dict(row_splits=np.array([0, 4, 3, 7])), "row_splits must ascend from 0 to the 7 items"),
     (dict(row_splits=np.array([0, 3, 3, 6])), "row_splits must ascend from 0 to the 7 items"),
     (dict(row_splits=np.array([-1, 3, 3, 7])), "row_splits must ascend from 0 to the 7 items"),

@@ -2,11 +2,10 @@
 #include <algorithm>
 
 #include "op.h"
+#include "parallel.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::int64;
 
 REGISTER_OP("ZooCutBatch")
     .Input("start: int64")
@@ -42,6 +41,9 @@ class CutBatch : public OpKernel {
  public:
   explicit CutBatch(OpKernelConstruction* context) : OpKernel(context) {
     OP_REQUIRES_OK(context, context->GetAttr("size", &size_));
+    OP_REQUIRES_OK(context, context->GetAttr("K", &labels_));
+    OP_REQUIRES_OK(context, context->GetAttr("C", &ids_));
+    OP_REQUIRES_OK(context, context->GetAttr("M", &numbers_));
   }
 
   void Compute(OpKernelContext* context) override {
@@ -53,29 +55,28 @@ class CutBatch : public OpKernel {
     const int64 total = rows->dim_size(0), low = start->scalar<int64>()();
     OP_REQUIRES(context, low >= 0 && low <= total,
                 InvalidArgument("start must be from 0 to ", total, ", the number of rows. Got: ", low, "."));
-    const int64 size = std::min(size_, total - low);
-    OP_REQUIRES_OK(context, Cut<int64>(context, "rows", "batch_rows", total, low, size));
-    OP_REQUIRES_OK(context, Cut<int64>(context, "users", "batch_users", total, low, size));
-    OP_REQUIRES_OK(context, Cut<float>(context, "labels", "batch_labels", total, low, size));
-    OP_REQUIRES_OK(context, Cut<int32>(context, "ids", "batch_ids", total, low, size));
-    OP_REQUIRES_OK(context, Cut<float>(context, "numbers", "batch_numbers", total, low, size));
-    OP_REQUIRES_OK(context, CutLists(context, total, low, size));
+    const Range batch{low, low + std::min(size_, total - low)};
+    OP_REQUIRES_OK(context, Cut<int64>(context, "rows", "batch_rows", {total}, batch));
+    OP_REQUIRES_OK(context, Cut<int64>(context, "users", "batch_users", {total}, batch));
+    OP_REQUIRES_OK(context, Cut<float>(context, "labels", "batch_labels", {labels_, total}, batch));
+    OP_REQUIRES_OK(context, Cut<int32>(context, "ids", "batch_ids", {ids_, total}, batch));
+    OP_REQUIRES_OK(context, Cut<float>(context, "numbers", "batch_numbers", {numbers_, total}, batch));
+    OP_REQUIRES_OK(context, CutLists(context, total, batch));
   }
 
  private:
-  // The columns of [N] or [C, N], each from `low` on.
+  // A column [N], or the columns of [C, N].
   template <typename T>
-  static Status Cut(OpKernelContext* context, const char* name, const char* output, int64 total, int64 low,
-                    int64 size) {
+  static Status Cut(OpKernelContext* context, const char* name, const char* output, const TensorShape& shape,
+                    Range batch) {
     const Tensor* columns = nullptr;
     OpOutputList outputs;
     TF_RETURN_IF_ERROR(context->input(name, &columns));
     TF_RETURN_IF_ERROR(context->output_list(output, &outputs));
-    const TensorShape expected =
-        columns->dims() == 1 ? TensorShape({total}) : TensorShape({outputs.size(), total});
-    TF_RETURN_IF_ERROR(CheckShape(name, *columns, expected));
-    const T* from = columns->flat<T>().data();
-    for (int i = 0; i < outputs.size(); ++i) TF_RETURN_IF_ERROR(Copy(from + i * total + low, size, &outputs, i));
+    TF_RETURN_IF_ERROR(CheckShape(name, *columns, shape));
+    const T* from = columns->flat<T>().data() + batch.low;
+    const int64 total = shape.dim_size(shape.dims() - 1);
+    for (int i = 0; i < outputs.size(); ++i) TF_RETURN_IF_ERROR(Copy(from + i * total, batch.size(), &outputs, i));
     return Status::OK();
   }
 
@@ -87,7 +88,7 @@ class CutBatch : public OpKernel {
     return Status::OK();
   }
 
-  static Status CutLists(OpKernelContext* context, int64 total, int64 low, int64 size) {
+  static Status CutLists(OpKernelContext* context, int64 total, Range batch) {
     OpInputList values, row_splits, weights;
     OpOutputList batch_values, batch_row_splits, batch_weights;
     TF_RETURN_IF_ERROR(context->input_list("values", &values));
@@ -99,11 +100,11 @@ class CutBatch : public OpKernel {
     for (int i = 0; i < values.size(); ++i) {
       TF_RETURN_IF_ERROR(CheckShape("row_splits", row_splits[i], TensorShape({total + 1})));
       TF_RETURN_IF_ERROR(CheckShape("weights", weights[i], values[i].shape()));
-      const int64* splits = row_splits[i].flat<int64>().data() + low;
+      const int64 *splits = row_splits[i].flat<int64>().data() + batch.low, size = batch.size();
       const int64 first = splits[0], end = splits[size];
-      if (first < 0 || end < first || end > values[i].NumElements()) {
-        return InvalidArgument("row_splits must ascend from 0 to ", values[i].NumElements(), ". Got: ", first,
-                               " before ", end, ".");
+      if (first < 0 || end > values[i].NumElements() || !std::is_sorted(splits, splits + size + 1)) {
+        return InvalidArgument("row_splits must ascend from 0 to ", values[i].NumElements(), ". Got: ", first, " to ",
+                               end, " in a batch.");
       }
       TF_RETURN_IF_ERROR(Copy(values[i].flat<int32>().data() + first, end - first, &batch_values, i));
       TF_RETURN_IF_ERROR(Copy(weights[i].flat<float>().data() + first, end - first, &batch_weights, i));
@@ -114,7 +115,7 @@ class CutBatch : public OpKernel {
     return Status::OK();
   }
 
-  int64 size_;
+  int64 size_, labels_, ids_, numbers_;
 };
 
 REGISTER_KERNEL_BUILDER(Name("ZooCutBatch").Device(tensorflow::DEVICE_CPU), CutBatch);

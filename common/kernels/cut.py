@@ -11,14 +11,16 @@ def batch(block: Block, start: tf.Tensor, size: int) -> Block:
     """The `size` rows of a block from `start` on, or as many as there are.
 
     Args:
-      block: its columns as tensors: labels [K, N], ids [C, N] and numbers [M, N], else as common.encoder.Block says.
+      block: its columns as tensors: labels [K, N], ids [C, N] and numbers [M, N] with K, C and M known, else as
+        common.encoder.Block says.
       start: int64 scalar.
 
     Returns:
       the rows' columns; labels, ids and numbers as lists of one tensor [B] a column.
 
     Raises:
-      tf.errors.InvalidArgumentError: at run time: start is outside of the block, or its columns differ in their rows.
+      tf.errors.InvalidArgumentError: at run time: start is outside of the block, its columns differ in their rows, or
+        lists in their items and weights, or row_splits do not ascend within a list's items.
     """
     made = native.load().ops.zoo_cut_batch(
         start=start, rows=block.rows, users=block.users, labels=block.labels, ids=block.ids, numbers=block.numbers,

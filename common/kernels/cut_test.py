@@ -6,8 +6,10 @@ import tensorflow.compat.v1 as tf
 
 from common import dataset
 from common.encoder import Block
-from common.kernels import cut
+from common.kernels import cut, native
 from common.lists import Ragged
+
+pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 
 def random_block(num_rows: int, labels: int, ids: int, numbers: int, lists: int) -> Block:
@@ -56,10 +58,13 @@ ITEMS, WEIGHTS = np.arange(4, dtype=np.int32), np.ones(4, np.float32)
     (random_block(3, 1, 1, 1, 1), -1, "start must be from 0 to 3, the number of rows. Got: -1"),
     (random_block(3, 1, 1, 1, 0)._replace(users=np.arange(2)), 0, r"users must be of shape \[3\]. Got: \[2\]"),
     (random_block(3, 1, 2, 1, 0)._replace(ids=np.zeros([2, 4], np.int32)), 0, r"ids must be of shape \[2,3\]"),
+    (random_block(3, 1, 1, 1, 0)._replace(labels=np.ones(3, np.float32)), 0, r"labels must be of shape \[3,3\]"),
+    (random_block(3, 1, 1, 1, 0)._replace(numbers=np.ones(3, np.float32)), 0, r"numbers must be of shape \[3,3\]"),
+    (lists_of(Ragged(ITEMS, np.array([0, 4, 1, 3]), WEIGHTS)), 0, "must ascend from 0 to 4. Got: 0 to 3"),
     (lists_of(Ragged(ITEMS, np.array([0, 1, 4]), WEIGHTS)), 0, r"row_splits must be of shape \[4\]. Got: \[3\]"),
     (lists_of(Ragged(ITEMS, np.array([0, 1, 2, 4]), WEIGHTS[:3])), 0, r"weights must be of shape \[4\]. Got: \[3\]"),
-    (lists_of(Ragged(ITEMS, np.array([0, 1, 2, 5]), WEIGHTS)), 0, "must ascend from 0 to 4. Got: 0 before 5"),
-    (lists_of(Ragged(ITEMS, np.array([3, 1, 2, 2]), WEIGHTS)), 0, "must ascend from 0 to 4. Got: 3 before 2"),
+    (lists_of(Ragged(ITEMS, np.array([0, 1, 2, 5]), WEIGHTS)), 0, "must ascend from 0 to 4. Got: 0 to 5"),
+    (lists_of(Ragged(ITEMS, np.array([3, 1, 2, 2]), WEIGHTS)), 0, "must ascend from 0 to 4. Got: 3 to 2"),
 ])
 def test_errors(block: Block, start: int, message: str) -> None:
     made = cut.batch(as_tensors(block), tf.constant(start, tf.int64), 3)

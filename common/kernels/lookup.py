@@ -58,14 +58,14 @@ def _gradient(op: tf.Operation, upstream: tf.Tensor) -> List[object]:
 
 
 def is_of_lookups(slices: tf.IndexedSlices) -> bool:
-    """Whether a table's gradient comes from lookups alone."""
+    """Whether a table's gradient comes from lookups of this module alone."""
     made_by = slices.indices.op
     parts = made_by.inputs[:-1] if made_by.type == "ConcatV2" else [slices.indices]  # the last is the axis
     return all(part.op.type == _GRADIENT for part in parts)
 
 
 def summed(slices: tf.IndexedSlices, table: tf.Tensor) -> tf.IndexedSlices:
-    """The gradient of a table [V, D], from one or several lookups, with each row once."""
+    """The gradient of a table [V, D] for which is_of_lookups holds, with each row once."""
     if slices.indices.op.type == _GRADIENT:
         return slices
     made = native.load().ops.zoo_lookup_grad([table], [slices.indices], [], [], [], slices.values, table_of=[0],

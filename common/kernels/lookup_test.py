@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.kernels import lookup
+from common.kernels import lookup, native
 from common.kernels.lookup import Lookup
+
+pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 
 def random_columns(rng: np.random.Generator, batch: int, sizes: List[int]) -> List[Dict[str, object]]:

@@ -6,14 +6,16 @@ import tensorflow.compat.v1 as tf
 
 from common import optimizers
 from common.adam_async import AdamAsyncOptimizer
-from common.kernels import lookup, update
+from common.kernels import lookup, native, update
+
+pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 PLAIN: Dict[str, Callable[[float], tf.train.Optimizer]] = {
     "adagrad": tf.train.AdagradOptimizer, "adamasync": AdamAsyncOptimizer, "adam": tf.train.AdamOptimizer}
 NATIVE = ("ZooAdagradRows", "ZooAdamRows", "ZooAdam")
 
 
-def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int) -> Dict[str, np.ndarray]:
+def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int, lookups: int) -> Dict[str, np.ndarray]:
     """The variables after three steps, in which random rows of a table are looked up."""
     rng = np.random.default_rng(7)
     with tf.Graph().as_default() as graph, tf.Session() as session:
@@ -21,7 +23,8 @@ def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int) -> Dict[
         table = tf.get_variable("table", initializer=start)
         ids = tf.placeholder(tf.int32, [None])
         target = tf.constant(rng.standard_normal(size), tf.float32)
-        loss = tf.reduce_sum((lookup.lookup([table], [lookup.Lookup(0, ids)]) - target) ** 2)
+        looked_up = [lookup.lookup([table], [lookup.Lookup(0, (ids + i) % rows)]) for i in range(lookups)]
+        loss = tf.add_n([tf.reduce_sum((embedded - target) ** 2) for embedded in looked_up])
         step = make().minimize(loss)
         natives = [op.type for op in graph.get_operations() if op.type in NATIVE]
         session.run(tf.global_variables_initializer())
@@ -32,13 +35,14 @@ def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int) -> Dict[
 
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
-@pytest.mark.parametrize("rows, size", [(3, 1), (5000, 16), (40, 18)])
-def test_is_what_the_optimizers_own_ops_compute(name: str, rows: int, size: int) -> None:
-    ours, theirs = train(lambda: optimizers.make(name, 0.1), rows, size), train(lambda: PLAIN[name](0.1), rows, size)
+@pytest.mark.parametrize("rows, size, lookups", [(3, 1, 1), (5000, 16, 1), (40, 18, 3), (2000, 5, 2)])
+def test_is_what_the_optimizers_own_ops_compute(name: str, rows: int, size: int, lookups: int) -> None:
+    ours, theirs = [train(make, rows, size, lookups)
+                    for make in (lambda: optimizers.make(name, 0.1), lambda: PLAIN[name](0.1))]
     assert (ours.pop("natives"), theirs.pop("natives")) == (1, 0)
     assert sorted(set(ours) - {"global_step"}) == sorted(theirs)
     for variable in theirs:
-        np.testing.assert_allclose(ours[variable], theirs[variable], rtol=2e-5, atol=1e-5)
+        np.testing.assert_allclose(ours[variable], theirs[variable], rtol=3e-4, atol=1e-5)
 
 
 def test_a_table_on_a_server_is_updated_there() -> None:

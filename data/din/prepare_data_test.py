@@ -21,6 +21,7 @@ from data import amazon
 from data.din import testing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 SCRIPTS = ["process_data", "local_aggretor", "split_by_user", "generate_voc", "pick2txt"]
 FILES = sorted(["reviews-info", "item-info", "local_train_splitByUser", "local_test_splitByUser"]
                + [name + ending for name in ("uid_voc", "mid_voc", "cat_voc") for ending in (".pkl", ".txt")])
@@ -269,3 +270,8 @@ def test_help_works_from_any_folder(tmp_path: object) -> None:
 def test_write_raw_files_checks_its_size(tmp_path: object) -> None:
     with pytest.raises(ValueError, match="num_items must be >= 50. Got: 49"):
         testing.write_raw_files(str(tmp_path), 1, 49, 1)
+
+
+def test_scripts_start_without_tensorflow() -> None:
+    program = "import sys\n" + "".join("import data.din.script.{}\n".format(name) for name in SCRIPTS)
+    subprocess.run([sys.executable, "-c", program + "assert 'tensorflow' not in sys.modules"], cwd=ROOT, check=True)
