@@ -138,7 +138,8 @@ def _parse(argv: Optional[List[str]]) -> argparse.Namespace:
                         help="rows that each run reads, the fewer the more its start counts (default 500000)")
     parser.add_argument("--rounds", type=flags.positive, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--out", help="file to write the figures to, as JSON")
-    parser.add_argument("--readme", action="store_true", help="write the tables into the model's README")
+    parser.add_argument("--readme", nargs="?", const="", metavar="SECTION",
+                        help="write the tables into the model's README, into its benchmark or into that of this name")
     args = parser.parse_args(argv)
     if args.rows < max(args.batch_size):
         parser.error("--rows must be >= every --batch_size. Got: --rows {}, --batch_size {}.".format(
@@ -150,8 +151,8 @@ def main(argv: Optional[List[str]] = None) -> None:
     """Prints the tables and writes them as JSON or into a README."""
     args = _parse(argv)
     readme = os.path.join(_ROOT, args.model, "README.md")
-    if args.readme:
-        report.around_section(readme)  # raises now rather than after all runs
+    if args.readme is not None:
+        report.around_section(readme, args.readme)  # raises now rather than after all runs
     runner.quiet_tensorflow()
     rates = input_rates(args.data_location, MODELS[args.model].schema, args.batch_size[0], args.rows, args.rounds)
     lines = [report.provenance(sys.argv[1:] if argv is None else argv, args.rounds), "",
@@ -170,8 +171,8 @@ def main(argv: Optional[List[str]] = None) -> None:
             "model": args.model, "command": results.command(), "rounds": args.rounds, "rows": args.rows,
             "flags": {name: words + _optimizer_flags(args.optimizer, name) for name, words in TRAINING.items()},
             "input_rows_per_sec": rates, "training": training, "versions": results.versions()})
-    if args.readme:
-        report.write_section(readme, lines)
+    if args.readme is not None:
+        report.write_section(readme, args.readme, lines)
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ def test_figures_go_into_the_readme(tmp_path: object, monkeypatch: pytest.Monkey
     with pytest.raises(ValueError, match="esmm/README.md: expected one line"):
         benchmark.main(["esmm", "--readme"])
     with open(path, "w") as file:
-        file.write("{}\n{}\n".format(report_of.BEGIN, report_of.END))
-    benchmark.main(["esmm", "--readme", "--batch_size", "64", "128"])
+        file.write("\n".join(report_of.marks("sizes")))
+    benchmark.main(["esmm", "--readme", "sizes", "--batch_size", "64", "128"])
     with open(path) as file:
         written = file.read()
     assert "Batch 64, adagrad:" in written and "Batch 128, adagrad:" in written

@@ -242,11 +242,9 @@ def parse_numbers(values: pa.BinaryArray) -> np.ndarray:
 
 def _not_utf8(values: pa.Array) -> Optional[np.ndarray]:
     """Which binary values are no UTF-8, bool [D]; None if all are."""
-    try:
-        values.cast(pa.string())
+    if texts_of.is_utf8(values):
         return None
-    except pa.ArrowInvalid:
-        return np.array([not _is_utf8(value) for value in values.to_pylist()])
+    return np.array([not _is_utf8(value) for value in values.to_pylist()])
 
 
 def _is_utf8(value: bytes) -> bool:

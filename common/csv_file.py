@@ -13,7 +13,7 @@ import pyarrow.compute
 from common.chunks import BadInput, Chunk, Columns, Reject
 from common.kernels import columns as compiled
 from common.schema import Schema
-from common.texts import Texts, split_at, without_last
+from common.texts import Texts, is_utf8, split_at, without_last
 
 CHUNK_ROWS = 16384
 _SCAN_BYTES = 1 << 24
@@ -130,11 +130,7 @@ def _split(data: bytes, delimiter: str) -> Tuple[np.ndarray, np.ndarray]:
 
 def _is_utf8(data: bytes) -> bool:
     offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
-    try:
-        pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(data)]).cast(pa.string())
-    except pa.ArrowInvalid:
-        return False
-    return True
+    return is_utf8(pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(data)]))
 
 
 def _text_columns(data: bytes, ends: np.ndarray, first: np.ndarray, schema: Schema,

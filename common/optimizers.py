@@ -31,7 +31,7 @@ class _Adam(_NativeUpdate, tf.train.AdamOptimizer):
         power1, power2 = self._get_beta_accumulators()
         rate = self._lr_t * tf.sqrt(1.0 - power2) / (1.0 - power1)
         return update.adam(var, self.get_slot(var, "m"), self.get_slot(var, "v"), rate, grad, self._beta1, self._beta2,
-                           self._epsilon)
+                           self._epsilon, all_rows=True)
 
 
 class _Adagrad(_NativeUpdate, tf.train.AdagradOptimizer):
@@ -41,7 +41,7 @@ class _Adagrad(_NativeUpdate, tf.train.AdagradOptimizer):
 
 class _AdamAsync(_NativeUpdate, AdamAsyncOptimizer):
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        return self.apply_rows_with(update.adam_rows, grad, var)
+        return self.apply_rows_with(update.adam, grad, var)
 
 
 class _AdagradDecay(_NativeUpdate, AdagradDecayOptimizer):

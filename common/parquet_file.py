@@ -13,7 +13,7 @@ import pyarrow.parquet
 from common.chunks import BadInput, Chunk, Columns
 from common.kernels import columns as compiled
 from common.schema import Column, Schema
-from common.texts import Texts, of_arrow
+from common.texts import Texts, is_utf8, of_arrow
 
 _INDEX_BYTES = 4  # more than an index into a dictionary of this file takes; also what a string takes beside its bytes
 _SHORT_BYTES = 16  # as many bytes are hashed without a loop
@@ -131,11 +131,7 @@ def _texts(column: pa.ChunkedArray) -> Optional[Texts]:
     if not (pa.types.is_string(column.type) or pa.types.is_binary(column.type)) or column.num_chunks != 1:
         return None
     array = column.chunk(0).fill_null("").cast(pa.binary())
-    try:
-        array.cast(pa.string())
-    except pa.ArrowInvalid:
-        return None
-    return of_arrow(array)
+    return of_arrow(array) if is_utf8(array) else None
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:

@@ -10,7 +10,6 @@ from common.files import replacing
 
 Figures = Dict[str, float]
 
-BEGIN, END = "<!-- benchmark -->", "<!-- end of benchmark -->"
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -56,28 +55,35 @@ def _commit() -> str:
         return "unknown"
 
 
-def write_section(path: str, lines: List[str]) -> None:
-    """Puts lines between the two marks of a text file.
+def marks(section: str) -> Tuple[str, str]:
+    """The lines of a text file that a section stands between."""
+    name = " " + section if section else ""
+    return "<!-- benchmark{} -->".format(name), "<!-- end of benchmark{} -->".format(name)
+
+
+def write_section(path: str, section: str, lines: List[str]) -> None:
+    """Puts lines between the two marks of a section of a text file.
 
     Raises:
       ValueError: the file does not have both marks, once each and in their order.
     """
-    before, after = around_section(path)
+    before, after = around_section(path, section)
     with replacing(path) as temporary, open(temporary, "w") as file:
         file.write("\n".join([before, *lines, after]))
 
 
-def around_section(path: str) -> Tuple[str, str]:
-    """The text of a file up to its first mark and from its second one on.
+def around_section(path: str, section: str) -> Tuple[str, str]:
+    """The text of a file up to a section's first mark and from its second one on.
 
     Raises:
       ValueError: as write_section says.
     """
+    first, last = marks(section)
     with open(path) as file:
         text = file.read()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in before + after:
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
+    if not begin or not end or first in rest or last in before + after:
         raise ValueError("{}: expected one line {!r} and after it one line {!r}; add them where the figures are to "
-                         "stand.".format(path, BEGIN, END))
+                         "stand.".format(path, first, last))
     return before + begin, end + after

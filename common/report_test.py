@@ -22,23 +22,30 @@ def test_provenance_names_command_machine_date_and_commit() -> None:
                     report.provenance(["esmm", "--out", "a b"], 3))
 
 
+BEGIN, END = report.marks("")
+
+
+def test_the_marks_of_a_named_section() -> None:
+    assert report.marks("sizes") == ("<!-- benchmark sizes -->", "<!-- end of benchmark sizes -->")
+
+
 def test_a_section_is_written_anew(tmp_path: object) -> None:
     path = "{}/README.md".format(tmp_path)
     with open(path, "w") as file:
-        file.write("# A\n\n{}\nold\nlines\n{}\n\nlast\n".format(report.BEGIN, report.END))
+        file.write("# A\n\n{}\nold\nlines\n{}\n\nlast\n".format(BEGIN, END))
     for lines in (["one", "two"], ["three"]):
-        report.write_section(path, lines)
+        report.write_section(path, "", lines)
         with open(path) as file:
-            assert file.read() == "# A\n\n{}\n{}\n{}\n\nlast\n".format(report.BEGIN, "\n".join(lines), report.END)
+            assert file.read() == "# A\n\n{}\n{}\n{}\n\nlast\n".format(BEGIN, "\n".join(lines), END)
 
 
-@pytest.mark.parametrize("text", ["", report.BEGIN, report.END + report.BEGIN, report.END,
-                                  2 * (report.BEGIN + report.END), report.BEGIN + 2 * report.END])
+@pytest.mark.parametrize("text", ["", BEGIN, END + BEGIN, END,
+                                  2 * (BEGIN + END), BEGIN + 2 * END])
 def test_a_file_without_the_marks_stays_as_it_is(tmp_path: object, text: str) -> None:
     path = "{}/README.md".format(tmp_path)
     with open(path, "w") as file:
         file.write(text)
     with pytest.raises(ValueError, match="README.md: expected one line '<!-- benchmark -->' and after it one line"):
-        report.write_section(path, ["figures"])
+        report.write_section(path, "", ["figures"])
     with open(path) as file:
         assert file.read() == text

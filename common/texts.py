@@ -44,6 +44,15 @@ def of_arrow(values: pa.BinaryArray) -> Texts:
     return Texts(np.frombuffer(data or b"", np.uint8), ends[:-1], ends[1:])
 
 
+def is_utf8(values: pa.BinaryArray) -> bool:
+    """Whether all values are UTF-8."""
+    try:
+        values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def split_at(data: bytes, ends: np.ndarray) -> pa.BinaryArray:
     """The pieces of data that end at the given positions (ascending, the last at the end), without a copy.
 

@@ -269,9 +269,7 @@ class Attentions : public OpKernel {
   }
 
   static Status CheckSplits(const Inputs& inputs) {
-    bool ascending = inputs.splits[0] == 0 && inputs.splits[inputs.rows()] == inputs.positions();
-    for (int64 row = 0; row < inputs.rows() && ascending; ++row) ascending = inputs.splits[row] <= inputs.splits[row + 1];
-    if (ascending) return Status::OK();
+    if (AscendTo(inputs.splits, inputs.rows(), inputs.positions())) return Status::OK();
     return InvalidArgument("row_splits must ascend from 0 to the ", inputs.positions(), " items.");
   }
 };

@@ -197,10 +197,7 @@ class Lookups : public OpKernel {
     if (split.NumElements() != rows + 1 || rows < 0) {
       return InvalidArgument("a list's splits must be ", rows + 1, ". Got: ", split.NumElements(), ".");
     }
-    const auto splits = split.flat<int64>();
-    bool ascending = splits(0) == 0 && splits(rows) == items.NumElements();
-    for (int64 row = 0; row < rows && ascending; ++row) ascending = splits(row) <= splits(row + 1);
-    if (!ascending) {
+    if (!AscendTo(split.flat<int64>().data(), rows, items.NumElements())) {
       return InvalidArgument("a list's splits must ascend from 0 to its ", items.NumElements(), " items.");
     }
     if (weights.NumElements() != items.NumElements()) {

@@ -2,6 +2,7 @@
 #ifndef MODELZOO_OP_H_
 #define MODELZOO_OP_H_
 
+#include <algorithm>
 #include <vector>
 
 #include "tensorflow/core/framework/op.h"
@@ -28,6 +29,11 @@ inline Status CheckShape(const char* name, const Tensor& given, const TensorShap
   if (given.shape() == expected) return Status::OK();
   return InvalidArgument(name, " must be of shape ", expected.DebugString(), ". Got: ", given.shape().DebugString(),
                          ".");
+}
+
+// Whether `size` + 1 row splits ascend from 0 to `end`.
+inline bool AscendTo(const tensorflow::int64* splits, tensorflow::int64 size, tensorflow::int64 end) {
+  return splits[0] == 0 && splits[size] == end && std::is_sorted(splits, splits + size + 1);
 }
 
 inline std::vector<TensorShape> ShapesOf(const OpInputList& tensors) {

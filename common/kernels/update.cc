@@ -29,21 +29,6 @@ REGISTER_OP("ZooAdagradRows")
     .SetShapeFn(OutputIsInput)
     .Doc("accumulator += g^2, table -= rate g / sqrt(accumulator) at distinct rows.");
 
-REGISTER_OP("ZooAdamRows")
-    .Input("table: Ref(float)")
-    .Input("m: Ref(float)")
-    .Input("v: Ref(float)")
-    .Input("rate: float")
-    .Input("row: int32")
-    .Input("drow: float")
-    .Output("out: Ref(float)")
-    .Attr("beta1: float")
-    .Attr("beta2: float")
-    .Attr("epsilon: float")
-    .SetShapeFn(OutputIsInput)
-    .Doc("m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, table -= rate m / (sqrt(v) + epsilon) at "
-         "distinct rows.");
-
 REGISTER_OP("ZooAdam")
     .Input("table: Ref(float)")
     .Input("m: Ref(float)")
@@ -55,8 +40,10 @@ REGISTER_OP("ZooAdam")
     .Attr("beta1: float")
     .Attr("beta2: float")
     .Attr("epsilon: float")
+    .Attr("all_rows: bool")
     .SetShapeFn(OutputIsInput)
-    .Doc("The update of ZooAdamRows at all rows, where g is 0 at those that are not named.");
+    .Doc("m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, table -= rate m / (sqrt(v) + epsilon) at "
+         "distinct rows, or at all rows, with a g of 0 at those that are not named.");
 
 MODELZOO_CLONES void Adagrad(const float* RESTRICT g, float rate, int64 count, float* RESTRICT w,
                              float* RESTRICT accumulator) {
@@ -169,53 +156,42 @@ class AdagradRows : public RowsUpdate<2> {
   }
 };
 
-// Adam's attributes.
-struct Betas {
-  explicit Betas(OpKernelConstruction* context) {
-    OP_REQUIRES_OK(context, context->GetAttr("beta1", &beta1));
-    OP_REQUIRES_OK(context, context->GetAttr("beta2", &beta2));
-    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon));
-  }
-
-  float beta1 = 0.0f, beta2 = 0.0f, epsilon = 0.0f;
-};
-
-class AdamRows : public RowsUpdate<3> {
+class AdamTable : public RowsUpdate<3> {
  public:
-  explicit AdamRows(OpKernelConstruction* context) : RowsUpdate<3>(context), betas_(context) {}
-
- protected:
-  void Change(const float* gradient, float rate, int64 size, float* const* at) const override {
-    Adam(gradient, rate, betas_.beta1, betas_.beta2, betas_.epsilon, size, at[0], at[1], at[2]);
+  explicit AdamTable(OpKernelConstruction* context) : RowsUpdate<3>(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("beta1", &beta1_));
+    OP_REQUIRES_OK(context, context->GetAttr("beta2", &beta2_));
+    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+    OP_REQUIRES_OK(context, context->GetAttr("all_rows", &all_rows_));
   }
-
- private:
-  const Betas betas_;
-};
-
-// Changes all rows, block by block while a block is in the cache.
-class AdamTable : public Update<3> {
- public:
-  explicit AdamTable(OpKernelConstruction* context) : Update<3>(context), betas_(context) {}
 
  protected:
   void Run(OpKernelContext* context, const Step& step, float* const* data) const override {
+    all_rows_ ? ChangeAll(context, step, data) : RowsUpdate<3>::Run(context, step, data);
+  }
+
+  void Change(const float* gradient, float rate, int64 size, float* const* at) const override {
+    Adam(gradient, rate, beta1_, beta2_, epsilon_, size, at[0], at[1], at[2]);
+  }
+
+ private:
+  // Changes all rows, block by block while a block is in the cache.
+  void ChangeAll(OpKernelContext* context, const Step& step, float* const* data) const {
     std::vector<int32> starts, order;
     Sort(step, &starts, &order);
     float *w = data[0], *m = data[1], *v = data[2];
     Parallel(context, Blocks(step.limit, kRows), [&](int64 task) {
       const Range range = Block(step.limit, kRows, task);
       const int64 low = range.low * step.size, count = range.size() * step.size;
-      Decay(betas_.beta1, betas_.beta2, count, m + low, v + low);
+      Decay(beta1_, beta2_, count, m + low, v + low);
       for (int32 i = starts[task]; i < starts[task + 1]; ++i) {
         const int64 at = step.rows[order[i]] * step.size;
-        AddMoments(step.gradients + order[i] * step.size, betas_.beta1, betas_.beta2, step.size, m + at, v + at);
+        AddMoments(step.gradients + order[i] * step.size, beta1_, beta2_, step.size, m + at, v + at);
       }
-      Move(m + low, v + low, step.rate, betas_.epsilon, count, w + low);
+      Move(m + low, v + low, step.rate, epsilon_, count, w + low);
     });
   }
 
- private:
   // The gradients in the order of the blocks of rows, and where each block's start.
   static void Sort(const Step& step, std::vector<int32>* starts, std::vector<int32>* order) {
     starts->assign(Blocks(step.limit, kRows) + 1, 0);
@@ -226,11 +202,11 @@ class AdamTable : public Update<3> {
     for (int64 i = 0; i < step.count; ++i) (*order)[next[step.rows[i] / kRows]++] = static_cast<int32>(i);
   }
 
-  const Betas betas_;
+  float beta1_, beta2_, epsilon_;
+  bool all_rows_;
 };
 
 REGISTER_KERNEL_BUILDER(Name("ZooAdagradRows").Device(tensorflow::DEVICE_CPU), AdagradRows);
-REGISTER_KERNEL_BUILDER(Name("ZooAdamRows").Device(tensorflow::DEVICE_CPU), AdamRows);
 REGISTER_KERNEL_BUILDER(Name("ZooAdam").Device(tensorflow::DEVICE_CPU), AdamTable);
 
 }  // namespace

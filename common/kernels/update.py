@@ -21,25 +21,16 @@ def adagrad(table: tf.Variable, accumulator: tf.Variable, rate: tf.Tensor, slice
         table._ref(), accumulator._ref(), rate, tf.cast(slices.indices, tf.int32), slices.values).op
 
 
-def adam_rows(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, slices: tf.IndexedSlices,
-              beta1: float, beta2: float, epsilon: float) -> tf.Operation:
+def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, slices: tf.IndexedSlices, beta1: float,
+         beta2: float, epsilon: float, all_rows: bool = False) -> tf.Operation:
     """Adam's update at the rows of slices, with a rate, scalar, that has the correction of the bias in it.
 
-    Raises:
-      tf.errors.InvalidArgumentError: at run time: a row is outside of the table.
-    """
-    return native.load().ops.zoo_adam_rows(
-        table._ref(), m._ref(), v._ref(), rate, tf.cast(slices.indices, tf.int32), slices.values, beta1=beta1,
-        beta2=beta2, epsilon=epsilon).op
-
-
-def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, slices: tf.IndexedSlices, beta1: float,
-         beta2: float, epsilon: float) -> tf.Operation:
-    """The same update at all rows, with a gradient of 0 where slices name none: tf.train.AdamOptimizer's.
+    Args:
+      all_rows: update all rows, with a gradient of 0 where slices name none, as tf.train.AdamOptimizer does.
 
     Raises:
       tf.errors.InvalidArgumentError: at run time: a row is outside of the table.
     """
     return native.load().ops.zoo_adam(
         table._ref(), m._ref(), v._ref(), rate, tf.cast(slices.indices, tf.int32), slices.values, beta1=beta1,
-        beta2=beta2, epsilon=epsilon).op
+        beta2=beta2, epsilon=epsilon, all_rows=all_rows).op

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().
 
 PLAIN: Dict[str, Callable[[float], tf.train.Optimizer]] = {
     "adagrad": tf.train.AdagradOptimizer, "adamasync": AdamAsyncOptimizer, "adam": tf.train.AdamOptimizer}
-NATIVE = ("ZooAdagradRows", "ZooAdamRows", "ZooAdam")
+NATIVE = ("ZooAdagradRows", "ZooAdam")
 
 
 def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int, lookups: int) -> Dict[str, np.ndarray]:
@@ -68,8 +68,8 @@ def test_inputs_that_do_not_fit(rows: list, values: list, rate: object, message:
         session.run(tf.global_variables_initializer())
         before = session.run(table)
         for operation in (update.adagrad(table, kept, tf.constant(rate), slices),
-                          update.adam_rows(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8),
-                          update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8)):
+                          update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8),
+                          update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8, all_rows=True)):
             with pytest.raises(tf.errors.InvalidArgumentError, match=message):
                 session.run(operation)
         np.testing.assert_array_equal(session.run(table), before)
