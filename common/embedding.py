@@ -3,11 +3,11 @@
 Both make the same variables: SCOPE/input_layer/TABLE_embedding/embedding_weights, float32 [buckets, D].
 """
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from common import history, initializers, lookup
+from common import history, initializers, lookup, storage
 from common.deeprec import Toggles
 from common.encoder import feature_names
 from common.history import History, PaddedHistory
@@ -16,6 +16,7 @@ from common.kernels import native
 from common.lists import Ragged
 from common.raw import lengths_name
 from common.schema import Column
+from common.storage import Storage
 
 
 class Embedding(NamedTuple):
@@ -26,17 +27,23 @@ class Embedding(NamedTuple):
       toggles: which kernels look them up.
       partitioner: cuts the tables.
       stddev: of the initial values. Small, so that a row that was rarely seen adds little noise.
+      storage: what stands behind hashed and vocabulary columns.
     """
 
     dimension: int
     toggles: Toggles
     partitioner: Optional[Callable[..., List[int]]] = None
     stddev: float = 0.01
+    storage: Storage = Storage()
 
     @property
     def fused(self) -> bool:
         """Whether a native op looks columns up, where their tables are whole and in this process."""
         return self.toggles.emb_fusion and native.load().ops is not None
+
+    def exported(self) -> "Embedding":
+        """The same with TensorFlow's own ops, as exported models need them."""
+        return self._replace(toggles=self.toggles.plain(), storage=self.storage._replace(exported=True))
 
 
 def embed(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
@@ -57,7 +64,7 @@ def embed(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
         with tf.variable_scope("input_layer"):
             shared = _shared_tables(columns)
             ordered = sorted(columns, key=lambda c: c.name + ("_shared" if c.table in shared else "") + "_embedding")
-            tables = [_table(column, scope, config) for column in ordered]
+            tables, features = _tables(features, ordered, scope, config)
             if config.fused and all(lookup.is_local(table) for table in tables):
                 return _look_up_as_one(tables, [_as_lookup(features, column) for column in ordered])
             return tf.concat(_embed_columns(features, ordered, tables, config), axis=1)
@@ -66,7 +73,7 @@ def embed(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
 def look_up(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
     """The embeddings of vocabulary columns with one value a row, in their order, float32 [B, columns * D]."""
     with tf.variable_scope(scope, partitioner=config.partitioner), tf.variable_scope("input_layer"):
-        tables = [_table(column, scope, config) for column in columns]
+        tables, features = _tables(features, columns, scope, config)
     return _join_rows(tables, [features[column.name] for column in columns], config)
 
 
@@ -75,7 +82,7 @@ def look_up_history(features: Dict[str, tf.Tensor], columns: Sequence[Column], s
     """The embeddings of aligned lists of vocabulary columns, joined in their order to items of width columns * D."""
     name = columns[0].name
     with tf.variable_scope(scope, partitioner=config.partitioner), tf.variable_scope("input_layer"):
-        tables = [_table(column, scope, config) for column in columns]
+        tables, features = _tables(features, columns, scope, config)
     if config.toggles.tf:
         items = [tf.nn.embedding_lookup(table, features[c.name], "div") for table, c in zip(tables, columns)]
         mask = tf.sequence_mask(features[lengths_name(name)], tf.shape(features[name])[1], tf.float32)
@@ -113,6 +120,24 @@ def _shared_tables(columns: Sequence[Column]) -> List[str]:
 
 def _initializer(table: str, scope: str, config: Embedding) -> initializers.Initializer:
     return initializers.truncated_normal(config.stddev, "{}/{}".format(scope, table))
+
+
+def _tables(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: str,
+            config: Embedding) -> Tuple[List[lookup.Table], Dict[str, tf.Tensor]]:
+    """The tables of columns, and the features with the rows of these as ids."""
+    of_batch: Dict[str, tf.Tensor] = {}
+    stored = [column for column in columns if config.storage.holds(column)]
+    for table in sorted({column.table or column.name for column in stored}):
+        members = [column for column in stored if (column.table or column.name) == table]
+        names = [feature_names(c.name).values if c.is_list else c.name for c in members]
+        wanted = storage.Wanted(table + "_embedding/embedding_weights", members[0].buckets, config.dimension,
+                                config.stddev, "{}/{}".format(scope, table))
+        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+            rows, index = storage.rows_of_batch(wanted, [features[name] for name in names], config.storage)
+        features = {**features, **dict(zip(names, index))}
+        of_batch.update((column.name, rows) for column in members)
+    return [of_batch[column.name] if column in stored else _table(column, scope, config)
+            for column in columns], features
 
 
 def _table(column: Column, scope: str, config: Embedding) -> tf.Variable:

@@ -6,12 +6,16 @@ import time
 from typing import Callable, List, Optional
 
 from common import cluster, deeprec, layers, optimizers, source, threads
+from common import storage as storage_of
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.embedding_variable import Settings
+from common.kernels.table import Eviction
 from common.layers import Dense
 from common.run import Run
 from common.schema import Schema
 from common.source import Data
+from common.storage import Storage
 
 DEFAULT_DATA = "./data"
 DEFAULT_OUTPUT = "./result"
@@ -125,14 +129,7 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
     switch("smartstaged", True, "read and decode rows ahead of the steps that need them")
     group.add_argument("--micro_batch", type=count, default=0, metavar="N",
                        help="slices of a batch; 0 or 1: whole (default 0)")
-    switch("ev", False, "embedding variables in place of fixed tables")
-    switch("adaptive_emb", False, "adaptive embeddings")
-    group.add_argument("--ev_elimination", type=choice("l2", "gstep"), default=None,
-                       help="what evicts rows of embedding variables: None, l2 or gstep (default None)")
-    group.add_argument("--ev_filter", type=choice("counter", "cbf"), default=None,
-                       help="what admits rows to embedding variables: None, counter or cbf (default None)")
-    switch("dynamic_ev", False, "embedding variables of dynamic dimension")
-    switch("multihash", False, "multi-hash tables")
+    _add_storage(group, switch)
     group.add_argument("--incremental_ckpt", type=count, default=0, metavar="SECS",
                        help="seconds between incremental checkpoints; 0: none (default 0)")
     switch("workqueue", False, "take rows from a queue of work items")
@@ -146,6 +143,29 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
                        help="largest slice of a dense layer's variable in kB; 0: whole (default 0)")
 
 
+def _add_storage(group: argparse._ArgumentGroup, switch: Callable[[str, bool, str], None]) -> None:
+    switch("ev", False, "embedding variables, which grow with their keys, in place of fixed tables")
+    group.add_argument("--ev_filter", type=choice("counter", "cbf"), default=None,
+                       help="what admits keys to embedding variables: None, counter or cbf, a Bloom filter of counters "
+                            "(default None)")
+    group.add_argument("--ev_filter_freq", type=positive, default=3, metavar="N",
+                       help="how often a key must be seen to be admitted by --ev_filter (default 3)")
+    group.add_argument("--ev_elimination", type=choice("l2", "gstep"), default=None,
+                       help="what evicts keys of embedding variables when a checkpoint is saved: None, l2 or gstep "
+                            "(default None)")
+    group.add_argument("--ev_steps_to_live", type=positive, default=4000, metavar="STEPS",
+                       help="gstep evicts keys that no step updated for longer (default 4000)")
+    group.add_argument("--ev_l2_threshold", type=amount, default=storage_of.L2_THRESHOLD, metavar="X",
+                       help="l2 evicts keys with half the squared norm of their row below X (default {})".format(
+                           storage_of.L2_THRESHOLD))
+    switch("adaptive_emb", False, "rows of their own for keys that are seen often, shared ones for the others")
+    switch("dynamic_ev", False, "embeddings that grow wider the more often their key is seen")
+    group.add_argument("--hot_freq", type=positive, default=8, metavar="N",
+                       help="how often a key must be seen to be hot: for --adaptive_emb a row of its own, for "
+                            "--dynamic_ev a second block (default 8)")
+    switch("multihash", False, "the sum of two small tables in place of each large one")
+
+
 def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argparse.Namespace:
     """Parses and checks across flags and TF_CONFIG; wrong use ends the process with status 2 and a message.
 
@@ -156,6 +176,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
             args.emb_fusion, args.op_fusion, args.smartstaged)])
         args.cluster = cluster.read(os.environ)
+        args.storage = _storage(args)
         deeprec.check_protocol(args.protocol)
         deeprec.check_served({name: getattr(args, name) for name in deeprec.UNSERVED})
     except ValueError as error:
@@ -168,19 +189,44 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     return args
 
 
+def _storage(args: argparse.Namespace) -> Storage:
+    """How flags want hashed and vocabulary columns to be stored; args.cluster is read."""
+    kinds = [(flag, kind) for flag, kind in (("adaptive_emb", "adaptive"), ("dynamic_ev", "dynamic"),
+                                             ("multihash", "multihash"), ("ev", "ev")) if getattr(args, flag)]
+    wanted = [flag for flag, _ in kinds]
+    if len(set(wanted) - {"ev"}) > 1 or wanted == ["multihash", "ev"]:
+        raise ValueError("--{} and --{} store the same columns in different ways. Choose one.".format(*wanted))
+    for flag in ("ev_filter", "ev_elimination"):
+        if getattr(args, flag) and "ev" not in wanted:
+            raise ValueError("--{} {} is about embedding variables. Give --ev too.".format(flag, getattr(args, flag)))
+    if args.ev_filter and "adaptive_emb" in wanted:
+        raise ValueError("--ev_filter {}: --adaptive_emb decides by itself which keys get a row. Set --hot_freq.".format(
+            args.ev_filter))
+    if args.tf and wanted:
+        raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of them.".format(
+            wanted[0]))
+    eviction = Eviction(args.ev_elimination or "", args.ev_steps_to_live, args.ev_l2_threshold)
+    servers = len(args.cluster.jobs.get("ps", [])) if args.cluster else 0
+    return Storage(kinds[0][1] if kinds else "", Settings(args.ev_filter or "", args.ev_filter_freq, eviction=eviction,
+                                                          servers=servers), args.hot_freq)
+
+
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     """Opens the files that flags name; raises BadInput where they cannot be used.
 
     What reads them may use a session of TensorFlow's, so the threads that flags want are made first.
     """
     threads.start(args.intra)
+    if args.storage.takes_keys:
+        schema = schema.keyed()
     return source.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
                             check_all=args.tf)
 
 
 def embedding(args: argparse.Namespace, dimension: int) -> Embedding:
     """How flags want columns to be embedded, with width D."""
-    return Embedding(dimension, args.toggles, layers.partitioner(args.input_layer_partitioner << 20))
+    return Embedding(dimension, args.toggles, layers.partitioner(args.input_layer_partitioner << 20),
+                     storage=args.storage)
 
 
 def dense(args: argparse.Namespace) -> Dense:

@@ -33,6 +33,10 @@ class Dense(NamedTuple):
         """Whether native ops compute the layers."""
         return self.toggles.op_fusion and native.load().ops is not None
 
+    def exported(self) -> "Dense":
+        """The same with TensorFlow's own ops, as exported models need them."""
+        return self._replace(toggles=self.toggles.plain())
+
 
 class Norm(NamedTuple):
     """Batch normalisation between dense layers: its mode, and what is added to each variance.

@@ -30,10 +30,10 @@ def input_line(rates: Figures, batch_size: int) -> str:
         batch_size, ", ".join("{} {:,.0f}".format(name, rate) for name, rate in rates.items()))
 
 
-def provenance(argv: List[str], rounds: int) -> str:
+def provenance(argv: List[str], rounds: int, module: str = "common.benchmark") -> str:
     """The command, machine, date and commit of figures as a sentence."""
-    return "`python -m common.benchmark {}` on {}, {}, commit {}; medians of {} in turns.".format(
-        " ".join(shlex.quote(word) for word in argv), _machine(), datetime.date.today(), _commit(), rounds)
+    return "`python -m {} {}` on {}, {}, commit {}; medians of {} in turns.".format(
+        module, " ".join(shlex.quote(word) for word in argv), _machine(), datetime.date.today(), _commit(), rounds)
 
 
 def _machine() -> str:

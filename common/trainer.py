@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import dataset, hooks, placement, results, roles, serving
+from common import dataset, hooks, placement, results, roles, serving, table_saving
 from common.cluster import Cluster
 from common.blocks import Stream
 from common.dataset import InputFn
@@ -134,7 +134,7 @@ class Trainer:
         """What an Estimator adds by itself, but behind StopAtNan: weights that gave a NaN are not saved."""
         return tf.train.CheckpointSaverHook(
             self.config.model_dir, self.config.save_checkpoints_secs, self.config.save_checkpoints_steps,
-            scaffold=spec.scaffold, listeners=[self._watch.listener()] if self._watch else None)
+            scaffold=spec.scaffold, listeners=([self._watch.listener()] if self._watch else []) + table_saving.listeners())
 
     def export(self) -> None:
         """Writes export/TIMESTAMP with a sample request among its extra assets."""
@@ -149,8 +149,8 @@ class Trainer:
 
 def _without_native_ops(params: NamedTuple) -> NamedTuple:
     """The same model of TensorFlow's own ops, which any server of models has."""
-    return params._replace(**{name: value._replace(toggles=value.toggles.plain())
-                              for name, value in params._asdict().items() if hasattr(value, "toggles")})
+    return params._replace(**{name: value.exported() for name, value in params._asdict().items()
+                              if hasattr(value, "exported")})
 
 
 def make_input(run: Run, data: Data, training: bool, stream: Stream,

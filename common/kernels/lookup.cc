@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "numbering.h"
 #include "op.h"
 #include "parallel.h"
 #include "vector.h"
@@ -77,32 +78,6 @@ REGISTER_OP("ZooLookupGrad")
     })
     .Doc("The gradients of ZooLookup's tables: rows that were looked up, each once, in the order of their first use, "
          "and the gradient of each.");
-
-// Numbers 0, 1, 2, ... for keys in the order in which they come first.
-class Numbering {
- public:
-  explicit Numbering(int64 most) {
-    while ((int64{1} << bits_) < 2 * most) ++bits_;
-    slots_.assign(int64{1} << bits_, {0, -1});
-  }
-
-  int32 Of(int32 key, std::vector<int32>* keys) {
-    size_t at = static_cast<uint32_t>(key) * 0x9e3779b97f4a7c15ull >> (64 - bits_);
-    while (slots_[at].number >= 0 && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
-    if (slots_[at].number < 0) {
-      slots_[at] = {key, static_cast<int32>(keys->size())};
-      keys->push_back(key);
-    }
-    return slots_[at].number;
-  }
-
- private:
-  struct Slot {
-    int32 key, number;
-  };
-  int bits_ = 4;
-  std::vector<Slot> slots_;
-};
 
 // One column of a step: its ids, for a list with the rows' splits and weights.
 struct Column {
@@ -303,7 +278,7 @@ class LookupGrad : public Lookups {
     void Number(const std::vector<Column>& columns, int table) {
       int64 count = 0;
       for (const Column& column : columns) count += column.table == table ? column.size : 0;
-      Numbering numbering(count);
+      Numbering<int32> numbering(count);
       numbers.reserve(count);
       for (const Column& column : columns) {
         for (int64 i = 0; column.table == table && i < column.size; ++i) {

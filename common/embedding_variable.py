@@ -1,0 +1,244 @@
+"""Embedding variables: tables of keys that grow as keys come, after DeepRec's EmbeddingVariable, on stock TensorFlow.
+
+A key without a row reads as row `key % 4096` of one random matrix, or as zeros where keys must be seen often before they
+get a row. It gets its row in the first update that admits it. Tables live on the parameter servers, cut by key; what
+leaves a worker names each key once.
+"""
+
+import math
+import zlib
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.python.ops import resources
+
+from common.kernels import table as native_table
+from common.kernels.table import Admission, Eviction
+
+DEFAULT_ROWS = 4096
+_BUCKETS = 1000  # keys are cut by key % 1000 % parts, as DeepRec cuts them
+_VARIABLES, _LOOKUPS = "embedding_variables", "embedding_variable_lookups"
+
+
+class Slot(NamedTuple):
+    """Numbers that an optimizer keeps for each key.
+
+    Attributes:
+      name: in checkpoints, behind the variable's.
+      width: how many.
+      initial: what each starts with.
+    """
+
+    name: str
+    width: int
+    initial: float
+
+
+class Settings(NamedTuple):
+    """How embedding variables are made.
+
+    Attributes:
+      filter: which keys get rows: '' all, 'counter' those that were seen filter_freq times, counted exactly, 'cbf' the
+        same counted by a Bloom filter, which may admit a key too early.
+      filter_freq: how often.
+      error: the share of keys that a Bloom filter may admit too early when it has counted as many keys as it is made
+        for, which are those of the table of fixed size.
+      eviction: which keys a full checkpoint forgets.
+      servers: how many parameter servers they are cut over; 0 for none.
+    """
+
+    filter: str = ""
+    filter_freq: int = 3
+    error: float = 0.01
+    eviction: Eviction = Eviction()
+    servers: int = 0
+
+    def admission(self, expected: int) -> Admission:
+        """When the keys of a variable get rows, of which so many distinct ones are expected."""
+        if self.filter != "cbf":
+            return Admission(self.filter_freq if self.filter else 0)
+        counters = math.ceil(-math.log(self.error) / math.log(2) ** 2 * expected)
+        return Admission(self.filter_freq, counters, math.ceil(-math.log2(self.error)))
+
+
+class EmbeddingVariable:
+    """One table of a graph.
+
+    Attributes:
+      name: in checkpoints.
+      width: of a value, D.
+      stddev: of the rows that new keys start with.
+      admission, eviction: which keys get rows and which lose them.
+      parts: the handles of its parts.
+      slots: what the optimizer keeps; set before a session is made.
+    """
+
+    def __init__(self, name: str, width: int, stddev: float, settings: Settings, expected: int) -> None:
+        self.name, self.width, self.stddev = name, width, stddev
+        self.admission, self.eviction = settings.admission(expected), settings.eviction
+        self.slots: Tuple[Slot, ...] = ()
+        self.parts: List[tf.Tensor] = []
+        for part in range(settings.servers or 1):
+            with tf.device("/job:ps/task:{}".format(part) if settings.servers else None):
+                self.parts.append(native_table.handle("{}/part_{}".format(name, part)))
+
+    def part_name(self, part: int) -> str:
+        """The name of a part in checkpoints."""
+        return "{}/part_{}".format(self.name, part) if len(self.parts) > 1 else self.name
+
+    def make(self) -> tf.Operation:
+        """Makes its parts without keys."""
+        made = []
+        for handle in self.parts:
+            with tf.device(handle.device):
+                made.append(native_table.make(handle, self.defaults(), [
+                    slot.initial for slot in self.slots for _ in range(slot.width)], self.admission))
+        return tf.group(made)
+
+    def defaults(self) -> tf.Tensor:
+        """What new keys start with, float32 [4096, D]: the same for the same graph's seed and name."""
+        return _draw(self.name, self.width, self.stddev, tf.get_default_graph().seed or 0)
+
+
+def _draw(name: str, width: int, stddev: float, seed: int) -> tf.Tensor:
+    seeds = [seed, zlib.crc32(name.encode()) % (1 << 31)]
+    return stddev * tf.random.stateless_truncated_normal([DEFAULT_ROWS, width], seeds)
+
+
+def default_rows(name: str, width: int, stddev: float, seed: int) -> np.ndarray:
+    """What new keys of the variable of that name start with under a graph's seed, float32 [4096, width]."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        return session.run(_draw(name, width, stddev, seed))
+
+
+class Lookup(NamedTuple):
+    """Rows that a step read, whose gradient updates their variable.
+
+    Attributes:
+      variable: the table.
+      keys: int64 [U], distinct.
+      counts: int64 [U], how often each came.
+      rows: float32 [U, D].
+      initial: float32 [U, D], what rows of new keys start with instead of their defaults; else None.
+    """
+
+    variable: EmbeddingVariable
+    keys: tf.Tensor
+    counts: tf.Tensor
+    rows: tf.Tensor
+    initial: Optional[tf.Tensor] = None
+
+
+def get(name: str, width: int, stddev: float, settings: Settings, expected: int) -> EmbeddingVariable:
+    """The embedding variable of that name in the graph and the current variable scope, made at its first use.
+
+    Args:
+      expected: about how many distinct keys it will hold.
+    """
+    full_name = "/".join(filter(None, [tf.get_variable_scope().name, name]))
+    for variable in variables():
+        if variable.name == full_name:
+            return variable
+    with tf.init_scope():  # outside of the control dependencies of a slice of a batch
+        variable = EmbeddingVariable(full_name, width, stddev, settings, expected)
+    tf.add_to_collection(_VARIABLES, variable)
+    return variable
+
+
+def variables() -> List[EmbeddingVariable]:
+    """The graph's embedding variables."""
+    return tf.get_collection(_VARIABLES)
+
+
+def look_up(variable: EmbeddingVariable, keys: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    """The rows of distinct keys int64 [U], float32 [U, D], and which keys have one, bool [U]. Changes nothing."""
+    rows, admitted = zip(*_each_part(variable, keys, lambda handle, mine: native_table.gather(
+        handle, mine, variable.width)))
+    if len(variable.parts) == 1:
+        return rows[0], admitted[0]
+    places = _cut(variable, tf.range(tf.size(keys)), keys)
+    return tf.dynamic_stitch(places, rows), tf.dynamic_stitch(places, admitted)
+
+
+def frequencies(variable: EmbeddingVariable, keys: tf.Tensor) -> tf.Tensor:
+    """How often keys int64 [U] were counted, int64 [U]."""
+    found = _each_part(variable, keys, native_table.frequencies)
+    if len(found) == 1:
+        return found[0]
+    return tf.dynamic_stitch(_cut(variable, tf.range(tf.size(keys)), keys), found)
+
+
+def _each_part(variable: EmbeddingVariable, keys: tf.Tensor, ask: object) -> List[object]:
+    """What ask(handle, keys) gives for each part with its keys, computed where the part is."""
+    answers = []
+    for handle, mine in zip(variable.parts, _cut(variable, keys, keys)):
+        with tf.device(handle.device):
+            answers.append(ask(handle, mine))  # type: ignore[operator]
+    return answers
+
+
+def _cut(variable: EmbeddingVariable, values: tf.Tensor, keys: tf.Tensor) -> List[tf.Tensor]:
+    """Values [U, ...] by the part of their keys [U]."""
+    parts = len(variable.parts)
+    if parts == 1:
+        return [values]
+    return tf.dynamic_partition(values, tf.cast(keys % _BUCKETS % parts, tf.int32), parts)
+
+
+def note(lookup: Lookup) -> None:
+    """Lets the training step update what was looked up."""
+    tf.add_to_collection(_LOOKUPS, lookup)
+
+
+def take_lookups() -> List[Lookup]:
+    """The lookups that were noted since the last call."""
+    noted = tf.get_collection_ref(_LOOKUPS)
+    taken = list(noted)
+    del noted[:]
+    return taken
+
+
+def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tensor, rule: str,
+           hyper: Sequence[object]) -> tf.Operation:
+    """Updates one variable by the gradients of its lookups.
+
+    Args:
+      gradients: float32 [U, D] of each lookup's rows, or IndexedSlices of them, or None.
+      step: int64 scalar, which becomes the keys' version.
+      rule, hyper: as common.kernels.table.update takes them.
+    """
+    variable = lookups[0].variable
+    dense = [tf.zeros_like(lookup.rows) if gradient is None else _dense(gradient, lookup.rows)
+             for lookup, gradient in zip(lookups, gradients)]
+    keys, counts, gradient, initial = lookups[0].keys, lookups[0].counts, dense[0], lookups[0].initial
+    if len(lookups) > 1:
+        merged = native_table.distinct([lookup.keys for lookup in lookups], [lookup.counts for lookup in lookups])
+        keys, counts, total = merged.keys, merged.counts, tf.size(merged.keys)
+        gradient = tf.add_n([tf.math.unsorted_segment_sum(one, index, total) for one, index in zip(dense, merged.index)])
+        if initial is not None:
+            initial = tf.dynamic_stitch(merged.index, [lookup.initial for lookup in lookups])
+    cut = [_cut(variable, values, keys) for values in (keys, counts, gradient)]
+    starts = _cut(variable, initial, keys) if initial is not None else len(variable.parts) * [None]
+    done = []
+    for handle, mine, times, slope, start in zip(variable.parts, *cut, starts):
+        with tf.device(handle.device):
+            done.append(native_table.update(handle, mine, times, slope, step, rule, hyper, start))
+    return tf.group(done)
+
+
+def _dense(gradient: object, rows: tf.Tensor) -> tf.Tensor:
+    """A gradient of rows [U, D] as a tensor; of slices no two are of one row."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    return tf.scatter_nd(tf.expand_dims(tf.cast(gradient.indices, tf.int32), 1), gradient.values, tf.shape(rows))
+
+
+def register() -> None:
+    """Lets sessions make the graph's embedding variables, and wait for them; to be called once all slots are known."""
+    for variable in variables():
+        ready = []
+        for handle in variable.parts:
+            with tf.device(handle.device):
+                ready.append(native_table.is_there(handle))
+        resources.register_resource(variable.parts[0].op, variable.make(), tf.reduce_all(tf.stack(ready)))

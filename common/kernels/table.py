@@ -1,0 +1,164 @@
+"""Native embedding tables: key -> row of a value and slots, with frequency and version. DeepRec's EmbeddingVariable.
+
+A table is a resource that a handle names. It must be made before it is used; see common.embedding_variable for where
+that happens.
+"""
+
+from typing import List, NamedTuple, Optional, Sequence
+
+import tensorflow.compat.v1 as tf
+
+from common.kernels import native
+
+RULES = ("gradientdescent", "adagrad", "adam", "adagraddecay")
+
+
+class Admission(NamedTuple):
+    """When a key gets a row.
+
+    Attributes:
+      at: how often it must be seen; 0 for at once.
+      counters, hashes: of a Bloom filter that counts the keys that wait, 1 byte each; 0 to count them exactly.
+    """
+
+    at: int = 0
+    counters: int = 0
+    hashes: int = 0
+
+
+class Eviction(NamedTuple):
+    """Which keys a full save forgets.
+
+    Attributes:
+      rule: 'gstep': those that were not updated for more than steps_to_live steps; 'l2': those with half the squared
+        norm of the value below l2_threshold; '': none.
+    """
+
+    rule: str = ""
+    steps_to_live: int = 0
+    l2_threshold: float = 0.0
+
+
+class Contents(NamedTuple):
+    """What a table holds: keys with rows [n] and keys that wait for theirs [m].
+
+    Attributes:
+      keys: int64 [n].
+      values: float32 [n, D].
+      slots: float32 [n, S], or [0, 0] where they are not known.
+      freqs, versions: int64 [n]: how often a key was seen, and the step of its last update, -1 for none.
+      keys_filtered, freqs_filtered, versions_filtered: int64 [m].
+      bloom: uint8 [counters].
+    """
+
+    keys: tf.Tensor
+    values: tf.Tensor
+    slots: tf.Tensor
+    freqs: tf.Tensor
+    versions: tf.Tensor
+    keys_filtered: tf.Tensor
+    freqs_filtered: tf.Tensor
+    versions_filtered: tf.Tensor
+    bloom: tf.Tensor
+
+
+class Distinct(NamedTuple):
+    """Distinct keys int64 [U], how often each came int64 [U], and which of them each key is, int32 [N] each."""
+
+    keys: tf.Tensor
+    counts: tf.Tensor
+    index: List[tf.Tensor]
+
+
+def handle(shared_name: str) -> tf.Tensor:
+    """The handle of the table of that name on the device it is asked for."""
+    return native.load().ops.zoo_table_handle_op(shared_name=shared_name)
+
+
+def make(table: tf.Tensor, defaults: tf.Tensor, slots: Sequence[float], admission: Admission) -> tf.Operation:
+    """Makes a table without keys, in place of any before.
+
+    Args:
+      defaults: float32 [R, D]: key k starts as row k % R.
+      slots: what the slots of a row start with.
+    """
+    return native.load().ops.zoo_table_make(
+        table, defaults, tf.constant(slots, tf.float32, [len(slots)]), admit_at=admission.at,
+        bloom_counters=admission.counters, bloom_hashes=admission.hashes)
+
+
+def is_there(table: tf.Tensor) -> tf.Tensor:
+    """Whether a table was made, bool scalar."""
+    return native.load().ops.zoo_table_is_there(table)
+
+
+def gather(table: tf.Tensor, keys: tf.Tensor, width: int) -> List[tf.Tensor]:
+    """The values of keys int64 [N], float32 [N, width], and whether each has a row, bool [N].
+
+    A key without one gives its default, or zeros where keys wait for rows. Nothing changes.
+    """
+    return list(native.load().ops.zoo_table_gather(table, keys, width=width))
+
+
+def frequencies(table: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """How often keys int64 [N] were counted, int64 [N]."""
+    return native.load().ops.zoo_table_frequency(table, keys)
+
+
+def update(table: tf.Tensor, keys: tf.Tensor, counts: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor,
+           rule: str, hyper: Sequence[object], initial: Optional[tf.Tensor] = None) -> tf.Operation:
+    """Counts distinct keys [N] and updates the rows of those that have one, or get it now.
+
+    Args:
+      counts: int64 [N], how often each key came.
+      gradient: float32 [N, D].
+      step: int64 scalar, the version that the keys get.
+      rule, hyper: of RULES, with its numbers: the rate; for adam the rate with the correction of the bias, beta1,
+        beta2 and epsilon; for adagraddecay the rate, the discount, the initial accumulator and the discounts due.
+      initial: float32 [N, D], what new rows start with instead of their defaults; they are not updated then.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: shapes do not fit, or the table has not this rule's slots.
+    """
+    numbers = tf.stack([tf.cast(number, tf.float32) for number in hyper])
+    return native.load().ops.zoo_table_update(
+        table, keys, counts, gradient, step, numbers, tf.zeros([0, 0]) if initial is None else initial, rule=rule)
+
+
+def export(table: tf.Tensor, step: tf.Tensor, only_changed: bool = False,
+           eviction: Eviction = Eviction()) -> Contents:
+    """What a table holds, at one moment.
+
+    All of it, after eviction at a step, int64 scalar; this clears the marks of change. Or only the rows that changed
+    since.
+    """
+    made = native.load().ops.zoo_table_export(
+        table, step, only_changed=only_changed, evict=eviction.rule, steps_to_live=eviction.steps_to_live,
+        l2_threshold=eviction.l2_threshold)
+    return Contents(*made)
+
+
+def restore(table: tf.Tensor, contents: Contents, part: int = 0, parts: int = 1, changed: bool = False) -> tf.Operation:
+    """Sets those of the keys that fall into a part: key % 1000 % parts, as DeepRec cuts them.
+
+    Args:
+      changed: whether they count as changed.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: shapes do not fit the table.
+    """
+    return native.load().ops.zoo_table_import(table, *contents, part=part, parts=parts, changed=changed)
+
+
+def size(table: tf.Tensor) -> List[tf.Tensor]:
+    """Keys with a row, keys that wait for one, and bytes of memory; int64 scalars."""
+    return list(native.load().ops.zoo_table_size(table))
+
+
+def distinct(keys: Sequence[tf.Tensor], times: Sequence[tf.Tensor] = ()) -> Distinct:
+    """The keys of several int64 [N], each once, in the order in which they come first.
+
+    Args:
+      times: int64 [N] each, how often each key counts; once by default.
+    """
+    return Distinct(*native.load().ops.zoo_distinct(list(keys), list(times)))

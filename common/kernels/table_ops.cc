@@ -1,0 +1,435 @@
+// Embedding variables as TensorFlow's resources: made, looked up, updated with the rules of optimizers, saved, restored.
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "op.h"
+#include "parallel.h"
+#include "table.h"
+#include "tensorflow/core/framework/resource_mgr.h"
+#include "vector.h"
+
+namespace modelzoo {
+namespace {
+
+using tensorflow::ResourceBase;
+using tensorflow::core::ScopedUnref;
+
+class ZooTable : public ResourceBase {
+ public:
+  explicit ZooTable(const TableConfig& config) : table(config) {}
+  tensorflow::string DebugString() const override { return "an embedding variable"; }
+
+  Table table;
+};
+
+REGISTER_RESOURCE_HANDLE_OP(ZooTable);
+REGISTER_KERNEL_BUILDER(Name("ZooTableHandleOp").Device(tensorflow::DEVICE_CPU),
+                        tensorflow::ResourceHandleOp<ZooTable>);
+
+REGISTER_OP("ZooTableIsThere").Input("handle: resource").Output("there: bool").SetShapeFn(
+    tensorflow::shape_inference::ScalarShape);
+REGISTER_KERNEL_BUILDER(Name("ZooTableIsThere").Device(tensorflow::DEVICE_CPU),
+                        tensorflow::IsResourceInitialized<ZooTable>);
+
+REGISTER_OP("ZooTableMake")
+    .Input("handle: resource")
+    .Input("defaults: float")
+    .Input("slots: float")
+    .Attr("admit_at: int >= 0 = 0")
+    .Attr("bloom_counters: int >= 0 = 0")
+    .Attr("bloom_hashes: int >= 0 = 0")
+    .SetShapeFn([](InferenceContext* c) {
+      ShapeHandle shape;
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 2, &shape));
+      return c->WithRank(c->input(2), 1, &shape);
+    })
+    .Doc("Makes a table without keys in place of any before. Key k starts as row k % R of defaults [R, D], with `slots` "
+         "behind it.");
+
+REGISTER_OP("ZooTableGather")
+    .Input("handle: resource")
+    .Input("key: int64")
+    .Output("value: float")
+    .Output("admitted: bool")
+    .Attr("width: int >= 1")
+    .SetShapeFn([](InferenceContext* c) {
+      ShapeHandle keys;
+      int width;
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 1, &keys));
+      TF_RETURN_IF_ERROR(c->GetAttr("width", &width));
+      c->set_output(0, c->Matrix(c->Dim(keys, 0), width));
+      c->set_output(1, keys);
+      return Status::OK();
+    })
+    .Doc("The values of keys, [N, D], and whether each has a row; without one its default, or zeros where keys wait for "
+         "rows. Changes nothing.");
+
+REGISTER_OP("ZooTableFrequency")
+    .Input("handle: resource")
+    .Input("key: int64")
+    .Output("frequency: int64")
+    .SetShapeFn([](InferenceContext* c) {
+      c->set_output(0, c->input(1));
+      return Status::OK();
+    })
+    .Doc("How often keys were counted.");
+
+REGISTER_OP("ZooTableUpdate")
+    .Input("handle: resource")
+    .Input("key: int64")
+    .Input("count: int64")
+    .Input("gradient: float")
+    .Input("step: int64")
+    .Input("hyper: float")
+    .Input("initial: float")
+    .Attr("rule: {'gradientdescent', 'adagrad', 'adam', 'adagraddecay'}")
+    .SetShapeFn(tensorflow::shape_inference::NoOutputs)
+    .Doc("Counts distinct keys and updates the rows of those that have one, or have it now. Where `initial` is [N, D] and "
+         "not empty, a new row starts with it and is not updated. hyper: rate; adam: rate with the correction of the "
+         "bias, beta1, beta2, epsilon; adagraddecay: rate, discount, initial accumulator, discounts that are due.");
+
+REGISTER_OP("ZooTableExport")
+    .Input("handle: resource")
+    .Input("step: int64")
+    .Output("key: int64")
+    .Output("value: float")
+    .Output("slot: float")
+    .Output("frequency: int64")
+    .Output("version: int64")
+    .Output("waiting_key: int64")
+    .Output("waiting_frequency: int64")
+    .Output("waiting_version: int64")
+    .Output("bloom: uint8")
+    .Attr("only_changed: bool = false")
+    .Attr("evict: {'', 'gstep', 'l2'} = ''")
+    .Attr("steps_to_live: int = 0")
+    .Attr("l2_threshold: float = 0")
+    .SetIsStateful()
+    .Doc("All keys after eviction, whose marks of change are cleared; or those that changed, whose marks stay.");
+
+REGISTER_OP("ZooTableImport")
+    .Input("handle: resource")
+    .Input("key: int64")
+    .Input("value: float")
+    .Input("slot: float")
+    .Input("frequency: int64")
+    .Input("version: int64")
+    .Input("waiting_key: int64")
+    .Input("waiting_frequency: int64")
+    .Input("waiting_version: int64")
+    .Input("bloom: uint8")
+    .Attr("part: int >= 0")
+    .Attr("parts: int >= 1")
+    .Attr("changed: bool = false")
+    .SetShapeFn(tensorflow::shape_inference::NoOutputs)
+    .Doc("Sets those of the keys that fall into a part. Slots are [n, 0] where they are not known.");
+
+REGISTER_OP("ZooTableSize")
+    .Input("handle: resource")
+    .Output("rows: int64")
+    .Output("waiting: int64")
+    .Output("bytes: int64")
+    .SetIsStateful()
+    .SetShapeFn([](InferenceContext* c) {
+      for (int i = 0; i < 3; ++i) c->set_output(i, c->Scalar());
+      return Status::OK();
+    });
+
+Runner OnThreads(OpKernelContext* context) {
+  return [context](int64_t count, const std::function<void(int64_t)>& task) {
+    Parallel(context, count, [&](int64 i) { task(i); });
+  };
+}
+
+const int64_t* Integers(const Tensor& tensor) {
+  return reinterpret_cast<const int64_t*>(tensor.flat<int64>().data());
+}
+
+class Make : public OpKernel {
+ public:
+  explicit Make(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("admit_at", &admit_at_));
+    OP_REQUIRES_OK(context, context->GetAttr("bloom_counters", &bloom_counters_));
+    OP_REQUIRES_OK(context, context->GetAttr("bloom_hashes", &bloom_hashes_));
+    OP_REQUIRES(context, bloom_counters_ == 0 || (bloom_hashes_ > 0 && admit_at_ > 0 && admit_at_ < 256),
+                InvalidArgument("a Bloom filter needs hashes and keys that are admitted at 1 to 255. Got: ",
+                                bloom_hashes_, " hashes and ", admit_at_, "."));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    const Tensor &defaults = context->input(1), &slots = context->input(2);
+    OP_REQUIRES(context, defaults.dims() == 2 && defaults.NumElements() > 0,
+                InvalidArgument("defaults must be [R, D]. Got: ", defaults.shape().DebugString(), "."));
+    const float *first = defaults.flat<float>().data(), *slot = slots.flat<float>().data();
+    const TableConfig config = {defaults.dim_size(1), std::vector<float>(first, first + defaults.NumElements()),
+                                std::vector<float>(slot, slot + slots.NumElements()), admit_at_, bloom_counters_,
+                                bloom_hashes_};
+    const auto& handle = tensorflow::HandleFromInput(context, 0);
+    tensorflow::mutex_lock lock(mu_);
+    tensorflow::DeleteResource<ZooTable>(context, handle).IgnoreError();  // there may be none
+    OP_REQUIRES_OK(context, tensorflow::CreateResource(context, handle, new ZooTable(config)));
+  }
+
+ private:
+  tensorflow::mutex mu_;
+  int64 admit_at_, bloom_counters_, bloom_hashes_;
+};
+
+// An op on a table that is there.
+class TableOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    ZooTable* found = nullptr;
+    OP_REQUIRES_OK(context, tensorflow::LookupResource(context, tensorflow::HandleFromInput(context, 0), &found));
+    ScopedUnref unref(found);
+    OP_REQUIRES_OK(context, Run(context, &found->table));
+  }
+
+ protected:
+  virtual Status Run(OpKernelContext* context, Table* table) = 0;
+};
+
+class Gather : public TableOp {
+ public:
+  explicit Gather(OpKernelConstruction* context) : TableOp(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("width", &width_));
+  }
+
+ protected:
+  Status Run(OpKernelContext* context, Table* table) override {
+    const Tensor& keys = context->input(1);
+    if (keys.dims() != 1) return InvalidArgument("key must be [N]. Got: ", keys.shape().DebugString(), ".");
+    if (table->config().width != width_) {
+      return InvalidArgument("the table's width is ", table->config().width, ". Asked for: ", width_, ".");
+    }
+    const int64 count = keys.NumElements();
+    Tensor *values = nullptr, *admitted = nullptr;
+    TF_RETURN_IF_ERROR(context->allocate_output(0, TensorShape({count, width_}), &values));
+    TF_RETURN_IF_ERROR(context->allocate_output(1, TensorShape({count}), &admitted));
+    table->Gather(Integers(keys), count, OnThreads(context), values->flat<float>().data(),
+                  admitted->flat<bool>().data());
+    return Status::OK();
+  }
+
+ private:
+  int64 width_;
+};
+
+class GatherFrequency : public TableOp {
+ public:
+  using TableOp::TableOp;
+
+ protected:
+  Status Run(OpKernelContext* context, Table* table) override {
+    const Tensor& keys = context->input(1);
+    Tensor* frequencies = nullptr;
+    TF_RETURN_IF_ERROR(context->allocate_output(0, keys.shape(), &frequencies));
+    table->Frequencies(Integers(keys), keys.NumElements(), OnThreads(context),
+                       reinterpret_cast<int64_t*>(frequencies->flat<int64>().data()));
+    return Status::OK();
+  }
+};
+
+// What each rule does to a row [value, slots] with a gradient of the value's width.
+using Rule = void (*)(const float* hyper, const float* g, int64 width, float* row);
+
+void Descend(const float* hyper, const float* g, int64 width, float* row) { AddScaled(-hyper[0], g, width, row); }
+
+MODELZOO_CLONES void AdagradRow(const float* hyper, const float* RESTRICT g, int64 width, float* RESTRICT row) {
+  float* RESTRICT accumulator = row + width;
+  const float rate = hyper[0];
+  for (int64 i = 0; i < width; ++i) {
+    accumulator[i] += g[i] * g[i];
+    row[i] -= rate * g[i] / std::sqrt(accumulator[i]);
+  }
+}
+
+MODELZOO_CLONES void AdamRow(const float* hyper, const float* RESTRICT g, int64 width, float* RESTRICT row) {
+  float *RESTRICT m = row + width, *RESTRICT v = row + 2 * width;
+  const float rate = hyper[0], beta1 = hyper[1], beta2 = hyper[2], epsilon = hyper[3];
+  for (int64 i = 0; i < width; ++i) {
+    m[i] = beta1 * m[i] + (1.0f - beta1) * g[i];
+    v[i] = beta2 * v[i] + (1.0f - beta2) * g[i] * g[i];
+    row[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
+  }
+}
+
+void AdagradDecayRow(const float* hyper, const float* g, int64 width, float* row) {
+  float *accumulator = row + width, *discounts = row + 2 * width;
+  if (hyper[3] > *discounts) {
+    for (int64 i = 0; i < width; ++i) accumulator[i] = std::max(accumulator[i] * hyper[1], hyper[2]);
+    *discounts += 1.0f;
+  }
+  AdagradRow(hyper, g, width, row);
+}
+
+class Update : public TableOp {
+ public:
+  explicit Update(OpKernelConstruction* context) : TableOp(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("rule", &name_));
+    if (name_ == "gradientdescent") rule_ = Descend, hypers_ = 1, slots_ = [](int64) -> int64 { return 0; };
+    if (name_ == "adagrad") rule_ = AdagradRow, hypers_ = 1, slots_ = [](int64 width) { return width; };
+    if (name_ == "adam") rule_ = AdamRow, hypers_ = 4, slots_ = [](int64 width) { return 2 * width; };
+    if (name_ == "adagraddecay") rule_ = AdagradDecayRow, hypers_ = 4, slots_ = [](int64 width) { return width + 1; };
+  }
+
+ protected:
+  Status Run(OpKernelContext* context, Table* table) override {
+    const Tensor &keys = context->input(1), &counts = context->input(2), &gradient = context->input(3),
+                 &step = context->input(4), &hyper = context->input(5), &initial = context->input(6);
+    const int64 count = keys.NumElements(), width = table->config().width;
+    const TensorShape rows({count, width});
+    TF_RETURN_IF_ERROR(CheckShape("count", counts, keys.shape()));
+    TF_RETURN_IF_ERROR(CheckShape("gradient", gradient, rows));
+    TF_RETURN_IF_ERROR(CheckShape("hyper", hyper, TensorShape({hypers_})));
+    if (step.NumElements() != 1) {
+      return InvalidArgument("step must be a scalar. Got: ", step.shape().DebugString(), ".");
+    }
+    if (initial.NumElements() > 0) TF_RETURN_IF_ERROR(CheckShape("initial", initial, rows));
+    if (table->config().stride() != width + slots_(width)) {
+      return InvalidArgument("the table was made with ", table->config().stride() - width, " numbers of slots a row, ",
+                             name_, " needs ", slots_(width), ".");
+    }
+    const float *g = gradient.flat<float>().data(), *numbers = hyper.flat<float>().data();
+    table->Update(Integers(keys), Integers(counts), count, step.flat<int64>()(0),
+                  initial.NumElements() > 0 ? initial.flat<float>().data() : nullptr, OnThreads(context),
+                  [&](int64_t i, float* row) { rule_(numbers, g + i * width, width, row); });
+    return Status::OK();
+  }
+
+ private:
+  std::string name_;
+  Rule rule_ = nullptr;
+  int64 hypers_ = 0;
+  int64 (*slots_)(int64) = nullptr;
+};
+
+class Export : public TableOp {
+ public:
+  explicit Export(OpKernelConstruction* context) : TableOp(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("only_changed", &only_changed_));
+    std::string evict;
+    OP_REQUIRES_OK(context, context->GetAttr("evict", &evict));
+    eviction_.rule = evict == "gstep" ? Eviction::kVersion : evict == "l2" ? Eviction::kNorm : Eviction::kNone;
+    int64 steps_to_live;
+    OP_REQUIRES_OK(context, context->GetAttr("steps_to_live", &steps_to_live));
+    eviction_.steps_to_live = steps_to_live;
+    OP_REQUIRES_OK(context, context->GetAttr("l2_threshold", &eviction_.half_squared_norm));
+  }
+
+ protected:
+  Status Run(OpKernelContext* context, Table* table) override {
+    const Tensor& step = context->input(1);
+    if (step.NumElements() != 1) {
+      return InvalidArgument("step must be a scalar. Got: ", step.shape().DebugString(), ".");
+    }
+    Eviction eviction = eviction_;
+    eviction.step = step.flat<int64>()(0);
+    Status status;
+    const int64 width = table->config().width, slots = table->config().slots.size();
+    std::vector<Tensor> spare;  // where there is no memory for an output
+    table->Export(eviction, only_changed_, !only_changed_, OnThreads(context), [&](int64_t rows, int64_t waiting) {
+      const TensorShape shapes[] = {TensorShape({rows}), TensorShape({rows, width}), TensorShape({rows, slots}),
+                                    TensorShape({rows}), TensorShape({rows}), TensorShape({waiting}),
+                                    TensorShape({waiting}), TensorShape({waiting})};
+      Tensor* made[8];
+      for (int i = 0; i < 8; ++i) {
+        made[i] = nullptr;
+        const Status one = context->allocate_output(i, shapes[i], &made[i]);
+        status.Update(one);
+        if (one.ok()) continue;
+        spare.emplace_back(context->expected_output_dtype(i), shapes[i]);
+        made[i] = &spare.back();
+      }
+      const auto integers = [&](int i) { return reinterpret_cast<int64_t*>(made[i]->flat<int64>().data()); };
+      return Arrays{integers(0), integers(3), integers(4), made[1]->flat<float>().data(),
+                    made[2]->flat<float>().data(), integers(5), integers(6), integers(7)};
+    });
+    TF_RETURN_IF_ERROR(status);
+    const std::vector<uint8_t> counters = only_changed_ ? std::vector<uint8_t>() : table->BloomCounters();
+    Tensor* bloom = nullptr;
+    TF_RETURN_IF_ERROR(context->allocate_output(8, TensorShape({static_cast<int64>(counters.size())}), &bloom));
+    std::copy(counters.begin(), counters.end(), bloom->flat<tensorflow::uint8>().data());
+    return Status::OK();
+  }
+
+ private:
+  bool only_changed_;
+  Eviction eviction_;
+};
+
+class Import : public TableOp {
+ public:
+  explicit Import(OpKernelConstruction* context) : TableOp(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("part", &part_));
+    OP_REQUIRES_OK(context, context->GetAttr("parts", &parts_));
+    OP_REQUIRES_OK(context, context->GetAttr("changed", &changed_));
+    OP_REQUIRES(context, part_ < parts_, InvalidArgument("part must be < ", parts_, ". Got: ", part_, "."));
+  }
+
+ protected:
+  Status Run(OpKernelContext* context, Table* table) override {
+    const Tensor &keys = context->input(1), &values = context->input(2), &slots = context->input(3),
+                 &bloom = context->input(9);
+    const int64 count = keys.NumElements(), width = table->config().width, slot_width = table->config().slots.size();
+    TF_RETURN_IF_ERROR(CheckShape("value", values, TensorShape({count, width})));
+    const bool has_slots = slots.NumElements() > 0;
+    if (has_slots) TF_RETURN_IF_ERROR(CheckShape("slot", slots, TensorShape({count, slot_width})));
+    for (int i : {4, 5}) TF_RETURN_IF_ERROR(CheckShape("frequency and version", context->input(i), keys.shape()));
+    for (int i : {7, 8}) {
+      TF_RETURN_IF_ERROR(CheckShape("what is noted of waiting keys", context->input(i), context->input(6).shape()));
+    }
+    const int64_t *key = Integers(keys), *frequency = Integers(context->input(4)), *version = Integers(context->input(5));
+    const float *value = values.flat<float>().data(), *slot = has_slots ? slots.flat<float>().data() : nullptr;
+    for (int64 i = 0; i < count; ++i) {
+      if (!IsMine(key[i])) continue;
+      table->Import(key + i, value + i * width, slot ? slot + i * slot_width : nullptr, frequency + i, version + i, 1,
+                    changed_);
+    }
+    const int64_t *waiting = Integers(context->input(6)), *times = Integers(context->input(7)),
+                  *last = Integers(context->input(8));
+    for (int64 i = 0; i < context->input(6).NumElements(); ++i) {
+      if (IsMine(waiting[i])) table->ImportWaiting(waiting + i, times + i, last + i, 1);
+    }
+    table->ImportBloom(bloom.flat<tensorflow::uint8>().data(), bloom.NumElements());
+    return Status::OK();
+  }
+
+ private:
+  bool IsMine(int64_t key) const { return static_cast<uint64_t>(key) % 1000 % parts_ == static_cast<uint64_t>(part_); }
+
+  int64 part_, parts_;
+  bool changed_;
+};
+
+class Size : public TableOp {
+ public:
+  using TableOp::TableOp;
+
+ protected:
+  Status Run(OpKernelContext* context, Table* table) override {
+    int64_t numbers[3];
+    table->Size(&numbers[0], &numbers[1], &numbers[2]);
+    for (int i = 0; i < 3; ++i) {
+      Tensor* out = nullptr;
+      TF_RETURN_IF_ERROR(context->allocate_output(i, TensorShape({}), &out));
+      out->scalar<int64>()() = numbers[i];
+    }
+    return Status::OK();
+  }
+};
+
+REGISTER_KERNEL_BUILDER(Name("ZooTableMake").Device(tensorflow::DEVICE_CPU), Make);
+REGISTER_KERNEL_BUILDER(Name("ZooTableGather").Device(tensorflow::DEVICE_CPU), Gather);
+REGISTER_KERNEL_BUILDER(Name("ZooTableFrequency").Device(tensorflow::DEVICE_CPU), GatherFrequency);
+REGISTER_KERNEL_BUILDER(Name("ZooTableUpdate").Device(tensorflow::DEVICE_CPU), Update);
+REGISTER_KERNEL_BUILDER(Name("ZooTableExport").Device(tensorflow::DEVICE_CPU), Export);
+REGISTER_KERNEL_BUILDER(Name("ZooTableImport").Device(tensorflow::DEVICE_CPU), Import);
+REGISTER_KERNEL_BUILDER(Name("ZooTableSize").Device(tensorflow::DEVICE_CPU), Size);
+
+}  // namespace
+}  // namespace modelzoo

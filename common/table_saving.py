@@ -1,0 +1,157 @@
+"""Embedding variables in checkpoints: saved part by part, restored into any number of parts.
+
+A part named N is saved as N-keys, N-values, N-freqs, N-versions, N-keys_filtered, N-freqs_filtered,
+N-versions_filtered, N-bloom, and N/SLOT-values for each slot of the optimizer; its parts, where there are several, as
+N/part_0 and so on. Saving evicts.
+"""
+
+import re
+from typing import Dict, List, Union
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.python.ops import gen_lookup_ops, io_ops, lookup_ops
+from tensorflow.python.training.saver import BaseSaverBuilder
+
+from common import embedding_variable, served_table
+from common.chunks import BadInput
+from common.embedding_variable import EmbeddingVariable
+from common.kernels import table as native_table
+from common.kernels.table import Contents
+
+_WITHOUT_SLOTS = [field for field in Contents._fields if field != "slots"]
+_DTYPES = {"values": tf.float32, "bloom": tf.uint8}
+
+
+class Saveable(BaseSaverBuilder.SaveableObject):
+    """One part of an embedding variable as a tf.train.Saver saves it; Restorer restores it."""
+
+    restore_from = True
+
+    def __init__(self, variable: EmbeddingVariable, part: int) -> None:
+        handle, name = variable.parts[part], variable.part_name(part)
+        step = tf.cast(tf.train.get_or_create_global_step(), tf.int64)
+        with tf.device(handle.device):
+            contents = native_table.export(handle, step, eviction=variable.eviction)
+            tensors = {"{}-{}".format(name, field): getattr(contents, field) for field in _WITHOUT_SLOTS}
+            widths = [slot.width for slot in variable.slots]
+            parts = tf.split(contents.slots, widths, axis=1) if widths else []
+            tensors.update(zip(_slot_names(variable, name), parts))
+            specs = [BaseSaverBuilder.SaveSpec(tensor, "", key) for key, tensor in tensors.items()]
+        super().__init__(handle, specs, name)
+
+    def restore(self, restored_tensors: List[tf.Tensor], restored_shapes: object) -> tf.Operation:
+        """Nothing: how many parts a checkpoint has is known when it is read."""
+        return tf.no_op()
+
+
+def _slot_names(variable: EmbeddingVariable, part: str) -> List[str]:
+    return ["{}/{}-values".format(part, slot.name) for slot in variable.slots]
+
+
+class Restorer:
+    """Restores one embedding variable from the parts of a checkpoint."""
+
+    def __init__(self, variable: EmbeddingVariable) -> None:
+        self._variable = variable
+        self._make = variable.make()
+        self._path = tf.placeholder(tf.string, [])
+        self._names = tf.placeholder(tf.string, [None])
+        self._restore = {with_slots: self._restored(with_slots) for with_slots in (False, True)}
+
+    def _restored(self, with_slots: bool) -> tf.Operation:
+        slots = self._variable.slots if with_slots else ()
+        dtypes = [_DTYPES.get(field, tf.int64) for field in _WITHOUT_SLOTS] + len(slots) * [tf.float32]
+        done = []
+        for part, handle in enumerate(self._variable.parts):
+            with tf.device(handle.device):
+                read = io_ops.restore_v2(self._path, self._names, len(dtypes) * [""], dtypes)
+                of_slots = read[len(_WITHOUT_SLOTS):]
+                contents = Contents(slots=tf.concat(of_slots, axis=1) if slots else tf.zeros([0, 0]),
+                                    **dict(zip(_WITHOUT_SLOTS, read)))
+                done.append(native_table.restore(handle, contents, part, len(self._variable.parts)))
+        return tf.group(done)
+
+    def restore(self, session: tf.Session, path: str) -> None:
+        """Makes the variable hold what a checkpoint has of it; slots of another optimizer start anew.
+
+        Raises:
+          BadInput: the checkpoint does not have the variable.
+        """
+        shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+        session.run(self._make)
+        for name in stored_parts(self._variable.name, shapes, path):
+            slots = _slot_names(self._variable, name)
+            has_slots = all(slot in shapes for slot in slots)
+            names = ["{}-{}".format(name, field) for field in _WITHOUT_SLOTS] + (slots if has_slots else [])
+            session.run(self._restore[has_slots], {self._path: path, self._names: names})
+
+
+class ServedRestorer:
+    """Restores one table of an exported model from the parts of a checkpoint."""
+
+    def __init__(self, table: lookup_ops.MutableHashTable) -> None:
+        self._table = table
+        self._keys = tf.placeholder(tf.int64, [None])
+        self._values = tf.placeholder(tf.float32, [None, table.default_value.shape[0]])
+        self._restore = gen_lookup_ops.lookup_table_import_v2(table.resource_handle, self._keys, self._values)
+
+    def restore(self, session: tf.Session, path: str) -> None:
+        """Makes the table hold the keys and values that a checkpoint has of it; raises BadInput where it has none."""
+        reader = tf.train.load_checkpoint(path)
+        parts = stored_parts(self._table.saved_as, reader.get_variable_to_shape_map(), path)
+        keys, values = [np.concatenate([reader.get_tensor("{}-{}".format(part, field)) for part in parts])
+                        for field in ("keys", "values")]
+        session.run(self._restore, {self._keys: keys, self._values: values})
+
+
+def restorers() -> List[Union[Restorer, ServedRestorer]]:
+    """Gets the default graph's tables ready to be saved and restored; to be called once, behind all else."""
+    embedding_variable.register()
+    for variable in embedding_variable.variables():
+        for part in range(len(variable.parts)):
+            tf.add_to_collection(tf.GraphKeys.SAVEABLE_OBJECTS, Saveable(variable, part))
+    return [*[Restorer(variable) for variable in embedding_variable.variables()],
+            *[ServedRestorer(table) for table in served_table.tables()]]
+
+
+class Sizes(tf.train.CheckpointSaverListener):
+    """Says at each checkpoint how many keys the default graph's embedding variables hold."""
+
+    def __init__(self) -> None:
+        sizes = []
+        for variable in embedding_variable.variables():
+            for handle in variable.parts:
+                with tf.device(handle.device):
+                    sizes.append(tf.stack(native_table.size(handle)))
+        self._size = tf.add_n(sizes)
+        self._before = 0
+
+    def before_save(self, session: tf.Session, global_step_value: int) -> None:
+        """Counts before keys are evicted."""
+        self._before = int(session.run(self._size)[0])
+
+    def after_save(self, session: tf.Session, global_step_value: int) -> None:
+        """Counts again and says both."""
+        rows, waiting, size = session.run(self._size)
+        print("step {}: {:,} keys have a row, {:,} wait for one, {:,} were evicted; {:,.0f} MB".format(
+            global_step_value, rows, waiting, max(self._before - rows, 0), size / 1e6))
+
+
+def listeners() -> List[tf.train.CheckpointSaverListener]:
+    """What is to listen to savers of the default graph."""
+    return [Sizes()] if embedding_variable.variables() else []
+
+
+def stored_parts(name: str, shapes: Dict[str, List[int]], path: str) -> List[str]:
+    """The parts of an embedding variable in a checkpoint with tensors of these shapes.
+
+    Raises:
+      BadInput: it has none.
+    """
+    whole = re.compile(re.escape(name) + r"(/part_\d+)?-keys")
+    parts = sorted(key[:-len("-keys")] for key in shapes if whole.fullmatch(key))
+    if not parts:
+        raise BadInput("{}: it holds no embedding variable {!r}. Go on with the flags that it was made with, or give "
+                       "another --checkpoint.".format(path, name))
+    return parts

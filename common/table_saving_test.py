@@ -1,0 +1,162 @@
+import os
+import socket
+from typing import Dict, Iterator, List, Tuple
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from tensorflow.python.ops import resources
+
+from common import embedding_variable, saving, storage, table_rules, table_saving
+from common.chunks import BadInput
+from common.embedding_variable import Settings
+from common.kernels import native
+from common.kernels.table import Eviction
+from common.storage import Storage
+
+pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+
+WANTED = storage.Wanted("t", 100, 4, 0.3, "t")
+KEYS = np.arange(40) * 987654321012345 % (1 << 62)
+
+
+def free_address() -> str:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return "127.0.0.1:{}".format(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[str]:
+    """A worker beside two parameter servers."""
+    spec = tf.train.ClusterSpec({"ps": [free_address(), free_address()], "worker": [free_address()]})
+    servers = [tf.train.Server(spec, job, task) for job, task in (("ps", 0), ("ps", 1), ("worker", 0))]
+    yield servers[-1].target
+
+
+class Trained:
+    """A graph with one embedding variable, and a session of it."""
+
+    def __init__(self, target: str = "", servers: int = 0, optimizer: str = "adagrad", kept: Storage = Storage("ev")):
+        kept = kept._replace(settings=kept.settings._replace(servers=servers))
+        self.graph = tf.Graph()
+        with self.graph.as_default(), tf.device("/job:worker" if servers else None):
+            tf.set_random_seed(7)
+            self.ids = tf.placeholder(tf.int64, [None])
+            rows, (index,) = storage.rows_of_batch(WANTED, [self.ids], kept)
+            self.rows = tf.gather(rows, index)
+            lookups, step = embedding_variable.take_lookups(), tf.train.get_or_create_global_step()
+            gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)), [one.rows for one in lookups])
+            with tf.control_dependencies(table_rules.update_all(lookups, gradients, optimizer, 0.1)):
+                self.train = tf.assign_add(step, 1)
+            self.saver = saving.Saver(5)
+            self.init = tf.group(tf.global_variables_initializer(),
+                                 resources.initialize_resources(resources.shared_resources()))
+            self.missing = resources.report_uninitialized_resources()
+        self.session = tf.Session(target, graph=self.graph)
+
+    def run(self, steps: int, seed: int = 0) -> None:
+        random = np.random.RandomState(seed)
+        for _ in range(steps):
+            self.session.run(self.train, {self.ids: random.choice(KEYS, 9)})
+
+    def start(self) -> "Trained":
+        assert self.session.run(self.missing).size
+        self.session.run(self.init)
+        assert not self.session.run(self.missing).size
+        return self
+
+    def values(self) -> np.ndarray:
+        return self.session.run(self.rows, {self.ids: KEYS})
+
+    def save(self, folder: object) -> str:
+        return self.saver.save(self.session, os.path.join(str(folder), "model.ckpt"), 1)
+
+
+@pytest.mark.parametrize("optimizer", ["gradientdescent", "adagrad", "adam", "adamasync", "adagraddecay"])
+@pytest.mark.parametrize("before, after", [(0, 0), (0, 2), (2, 0), (2, 2)])
+def test_training_goes_on_with_other_servers(tmp_path: object, target: str, optimizer: str, before: int,
+                                             after: int) -> None:
+    def make(servers: int) -> Trained:
+        return Trained(target if servers else "", servers, optimizer)
+
+    one = make(before).start()
+    one.run(20)
+    path = one.save(tmp_path)
+    one.run(20, seed=1)
+    other = make(after)
+    other.saver.restore(other.session, path)
+    assert not other.session.run(other.missing).size
+    other.run(20, seed=1)
+    np.testing.assert_allclose(other.values(), one.values(), rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_checkpoint_holds(tmp_path: object) -> None:
+    one = Trained(kept=Storage("ev", Settings("counter", 3))).start()
+    one.run(10)
+    path = one.save(tmp_path)
+    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    rows, waiting = shapes["t-keys"][0], shapes["t-keys_filtered"][0]
+    assert rows and waiting
+    assert shapes == {"global_step": [], "t-keys": [rows], "t-values": [rows, 4], "t-freqs": [rows],
+                      "t-versions": [rows], "t-keys_filtered": [waiting], "t-freqs_filtered": [waiting],
+                      "t-versions_filtered": [waiting], "t-bloom": [0], "t/Adagrad-values": [rows, 4]}
+
+
+def test_saving_evicts(tmp_path: object) -> None:
+    one = Trained(kept=Storage("ev", Settings(eviction=Eviction("gstep", steps_to_live=5)))).start()
+    fresh = one.values()
+    one.session.run(one.train, {one.ids: KEYS[:3]})
+    for _ in range(6):
+        one.session.run(one.train, {one.ids: KEYS[3:5]})
+    path = one.save(tmp_path)
+    assert sorted(tf.train.load_variable(path, "t-keys")) == sorted(KEYS[3:5])
+    np.testing.assert_array_equal(one.values()[:3], fresh[:3])
+
+
+def test_slots_of_another_optimizer_start_anew(tmp_path: object) -> None:
+    one = Trained(optimizer="adagrad").start()
+    one.run(20)
+    other = Trained(optimizer="adamasync")
+    with pytest.raises(BadInput, match="t/AdamAsync/beta1_power"):
+        other.saver.restore(other.session, one.save(tmp_path))
+
+
+def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str) -> None:
+    for kind in ("ev", "adaptive", "dynamic"):
+        for servers in (0, 2):
+            kept = Storage(kind, often=2)
+            one = Trained(target if servers else "", servers, kept=kept).start()
+            one.run(15)
+            folder = os.path.join(str(tmp_path), kind, str(servers))
+            path = one.save(folder)
+            with tf.Graph().as_default(), tf.Session() as session:
+                tf.set_random_seed(7)
+                ids = tf.placeholder(tf.int64, [None])
+                rows, (index,) = storage.rows_of_batch(WANTED, [ids], kept._replace(exported=True))
+                served = tf.gather(rows, index)
+                saver = saving.Saver(1)
+                saver.restore(session, path)
+                np.testing.assert_array_equal(session.run(served, {ids: KEYS}), one.values())
+                exported = saver.save(session, os.path.join(folder, "exported"))
+                other = tf.Session()
+                other.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: exported})
+                np.testing.assert_array_equal(other.run(served, {ids: KEYS}), one.values())
+                assert not any(op.type.startswith("Zoo") for op in tf.get_default_graph().get_operations())
+
+
+def test_a_checkpoint_without_the_variable(tmp_path: object) -> None:
+    one = Trained().start()
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.train.get_or_create_global_step()
+        session.run(tf.global_variables_initializer())
+        path = tf.train.Saver().save(session, os.path.join(str(tmp_path), "other"))
+    with pytest.raises(BadInput, match="other: it holds no embedding variable 't'. Go on with the flags"):
+        one.saver.restore(one.session, path)
+
+
+def test_stored_parts() -> None:
+    shapes: Dict[str, List[int]] = {"a/part_0-keys": [], "a/part_1-keys": [], "a/part_1/Adagrad-keys": [], "ab-keys": []}
+    found: Tuple[List[str], List[str]] = (table_saving.stored_parts("a", shapes, "x"),
+                                          table_saving.stored_parts("ab", shapes, "x"))
+    assert found == (["a/part_0", "a/part_1"], ["ab"])
