@@ -11,16 +11,22 @@ from tensorflow.python.training.saving.saveable_object import SaveableObject, Sa
 
 from common import heads, increments, lookup, optimizers, touched
 from common.increment_files import FOLDER
+from common.kernels import lookup as lookup_kernel
+from common.kernels import native
 
 ROWS, WIDTH = 60, 4
 State = Dict[str, np.ndarray]
 
 
 class Toy:
-    """A table of 60 rows, in one to three slices, and a dense kernel, in a session of their own."""
+    """A table of 60 rows, in one to three slices, and a dense kernel, in a session of their own.
+
+    look_up: gives a table's rows [N, D] at ids [N].
+    """
 
     def __init__(self, folder: object, optimizer: str = "adagrad", slices: int = 1, keep: int = 2,
-                 extend: Callable[[], None] = lambda: None) -> None:
+                 extend: Callable[[], None] = lambda: None,
+                 look_up: Callable[..., tf.Tensor] = lambda table, ids: lookup.rows_of([table], [ids])[0]) -> None:
         self.path = os.path.join(str(folder), "model.ckpt")
         self._graph = tf.Graph()
         with self._graph.as_default():
@@ -30,7 +36,7 @@ class Toy:
             table = tf.get_variable("table", [ROWS, WIDTH], partitioner=partitioner)
             kernel = tf.get_variable("kernel", [WIDTH, 1])
             step = tf.train.get_or_create_global_step()
-            loss = tf.reduce_sum(tf.square(tf.matmul(lookup.rows_of([table], [self.ids])[0], kernel) - 1.0))
+            loss = tf.reduce_sum(tf.square(tf.matmul(look_up(table, self.ids), kernel) - 1.0))
             extend()
             self.train_op = touched.track(heads.train_spec(loss, optimizers.make(optimizer, 0.05)).train_op)
             self.saver = increments.Saver(str(folder), keep)
@@ -97,6 +103,21 @@ def test_restored_bit_by_bit_and_cumulative(optimizer: str, slices: int, tmp_pat
     again.step(30)
     assert set(keys(again.increment())) >= {1, 25, 30, 59}
     assert_same(Toy(tmp_path, optimizer, slices).restart().state(), again.state())
+
+
+@pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_rows_that_native_ops_look_up_and_update(optimizer: str, tmp_path: object) -> None:
+    def look_up(table: tf.Variable, ids: tf.Tensor) -> tf.Tensor:
+        """Two lookups, whose gradients are joined."""
+        halves = [lookup_kernel.lookup([table], [lookup_kernel.Lookup(0, part)]) for part in (ids[:1], ids[1:])]
+        return tf.concat(halves, axis=0)
+
+    toy = Toy(tmp_path, optimizer, look_up=look_up).start()
+    toy.step(1, 1, 25)
+    toy.step(59)
+    assert keys(toy.increment()) == [1, 25, 59]
+    assert_same(Toy(tmp_path, optimizer).restart().state(), toy.state())
 
 
 @pytest.mark.parametrize("before, after", [(1, 3), (3, 1), (3, 2)])
