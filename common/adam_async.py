@@ -36,11 +36,11 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
             self._zeros_slot(variable, "m", self._name)
             self._zeros_slot(variable, "v", self._name)
             for power, start in (("beta1_power", self._beta1), ("beta2_power", self._beta2)):
-                self._create_non_slot_variable(start, "{}/{}/{}".format(_full_name(variable), self._name, power),
+                self._create_non_slot_variable(start, "{}/{}/{}".format(full_name(variable), self._name, power),
                                                variable)
 
     def _power(self, variable: tf.Variable, name: str) -> tf.Variable:
-        return self._get_non_slot_variable("{}/{}/{}".format(_full_name(variable), self._name, name), variable.graph)
+        return self._get_non_slot_variable("{}/{}/{}".format(full_name(variable), self._name, name), variable.graph)
 
     def _scale(self, variable: tf.Variable) -> tf.Tensor:
         """The bias-corrected learning rate, scalar."""
@@ -49,7 +49,7 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
 
     def _touch(self, variable: tf.Variable, touched: tf.Tensor) -> None:
         """Notes that the variable's powers move if the bool scalar is true."""
-        self._touched.setdefault(_full_name(variable), []).append(touched)
+        self._touched.setdefault(full_name(variable), []).append(touched)
 
     def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
         self._touch(var, tf.constant(True))
@@ -112,7 +112,7 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         return tf.group(*update_ops, *moves, name=name_scope)
 
 
-def _full_name(variable: tf.Variable) -> str:
+def full_name(variable: tf.Variable) -> str:
     """A variable's name, for a slice that of the whole."""
     info = variable._get_save_slice_info()
     return info.full_name if info else variable.op.name

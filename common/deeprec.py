@@ -35,13 +35,17 @@ class Toggles(_ToggleFields):
         self = super().__new__(cls, *args, **kwargs)
         for name in self._fields[1:]:
             if self.tf and getattr(self, name):
-                raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of "
-                                 "them.".format(name))
+                raise _refused_with_tf(name)
         return self
 
     def plain(self) -> "Toggles":
         """The same numerics with TensorFlow's own ops alone, as exported models need them."""
         return self._replace(emb_fusion=False, op_fusion=False)
+
+
+def _refused_with_tf(name: str) -> ValueError:
+    return ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of them.".format(
+        name))
 
 
 def is_deeprec() -> bool:
@@ -54,6 +58,12 @@ def check_protocol(protocol: str) -> None:
     if protocol != "grpc" and not is_deeprec():
         raise ValueError("--protocol {} needs DeepRec: TensorFlow {} registers no server for it. Use --protocol grpc.".
                          format(protocol, tf.__version__))
+
+
+def check_increments(secs: int, tf_only: bool) -> None:
+    """Raises ValueError for incremental checkpoints every so many seconds together with --tf."""
+    if secs and tf_only:
+        raise _refused_with_tf("incremental_ckpt")
 
 
 def own_optimizer(name: str, learning_rate: float, global_step: tf.Variable) -> Optional[tf.compat.v1.train.Optimizer]:
@@ -74,7 +84,6 @@ UNSERVED = {
     "adaptive_emb": "it is built on --ev, which is not there yet. Train on the fixed tables",
     "dynamic_ev": "it is built on --ev, which is not there yet. Train on the fixed tables",
     "multihash": "multi-hash tables are not there yet. Train on the fixed tables",
-    "incremental_ckpt": "increments are not there yet. Save whole checkpoints often with --save_steps",
     "workqueue": "there is no queue of work items yet. Rows are read in an order of the seed, and a run goes on "
                  "where it stopped, without it",
 }
@@ -103,8 +112,10 @@ def _who_serves_bf16(toggles: Toggles) -> str:
         "oneDNN" if native.has_bfloat16() else "this CPU")
 
 
-def features(toggles: Toggles, protocol: str) -> List[Tuple[str, str]]:
+def features(toggles: Toggles, protocol: str, incremental_ckpt: int = 0) -> List[Tuple[str, str]]:
     """The start-up table: each feature and who serves it."""
+    increments = "every {} s the rows touched since the last checkpoint; marked by TensorFlow's ops".format(
+        incremental_ckpt)
     served: Dict[str, Callable[[], str]] = {
         "bf16": lambda: _who_serves_bf16(toggles),
         "emb_fusion": lambda: _native("all columns looked up in one native op; tables in slices or on servers by "
@@ -115,6 +126,7 @@ def features(toggles: Toggles, protocol: str) -> List[Tuple[str, str]]:
         ("TensorFlow", "{} ({})".format(tf.__version__, "DeepRec" if is_deeprec() else "stock")),
         ("input and layers", "as TF 1.15.5 users write them (--tf)" if toggles.tf else "columnar input, id lookups"),
         *[(name, how() if getattr(toggles, name) else "off") for name, how in served.items()],
+        ("incremental_ckpt", increments if incremental_ckpt else "off"),
         ("off here", ", ".join(UNSERVED)),
         ("protocol", protocol),
     ]

@@ -24,6 +24,8 @@ def test_features_name_who_serves_them() -> None:
     table = dict(deeprec.features(Toggles(bf16=True), "grpc"))
     assert table["TensorFlow"] == "1.15.5 (stock)"
     assert "the speed is not" in table["bf16"]
+    assert table["incremental_ckpt"] == "off"
+    assert "every 30 s the rows touched" in dict(deeprec.features(Toggles(), "grpc", 30))["incremental_ckpt"]
     assert dict(deeprec.features(Toggles(tf=True), "grpc"))["input and layers"].endswith("(--tf)")
 
 

@@ -65,7 +65,7 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
     (["--ev"], "--ev True: embedding variables are not there yet"),
     (["--ev_filter", "cbf"], "--ev_filter cbf: it is a part of --ev"),
     (["--micro_batch", "4"], "--micro_batch 4: batches are not divided yet. Lower --batch_size"),
-    (["--incremental_ckpt", "60"], "--incremental_ckpt 60: increments are not there yet. .* --save_steps"),
+    (["--incremental_ckpt", "60", "--tf"], "--tf switches every DeepRec .* cannot go with --incremental_ckpt. Drop"),
     (["--ev_elimination", "lru"], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
     (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
 def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:

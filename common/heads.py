@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import metrics
+from common import metrics, touched
 
 _METRICS = ("rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration", "accuracy")
 _USER_METRICS = ("gauc", "gauc_users")
@@ -41,6 +41,7 @@ def train_spec(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> tf.estimator.E
                         tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
     with tf.control_dependencies([computed]):
         train_op = optimizer.apply_gradients(gradients, tf.train.get_or_create_global_step())
+    touched.note(gradients, optimizer)
     return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=loss, train_op=train_op)
 
 

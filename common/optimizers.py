@@ -66,3 +66,12 @@ def make(name: str, learning_rate: float) -> tf.train.Optimizer:
     if name == "adagraddecay":
         return deeprec.own_optimizer(name, learning_rate, step) or _AdagradDecay(learning_rate, step)
     raise ValueError("optimizer must be one of {}. Got: {!r}.".format(", ".join(NAMES), name))
+
+
+def moves_named_rows_only(optimizer: tf.train.Optimizer) -> bool:
+    """Whether a sparse gradient changes, of a table and its slots, just the rows that it names; not so with Adam.
+
+    False also where that is not known.
+    """
+    return isinstance(optimizer, (tf.train.GradientDescentOptimizer, tf.train.AdagradOptimizer, AdamAsyncOptimizer,
+                                  AdagradDecayOptimizer))

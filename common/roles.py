@@ -22,6 +22,9 @@ _POLL_SECS = 2.0
 _GRACE_SECS = 10.0
 _LINGER_SECS = 15.0
 _STUCK_SECS = 120.0
+# What a step may raise when a server was started again and TensorFlow's session could not make up for it.
+LOSSES = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.FailedPreconditionError,
+          tf.errors.DeadlineExceededError, tf.errors.CancelledError)
 
 
 def newest_step(checkpoint_dir: str) -> int:

@@ -13,17 +13,13 @@ from typing import Callable, Dict, List, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import deeprec, heads, hooks, metrics, results, roles
+from common import deeprec, heads, hooks, increment_files, metrics, results, roles
 from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.results import Metrics
 from common.run import Run
 from common.source import Data
 from common.trainer import ModelFn, Trainer
-
-# What a step may raise when a server was started again and TensorFlow's session could not make up for it.
-_LOSSES = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.FailedPreconditionError,
-           tf.errors.DeadlineExceededError, tf.errors.CancelledError)
 
 
 def exit_status(main: Callable[[], None]) -> int:
@@ -87,7 +83,7 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
     except tf.errors.OpError as error:
         if data.bad_rows.error:  # what tf.data made of the exception names no type
             raise data.bad_rows.error
-        if run.cluster and isinstance(error, _LOSSES):
+        if run.cluster and isinstance(error, roles.LOSSES):
             raise Lost("{} lost another process: {}".format(run.cluster.name, error.message))
         raise
 
@@ -111,10 +107,14 @@ class _Part:
             return self._finish(tasks, self._trainer.evaluate_each(cluster)) if run.evaluate else {}
         if role == "chief":
             results.start(run.result_dir, run.described(), self._data, self._params, self._trainer.is_over())
-        before = roles.newest_step(run.checkpoint_dir)
-        if before:
-            print("going on from step {}".format(before) if before < run.steps else
-                  "the newest checkpoint has step {}: nothing to train".format(before))
+        before, saved = self._trainer.first_step(), roles.newest_step(run.checkpoint_dir)
+        if saved >= run.steps:
+            print("the newest checkpoint has step {}: nothing to train".format(saved))
+        elif before:
+            print("going on from step {}".format(before))
+        if not run.incremental_ckpt and increment_files.newest_step(run.checkpoint_dir) > before:
+            print("increments up to step {} are left out, as --incremental_ckpt is 0".format(
+                increment_files.newest_step(run.checkpoint_dir)))
         evaluation = None if self._trainer.is_over() else self._trainer.train()
         if role == "worker":
             cluster_module.say("training is over")
@@ -140,7 +140,7 @@ class _Part:
 
 
 def _print_features(run: Run, data: Data) -> None:
-    rows = deeprec.features(run.toggles, run.protocol)
+    rows = deeprec.features(run.toggles, run.protocol, run.incremental_ckpt)
     rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
              ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
              ("steps", "{} of {} rows, {:.2f} epochs".format(

@@ -7,7 +7,8 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import dataset, hooks, placement, results, roles, serving, table_saving
+from common import (dataset, hooks, increment_files, increments, placement, results, roles, serving,
+                    table_saving)
 from common.cluster import Cluster
 from common.blocks import Stream
 from common.dataset import InputFn
@@ -33,6 +34,8 @@ class Trainer:
         self._signals = hooks.Signals()
         self._progress: Optional[hooks.Progress] = None
         self._watch: Optional[roles.Watch] = None
+        model_fn = increments.with_saver(model_fn, run.checkpoint_dir, run.keep_checkpoint_max,
+                                         bool(run.incremental_ckpt))
         self._trainee = tf.estimator.Estimator(self._with_hooks(model_fn), config=self.config, params=params)
         self._evaluatee = self._trainee if not run.cluster else (
             tf.estimator.Estimator(model_fn, config=run_config(run, None), params=params))
@@ -45,6 +48,11 @@ class Trainer:
     def is_over(self) -> bool:
         """Whether the newest checkpoint has the last step."""
         return roles.newest_step(self._run.checkpoint_dir) >= self._run.steps
+
+    def first_step(self) -> int:
+        """The step at which training goes on."""
+        find = increment_files.newest_step if self._run.incremental_ckpt else roles.newest_step
+        return find(self._run.checkpoint_dir)
 
     def train(self) -> Dict[str, float]:
         """Trains; returns the results of the last evaluation if training included it.
@@ -99,7 +107,7 @@ class Trainer:
     def _make_stream(self) -> Stream:
         """The rows of this process from where the newest checkpoint is; in a cluster, from where each trainer would be
         if all were equally fast."""
-        run, step = self._run, roles.newest_step(self._run.checkpoint_dir)
+        run, step = self._run, self.first_step()
         any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
         stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size, any_order)
         if not run.cluster:
@@ -124,6 +132,8 @@ class Trainer:
             added: List[tf.train.SessionRunHook] = [self._progress]
             if self.config.is_chief:
                 added.append(self._saver_hook(spec))
+                if self._run.incremental_ckpt:
+                    added.append(self._increments_hook(spec))
             if self._run.timeline:
                 added.append(tf.train.ProfilerHook(self._run.timeline, output_dir=self._run.result_dir))
             return spec._replace(training_hooks=added)
@@ -135,6 +145,11 @@ class Trainer:
         return tf.train.CheckpointSaverHook(
             self.config.model_dir, self.config.save_checkpoints_secs, self.config.save_checkpoints_steps,
             scaffold=spec.scaffold, listeners=([self._watch.listener()] if self._watch else []) + table_saving.listeners())
+
+    def _increments_hook(self, spec: tf.estimator.EstimatorSpec) -> increments.SaveEvery:
+        note = self._watch.note_saving if self._watch else lambda saving: None
+        return increments.SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt, self._run.steps, note,
+                                    roles.LOSSES if self._run.cluster else ())
 
     def export(self) -> None:
         """Writes export/TIMESTAMP with a sample request among its extra assets."""
