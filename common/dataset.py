@@ -34,15 +34,16 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
       ahead: whether rows are read and decoded before they are asked for, within bounds.
       rows_taken: how many rows of the stream to leave out, asked for when a session starts to read.
 
-    Its dataset's elements are (features, labels). features maps each column of one value a row to ids, int32 [B], each
-    number column to float32 [B]; the three names that encoder.feature_names gives a list column to the tensors of a
-    Ragged; ROW to the rows' numbers in the file from 0, int64 [B]; USER to a number for each row's user, int64 [B].
-    labels maps each to float32 [B].
+    Its dataset's elements are (features, labels). features maps each column of one value a row to ids, int32 [B], or
+    int64 [B] where the schema has keys; each number column to float32 [B]; the three names that encoder.feature_names
+    gives a list column to the tensors of a Ragged; ROW to the rows' numbers in the file from 0, int64 [B]; USER to a
+    number for each row's user, int64 [B]. labels maps each to float32 [B].
     """
-    num_lists = len(data.schema.lists)
-    types = (tf.int64, tf.float32, tf.int64, tf.int32, tf.float32) + num_lists * (tf.int32, tf.int64, tf.float32)
+    types = [tf.int64, tf.float32, tf.int64, tf.as_dtype(data.schema.id_type), tf.float32]
+    for column in data.schema.lists:
+        types += [tf.as_dtype(column.id_type), tf.int64, tf.float32]
     shapes = ([None], [len(data.schema.labels), None], [None], [len(data.schema.scalars), None],
-              [len(data.schema.numbers), None], *(3 * num_lists * [[None]]))
+              [len(data.schema.numbers), None], *(3 * len(data.schema.lists) * [[None]]))
 
     def generate() -> Iterator[Tuple[np.ndarray, ...]]:
         try:
@@ -63,7 +64,7 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
 
     def input_fn() -> tf.data.Dataset:
         blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
-        blocks = tf.data.Dataset.from_generator(generate, types, shapes)
+        blocks = tf.data.Dataset.from_generator(generate, tuple(types), shapes)
         return blocks.prefetch(8).flat_map(batches).prefetch(4) if ahead else blocks.flat_map(batches)
 
     return input_fn

@@ -12,6 +12,7 @@ from common.blocks import Stream
 from common.chunks import BadInput
 from common.kernels.native import Native
 from common.lists import Ragged
+from common.schema import Schema
 from common.testing import SCHEMA
 from data import planted, taobao
 
@@ -208,12 +209,38 @@ def test_rows_taken_before_are_left_out(tmp_path: object) -> None:
         list(b[dataset.ROW]) for b in first[3:]]
 
 
-def test_without_native_ops_batches_are_the_same(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = testing.open_toy(tmp_path, testing.random_rows(1, 101), TEST)
+@pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])
+@pytest.mark.parametrize("parquet", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 500])
+def test_ids_of_batches_are_tensorflows(tmp_path: object, batch_size: int, parquet: bool, schema: Schema) -> None:
+    rows = testing.random_rows(1, 101)
+    data = testing.open_toy(tmp_path, rows, TEST, parquet, schema=schema)
+    batches = testing.read_batches(dataset.columnar_input(data.train, data, Stream(batch_size, 1, 30, seed=3)))
+    order = sum([batch[dataset.ROW].tolist() for batch in batches], [])
+    columns = dict(zip(testing.NAMES, zip(*[rows[i] for i in order])))
+    for column in schema.named(["user", "kind"]):
+        with tf.Graph().as_default(), tf.Session() as session:
+            values = [value or column.default for value in columns[column.name]]
+            expected = session.run(tf.strings.to_hash_bucket_fast(values, column.buckets))
+        ids = np.concatenate([batch[column.name] for batch in batches])
+        assert ids.dtype == batches[0]["size"].dtype == batches[0]["tags.values"].dtype == column.id_type
+        assert ids.tolist() == expected.tolist()
+    with tf.Graph().as_default(), tf.Session() as session:
+        tags = [value or " " for value in columns["tags"]]
+        items = session.run(tf.string_split(tags, "|"))
+    found: List[Dict[int, float]] = sum([as_weights(batch, "tags") for batch in batches], [])
+    assert found == hashed_lists(items, schema.named(["tags"])[0].buckets, len(rows))
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])
+def test_without_native_ops_batches_are_the_same(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                                 schema: Schema) -> None:
+    data = testing.open_toy(tmp_path, testing.random_rows(1, 101), TEST, schema=schema)
     read = dataset.columnar_input(data.train, data, Stream(10, 1, 25, seed=3))
     expected = testing.read_batches(read)
     monkeypatch.setattr(dataset.native, "load", lambda: Native(None, "no compiler"))
     for ours, plain in itertools.zip_longest(testing.read_batches(read), expected):
         assert ours.keys() == plain.keys()
         for name in plain:
+            assert ours[name].dtype == plain[name].dtype
             np.testing.assert_array_equal(ours[name], plain[name])

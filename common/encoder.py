@@ -32,7 +32,7 @@ class Block(NamedTuple):
       rows: the rows' numbers in their file from 0, int64 [N].
       labels: float32 [N, K], in the order of Schema.labels.
       users: the fingerprint of each row's user, int64 [N].
-      ids: int32 [N, C], in the order of Schema.scalars.
+      ids: Schema.id_type (int32, with keys int64) [N, C], in the order of Schema.scalars.
       numbers: float32 [N, M], in the order of Schema.numbers.
       lists: one Ragged of N rows for each of Schema.lists.
 
@@ -115,7 +115,7 @@ class Encoder:
         """
         schema, chunk = self._schema, CheckedColumns(columns)
         labels = _stack([chunk.integers(c) for c in schema.labels], chunk.size, np.float32)
-        ids = np.empty([len(schema.scalars), chunk.size], np.int32)
+        ids = np.empty([len(schema.scalars), chunk.size], schema.id_type)
         for column, out in zip(schema.scalars, ids):
             out[:] = chunk.integers(column) if column.kind == "identity" else self._scalar(chunk, column)
         numbers = [chunk.list_means(c) if c.is_list else chunk.numbers(c) for c in schema.numbers]
@@ -176,17 +176,17 @@ class Encoder:
         empty = np.array(pa.compute.equal(pa.compute.binary_length(items.names), 0), bool)
         ids[empty] = -1
         chunk.reject_items(items, (ids < 0) & ~empty, column, "items out of " + ", ".join(column.words))
-        return lists.merge(items, ids, column.buckets)
+        return lists.merge(items, ids)
 
     def _native_list(self, chunk: CheckedColumns, found: Found, column: Column) -> Optional[Ragged]:
         """The ids of a column of joined lists; None where an item is not one of the column's fixed words."""
         separator, words, missing = column.separator.encode(), self._table(column), column.default.encode()
         if column.newest:
             values, row_splits, lengths = compiled.sequences(found.texts, separator, words, column.buckets,
-                                                             column.newest, missing)
+                                                             column.newest, missing, column.id_type)
             ragged = Ragged(values, row_splits, np.ones(len(values), np.float32))
         else:
-            merged = compiled.merged_lists(found.texts, separator, words, column.buckets, missing)
+            merged = compiled.merged_lists(found.texts, separator, words, column.buckets, missing, column.id_type)
             if merged is None:
                 return None
             ragged, lengths = Ragged(*merged[:3]), merged[3]
@@ -199,19 +199,19 @@ class Encoder:
         return None if column.kind == "hash" else self._tables[column.vocabulary or column.name]
 
     def _native_ids(self, texts: Texts, column: Column, missing: bytes) -> np.ndarray:
-        """The ids of texts, int32 [N], an empty one as the missing one; -1 for what is in no vocabulary."""
-        ids = np.empty(len(texts.starts), np.int32)
+        """The ids of texts, column.id_type [N], an empty one as the missing one; -1 for what is in no vocabulary."""
+        ids = np.empty(len(texts.starts), column.id_type)
         compiled.ids(texts, self._table(column), column.buckets, missing, ids)
         return ids
 
     def _ids(self, values: pa.Array, column: Column) -> np.ndarray:
-        """The ids of distinct binary strings, int [D]; -1 for what is in no vocabulary."""
+        """The ids of distinct binary strings, column.id_type [D]; -1 for what is in no vocabulary."""
         if compiled.library() is not None:
             return self._native_ids(texts_of.of_arrow(values), column, b"")
         if column.kind == "hash":
-            return (self._fingerprint(values) % np.uint64(column.buckets)).astype(np.int64)
+            return (self._fingerprint(values) % np.uint64(column.buckets)).astype(column.id_type)
         words = self._words[column.vocabulary or column.name]
-        return np.array([words.get(value, -1) for value in values.to_pylist()], np.int64)
+        return np.array([words.get(value, -1) for value in values.to_pylist()], column.id_type)
 
     def _known(self, chunk: CheckedColumns, ids: np.ndarray, column: Column) -> np.ndarray:
         """The ids with 0 for -1, which is counted if the column has a vocabulary."""

@@ -10,13 +10,16 @@ from common.checks import BadRows
 from common.chunks import BadInput
 from common.encoder import Block, Encoder
 from common.lists import Ragged
+from common.schema import Schema
 from common.testing import NAMES, SCHEMA
 from common.texts import Texts
 
+PLAIN_AND_KEYS = pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])
 
-def encode_file(path: str, bad_rows: BadRows, as_texts: bool = False) -> Block:
-    file = reader.open_file(path, SCHEMA)
-    decoder = Encoder(path, SCHEMA, {}, bad_rows)
+
+def encode_file(path: str, bad_rows: BadRows, as_texts: bool = False, schema: Schema = SCHEMA) -> Block:
+    file = reader.open_file(path, schema)
+    decoder = Encoder(path, schema, {}, bad_rows)
     return encoder.concat([decoder.encode(file.read(chunk, NAMES, as_texts)) for chunk in file.chunks])
 
 
@@ -25,13 +28,13 @@ def lists_of(ragged: Ragged) -> List[Dict[int, float]]:
             for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])]
 
 
-def ids_by_tensorflow(rows: testing.Rows) -> Tuple[np.ndarray, List[Dict[int, float]]]:
+def ids_by_tensorflow(rows: testing.Rows, schema: Schema) -> Tuple[np.ndarray, List[Dict[int, float]]]:
     """Ids [N, 3] and lists as weights by id, by TensorFlow's string ops on each row."""
     columns = dict(zip(NAMES, zip(*rows)))
     columns["size"] = tuple(int(value or 0) for value in columns["size"])
     with tf.Graph().as_default(), tf.Session() as session:
         tensors = {name: tf.constant(values) for name, values in columns.items()}
-        features = session.run(raw.decode(tensors, SCHEMA, {}, as_columns=False))
+        features = session.run(raw.decode(tensors, schema, {}, as_columns=False))
     lists = []
     values, splits, _ = [features[name] for name in encoder.feature_names("tags")]
     for low, high in zip(splits[:-1], splits[1:]):
@@ -40,35 +43,41 @@ def ids_by_tensorflow(rows: testing.Rows) -> Tuple[np.ndarray, List[Dict[int, fl
     return np.stack([features["user"], features["kind"], features["size"]], 1), lists
 
 
+@PLAIN_AND_KEYS
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("parquet", [False, True])
-def test_ids_are_tensorflows(tmp_path: object, monkeypatch: pytest.MonkeyPatch, seed: int, parquet: bool) -> None:
+def test_ids_are_tensorflows(tmp_path: object, monkeypatch: pytest.MonkeyPatch, seed: int, parquet: bool,
+                             schema: Schema) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", 37)
     rows = testing.random_rows(seed, 300)
     write = testing.write_parquet if parquet else testing.write_csv
-    block = encode_file(write("{}/a{}".format(tmp_path, ".parquet" if parquet else ""), rows), BadRows(0))
-    ids, lists = ids_by_tensorflow(rows)
+    path = write("{}/a{}".format(tmp_path, ".parquet" if parquet else ""), rows)
+    block = encode_file(path, BadRows(0), schema=schema)
+    ids, lists = ids_by_tensorflow(rows, schema)
     np.testing.assert_array_equal(block.ids, ids)
     assert lists_of(block.lists[0]) == lists
+    assert block.ids.dtype == block.lists[0].values.dtype == schema.id_type
     np.testing.assert_array_equal(block.labels, [[float(row[0]), float(row[1])] for row in rows])
     assert block.rows.tolist() == list(range(300))
     users = [row[2] for row in rows]
     assert len(set(block.users.tolist())) == len(set(users)) == len(set(zip(users, block.users.tolist())))
 
 
-def test_nulls_of_parquet_are_missing_values(tmp_path: object) -> None:
+@PLAIN_AND_KEYS
+def test_nulls_of_parquet_are_missing_values(tmp_path: object, schema: Schema) -> None:
     path = "{}/a.parquet".format(tmp_path)
     table = testing.to_table([["1", "0", "u", "k", "e", "3", "a|b"], ["1", "0", "", "", "", "", ""]])
     nulls = pa.table([pa.array(column.to_pylist()[:1] + [None if name not in "yz" else 0], column.type)
                       for name, column in zip(NAMES, table.columns)], names=NAMES)
     pa.parquet.write_table(nulls, path)
-    block = encode_file(path, BadRows(0))
-    ids, lists = ids_by_tensorflow([["1", "0", "u", "k", "e", "3", "a|b"], ["0", "0", "", "", "", "", ""]])
+    block = encode_file(path, BadRows(0), schema=schema)
+    ids, lists = ids_by_tensorflow([["1", "0", "u", "k", "e", "3", "a|b"], ["0", "0", "", "", "", "", ""]], schema)
     np.testing.assert_array_equal(block.ids, ids)
     assert lists_of(block.lists[0]) == lists
 
 
-def test_parquet_strings_that_are_no_dictionary_give_tensorflows_ids(tmp_path: object) -> None:
+@PLAIN_AND_KEYS
+def test_parquet_strings_that_are_no_dictionary_give_tensorflows_ids(tmp_path: object, schema: Schema) -> None:
     path = "{}/a.parquet".format(tmp_path)
     rows = [["1", "0", "u{}".format(i), "k{}".format(i), "x", "3", "a{0}|b|a{0}".format(i)[:i % 8]] for i in range(900)]
     for row in rows[::7]:
@@ -79,9 +88,9 @@ def test_parquet_strings_that_are_no_dictionary_give_tensorflows_ids(tmp_path: o
     file = reader.open_file(path, SCHEMA)
     arrays = file.read(file.chunks[0], NAMES, as_texts=True).arrays
     assert {name for name in NAMES if isinstance(arrays[name], Texts)} == {"user", "kind", "tags"}
-    ids, lists = ids_by_tensorflow(rows)
+    ids, lists = ids_by_tensorflow(rows, schema)
     for as_texts in (False, True):
-        block = encode_file(path, BadRows(0), as_texts)
+        block = encode_file(path, BadRows(0), as_texts, schema)
         np.testing.assert_array_equal(block.ids, ids)
         assert lists_of(block.lists[0]) == lists
 

@@ -19,7 +19,7 @@ class Ragged(NamedTuple):
     """Lists of ids, one a row.
 
     Attributes:
-      values: ids, int32 [V].
+      values: ids, int32 [V]; of a keyed column, int64.
       row_splits: row i holds values[row_splits[i]:row_splits[i + 1]], int64 [N + 1].
       weights: how often each id stood in its row, float32 [V]; lists in which order does not count hold an id once.
     """
@@ -30,7 +30,7 @@ class Ragged(NamedTuple):
 
     def take(self, rows: np.ndarray) -> "Ragged":
         """The lists of the given rows, in their order."""
-        if compiled.library() is not None and self.values.dtype.itemsize == self.weights.dtype.itemsize == 4:
+        if compiled.library() is not None:
             row_splits, values, weights = compiled.gather(
                 _plain(self.row_splits, np.int64), _plain(rows, np.int64), _plain(self.values), _plain(self.weights))
             return Ragged(values, row_splits, weights)
@@ -151,23 +151,24 @@ def _differs_from_previous(data: bytes, starts: np.ndarray, lengths: np.ndarray)
     return np.concatenate([[True], ~same])
 
 
-def merge(lists: Lists, ids: np.ndarray, buckets: int) -> Ragged:
+def merge(lists: Lists, ids: np.ndarray) -> Ragged:
     """Merges the equal ids of each list, then rows gather their lists.
 
     Args:
-      ids: the id of each name, int64 [D]; -1 for names that are left out.
+      ids: the id of each name, int32 or int64 [D]; -1 for names that are left out.
     """
     if compiled.library() is not None and lists.runs is None:
         values, row_splits, weights = compiled.merge(
-            _plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64), _plain(ids, np.int32))
+            _plain(lists.codes, np.int32), _plain(lists.row_splits, np.int64), _plain(ids))
         return _of_rows(Ragged(values, row_splits, weights), lists)
-    values, kept = ids[lists.codes], ids[lists.codes] >= 0
-    keys = lists.owners[kept] * buckets + values[kept]
-    unique, inverse = np.unique(keys, return_inverse=True)
+    distinct, places = np.unique(ids, return_inverse=True)
+    kept, size = ids[lists.codes] >= 0, max(len(distinct), 1)
+    # Places among the ids, in whose stead keys of 63 bits would leave no room for the list's number.
+    unique, inverse = np.unique(lists.owners[kept] * size + places[lists.codes[kept]], return_inverse=True)
     runs = None if lists.runs is None else lists.runs[kept]
     weights = np.bincount(inverse, weights=runs, minlength=len(unique)).astype(np.float32)
-    row_splits = np.searchsorted(unique, np.arange(len(lists.row_splits)) * buckets)
-    return _of_rows(Ragged((unique % buckets).astype(np.int32), row_splits.astype(np.int64), weights), lists)
+    row_splits = np.searchsorted(unique, np.arange(len(lists.row_splits)) * size)
+    return _of_rows(Ragged(distinct[unique % size], row_splits.astype(np.int64), weights), lists)
 
 
 def _of_rows(ragged: Ragged, lists: Lists) -> Ragged:
@@ -176,7 +177,7 @@ def _of_rows(ragged: Ragged, lists: Lists) -> Ragged:
 
 def sequence(lists: Lists, ids: np.ndarray) -> Ragged:
     """The ids of each list in their order, then rows gather their lists; ids [D] is the id of each name."""
-    values = ids[lists.codes].astype(np.int32)
+    values = ids[lists.codes]
     return _of_rows(Ragged(values, lists.row_splits, np.ones(len(values), np.float32)), lists)
 
 

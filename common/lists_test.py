@@ -1,4 +1,4 @@
-from typing import List
+from typing import List, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -6,6 +6,7 @@ import pytest
 
 from common import lists
 from common.lists import Lists, Ragged
+from common.schema import KEYS
 
 ITEMS = ["a", "b", "b1", "", "an item of many bytes", "12345678"]
 
@@ -47,18 +48,22 @@ def test_sequences_keep_order_and_the_newest(seed: int) -> None:
         assert got == [[ITEMS.index(item) for item in row[-newest:]] for row in expected]
 
 
+KEYED = [3, KEYS - 1, 2 ** 33, 7, KEYS - 2, 2 ** 33 + 1]
+
+
+@pytest.mark.parametrize("keys", [range(len(ITEMS)), KEYED], ids=["plain", "keys"])
 @pytest.mark.parametrize("seed", range(10))
-def test_merged_lists_count_equal_ids(seed: int) -> None:
+def test_merged_lists_count_equal_ids(seed: int, keys: Sequence[int]) -> None:
     rows = random_lists(seed, 40)
     for found in (as_text(rows, keep_runs=False), as_text(rows, keep_runs=True)):
         assert found.lengths.tolist() == [len(row) for row in without_single_empties(rows)]
-        ids = ids_of(found)
-        ids[ids == ITEMS.index("")] = -1
-        merged = lists.merge(found, ids, 10)
+        ids = np.array(keys)[ids_of(found)]
+        ids[ids == keys[ITEMS.index("")]] = -1
+        merged = lists.merge(found, ids)
         weights = [merged.weights[low:high].tolist()
                    for low, high in zip(merged.row_splits[:-1], merged.row_splits[1:])]
         for row, got, counts in zip(rows, to_rows(merged), weights):
-            expected = {i: float(row.count(item)) for i, item in enumerate(ITEMS) if item and item in row}
+            expected = {key: float(row.count(item)) for key, item in zip(keys, ITEMS) if item and item in row}
             assert dict(zip(got, counts)) == expected and got == sorted(got)
 
 
@@ -90,4 +95,4 @@ def test_no_rows_and_no_items() -> None:
         found = as_text(rows, keep_runs=True)
         assert found.lengths.tolist() == [0] * len(rows)
         assert to_rows(lists.sequence(found, ids_of(found))) == [[] for _ in rows]
-        assert to_rows(lists.merge(found, ids_of(found), 5)) == [[] for _ in rows]
+        assert to_rows(lists.merge(found, ids_of(found))) == [[] for _ in rows]

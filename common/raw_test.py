@@ -23,11 +23,11 @@ ROWS = [["1", "ann", "bob;eve;ann;bob", "x;y;x", "night", "day;day;night", "1.5"
         ["0", "nobody", "", "", "day", "", "", ""], ["1", "", "eve;;zoe", "z", "day", "night", "-3e2", "4"]]
 
 
-def open_mixed(folder: str) -> Data:
+def open_mixed(folder: str, schema: Schema = SCHEMA) -> Data:
     for name in ("train", "test"):
         testing.write_csv(os.path.join(folder, name), ROWS)
     vocabulary.save_txt(os.path.join(folder, "names.txt"), ["unknown", "ann", "bob", "eve"])
-    return source.open_data(folder, SCHEMA, False, 0, False)
+    return source.open_data(folder, schema, False, 0, False)
 
 
 def decoded(data: Data, as_columns: bool) -> Dict[str, np.ndarray]:
@@ -47,16 +47,19 @@ def lists_of(features: Dict[str, np.ndarray], name: str) -> Tuple[list, ...]:
                   for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])])
 
 
-def test_an_exported_model_sees_what_training_saw(tmp_path: object) -> None:
-    data = open_mixed(str(tmp_path))
+@pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])
+def test_an_exported_model_sees_what_training_saw(tmp_path: object, schema: Schema) -> None:
+    data = open_mixed(str(tmp_path), schema)
     trained = testing.read_batches(dataset.columnar_input(data.train, data, Stream(3)))[0]
     served = decoded(data, as_columns=False)
     for name in ("user", "time", "price", "prices"):
         np.testing.assert_allclose(served[name], trained[name], rtol=1e-6, err_msg=name)
     for name in ("tags", "times"):
         assert lists_of(served, name) == lists_of(trained, name)
+    assert trained["tags.values"].dtype == schema.lists[1].id_type
     for field in encoder.feature_names("past"):
         np.testing.assert_array_equal(served[field], trained[field])
+    assert trained["user"].dtype == trained["past.values"].dtype == trained["times.values"].dtype == np.int32
     assert trained["user"].tolist() == [1, 0, 0] and trained["prices"].tolist() == [3.0, -1.0, 4.0]
     assert trained["past.values"].tolist() == [3, 1, 2, 3, 0, 0]
     assert trained["past.row_splits"].tolist() == [0, 3, 3, 6]

@@ -5,6 +5,8 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "unused")
 DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "string", "vocabulary": "string",
           "number": "float"}
+KEYS = 2 ** 63 - 1  # the buckets of a hash column whose hash is itself the key of an embedding variable
+_MAX_BUCKETS = 2 ** 31 - 1
 
 
 class _ColumnFields(NamedTuple):
@@ -30,7 +32,8 @@ class Column(_ColumnFields):
       kind: 'label' (0 or 1), 'hash' (a string hashed into buckets), 'identity' (an integer that is its own bucket),
         'words' (a string from a fixed list; others are errors), 'vocabulary' (a string from a vocabulary file; others
         are id 0), 'number' (a float; a list stands for its mean) or 'unused' (read past, never decoded).
-      buckets: the rows of the column's embedding table; a vocabulary's are known when its file is read.
+      buckets: the rows of the column's embedding table, at most 2**31 - 1; KEYS for a hash column without one, whose
+        ids are keys. A vocabulary's are known when its file is read.
       group: the name of the group of columns whose embeddings are concatenated.
       separator: what divides the items of a list; empty for a column with one value a row.
       default: what an empty or null field stands for; labels and words have none.
@@ -58,6 +61,9 @@ class Column(_ColumnFields):
         if self.kind != "vocabulary" and (self.buckets > 0) != needs_buckets:
             raise ValueError("column {!r}: a {} column needs buckets {} 0. Got: {}.".format(
                 self.name, self.kind, ">" if needs_buckets else "==", self.buckets))
+        if self.buckets > _MAX_BUCKETS and not self.is_keyed:
+            raise ValueError("column {!r}: buckets must be at most {}, or KEYS for a hash column. Got: {}.".format(
+                self.name, _MAX_BUCKETS, self.buckets))
         if (self.kind == "vocabulary") != bool(self.vocabulary):
             raise ValueError("column {!r}: vocabulary is for a vocabulary column, and it needs one.".format(self.name))
         if self.separator and self.kind in ("label", "identity"):
@@ -79,6 +85,16 @@ class Column(_ColumnFields):
     def is_feature(self) -> bool:
         """True for a column that has an embedding."""
         return self.kind in ("hash", "identity", "words", "vocabulary")
+
+    @property
+    def is_keyed(self) -> bool:
+        """True for a column whose ids are keys of 63 bits."""
+        return self.kind == "hash" and self.buckets == KEYS
+
+    @property
+    def id_type(self) -> str:
+        """The type of the column's ids: 'int64' for keys, else 'int32'."""
+        return "int64" if self.is_keyed else "int32"
 
     @property
     def is_list(self) -> bool:
@@ -145,6 +161,11 @@ class Schema(_SchemaFields):
                    for column in self.columns]
         return self._replace(columns=tuple(columns))
 
+    def with_keys(self) -> "Schema":
+        """The same schema with keys for the ids of its hash columns, as embedding variables take them."""
+        columns = [column._replace(buckets=KEYS) if column.kind == "hash" else column for column in self.columns]
+        return self._replace(columns=tuple(columns))
+
     @property
     def vocabularies(self) -> List[str]:
         """The names of its vocabularies, each once."""
@@ -164,6 +185,11 @@ class Schema(_SchemaFields):
     def scalars(self) -> List[Column]:
         """The columns that have an embedding and one value a row, in file order."""
         return [column for column in self.features if not column.is_list]
+
+    @property
+    def id_type(self) -> str:
+        """The type of the ids of all scalars, which share an array: 'int64' if a scalar is keyed, else 'int32'."""
+        return "int64" if any(column.is_keyed for column in self.scalars) else "int32"
 
     @property
     def lists(self) -> List[Column]:

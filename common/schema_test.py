@@ -1,7 +1,7 @@
 import pytest
 
 from common import testing
-from common.schema import Column, Schema
+from common.schema import KEYS, Column, Schema
 
 
 @pytest.mark.parametrize("fields, message", [
@@ -10,6 +10,9 @@ from common.schema import Column, Schema
     (dict(kind="words"), r"column 'a': a words column needs buckets > 0. Got: 0"),
     (dict(kind="number", buckets=3), r"column 'a': a number column needs buckets == 0. Got: 3"),
     (dict(kind="label", buckets=2), r"column 'a': a label column needs buckets == 0. Got: 2"),
+    (dict(kind="hash", buckets=2 ** 31), r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column. "
+                                         r"Got: 2147483648"),
+    (dict(kind="identity", buckets=KEYS), r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column"),
     (dict(kind="identity", buckets=10, separator="|"), r"column 'a': a column of kind identity cannot be a list"),
     (dict(kind="vocabulary"), r"column 'a': vocabulary is for a vocabulary column, and it needs one"),
     (dict(kind="hash", buckets=3, vocabulary="v"), r"column 'a': vocabulary is for a vocabulary column"),
@@ -44,6 +47,26 @@ def test_vocabularies_give_their_columns_buckets() -> None:
                Column("w", "words", words=("a", "b")))
     schema = Schema("s", columns, "a", "b", "u", "m").with_vocabularies({"names": 7})
     assert schema.vocabularies == ["names"] and [c.buckets for c in schema.features] == [7, 2]
+
+
+def test_with_keys_only_hash_columns_change() -> None:
+    columns = (Column("y", "label"), Column("u", "hash", 9, table="t"), Column("v", "vocabulary", vocabulary="names"),
+               Column("s", "identity", 8, default="0"), Column("tags", "hash", 9, separator="|", table="t"),
+               Column("w", "words", words=("a", "b")), Column("ws", "words", separator="|", words=("a", "b")))
+    plain = Schema("s", columns, "a", "b", "u", "m")
+    assert plain.id_type == "int32" and {column.id_type for column in columns} == {"int32"}
+    keyed = plain.with_keys()
+    assert keyed.id_type == "int64" and keyed.with_keys() == keyed
+    assert [c.buckets for c in keyed.columns] == [0, KEYS, 0, 8, KEYS, 2, 2]
+    assert [c.id_type for c in keyed.lists] == ["int64", "int32"]
+    assert [c._replace(buckets=0) for c in keyed.columns] == [c._replace(buckets=0) for c in columns]
+    assert Schema(*keyed) == keyed and Column(*keyed.columns[1]).is_keyed  # passes its own checks
+
+
+def test_a_keyed_list_leaves_scalars_as_they_are() -> None:
+    columns = (Column("u", "vocabulary", vocabulary="names"), Column("tags", "hash", 9, separator="|"))
+    keyed = Schema("s", columns, "a", "b", "u", "m").with_keys()
+    assert keyed.id_type == "int32" and keyed.lists[0].id_type == "int64"
 
 
 def test_columns_by_what_they_are_for() -> None:

@@ -88,12 +88,12 @@ def write_parquet(path: str, rows: Rows, row_group_size: int = 50) -> str:
 
 
 def open_toy(folder: object, train: Rows, test: Rows, parquet: bool = False, max_bad_rows: int = 0,
-             check_all: bool = False) -> Data:
-    """Writes train and test rows into a folder and opens them."""
+             check_all: bool = False, schema: Schema = SCHEMA) -> Data:
+    """Writes train and test rows into a folder and opens them; the schema may be the toy's with keys."""
     for name, rows in ((SCHEMA.train_file, train), (SCHEMA.test_file, test)):
         path = os.path.join(str(folder), name)
         write_parquet(path + ".parquet", rows) if parquet else write_csv(path, rows)
-    return source.open_data(str(folder), SCHEMA, parquet, max_bad_rows, check_all)
+    return source.open_data(str(folder), schema, parquet, max_bad_rows, check_all)
 
 
 def read_all(path: str) -> List[List[bytes]]:

@@ -8,6 +8,16 @@ using zoo::Text;
 using zoo::Texts;
 using zoo::Words;
 
+namespace {
+
+template <typename Id>
+void WriteIds(const Texts& texts, const Words* words, uint64_t buckets, void* out) {
+  const Ids<Id> ids(words, buckets);
+  for (int64_t i = 0; i < texts.size; ++i) static_cast<Id*>(out)[i] = ids(texts[i]);
+}
+
+}  // namespace
+
 extern "C" {
 
 // Writes where each field ends and which fields end a line; returns the number of lines. There must be room for as many
@@ -32,9 +42,9 @@ void zoo_add_words(const Words* words) {
   for (int64_t i = 0; i < words->texts.size; ++i) *words->Slot(words->texts[i]) = static_cast<int32_t>(i + 1);
 }
 
-void zoo_ids(const Texts* texts, const Words* words, uint64_t buckets, int32_t* out) {
-  const Ids ids(words, buckets);
-  for (int64_t i = 0; i < texts->size; ++i) out[i] = ids((*texts)[i]);
+// Ids are of `width` bytes, 4 or 8.
+void zoo_ids(const Texts* texts, const Words* words, uint64_t buckets, int width, void* out) {
+  (width == 8 ? WriteIds<int64_t> : WriteIds<int32_t>)(*texts, words, buckets, out);
 }
 
 // Returns 0 where a text is no plain whole number below the limit.

@@ -57,8 +57,11 @@ def _c_texts(texts: Texts, missing: bytes) -> _CTexts:
                    missing, len(missing))
 
 
-def _scratch(name: str, size: int, dtype: type) -> np.ndarray:
-    """Room that every call of this thread uses again: memory that is new to a process costs more than what is done."""
+def _scratch(name: str, size: int, dtype: Any) -> np.ndarray:
+    """Room that every call of this thread uses again: memory that is new to a process costs more than what is done.
+
+    A name stands for room of one dtype.
+    """
     room = getattr(_ROOM, name, None)
     if room is None or len(room) < size:
         room = np.empty(size + size // 4, dtype)
@@ -99,9 +102,15 @@ def _of(words: Optional[Words]) -> Any:
     return ctypes.byref(words.table) if words else None
 
 
+def _width(array: np.ndarray) -> Any:
+    """How many bytes C++ takes for each item of an array that may be of 4 or 8."""
+    return ctypes.c_int(array.itemsize)
+
+
 def ids(texts: Texts, words: Optional[Words], buckets: int, missing: bytes, out: np.ndarray) -> None:
-    """Writes the id of each text, int32 [N]: that of the words (-1 if it is none), else its bucket."""
-    library().zoo_ids(ctypes.byref(_c_texts(texts, missing)), _of(words), ctypes.c_uint64(buckets), _at(out))
+    """Writes the id of each text, int32 or int64 [N]: that of the words (-1 if it is none), else its bucket."""
+    library().zoo_ids(ctypes.byref(_c_texts(texts, missing)), _of(words), ctypes.c_uint64(buckets), _width(out),
+                      _at(out))
 
 
 def integers(texts: Texts, limit: int, missing: bytes) -> Optional[np.ndarray]:
@@ -119,34 +128,37 @@ def numbers(texts: Texts, of_empty: float) -> Optional[np.ndarray]:
 
 
 def merged_lists(texts: Texts, separator: bytes, words: Optional[Words], buckets: int,
-                 missing: bytes) -> Optional[Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+                 missing: bytes, dtype: str) -> Optional[Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Lists of items in which order does not count, as the fields of a Ragged, and the items of each, int32 [N].
 
-    Returns None where an item is not among the words.
+    Returns None where an item is not among the words; dtype is that of the ids, 'int32' or 'int64'.
     """
-    values, row_splits, lengths = _list_buffers(texts, missing)
+    values, row_splits, lengths = _list_buffers(texts, missing, dtype)
     weights = _scratch("weights", len(values), np.float32)
     count = library().zoo_merged_lists(ctypes.byref(_c_texts(texts, missing)), ctypes.c_char(separator), _of(words),
-                                       ctypes.c_uint64(buckets), _at(values), _at(weights), _at(row_splits),
-                                       _at(lengths))
+                                       ctypes.c_uint64(buckets), _width(values), _at(values), _at(weights),
+                                       _at(row_splits), _at(lengths))
     return None if count < 0 else (values[:count].copy(), row_splits, weights[:count].copy(), lengths)
 
 
-def sequences(texts: Texts, separator: bytes, words: Optional[Words], buckets: int, newest: int,
-              missing: bytes) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The newest items of lists in their order: ids (-1 for what is no word), row splits, the items of each [N]."""
-    values, row_splits, lengths = _list_buffers(texts, missing)
+def sequences(texts: Texts, separator: bytes, words: Optional[Words], buckets: int, newest: int, missing: bytes,
+              dtype: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The newest items of lists in their order: ids (-1 for what is no word), row splits, the items of each [N].
+
+    dtype is that of the ids, 'int32' or 'int64'.
+    """
+    values, row_splits, lengths = _list_buffers(texts, missing, dtype)
     count = library().zoo_sequences(ctypes.byref(_c_texts(texts, missing)), ctypes.c_char(separator), _of(words),
-                                    ctypes.c_uint64(buckets), ctypes.c_int64(newest), _at(values), _at(row_splits),
-                                    _at(lengths))
+                                    ctypes.c_uint64(buckets), ctypes.c_int64(newest), _width(values), _at(values),
+                                    _at(row_splits), _at(lengths))
     return values[:count].copy(), row_splits, lengths
 
 
-def _list_buffers(texts: Texts, missing: bytes) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _list_buffers(texts: Texts, missing: bytes, dtype: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Room for the values, row splits and lengths of lists; a text has at most one item more than bytes."""
     size = len(texts.starts)
-    return (_scratch("values", texts.num_bytes + size * (1 + len(missing)), np.int32), np.empty(size + 1, np.int64),
-            np.empty(size, np.int32))
+    return (_scratch(dtype + "_values", texts.num_bytes + size * (1 + len(missing)), dtype),
+            np.empty(size + 1, np.int64), np.empty(size, np.int32))
 
 
 def list_means(texts: Texts, separator: bytes, of_empty: float) -> Optional[Tuple[np.ndarray, np.ndarray]]:
@@ -158,11 +170,11 @@ def list_means(texts: Texts, separator: bytes, of_empty: float) -> Optional[Tupl
 
 
 def merge(codes: np.ndarray, splits: np.ndarray, ids_of: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lists of codes, int32, whose ids, int32 [D], are given, as the fields of a Ragged; -1 is left out."""
-    values, weights = _scratch("values", len(codes), np.int32), _scratch("weights", len(codes), np.float32)
-    row_splits = np.empty(len(splits), np.int64)
-    count = library().zoo_merge(_at(codes), _at(splits), ctypes.c_int64(len(splits) - 1), _at(ids_of), _at(values),
-                                _at(weights), _at(row_splits))
+    """Lists of codes, int32, whose ids, int32 or int64 [D], are given, as the fields of a Ragged; -1 is left out."""
+    values = _scratch(ids_of.dtype.name + "_values", len(codes), ids_of.dtype)
+    weights, row_splits = _scratch("weights", len(codes), np.float32), np.empty(len(splits), np.int64)
+    count = library().zoo_merge(_at(codes), _at(splits), ctypes.c_int64(len(splits) - 1), _width(ids_of), _at(ids_of),
+                                _at(values), _at(weights), _at(row_splits))
     return values[:count].copy(), row_splits, weights[:count].copy()
 
 
@@ -175,13 +187,13 @@ def means(codes: Optional[np.ndarray], splits: np.ndarray, values: np.ndarray, o
 
 
 def gather(splits: np.ndarray, rows: np.ndarray, *values: np.ndarray) -> List[np.ndarray]:
-    """The row splits of the chosen lists, rows int64 [M], and their items among each of values, of 4 bytes each."""
+    """The row splits of the chosen lists, rows int64 [M], and their items among each of values, of 4 or 8 bytes."""
     row_splits = np.empty(len(rows) + 1, np.int64)
     size = ctypes.c_int64(len(rows))
     total = library().zoo_gather_splits(_at(splits), _at(rows), size, _at(row_splits))
     gathered = [row_splits]
     for array in values:
         out = np.empty(total, array.dtype)
-        library().zoo_gather(_at(array), _at(splits), _at(rows), size, _at(out))
+        library().zoo_gather(_width(array), _at(array), _at(splits), _at(rows), size, _at(out))
         gathered.append(out)
     return gathered

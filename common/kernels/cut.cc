@@ -12,17 +12,17 @@ REGISTER_OP("ZooCutBatch")
     .Input("rows: int64")
     .Input("users: int64")
     .Input("labels: float")
-    .Input("ids: int32")
+    .Input("ids: T")
     .Input("numbers: float")
-    .Input("values: L * int32")
+    .Input("values: Tvalues")
     .Input("row_splits: L * int64")
     .Input("weights: L * float")
     .Output("batch_rows: int64")
     .Output("batch_users: int64")
     .Output("batch_labels: K * float")
-    .Output("batch_ids: C * int32")
+    .Output("batch_ids: C * T")
     .Output("batch_numbers: M * float")
-    .Output("batch_values: L * int32")
+    .Output("batch_values: Tvalues")
     .Output("batch_row_splits: L * int64")
     .Output("batch_weights: L * float")
     .Attr("size: int >= 1")
@@ -30,6 +30,8 @@ REGISTER_OP("ZooCutBatch")
     .Attr("C: int >= 0")
     .Attr("M: int >= 0")
     .Attr("L: int >= 0")
+    .Attr("T: {int32, int64}")
+    .Attr("Tvalues: list({int32, int64}) >= 0")
     .SetShapeFn([](InferenceContext* c) {
       for (int i = 0; i < c->num_outputs(); ++i) c->set_output(i, c->Vector(c->UnknownDim()));
       return Status::OK();
@@ -44,6 +46,13 @@ class CutBatch : public OpKernel {
     OP_REQUIRES_OK(context, context->GetAttr("K", &labels_));
     OP_REQUIRES_OK(context, context->GetAttr("C", &ids_));
     OP_REQUIRES_OK(context, context->GetAttr("M", &numbers_));
+    OP_REQUIRES_OK(context, context->GetAttr("T", &id_type_));
+    int64 lists = 0;
+    tensorflow::DataTypeVector types;
+    OP_REQUIRES_OK(context, context->GetAttr("L", &lists));
+    OP_REQUIRES_OK(context, context->GetAttr("Tvalues", &types));
+    OP_REQUIRES(context, types.size() == lists,
+                InvalidArgument("values must be as many as row_splits: ", lists, ". Got: ", types.size(), "."));
   }
 
   void Compute(OpKernelContext* context) override {
@@ -59,7 +68,8 @@ class CutBatch : public OpKernel {
     OP_REQUIRES_OK(context, Cut<int64>(context, "rows", "batch_rows", {total}, batch));
     OP_REQUIRES_OK(context, Cut<int64>(context, "users", "batch_users", {total}, batch));
     OP_REQUIRES_OK(context, Cut<float>(context, "labels", "batch_labels", {labels_, total}, batch));
-    OP_REQUIRES_OK(context, Cut<int32>(context, "ids", "batch_ids", {ids_, total}, batch));
+    const auto cut_ids = id_type_ == tensorflow::DT_INT64 ? Cut<int64> : Cut<int32>;
+    OP_REQUIRES_OK(context, cut_ids(context, "ids", "batch_ids", {ids_, total}, batch));
     OP_REQUIRES_OK(context, Cut<float>(context, "numbers", "batch_numbers", {numbers_, total}, batch));
     OP_REQUIRES_OK(context, CutLists(context, total, batch));
   }
@@ -88,6 +98,11 @@ class CutBatch : public OpKernel {
     return Status::OK();
   }
 
+  template <typename T>
+  static Status CopyItems(const Tensor& items, Range part, OpOutputList* outputs, int index) {
+    return Copy(items.flat<T>().data() + part.low, part.size(), outputs, index);
+  }
+
   static Status CutLists(OpKernelContext* context, int64 total, Range batch) {
     OpInputList values, row_splits, weights;
     OpOutputList batch_values, batch_row_splits, batch_weights;
@@ -106,8 +121,9 @@ class CutBatch : public OpKernel {
         return InvalidArgument("row_splits must ascend from 0 to ", values[i].NumElements(), ". Got: ", first, " to ",
                                end, " in a batch.");
       }
-      TF_RETURN_IF_ERROR(Copy(values[i].flat<int32>().data() + first, end - first, &batch_values, i));
-      TF_RETURN_IF_ERROR(Copy(weights[i].flat<float>().data() + first, end - first, &batch_weights, i));
+      const auto copy_values = values[i].dtype() == tensorflow::DT_INT64 ? CopyItems<int64> : CopyItems<int32>;
+      TF_RETURN_IF_ERROR(copy_values(values[i], {first, end}, &batch_values, i));
+      TF_RETURN_IF_ERROR(CopyItems<float>(weights[i], {first, end}, &batch_weights, i));
       TF_RETURN_IF_ERROR(Copy(splits, size + 1, &batch_row_splits, i));
       int64* from_zero = batch_row_splits[i]->flat<int64>().data();
       for (int64 row = 0; row <= size; ++row) from_zero[row] -= first;
@@ -116,6 +132,7 @@ class CutBatch : public OpKernel {
   }
 
   int64 size_, labels_, ids_, numbers_;
+  tensorflow::DataType id_type_;
 };
 
 REGISTER_KERNEL_BUILDER(Name("ZooCutBatch").Device(tensorflow::DEVICE_CPU), CutBatch);

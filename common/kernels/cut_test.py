@@ -8,20 +8,26 @@ from common import dataset
 from common.encoder import Block
 from common.kernels import cut, native
 from common.lists import Ragged
+from common.schema import KEYS
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 
-def random_block(num_rows: int, labels: int, ids: int, numbers: int, lists: int) -> Block:
+def random_block(num_rows: int, labels: int, ids: int, numbers: int, lists: int, keyed: bool = False) -> Block:
+    """A block of columns; of keyed ones, every second list has keys."""
     rng = np.random.RandomState(num_rows)
     ragged = []
-    for _ in range(lists):
+    for i in range(lists):
         row_splits = np.concatenate([[0], np.cumsum(rng.randint(0, 4, num_rows))])
-        ragged.append(Ragged(rng.randint(0, 99, row_splits[-1]).astype(np.int32), row_splits.astype(np.int64),
+        ragged.append(Ragged(random_ids(rng, [row_splits[-1]], keyed and i % 2 == 0), row_splits.astype(np.int64),
                              rng.rand(row_splits[-1]).astype(np.float32)))
     return Block(rng.randint(0, 99, num_rows), rng.rand(labels, num_rows).astype(np.float32),
-                 rng.randint(0, 99, num_rows), rng.randint(0, 99, [ids, num_rows]).astype(np.int32),
+                 rng.randint(0, 99, num_rows), random_ids(rng, [ids, num_rows], keyed),
                  rng.rand(numbers, num_rows).astype(np.float32), tuple(ragged))
+
+
+def random_ids(rng: np.random.RandomState, shape: List[int], keyed: bool) -> np.ndarray:
+    return rng.randint(0, KEYS if keyed else 99, shape, np.int64 if keyed else np.int32)
 
 
 def as_tensors(block: Block) -> Block:
@@ -33,10 +39,12 @@ def flat(block: Block) -> List[np.ndarray]:
     return [block.rows, *block.labels, block.users, *block.ids, *block.numbers, *sum(map(list, block.lists), [])]
 
 
+@pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("sizes", [(1, 1, 0, 0), (2, 16, 1, 2), (1, 0, 0, 3), (1, 2, 3, 1)])
 @pytest.mark.parametrize("num_rows, start, size", [(7, 0, 3), (7, 6, 3), (7, 3, 4), (7, 7, 2), (0, 0, 1), (3, 1, 99)])
-def test_cuts_what_plain_ops_cut(num_rows: int, start: int, size: int, sizes: Tuple[int, int, int, int]) -> None:
-    block = as_tensors(random_block(num_rows, *sizes))
+def test_cuts_what_plain_ops_cut(num_rows: int, start: int, size: int, sizes: Tuple[int, int, int, int],
+                                 keyed: bool) -> None:
+    block = as_tensors(random_block(num_rows, *sizes, keyed=keyed))
     with tf.Session() as session:
         ours = session.run(flat(cut.batch(block, tf.constant(start, tf.int64), size)))
         plain = session.run(flat(dataset._cut_plain(block, tf.constant(start, tf.int64), size)))
@@ -44,6 +52,17 @@ def test_cuts_what_plain_ops_cut(num_rows: int, start: int, size: int, sizes: Tu
     for one, other in zip(ours, plain):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
+
+
+def test_every_list_needs_values() -> None:
+    block = as_tensors(random_block(3, 1, 1, 1, 1))
+    made = native.load().ops.zoo_cut_batch(
+        start=tf.constant(0, tf.int64), rows=block.rows, users=block.users, labels=block.labels, ids=block.ids,
+        numbers=block.numbers, values=2 * [block.lists[0].values], row_splits=[block.lists[0].row_splits],
+        weights=[block.lists[0].weights], size=1, K=1, C=1, M=1)
+    with tf.Session() as session, pytest.raises(tf.errors.InvalidArgumentError,
+                                                match="values must be as many as row_splits: 1. Got: 2"):
+        session.run(made.batch_rows)
 
 
 def lists_of(*ragged: Ragged) -> Block:

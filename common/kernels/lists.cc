@@ -2,104 +2,18 @@
 // its NumPy counterpart in common/lists.py gives.
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
+#include "bag.h"
 #include "texts.h"
 
+using zoo::Bag;
 using zoo::Ids;
 using zoo::Text;
 using zoo::Texts;
 using zoo::Words;
 
 namespace {
-
-const int kSmall = 64;
-
-typedef int32_t Four __attribute__((vector_size(16)));
-
-// For each of the ids, of which `size` in blocks of 4 are given, how many are smaller.
-template <int kBlocks>
-void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
-  Four given[kBlocks], counts[kBlocks];
-  memcpy(given, ids, sizeof(given));
-  memset(counts, 0, sizeof(counts));
-  for (int64_t i = 0; i < size; ++i) {
-    const Four id = {ids[i], ids[i], ids[i], ids[i]};
-    for (int block = 0; block < kBlocks; ++block) counts[block] -= id < given[block];  // true is -1
-  }
-  memcpy(smaller, counts, sizeof(counts));
-}
-
-void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
-  if (size <= 8) return CountSmaller<2>(ids, size, smaller);
-  if (size <= 16) return CountSmaller<4>(ids, size, smaller);
-  if (size <= 24) return CountSmaller<6>(ids, size, smaller);
-  if (size <= 32) return CountSmaller<8>(ids, size, smaller);
-  if (size <= 48) return CountSmaller<12>(ids, size, smaller);
-  CountSmaller<16>(ids, size, smaller);
-}
-
-// The items of one list that are merged: ids, and how many stand there for each.
-class Bag {
- public:
-  // Empties the bag and makes room.
-  void Clear(int64_t room) {
-    size_ = 0;
-    if (static_cast<int64_t>(ids_.size()) < room + kSmall) {
-      ids_.resize(2 * room + kSmall);
-      runs_.resize(2 * room + kSmall);
-    }
-  }
-  void Add(int32_t id) {
-    ids_[size_] = id;
-    runs_[size_++] = 1;
-  }
-  void AddLastAgain() { ++runs_[size_ - 1]; }
-
-  // Writes the different ids in ascending order, each with its count; returns how many there are.
-  int64_t Merge(int32_t* ids, float* counts) {
-    return size_ <= kSmall ? MergeSmall(ids, counts) : MergeLarge(ids, counts);
-  }
-
- private:
-  // Equal ids have equally many smaller ones, which is their place; places that stay empty are closed up. Comparing
-  // each with each takes no branch that depends on the ids, and four fit into one instruction.
-  int64_t MergeSmall(int32_t* ids, float* counts) {
-    int32_t places[kSmall], sorted[kSmall] = {0}, times[kSmall] = {0};
-    CountSmaller(ids_.data(), size_, places);
-    for (int64_t i = 0; i < size_; ++i) {
-      sorted[places[i]] = ids_[i];
-      times[places[i]] += runs_[i];
-    }
-    int64_t kept = 0;
-    for (int64_t i = 0; i < size_; ++i) {
-      ids[kept] = sorted[i];
-      counts[kept] = static_cast<float>(times[i]);
-      kept += times[i] > 0;
-    }
-    return kept;
-  }
-
-  int64_t MergeLarge(int32_t* ids, float* counts) {
-    pairs_.clear();
-    for (int64_t i = 0; i < size_; ++i) pairs_.emplace_back(ids_[i], runs_[i]);
-    std::sort(pairs_.begin(), pairs_.end());
-    int64_t last = -1;
-    for (const auto& pair : pairs_) {
-      if (last < 0 || ids[last] != pair.first) {
-        ids[++last] = pair.first;
-        counts[last] = 0;
-      }
-      counts[last] += static_cast<float>(pair.second);
-    }
-    return last + 1;
-  }
-
-  int64_t size_ = 0;
-  std::vector<int32_t> ids_, runs_;
-  std::vector<std::pair<int32_t, int32_t>> pairs_;
-};
 
 // Cuts texts into items; an empty text has none.
 class Items {
@@ -140,19 +54,17 @@ class Items {
   std::vector<int32_t> stops_;
 };
 
-}  // namespace
-
-extern "C" {
-
 // Returns the number of values, or -1 where an item is not among the words.
-int64_t zoo_merged_lists(const Texts* texts, char separator, const Words* words, uint64_t buckets, int32_t* values,
-                         float* weights, int64_t* row_splits, int32_t* lengths) {
-  const Ids ids(words, buckets);
-  Items items(*texts, separator);
-  Bag bag;
+template <typename Id>
+int64_t MergedLists(const Texts& texts, char separator, const Words* words, uint64_t buckets, void* values_out,
+                    float* weights, int64_t* row_splits, int32_t* lengths) {
+  Id* values = static_cast<Id*>(values_out);
+  const Ids<Id> ids(words, buckets);
+  Items items(texts, separator);
+  Bag<Id> bag;
   int64_t count = 0;
   row_splits[0] = 0;
-  for (int64_t i = 0; i < texts->size; ++i) {
+  for (int64_t i = 0; i < texts.size; ++i) {
     items.Cut(i);
     bag.Clear(items.size());
     uint64_t last_word = 0;
@@ -168,7 +80,7 @@ int64_t zoo_merged_lists(const Texts* texts, char separator, const Words* words,
       }
       last_word = word;
       last_size = size;
-      const int32_t id = ids(item, word);
+      const Id id = ids(item, word);
       if (id < 0) return -1;
       bag.Add(id);
     }
@@ -180,13 +92,15 @@ int64_t zoo_merged_lists(const Texts* texts, char separator, const Words* words,
 }
 
 // The newest items of each list in their order, -1 for what is not among the words; returns the number of values.
-int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, uint64_t buckets, int64_t newest,
-                      int32_t* values, int64_t* row_splits, int32_t* lengths) {
-  const Ids ids(words, buckets);
-  Items items(*texts, separator);
+template <typename Id>
+int64_t Sequences(const Texts& texts, char separator, const Words* words, uint64_t buckets, int64_t newest,
+                  void* values_out, int64_t* row_splits, int32_t* lengths) {
+  Id* values = static_cast<Id*>(values_out);
+  const Ids<Id> ids(words, buckets);
+  Items items(texts, separator);
   int64_t count = 0;
   row_splits[0] = 0;
-  for (int64_t i = 0; i < texts->size; ++i) {
+  for (int64_t i = 0; i < texts.size; ++i) {
     items.Cut(i);
     const int64_t first = std::max<int64_t>(0, items.size() - newest);
     for (int64_t j = first; j < items.size(); ++j) values[count++] = ids(items[j]);
@@ -194,6 +108,56 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
     lengths[i] = static_cast<int32_t>(items.size());
   }
   return count;
+}
+
+// Merges the equal ids of lists of codes into ids; -1 is left out. Returns the number of values.
+template <typename Id>
+int64_t Merge(const int32_t* codes, const int64_t* splits, int64_t size, const void* ids_in, void* values_out,
+              float* weights, int64_t* row_splits) {
+  const Id* ids = static_cast<const Id*>(ids_in);
+  Id* values = static_cast<Id*>(values_out);
+  Bag<Id> bag;
+  int64_t count = 0;
+  row_splits[0] = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    bag.Clear(splits[i + 1] - splits[i]);
+    for (int64_t j = splits[i]; j < splits[i + 1]; ++j) {
+      if (ids[codes[j]] >= 0) bag.Add(ids[codes[j]]);
+    }
+    count += bag.Merge(values + count, weights + count);
+    row_splits[i + 1] = count;
+  }
+  return count;
+}
+
+// Copies the chosen rows' lists one after another.
+template <typename Item>
+void Gather(const void* values_in, const int64_t* splits, const int64_t* rows, int64_t size, void* values_out) {
+  const Item* values = static_cast<const Item*>(values_in);
+  Item* out = static_cast<Item*>(values_out);
+  for (int64_t i = 0; i < size; ++i) {
+    const int64_t low = splits[rows[i]], length = splits[rows[i] + 1] - low;
+    for (int64_t j = 0; j < length; ++j) out[j] = values[low + j];
+    out += length;
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+// Ids, and the items that are gathered, are of `width` bytes, 4 or 8.
+
+int64_t zoo_merged_lists(const Texts* texts, char separator, const Words* words, uint64_t buckets, int width,
+                         void* values, float* weights, int64_t* row_splits, int32_t* lengths) {
+  return (width == 8 ? MergedLists<int64_t> : MergedLists<int32_t>)(
+      *texts, separator, words, buckets, values, weights, row_splits, lengths);
+}
+
+int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, uint64_t buckets, int64_t newest,
+                      int width, void* values, int64_t* row_splits, int32_t* lengths) {
+  return (width == 8 ? Sequences<int64_t> : Sequences<int32_t>)(
+      *texts, separator, words, buckets, newest, values, row_splits, lengths);
 }
 
 // The mean of each list's numbers, empty items left out; returns 0 where an item is no plain decimal number. Equal
@@ -217,21 +181,9 @@ int zoo_list_means(const Texts* texts, char separator, double of_empty, double* 
   return 1;
 }
 
-// Merges the equal ids of lists of codes into ids; -1 is left out. Returns the number of values.
-int64_t zoo_merge(const int32_t* codes, const int64_t* splits, int64_t size, const int32_t* ids, int32_t* values,
+int64_t zoo_merge(const int32_t* codes, const int64_t* splits, int64_t size, int width, const void* ids, void* values,
                   float* weights, int64_t* row_splits) {
-  Bag bag;
-  int64_t count = 0;
-  row_splits[0] = 0;
-  for (int64_t i = 0; i < size; ++i) {
-    bag.Clear(splits[i + 1] - splits[i]);
-    for (int64_t j = splits[i]; j < splits[i + 1]; ++j) {
-      if (ids[codes[j]] >= 0) bag.Add(ids[codes[j]]);
-    }
-    count += bag.Merge(values + count, weights + count);
-    row_splits[i + 1] = count;
-  }
-  return count;
+  return (width == 8 ? Merge<int64_t> : Merge<int32_t>)(codes, splits, size, ids, values, weights, row_splits);
 }
 
 // The mean of the numbers of each list of codes, NaN left out.
@@ -260,13 +212,8 @@ int64_t zoo_gather_splits(const int64_t* splits, const int64_t* rows, int64_t si
   return end;
 }
 
-// Copies the chosen rows' lists of 4-byte values one after another.
-void zoo_gather(const int32_t* values, const int64_t* splits, const int64_t* rows, int64_t size, int32_t* out) {
-  for (int64_t i = 0; i < size; ++i) {
-    const int64_t low = splits[rows[i]], length = splits[rows[i] + 1] - low;
-    for (int64_t j = 0; j < length; ++j) out[j] = values[low + j];
-    out += length;
-  }
+void zoo_gather(int width, const void* values, const int64_t* splits, const int64_t* rows, int64_t size, void* out) {
+  (width == 8 ? Gather<int64_t> : Gather<int32_t>)(values, splits, rows, size, out);
 }
 
 }  // extern "C"

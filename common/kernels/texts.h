@@ -122,25 +122,27 @@ struct Words {
   }
 };
 
-// Maps a text to its id: that among words if there are any, else a bucket of its hash.
+// Maps a text to its id, int32_t or int64_t: that among words if there are any, else a bucket of its hash. There are at
+// most as many buckets as there are ids from 0.
+template <typename Id>
 class Ids {
  public:
   Ids(const Words* words, uint64_t buckets)
       : words_(words), buckets_(buckets), inverse_(buckets ? ~0ULL / buckets : 0) {}
 
-  int32_t operator()(const Text& text) const { return words_ ? words_->Find(text) : Bucket(Fingerprint(text)); }
+  Id operator()(const Text& text) const { return words_ ? words_->Find(text) : Bucket(Fingerprint(text)); }
 
   // The id of a text of which ShortWord is known, if it has 1 to 8 bytes.
-  int32_t operator()(const Text& text, uint64_t word) const {
+  Id operator()(const Text& text, uint64_t word) const {
     return !words_ && text.size() < 8 ? Bucket(ShortFingerprint(word, text.size())) : (*this)(text);
   }
 
  private:
   // Divides by a product whose quotient is at most a little too small: a division takes longer.
-  int32_t Bucket(uint64_t hash) const {
+  Id Bucket(uint64_t hash) const {
     uint64_t rest = hash - static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * inverse_ >> 64) * buckets_;
     while (rest >= buckets_) rest -= buckets_;
-    return static_cast<int32_t>(rest);
+    return static_cast<Id>(rest);
   }
 
   const Words* words_;

@@ -1,0 +1,122 @@
+// Lists of ids in which order does not count: the equal ones of a list become one, with their number.
+
+#ifndef MODELZOO_BAG_H_
+#define MODELZOO_BAG_H_
+
+#include <stdint.h>
+#include <string.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace zoo {
+
+const int kSmall = 64;
+
+typedef int32_t Four __attribute__((vector_size(16)));
+
+// For each of the ids, of which `size` in blocks of 4 are given, how many are smaller.
+template <int kBlocks>
+void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
+  Four given[kBlocks], counts[kBlocks];
+  memcpy(given, ids, sizeof(given));
+  memset(counts, 0, sizeof(counts));
+  for (int64_t i = 0; i < size; ++i) {
+    const Four id = {ids[i], ids[i], ids[i], ids[i]};
+    for (int block = 0; block < kBlocks; ++block) counts[block] -= id < given[block];  // true is -1
+  }
+  memcpy(smaller, counts, sizeof(counts));
+}
+
+inline void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
+  if (size <= 8) return CountSmaller<2>(ids, size, smaller);
+  if (size <= 16) return CountSmaller<4>(ids, size, smaller);
+  if (size <= 24) return CountSmaller<6>(ids, size, smaller);
+  if (size <= 32) return CountSmaller<8>(ids, size, smaller);
+  if (size <= 48) return CountSmaller<12>(ids, size, smaller);
+  CountSmaller<16>(ids, size, smaller);
+}
+
+// What ids stand for when they are compared: of keys, which are not negative, the upper halves, written to `halves`.
+// Keys seldom share theirs, and comparing whole keys takes several times as many instructions.
+inline const int32_t* Compared(const int32_t* ids, int64_t, int32_t*) { return ids; }
+
+inline const int32_t* Compared(const int64_t* ids, int64_t size, int32_t* halves) {
+  for (int64_t i = 0; i < size; ++i) halves[i] = static_cast<int32_t>(ids[i] >> 32);
+  return halves;
+}
+
+// The items of one list that are merged: ids, int32_t or int64_t and from 0 on, and how many stand there for each.
+template <typename Id>
+class Bag {
+ public:
+  // Empties the bag and makes room.
+  void Clear(int64_t room) {
+    size_ = 0;
+    if (static_cast<int64_t>(ids_.size()) < room + kSmall) {
+      ids_.resize(2 * room + kSmall);
+      runs_.resize(2 * room + kSmall);
+    }
+  }
+  void Add(Id id) {
+    ids_[size_] = id;
+    runs_[size_++] = 1;
+  }
+  void AddLastAgain() { ++runs_[size_ - 1]; }
+
+  // Writes the different ids in ascending order, each with its count; returns how many there are.
+  int64_t Merge(Id* ids, float* counts) {
+    const int64_t kept = size_ <= kSmall ? MergeSmall(ids, counts) : -1;
+    return kept >= 0 ? kept : MergeLarge(ids, counts);
+  }
+
+ private:
+  // Equal ids have equally many smaller ones, which is their place; places that stay empty are closed up. Comparing
+  // each with each takes no branch that depends on the ids, and four fit into one instruction. Returns -1 where
+  // different ids have the same place, as those of equal upper halves have.
+  int64_t MergeSmall(Id* ids, float* counts) {
+    Id sorted[kSmall] = {0};
+    int32_t places[kSmall], times[kSmall] = {0}, halves[kSmall] = {0};
+    CountSmaller(Compared(ids_.data(), size_, halves), size_, places);
+    bool clash = false;
+    for (int64_t i = 0; i < size_; ++i) {
+      const int32_t place = places[i];
+      if (sizeof(Id) > sizeof(int32_t)) clash |= (times[place] > 0) & (sorted[place] != ids_[i]);
+      sorted[place] = ids_[i];
+      times[place] += runs_[i];
+    }
+    if (clash) return -1;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < size_; ++i) {
+      ids[kept] = sorted[i];
+      counts[kept] = static_cast<float>(times[i]);
+      kept += times[i] > 0;
+    }
+    return kept;
+  }
+
+  int64_t MergeLarge(Id* ids, float* counts) {
+    pairs_.clear();
+    for (int64_t i = 0; i < size_; ++i) pairs_.emplace_back(ids_[i], runs_[i]);
+    std::sort(pairs_.begin(), pairs_.end());
+    int64_t last = -1;
+    for (const auto& pair : pairs_) {
+      if (last < 0 || ids[last] != pair.first) {
+        ids[++last] = pair.first;
+        counts[last] = 0;
+      }
+      counts[last] += static_cast<float>(pair.second);
+    }
+    return last + 1;
+  }
+
+  int64_t size_ = 0;
+  std::vector<Id> ids_;
+  std::vector<int32_t> runs_;
+  std::vector<std::pair<Id, int32_t>> pairs_;
+};
+
+}  // namespace zoo
+
+#endif  // MODELZOO_BAG_H_
