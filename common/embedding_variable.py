@@ -72,12 +72,14 @@ class EmbeddingVariable:
       admission, eviction: which keys get rows and which lose them.
       parts: the handles of its parts.
       slots: what the optimizer keeps; set before a session is made.
+      updated: the keys that a training step updates, int64 [U].
     """
 
     def __init__(self, name: str, width: int, stddev: float, settings: Settings, expected: int) -> None:
         self.name, self.width, self.stddev = name, width, stddev
         self.admission, self.eviction = settings.admission(expected), settings.eviction
         self.slots: Tuple[Slot, ...] = ()
+        self.updated: Optional[tf.Tensor] = None
         self.parts: List[tf.Tensor] = []
         for part in range(settings.servers or 1):
             with tf.device("/job:ps/task:{}".format(part) if settings.servers else None):
@@ -157,7 +159,7 @@ def look_up(variable: EmbeddingVariable, keys: tf.Tensor) -> Tuple[tf.Tensor, tf
         handle, mine, variable.width)))
     if len(variable.parts) == 1:
         return rows[0], admitted[0]
-    places = _cut(variable, tf.range(tf.size(keys)), keys)
+    places = cut(variable, tf.range(tf.size(keys)), keys)
     return tf.dynamic_stitch(places, rows), tf.dynamic_stitch(places, admitted)
 
 
@@ -166,19 +168,19 @@ def frequencies(variable: EmbeddingVariable, keys: tf.Tensor) -> tf.Tensor:
     found = _each_part(variable, keys, native_table.frequencies)
     if len(found) == 1:
         return found[0]
-    return tf.dynamic_stitch(_cut(variable, tf.range(tf.size(keys)), keys), found)
+    return tf.dynamic_stitch(cut(variable, tf.range(tf.size(keys)), keys), found)
 
 
 def _each_part(variable: EmbeddingVariable, keys: tf.Tensor, ask: object) -> List[object]:
     """What ask(handle, keys) gives for each part with its keys, computed where the part is."""
     answers = []
-    for handle, mine in zip(variable.parts, _cut(variable, keys, keys)):
+    for handle, mine in zip(variable.parts, cut(variable, keys, keys)):
         with tf.device(handle.device):
             answers.append(ask(handle, mine))  # type: ignore[operator]
     return answers
 
 
-def _cut(variable: EmbeddingVariable, values: tf.Tensor, keys: tf.Tensor) -> List[tf.Tensor]:
+def cut(variable: EmbeddingVariable, values: tf.Tensor, keys: tf.Tensor) -> List[tf.Tensor]:
     """Values [U, ...] by the part of their keys [U]."""
     parts = len(variable.parts)
     if parts == 1:
@@ -218,10 +220,11 @@ def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tens
         gradient = tf.add_n([tf.math.unsorted_segment_sum(one, index, total) for one, index in zip(dense, merged.index)])
         if initial is not None:
             initial = tf.dynamic_stitch(merged.index, [lookup.initial for lookup in lookups])
-    cut = [_cut(variable, values, keys) for values in (keys, counts, gradient)]
-    starts = _cut(variable, initial, keys) if initial is not None else len(variable.parts) * [None]
+    variable.updated = keys
+    by_part = [cut(variable, values, keys) for values in (keys, counts, gradient)]
+    starts = cut(variable, initial, keys) if initial is not None else len(variable.parts) * [None]
     done = []
-    for handle, mine, times, slope, start in zip(variable.parts, *cut, starts):
+    for handle, mine, times, slope, start in zip(variable.parts, *by_part, starts):
         with tf.device(handle.device):
             done.append(native_table.update(handle, mine, times, slope, step, rule, hyper, start))
     return tf.group(done)

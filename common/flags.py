@@ -220,7 +220,7 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     """
     threads.start(args.intra)
     if args.storage.takes_keys:
-        schema = schema.keyed()
+        schema = schema.with_keys()
     return source.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
                             check_all=args.tf)
 

@@ -12,7 +12,7 @@ from typing import Callable, NamedTuple, Optional, Tuple, Type
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
 
-from common import increment_files, saving, touched
+from common import increment_files, saving, table_saving, touched
 from common.adam_async import full_name
 from common.cluster import say
 
@@ -158,6 +158,7 @@ def with_saver(model_fn: Callable[..., tf.estimator.EstimatorSpec], folder: str,
 
 def _with_increments(spec: tf.estimator.EstimatorSpec, folder: str, keep: int) -> tf.estimator.EstimatorSpec:
     """The spec of a training step that marks rows, and whose scaffold saves and restores increments."""
+    table_saving.contribute()
     spec = spec._replace(train_op=touched.track(spec.train_op))
     saver = Saver(folder, keep)
     ready = tf.concat([tf.report_uninitialized_variables(), resources.report_uninitialized_resources(),

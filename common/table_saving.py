@@ -5,6 +5,7 @@ N-versions_filtered, N-bloom, and N/SLOT-values for each slot of the optimizer; 
 N/part_0 and so on. Saving evicts.
 """
 
+import functools
 import re
 from typing import Dict, List, Union
 
@@ -13,13 +14,14 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import gen_lookup_ops, io_ops, lookup_ops
 from tensorflow.python.training.saver import BaseSaverBuilder
 
-from common import embedding_variable, served_table
+from common import embedding_variable, served_table, touched
 from common.chunks import BadInput
 from common.embedding_variable import EmbeddingVariable
 from common.kernels import table as native_table
 from common.kernels.table import Contents
 
 _WITHOUT_SLOTS = [field for field in Contents._fields if field != "slots"]
+_OF_ROWS = ("keys", "values", "freqs", "versions")
 _DTYPES = {"values": tf.float32, "bloom": tf.uint8}
 
 
@@ -29,14 +31,13 @@ class Saveable(BaseSaverBuilder.SaveableObject):
     restore_from = True
 
     def __init__(self, variable: EmbeddingVariable, part: int) -> None:
+        self.variable = variable
         handle, name = variable.parts[part], variable.part_name(part)
         step = tf.cast(tf.train.get_or_create_global_step(), tf.int64)
         with tf.device(handle.device):
             contents = native_table.export(handle, step, eviction=variable.eviction)
             tensors = {"{}-{}".format(name, field): getattr(contents, field) for field in _WITHOUT_SLOTS}
-            widths = [slot.width for slot in variable.slots]
-            parts = tf.split(contents.slots, widths, axis=1) if widths else []
-            tensors.update(zip(_slot_names(variable, name), parts))
+            tensors.update(zip(_slot_names(variable, name), _split(contents.slots, variable)))
             specs = [BaseSaverBuilder.SaveSpec(tensor, "", key) for key, tensor in tensors.items()]
         super().__init__(handle, specs, name)
 
@@ -45,8 +46,69 @@ class Saveable(BaseSaverBuilder.SaveableObject):
         return tf.no_op()
 
 
+def _split(slots: tf.Tensor, variable: EmbeddingVariable) -> List[tf.Tensor]:
+    """The slots of rows [n, S], one by one."""
+    widths = [slot.width for slot in variable.slots]
+    return tf.split(slots, widths, axis=1) if widths else []
+
+
 def _slot_names(variable: EmbeddingVariable, part: str) -> List[str]:
     return ["{}/{}-values".format(part, slot.name) for slot in variable.slots]
+
+
+class Increment(BaseSaverBuilder.SaveableObject):
+    """The rows of one part that were marked since the full checkpoint: their keys, values, freqs, versions and slots."""
+
+    restore_from = "the increment"  # the number of rows stands nowhere else
+
+    def __init__(self, variable: EmbeddingVariable, part: int) -> None:
+        self._variable, self._handle = variable, variable.parts[part]
+        name, step = variable.part_name(part), tf.cast(tf.train.get_global_step(), tf.int64)
+        with tf.device(self._handle.device):
+            contents = native_table.export(self._handle, step, touched.since())
+            tensors = {"{}-sparse_incr_{}".format(name, field): getattr(contents, field) for field in _OF_ROWS}
+            tensors.update(zip(self._slot_names(name), _split(contents.slots, variable)))
+            specs = [BaseSaverBuilder.SaveSpec(tensor, "", key) for key, tensor in tensors.items()]
+        super().__init__(self._handle, specs, name)
+
+    def _slot_names(self, name: str) -> List[str]:
+        return ["{}/{}{}".format(name, slot.name, touched.VALUES) for slot in self._variable.slots]
+
+    def restore(self, restored_tensors: List[tf.Tensor], restored_shapes: object) -> tf.Operation:
+        """Sets the increment's rows and marks them."""
+        names, dtypes = zip(*[(spec.name, spec.dtype) for spec in self.specs])
+        with tf.device(self._handle.device):
+            read = io_ops.restore_v2(restored_tensors[0], names, len(names) * [""], dtypes)
+            keys, values, freqs, versions = read[:len(_OF_ROWS)]
+            slots = tf.concat(read[len(_OF_ROWS):], axis=1) if self._variable.slots else tf.zeros([0, 0])
+            none = tf.zeros([0], tf.int64)
+            return native_table.restore(self._handle, Contents(
+                keys, values, slots, freqs, versions, none, none, none, tf.zeros([0], tf.uint8)),
+                generation=touched.since())
+
+
+def contribute() -> None:
+    """Adds the default graph's embedding variables to its increments; to be called before touched.track."""
+    for variable in embedding_variable.variables():
+        parts = embedding_variable.cut(variable, variable.updated, variable.updated)
+        for part, (saveable, mine) in enumerate(zip(_saveables(variable), parts)):
+            touched.contribute(touched.Contribution(
+                [saveable], Increment(variable, part), functools.partial(_mark, variable.parts[part], mine)))
+
+
+def _mark(handle: tf.Tensor, keys: tf.Tensor, generation: tf.Tensor) -> tf.Operation:
+    with tf.device(handle.device):
+        return native_table.mark(handle, keys, generation)
+
+
+def _saveables(variable: EmbeddingVariable) -> List[Saveable]:
+    """Those of a variable's parts in full checkpoints, made at the first call."""
+    made = [one for one in tf.get_collection(tf.GraphKeys.SAVEABLE_OBJECTS)
+            if isinstance(one, Saveable) and one.variable is variable]
+    if not made:
+        made = [Saveable(variable, part) for part in range(len(variable.parts))]
+        tf.get_collection_ref(tf.GraphKeys.SAVEABLE_OBJECTS).extend(made)
+    return made
 
 
 class Restorer:
@@ -109,8 +171,7 @@ def restorers() -> List[Union[Restorer, ServedRestorer]]:
     """Gets the default graph's tables ready to be saved and restored; to be called once, behind all else."""
     embedding_variable.register()
     for variable in embedding_variable.variables():
-        for part in range(len(variable.parts)):
-            tf.add_to_collection(tf.GraphKeys.SAVEABLE_OBJECTS, Saveable(variable, part))
+        _saveables(variable)
     return [*[Restorer(variable) for variable in embedding_variable.variables()],
             *[ServedRestorer(table) for table in served_table.tables()]]
 

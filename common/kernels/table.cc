@@ -15,7 +15,7 @@ constexpr int64_t kTogether = 16;   // keys that are fetched from memory side by
 constexpr int64_t kTasks = 8;
 constexpr int64_t kLine = 16;  // floats of a line of the cache
 constexpr int32_t kNoRow = -1, kNoEntry = -2;
-constexpr int64_t kMostOften = (int64_t{1} << 31) - 1;
+constexpr int64_t kMostOften = (int64_t{1} << 32) - 1;
 constexpr int64_t kNever = -1;
 
 uint64_t Hash(int64_t key) {  // the last steps of MurmurHash3
@@ -239,7 +239,7 @@ Entry* Table::Count(Shard* shard, int32_t number, int64_t key, int64_t count) {
   if (number < 0) number = shard->index.Find(key, Hash(key));  // it may have been made since
   if (number >= 0) {
     Entry* entry = shard->entries.At(number);
-    entry->frequency = Frequency(entry->frequency + count);
+    entry->frequency = Frequency(int64_t{entry->frequency} + count);
     return entry;
   }
   if (bloom_) {
@@ -249,7 +249,7 @@ Entry* Table::Count(Shard* shard, int32_t number, int64_t key, int64_t count) {
   number = shard->NewEntry();
   shard->index.Insert(key, Hash(key), number);
   Entry* entry = shard->entries.At(number);
-  *entry = {key, kNever, Frequency(count), 0, kNoRow};
+  *entry = {key, kNever, Frequency(count), kNoRow, 0};
   return entry;
 }
 
@@ -269,7 +269,6 @@ void Table::Update(const int64_t* keys, const int64_t* counts, int64_t count, in
       if (!entry) continue;
       entry->version = version;
       if (entry->row < 0 && !Admits(entry->frequency)) continue;
-      entry->changed = 1;
       if (entry->row < 0) {
         GiveRow(shard, entry, initial ? initial + i * config_.width : Default(keys[i]));
         if (initial) continue;
@@ -316,12 +315,22 @@ void Table::Evict(const Eviction& eviction, Shard* shard) {
   }
 }
 
-void Table::Export(const Eviction& eviction, bool only_changed, bool clear_changed, const Runner& run,
+void Table::Mark(const int64_t* keys, int64_t count, int32_t generation, const Runner& run) {
+  InShards(keys, count, run, [&](Shard* shard, const int32_t*, const int32_t* numbers, int64_t size) {
+    for (int64_t j = 0; j < size; ++j) {
+      if (numbers[j] < 0) continue;
+      Entry* entry = shard->entries.At(numbers[j]);
+      entry->generation = std::max(entry->generation, generation);
+    }
+  });
+}
+
+void Table::Export(const Eviction& eviction, int32_t since, const Runner& run,
                    const std::function<Arrays(int64_t, int64_t)>& allocate) {
   std::vector<std::unique_lock<std::mutex>> locks;
   for (int i = 0; i < kShards; ++i) locks.emplace_back(shards_[i].mu);
-  const auto has_taken_row = [&](const Entry& entry) { return entry.row >= 0 && (!only_changed || entry.changed); };
-  const auto waits = [&](const Entry& entry) { return entry.row == kNoRow && !only_changed; };
+  const auto has_taken_row = [&](const Entry& entry) { return entry.row >= 0 && entry.generation >= since; };
+  const auto waits = [&](const Entry& entry) { return entry.row == kNoRow && since == 0; };
   std::vector<int64_t> rows(kShards + 1, 0), waiting(kShards + 1, 0);
   run(kShards, [&](int64_t s) {
     if (eviction.rule != Eviction::kNone) Evict(eviction, &shards_[s]);
@@ -336,7 +345,7 @@ void Table::Export(const Eviction& eviction, bool only_changed, bool clear_chang
   run(kShards, [&](int64_t s) {
     int64_t at = rows[s], wait = waiting[s];
     for (int64_t i = 0; i < shards_[s].entries.count(); ++i) {
-      Entry* entry = shards_[s].entries.At(i);
+      const Entry* entry = shards_[s].entries.At(i);
       if (has_taken_row(*entry)) {
         const float* row = shards_[s].rows.At(entry->row);
         std::copy_n(row, width, to.values + at * width);
@@ -346,7 +355,6 @@ void Table::Export(const Eviction& eviction, bool only_changed, bool clear_chang
         to.waiting_keys[wait] = entry->key, to.waiting_frequencies[wait] = entry->frequency;
         to.waiting_versions[wait++] = entry->version;
       }
-      if (clear_changed) entry->changed = 0;
     }
   });
 }
@@ -356,7 +364,7 @@ std::vector<uint8_t> Table::BloomCounters() const {
 }
 
 void Table::Import(const int64_t* keys, const float* values, const float* slots, const int64_t* frequencies,
-                   const int64_t* versions, int64_t count, bool changed) {
+                   const int64_t* versions, int64_t count, int32_t generation) {
   const int64_t width = config_.width, slot_width = config_.slots.size();
   for (int64_t i = 0; i < count; ++i) {
     const uint64_t hash = Hash(keys[i]);
@@ -366,7 +374,7 @@ void Table::Import(const int64_t* keys, const float* values, const float* slots,
     if (number < 0) {
       number = shard->NewEntry();
       shard->index.Insert(keys[i], hash, number);
-      *shard->entries.At(number) = {keys[i], kNever, 0, 0, kNoRow};
+      *shard->entries.At(number) = {keys[i], kNever, 0, kNoRow, 0};
     }
     Entry* entry = shard->entries.At(number);
     if (entry->row < 0) GiveRow(shard, entry, values + i * width);
@@ -375,7 +383,7 @@ void Table::Import(const int64_t* keys, const float* values, const float* slots,
     if (slots) std::copy_n(slots + i * slot_width, slot_width, row + width);
     entry->frequency = Frequency(std::max(frequencies[i], config_.admit_at));  // what had a row keeps it
     entry->version = versions[i];
-    entry->changed = changed;
+    entry->generation = generation;
   }
 }
 

@@ -87,9 +87,9 @@ class Index {
 struct Entry {
   int64_t key;
   int64_t version;         // the step of its last update, -1 for none
-  uint32_t frequency : 31;
-  uint32_t changed : 1;    // since the marks were last cleared
+  uint32_t frequency;
   int32_t row;             // -1: it waits for its row
+  int32_t generation;      // in which its row was marked last
 };
 
 // Which keys a table forgets when it is saved.
@@ -126,15 +126,18 @@ class Table {
   // How often keys were seen, without counting them; 0 for those that are not there.
   void Frequencies(const int64_t* keys, int64_t count, const Runner& run, int64_t* frequencies);
 
-  // Copies all keys, or the rows that changed, as they are at one moment; evicts before, and clears the marks of changes
-  // if asked to. Args: allocate(n, m): makes the arrays.
-  void Export(const Eviction& eviction, bool only_changed, bool clear_changed, const Runner& run,
+  // Marks the rows of keys with a generation, or leaves later marks.
+  void Mark(const int64_t* keys, int64_t count, int32_t generation, const Runner& run);
+
+  // Copies all keys as they are at one moment, after eviction; or, where since > 0, rows marked from that generation on.
+  // Args: allocate(n, m): makes the arrays.
+  void Export(const Eviction& eviction, int32_t since, const Runner& run,
               const std::function<Arrays(int64_t, int64_t)>& allocate);
   std::vector<uint8_t> BloomCounters() const;
 
   // Sets keys and their rows; slots may be null for what new rows start with.
   void Import(const int64_t* keys, const float* values, const float* slots, const int64_t* frequencies,
-              const int64_t* versions, int64_t count, bool changed);
+              const int64_t* versions, int64_t count, int32_t generation);
   void ImportWaiting(const int64_t* keys, const int64_t* frequencies, const int64_t* versions, int64_t count);
   void ImportBloom(const uint8_t* counters, int64_t count);
 

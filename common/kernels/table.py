@@ -125,29 +125,34 @@ def update(table: tf.Tensor, keys: tf.Tensor, counts: tf.Tensor, gradient: tf.Te
         table, keys, counts, gradient, step, numbers, tf.zeros([0, 0]) if initial is None else initial, rule=rule)
 
 
-def export(table: tf.Tensor, step: tf.Tensor, only_changed: bool = False,
-           eviction: Eviction = Eviction()) -> Contents:
-    """What a table holds, at one moment.
+def mark(table: tf.Tensor, keys: tf.Tensor, generation: tf.Tensor) -> tf.Operation:
+    """Marks the rows of keys int64 [N] with a generation, int32 scalar, or leaves later marks."""
+    return native.load().ops.zoo_table_mark(table, keys, generation)
 
-    All of it, after eviction at a step, int64 scalar; this clears the marks of change. Or only the rows that changed
-    since.
+
+def export(table: tf.Tensor, step: tf.Tensor, since: object = 0, eviction: Eviction = Eviction()) -> Contents:
+    """What a table holds, at one moment: all of it, after eviction at a step, int64 scalar.
+
+    Args:
+      since: int32 scalar > 0 for only the rows that were marked from that generation on.
     """
     made = native.load().ops.zoo_table_export(
-        table, step, only_changed=only_changed, evict=eviction.rule, steps_to_live=eviction.steps_to_live,
+        table, step, tf.convert_to_tensor(since, tf.int32), evict=eviction.rule, steps_to_live=eviction.steps_to_live,
         l2_threshold=eviction.l2_threshold)
     return Contents(*made)
 
 
-def restore(table: tf.Tensor, contents: Contents, part: int = 0, parts: int = 1, changed: bool = False) -> tf.Operation:
+def restore(table: tf.Tensor, contents: Contents, part: int = 0, parts: int = 1, generation: object = 0) -> tf.Operation:
     """Sets those of the keys that fall into a part: key % 1000 % parts, as DeepRec cuts them.
 
     Args:
-      changed: whether they count as changed.
+      generation: int32 scalar, what their rows are marked with.
 
     Raises:
       tf.errors.InvalidArgumentError: at run time: shapes do not fit the table.
     """
-    return native.load().ops.zoo_table_import(table, *contents, part=part, parts=parts, changed=changed)
+    return native.load().ops.zoo_table_import(table, *contents, tf.convert_to_tensor(generation, tf.int32), part=part,
+                                              parts=parts)
 
 
 def size(table: tf.Tensor) -> List[tf.Tensor]:

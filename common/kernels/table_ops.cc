@@ -93,6 +93,7 @@ REGISTER_OP("ZooTableUpdate")
 REGISTER_OP("ZooTableExport")
     .Input("handle: resource")
     .Input("step: int64")
+    .Input("since: int32")
     .Output("key: int64")
     .Output("value: float")
     .Output("slot: float")
@@ -102,12 +103,18 @@ REGISTER_OP("ZooTableExport")
     .Output("waiting_frequency: int64")
     .Output("waiting_version: int64")
     .Output("bloom: uint8")
-    .Attr("only_changed: bool = false")
     .Attr("evict: {'', 'gstep', 'l2'} = ''")
     .Attr("steps_to_live: int = 0")
     .Attr("l2_threshold: float = 0")
     .SetIsStateful()
-    .Doc("All keys after eviction, whose marks of change are cleared; or those that changed, whose marks stay.");
+    .Doc("All keys after eviction; or, where `since` is > 0, the rows that were marked from that generation on.");
+
+REGISTER_OP("ZooTableMark")
+    .Input("handle: resource")
+    .Input("key: int64")
+    .Input("generation: int32")
+    .SetShapeFn(tensorflow::shape_inference::NoOutputs)
+    .Doc("Marks the rows of keys with a generation, or leaves later marks.");
 
 REGISTER_OP("ZooTableImport")
     .Input("handle: resource")
@@ -120,11 +127,11 @@ REGISTER_OP("ZooTableImport")
     .Input("waiting_frequency: int64")
     .Input("waiting_version: int64")
     .Input("bloom: uint8")
+    .Input("generation: int32")
     .Attr("part: int >= 0")
     .Attr("parts: int >= 1")
-    .Attr("changed: bool = false")
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
-    .Doc("Sets those of the keys that fall into a part. Slots are [n, 0] where they are not known.");
+    .Doc("Sets those of the keys that fall into a part. Slots are [0, 0] where they are not known.");
 
 REGISTER_OP("ZooTableSize")
     .Input("handle: resource")
@@ -286,9 +293,7 @@ class Update : public TableOp {
     TF_RETURN_IF_ERROR(CheckShape("count", counts, keys.shape()));
     TF_RETURN_IF_ERROR(CheckShape("gradient", gradient, rows));
     TF_RETURN_IF_ERROR(CheckShape("hyper", hyper, TensorShape({hypers_})));
-    if (step.NumElements() != 1) {
-      return InvalidArgument("step must be a scalar. Got: ", step.shape().DebugString(), ".");
-    }
+    TF_RETURN_IF_ERROR(CheckShape("step", step, TensorShape({})));
     if (initial.NumElements() > 0) TF_RETURN_IF_ERROR(CheckShape("initial", initial, rows));
     if (table->config().stride() != width + slots_(width)) {
       return InvalidArgument("the table was made with ", table->config().stride() - width, " numbers of slots a row, ",
@@ -311,7 +316,6 @@ class Update : public TableOp {
 class Export : public TableOp {
  public:
   explicit Export(OpKernelConstruction* context) : TableOp(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("only_changed", &only_changed_));
     std::string evict;
     OP_REQUIRES_OK(context, context->GetAttr("evict", &evict));
     eviction_.rule = evict == "gstep" ? Eviction::kVersion : evict == "l2" ? Eviction::kNorm : Eviction::kNone;
@@ -323,16 +327,16 @@ class Export : public TableOp {
 
  protected:
   Status Run(OpKernelContext* context, Table* table) override {
-    const Tensor& step = context->input(1);
-    if (step.NumElements() != 1) {
-      return InvalidArgument("step must be a scalar. Got: ", step.shape().DebugString(), ".");
-    }
+    const Tensor &step = context->input(1), &since = context->input(2);
+    TF_RETURN_IF_ERROR(CheckShape("step", step, TensorShape({})));
+    TF_RETURN_IF_ERROR(CheckShape("since", since, TensorShape({})));
     Eviction eviction = eviction_;
     eviction.step = step.flat<int64>()(0);
     Status status;
     const int64 width = table->config().width, slots = table->config().slots.size();
     std::vector<Tensor> spare;  // where there is no memory for an output
-    table->Export(eviction, only_changed_, !only_changed_, OnThreads(context), [&](int64_t rows, int64_t waiting) {
+    const int32 first = since.flat<int32>()(0);
+    table->Export(eviction, first, OnThreads(context), [&](int64_t rows, int64_t waiting) {
       const TensorShape shapes[] = {TensorShape({rows}), TensorShape({rows, width}), TensorShape({rows, slots}),
                                     TensorShape({rows}), TensorShape({rows}), TensorShape({waiting}),
                                     TensorShape({waiting}), TensorShape({waiting})};
@@ -350,7 +354,7 @@ class Export : public TableOp {
                     made[2]->flat<float>().data(), integers(5), integers(6), integers(7)};
     });
     TF_RETURN_IF_ERROR(status);
-    const std::vector<uint8_t> counters = only_changed_ ? std::vector<uint8_t>() : table->BloomCounters();
+    const std::vector<uint8_t> counters = first > 0 ? std::vector<uint8_t>() : table->BloomCounters();
     Tensor* bloom = nullptr;
     TF_RETURN_IF_ERROR(context->allocate_output(8, TensorShape({static_cast<int64>(counters.size())}), &bloom));
     std::copy(counters.begin(), counters.end(), bloom->flat<tensorflow::uint8>().data());
@@ -358,8 +362,20 @@ class Export : public TableOp {
   }
 
  private:
-  bool only_changed_;
   Eviction eviction_;
+};
+
+class Mark : public TableOp {
+ public:
+  using TableOp::TableOp;
+
+ protected:
+  Status Run(OpKernelContext* context, Table* table) override {
+    const Tensor &keys = context->input(1), &generation = context->input(2);
+    TF_RETURN_IF_ERROR(CheckShape("generation", generation, TensorShape({})));
+    table->Mark(Integers(keys), keys.NumElements(), generation.flat<int32>()(0), OnThreads(context));
+    return Status::OK();
+  }
 };
 
 class Import : public TableOp {
@@ -367,7 +383,6 @@ class Import : public TableOp {
   explicit Import(OpKernelConstruction* context) : TableOp(context) {
     OP_REQUIRES_OK(context, context->GetAttr("part", &part_));
     OP_REQUIRES_OK(context, context->GetAttr("parts", &parts_));
-    OP_REQUIRES_OK(context, context->GetAttr("changed", &changed_));
     OP_REQUIRES(context, part_ < parts_, InvalidArgument("part must be < ", parts_, ". Got: ", part_, "."));
   }
 
@@ -379,6 +394,7 @@ class Import : public TableOp {
     TF_RETURN_IF_ERROR(CheckShape("value", values, TensorShape({count, width})));
     const bool has_slots = slots.NumElements() > 0;
     if (has_slots) TF_RETURN_IF_ERROR(CheckShape("slot", slots, TensorShape({count, slot_width})));
+    TF_RETURN_IF_ERROR(CheckShape("generation", context->input(10), TensorShape({})));
     for (int i : {4, 5}) TF_RETURN_IF_ERROR(CheckShape("frequency and version", context->input(i), keys.shape()));
     for (int i : {7, 8}) {
       TF_RETURN_IF_ERROR(CheckShape("what is noted of waiting keys", context->input(i), context->input(6).shape()));
@@ -388,7 +404,7 @@ class Import : public TableOp {
     for (int64 i = 0; i < count; ++i) {
       if (!IsMine(key[i])) continue;
       table->Import(key + i, value + i * width, slot ? slot + i * slot_width : nullptr, frequency + i, version + i, 1,
-                    changed_);
+                    context->input(10).flat<int32>()(0));
     }
     const int64_t *waiting = Integers(context->input(6)), *times = Integers(context->input(7)),
                   *last = Integers(context->input(8));
@@ -403,7 +419,6 @@ class Import : public TableOp {
   bool IsMine(int64_t key) const { return static_cast<uint64_t>(key) % 1000 % parts_ == static_cast<uint64_t>(part_); }
 
   int64 part_, parts_;
-  bool changed_;
 };
 
 class Size : public TableOp {
@@ -429,6 +444,7 @@ REGISTER_KERNEL_BUILDER(Name("ZooTableFrequency").Device(tensorflow::DEVICE_CPU)
 REGISTER_KERNEL_BUILDER(Name("ZooTableUpdate").Device(tensorflow::DEVICE_CPU), Update);
 REGISTER_KERNEL_BUILDER(Name("ZooTableExport").Device(tensorflow::DEVICE_CPU), Export);
 REGISTER_KERNEL_BUILDER(Name("ZooTableImport").Device(tensorflow::DEVICE_CPU), Import);
+REGISTER_KERNEL_BUILDER(Name("ZooTableMark").Device(tensorflow::DEVICE_CPU), Mark);
 REGISTER_KERNEL_BUILDER(Name("ZooTableSize").Device(tensorflow::DEVICE_CPU), Size);
 
 }  // namespace

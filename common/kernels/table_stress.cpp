@@ -47,6 +47,7 @@ void Train(Table* table, int seed, int steps, std::atomic<int>* broken) {
     table->Update(keys.data(), counts.data(), kBatch, step, nullptr, InOrder, [&](int64_t, float* row) {
       for (int64_t i = 0; i < kWidth; ++i) row[i] += 1.0f, row[kWidth + i] += 2.0f;
     });
+    table->Mark(keys.data(), kBatch, step, InOrder);
   }
 }
 
@@ -55,9 +56,9 @@ struct Copy {
   std::vector<float> values, slots;
 };
 
-Copy Save(Table* table, const Eviction& eviction, bool only_changed) {
+Copy Save(Table* table, const Eviction& eviction, int32_t since) {
   Copy copy;
-  table->Export(eviction, only_changed, !only_changed, InOrder, [&](int64_t rows, int64_t waiting) {
+  table->Export(eviction, since, InOrder, [&](int64_t rows, int64_t waiting) {
     for (int i = 0; i < 6; ++i) copy.numbers[i].resize(i < 3 ? rows : waiting);
     copy.values.resize(rows * kWidth);
     copy.slots.resize(rows * kSlots);
@@ -93,14 +94,14 @@ int Run(int64_t admit_at, bool bloom, Eviction eviction, int steps) {
     broken += Check(copy);
     if (random() % 3 == 0 && !copy.numbers[0].empty()) {
       table.Import(copy.numbers[0].data(), copy.values.data(), copy.slots.data(), copy.numbers[1].data(),
-                   copy.numbers[2].data(), copy.numbers[0].size(), true);
+                   copy.numbers[2].data(), copy.numbers[0].size(), 1);
     }
     int64_t rows, waiting, bytes;
     table.Size(&rows, &waiting, &bytes);
     broken += rows < 0 || waiting < 0 || bytes < 0 || rows + waiting > kKeys;
   }
   for (std::thread& thread : threads) thread.join();
-  return broken + Check(Save(&table, Eviction(), false));
+  return broken + Check(Save(&table, Eviction(), 0));
 }
 
 }  // namespace

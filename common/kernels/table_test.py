@@ -81,14 +81,14 @@ class Native:
     def gather(self, keys: List[int]) -> Tuple[np.ndarray, np.ndarray]:
         return self.session.run(self.rows, {self.keys: keys})
 
-    def export(self, step: int = 0, only_changed: bool = False, eviction: Eviction = Eviction()) -> Contents:
+    def export(self, step: int = 0, since: int = 0, eviction: Eviction = Eviction()) -> Contents:
         with self.graph.as_default():
-            return self.session.run(table.export(self.handle, tf.constant(step, tf.int64), only_changed, eviction))
+            return self.session.run(table.export(self.handle, tf.constant(step, tf.int64), since, eviction))
 
-    def restore(self, contents: Contents, part: int = 0, parts: int = 1, changed: bool = False) -> None:
+    def restore(self, contents: Contents, part: int = 0, parts: int = 1, generation: int = 0) -> None:
         with self.graph.as_default():
             self.session.run(table.restore(self.handle, Contents(*[tf.constant(array) for array in contents]), part,
-                                           parts, changed))
+                                           parts, generation))
 
 
 def trained(rule: str, admit_at: int = 0, steps: int = 40, keys: int = 50, seed: int = 1) -> Tuple[Native, Model]:
@@ -191,16 +191,18 @@ def test_without_slots_rows_start_with_new_ones() -> None:
     assert (one.export().slots == np.float32(0.1)).all()
 
 
-def test_only_changed_rows_until_a_full_export() -> None:
-    one, _ = trained("adagrad")
-    one.export()
-    assert not len(one.export(only_changed=True).keys)
-    for key in (0, 7919):
-        one.update([key], [1], np.ones([1, WIDTH]), 50)
-    for _ in range(2):  # an export of changes leaves their marks
-        assert sorted(one.export(only_changed=True).keys) == [0, 7919]
-    one.export()
-    assert not len(one.export(only_changed=True).keys)
+def test_rows_that_were_marked_since() -> None:
+    one, model = trained("adagrad")
+    assert not len(one.export(since=1).keys)
+    with one.graph.as_default():
+        for generation, keys in ((2, [0, 7919]), (3, [7919]), (1, [7919, 2 * 7919, 5])):
+            one.session.run(table.mark(one.handle, tf.constant(keys, tf.int64), tf.constant(generation)))
+    for since, expected in ((1, [0, 7919, 2 * 7919]), (2, [0, 7919]), (3, [7919]), (4, [])):
+        assert sorted(one.export(since=since).keys) == [key for key in expected if key in model.rows]
+    whole = one.export()
+    again = Native("adagrad")
+    again.restore(whole, generation=7)
+    assert len(again.export(since=7).keys) == len(whole.keys) and not len(again.export(since=8).keys)
 
 
 def test_what_was_not_updated_for_long_is_evicted_and_starts_anew() -> None:
@@ -240,7 +242,7 @@ def test_many_keys_come_and_go() -> None:
         one.update(part, np.ones(len(part)), np.zeros([len(part), WIDTH]), step)
         assert one.gather(part)[1].all()
     rows, waiting, size = one.session.run(one.size)
-    assert rows == 200000 and waiting == 0 and size / rows < 100
+    assert rows == 200000 and waiting == 0 and size / rows < 120
     left = one.export(5, eviction=Eviction("gstep", steps_to_live=2))
     np.testing.assert_array_equal(np.sort(left.keys), keys[150000:])
     one.update(keys[:100000], np.ones(100000), np.zeros([100000, WIDTH]), 6)
