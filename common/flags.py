@@ -8,6 +8,7 @@ from typing import Callable, List, Optional
 from common import cluster, deeprec, layers, optimizers, source, threads
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.heads import Training
 from common.layers import Dense
 from common.run import Run
 from common.schema import Schema
@@ -124,7 +125,7 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
     switch("op_fusion", True, "compute dense layers, batch normalisations and mixtures in native ops")
     switch("smartstaged", True, "read and decode rows ahead of the steps that need them")
     group.add_argument("--micro_batch", type=count, default=0, metavar="N",
-                       help="slices of a batch; 0 or 1: whole (default 0)")
+                       help="slices of a batch that follow one another, to save memory; 0 or 1: whole (default 0)")
     switch("ev", False, "embedding variables in place of fixed tables")
     switch("adaptive_emb", False, "adaptive embeddings")
     group.add_argument("--ev_elimination", type=choice("l2", "gstep"), default=None,
@@ -154,7 +155,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     args = parser.parse_args(argv)
     try:
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
-            args.emb_fusion, args.op_fusion, args.smartstaged)])
+            args.emb_fusion, args.op_fusion, args.smartstaged)], micro_batch=_slices(args.micro_batch, args.batch_size))
         args.cluster = cluster.read(os.environ)
         deeprec.check_protocol(args.protocol)
         deeprec.check_served({name: getattr(args, name) for name in deeprec.UNSERVED})
@@ -166,6 +167,14 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     if args.data_location == DEFAULT_DATA and not os.path.isdir(DEFAULT_DATA):
         args.data_location = os.path.join(_ROOT, "data")
     return args
+
+
+def _slices(micro_batch: int, batch_size: int) -> int:
+    """The slices of a batch, 0 for whole ones."""
+    if micro_batch > batch_size:
+        raise ValueError("--micro_batch {} cuts batches of --batch_size {} into slices without rows. Give {} or less.".
+                         format(micro_batch, batch_size, batch_size))
+    return micro_batch if micro_batch > 1 else 0
 
 
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
@@ -186,6 +195,11 @@ def embedding(args: argparse.Namespace, dimension: int) -> Embedding:
 def dense(args: argparse.Namespace) -> Dense:
     """How flags want dense layers to be built."""
     return Dense(args.toggles, args.l2_regularization or 0.0, layers.partitioner(args.dense_layer_partitioner << 10))
+
+
+def training(args: argparse.Namespace) -> Training:
+    """How flags want a model to be trained."""
+    return Training(args.optimizer, args.learning_rate, args.toggles)
 
 
 def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int) -> Run:
