@@ -7,7 +7,7 @@ With k = (global step + 1) // accumulator_decay_step, for a variable, or for eac
     w <- w - learning_rate g / sqrt(accumulator)
 """
 
-from typing import List
+from typing import Callable, List, Union
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import variables
@@ -67,6 +67,13 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
         share = tf.cast(due, accumulator.dtype)
         accumulator = share * discounted + (1 - share) * accumulator + grad * grad
         return [accumulator, power + tf.cast(due, tf.int64), self._rate * grad * tf.rsqrt(accumulator)]
+
+    def apply_with(self, kernel: Callable[..., tf.Operation], grad: Union[tf.Tensor, tf.IndexedSlices],
+                   var: tf.Variable) -> tf.Operation:
+        """Lets a kernel update a variable or distinct rows of it: (variable, accumulator, power, rate, periods,
+        gradient, initial, discount) -> operation."""
+        return kernel(var, self.get_slot(var, "accumulator"), self.get_slot(var, "accumulator_decay_power"),
+                      self._rate, self._periods(), grad, self._initial, self._discount)
 
     def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
         slots = [self.get_slot(var, name) for name in ("accumulator", "accumulator_decay_power")]

@@ -1,4 +1,4 @@
-from typing import Dict, List
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import pytest
@@ -43,6 +43,75 @@ def test_documented_values_of_a_row(resource: bool) -> None:
         powers = session.run(optimizer.get_slot(w, "accumulator_decay_power"))
     np.testing.assert_allclose(accumulators, [4.1, 2.06, 1.04, 0.53, 0.275, 0.1475], rtol=1e-5)
     assert powers.tolist() == [[0], [5], [0]]
+
+
+def test_a_discount_comes_before_the_gradient_of_its_step_and_not_below_the_start() -> None:
+    """Of three steps, the third is the first whose step + 1 is a multiple of the period."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        step = tf.get_variable("step", initializer=tf.constant(0, tf.int32), trainable=False)
+        w = tf.get_variable("w", [2], initializer=tf.zeros_initializer())
+        optimizer = AdagradDecayOptimizer(1.0, step, 0.1, 3, 0.5)
+        train = optimizer.apply_gradients([(tf.constant([1.0, 0.05]), w)], step)
+        session.run(tf.global_variables_initializer())
+        accumulators = []
+        for _ in range(3):
+            session.run(train)
+            accumulators.append(session.run(optimizer.get_slot(w, "accumulator")))
+    np.testing.assert_allclose(accumulators, [[1.1, 0.1025], [2.1, 0.105], [2.1 * 0.5 + 1, 0.1 + 0.0025]], rtol=1e-5)
+
+
+class Step(NamedTuple):
+    """A global step, and the gradients of rows, which may stand twice."""
+
+    at: int
+    rows: np.ndarray
+    gradients: np.ndarray
+
+
+def decayed(w: np.ndarray, steps: Sequence[Step], dense: bool) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rule in float64, of rows or of all, with rate 0.5, start 0.1, period 2 and discount 0.5."""
+    accumulator, power = np.full_like(w, 0.1), np.zeros(len(w), int)
+    for at, rows, gradients in steps:
+        for row in range(len(w)) if dense else set(rows.tolist()):
+            g = gradients[rows == row].sum(axis=0)
+            if (at + 1) // 2 > power[row]:
+                power[row] += 1
+                accumulator[row] = np.maximum(accumulator[row] * 0.5, 0.1)
+            accumulator[row] += g * g
+            w[row] -= 0.5 * g / np.sqrt(accumulator[row])
+    return w, accumulator, power
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("resource, slice_bytes", [(False, 0), (True, 0), (False, 40), (True, 40)])
+def test_against_numpy_with_repeated_rows_and_an_empty_gradient(resource: bool, slice_bytes: int, dense: bool) -> None:
+    rng = np.random.default_rng(3)
+    steps = [Step(at, rng.integers(0, 9, size), rng.standard_normal([size, 3]).astype(np.float32))
+             for at, size in ((0, 7), (1, 0), (2, 12), (3, 5), (30, 9), (31, 9), (32, 9), (33, 2), (34, 9))]
+    start = rng.standard_normal([9, 3]).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        at = tf.get_variable("step", initializer=tf.constant(0, tf.int64), trainable=False)
+        table = tf.get_variable(
+            "table", [9, 3], partitioner=layers.partitioner(slice_bytes), use_resource=resource,
+            initializer=lambda shape, dtype, partition_info=None: tf.constant(
+                start[partition_info.var_offset[0] if partition_info else 0:][:shape[0]]))
+        rows, upstream = tf.placeholder(tf.int64, [None]), tf.placeholder(tf.float32, [None, 3])
+        found = (tf.matmul(tf.one_hot(rows, 9), tf.convert_to_tensor(table)) if dense
+                 else tf.nn.embedding_lookup(table, rows, partition_strategy="div"))
+        optimizer = AdagradDecayOptimizer(0.5, at, 0.1, 2, 0.5)
+        train = optimizer.minimize(tf.reduce_sum(found * upstream))
+        session.run(tf.global_variables_initializer())
+        for step in steps:
+            at.load(step.at, session)
+            session.run(train, {rows: step.rows, upstream: step.gradients})
+        slices = list(table) if slice_bytes else [table]
+        got = [np.concatenate(session.run([optimizer.get_slot(part, name) for part in slices]))
+               for name in ("accumulator", "accumulator_decay_power")]
+        weights = session.run(tf.convert_to_tensor(table))
+    expected = decayed(start.astype(np.float64), steps, dense)
+    np.testing.assert_allclose(weights, expected[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(got[0], expected[1], rtol=1e-4)
+    assert got[1][:, 0].tolist() == expected[2].tolist() and expected[2].max() < 17  # no row has caught up
 
 
 def test_without_a_discount_it_is_adagrad() -> None:

@@ -13,6 +13,7 @@ class _ToggleFields(NamedTuple):
     emb_fusion: bool = False
     op_fusion: bool = False
     smartstaged: bool = False
+    micro_batch: int = 0
 
 
 class Toggles(_ToggleFields):
@@ -24,6 +25,7 @@ class Toggles(_ToggleFields):
       emb_fusion: all columns of an input layer are looked up in one native op.
       op_fusion: dense layers, batch normalisations and mixtures side by side are native ops.
       smartstaged: rows are read and decoded ahead of the steps that need them.
+      micro_batch: the slices of a batch that follow one another in a step; 0 for whole batches.
 
     Raises:
       ValueError: tf together with a feature that it switches off.
@@ -31,12 +33,17 @@ class Toggles(_ToggleFields):
 
     __slots__ = ()
 
-    def __new__(cls, *args: bool, **kwargs: bool) -> "Toggles":
-        self = super().__new__(cls, *args, **kwargs)
+    def __new__(cls, *args: int, **kwargs: int) -> "Toggles":
+        self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         for name in self._fields[1:]:
             if self.tf and getattr(self, name):
                 raise _refused_with_tf(name)
         return self
+
+    @property
+    def native(self) -> bool:
+        """Whether native ops may be used at all."""
+        return self.emb_fusion or self.op_fusion
 
     def plain(self) -> "Toggles":
         """The same numerics with TensorFlow's own ops alone, as exported models need them."""
@@ -77,7 +84,6 @@ def own_optimizer(name: str, learning_rate: float, global_step: tf.Variable) -> 
 
 # Flags of features that nothing serves, and why.
 UNSERVED = {
-    "micro_batch": "batches are not divided yet. Lower --batch_size",
     "ev": "embedding variables are not there yet. Train on the fixed tables",
     "ev_elimination": "it is a part of --ev, which is not there yet. Train on the fixed tables",
     "ev_filter": "it is a part of --ev, which is not there yet. Train on the fixed tables",
@@ -92,7 +98,7 @@ UNSERVED = {
 def check_served(wanted: Mapping[str, object]) -> None:
     """Raises ValueError for a feature that nothing serves: a flag's name -> its value, falsy for off."""
     for name, reason in UNSERVED.items():
-        if wanted[name] and (name, wanted[name]) != ("micro_batch", 1):  # one slice is the whole batch
+        if wanted[name]:
             raise ValueError("--{} {}: {}.".format(name, wanted[name], reason))
 
 
@@ -121,7 +127,9 @@ def features(toggles: Toggles, protocol: str, incremental_ckpt: int = 0) -> List
         "emb_fusion": lambda: _native("all columns looked up in one native op; tables in slices or on servers by "
                                       "TensorFlow's ops", "lists gathered and summed directly"),
         "op_fusion": lambda: _native("dense layers, norms and mixtures in native ops on oneDNN", "off"),
-        "smartstaged": lambda: "read, hashed and split ahead of the steps"}
+        "smartstaged": lambda: "read, hashed and split ahead of the steps",
+        "micro_batch": lambda: "{} slices of each batch one after another, one update; batch normalisation by the "
+                               "slice".format(toggles.micro_batch)}
     return [
         ("TensorFlow", "{} ({})".format(tf.__version__, "DeepRec" if is_deeprec() else "stock")),
         ("input and layers", "as TF 1.15.5 users write them (--tf)" if toggles.tf else "columnar input, id lookups"),

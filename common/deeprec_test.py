@@ -9,6 +9,8 @@ from common.deeprec import Toggles
 def test_tf_excludes_features() -> None:
     with pytest.raises(ValueError, match="--tf switches every DeepRec feature off, so it cannot go with --bf16"):
         Toggles(tf=True, bf16=True)
+    with pytest.raises(ValueError, match="--tf switches every DeepRec feature off, so it cannot go with --micro_batch"):
+        Toggles(tf=True, micro_batch=4)
 
 
 @pytest.mark.parametrize("protocol", ["grpc++", "star_server"])
@@ -26,13 +28,15 @@ def test_features_name_who_serves_them() -> None:
     assert "the speed is not" in table["bf16"]
     assert table["incremental_ckpt"] == "off"
     assert "every 30 s the rows touched" in dict(deeprec.features(Toggles(), "grpc", 30))["incremental_ckpt"]
+    assert "the speed is not" in table["bf16"] and table["micro_batch"] == "off"
+    assert dict(deeprec.features(Toggles(micro_batch=3), "grpc"))["micro_batch"].startswith("3 slices of each batch")
     assert dict(deeprec.features(Toggles(tf=True), "grpc"))["input and layers"].endswith("(--tf)")
 
 
 @pytest.mark.parametrize("name", sorted(deeprec.UNSERVED))
 def test_features_that_nothing_serves_are_refused_with_a_reason(name: str) -> None:
     wanted = dict.fromkeys(deeprec.UNSERVED, None)
-    deeprec.check_served(dict(wanted, micro_batch=1))
+    deeprec.check_served(wanted)
     with pytest.raises(ValueError, match="--{} 2: .* (not|no) .*".format(name)):
         deeprec.check_served(dict(wanted, **{name: 2}))
 

@@ -11,6 +11,7 @@ from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.embedding_variable import Settings
 from common.kernels.table import Eviction
+from common.heads import Training
 from common.layers import Dense
 from common.run import Run
 from common.schema import Schema
@@ -128,7 +129,7 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
     switch("op_fusion", True, "compute dense layers, batch normalisations and mixtures in native ops")
     switch("smartstaged", True, "read and decode rows ahead of the steps that need them")
     group.add_argument("--micro_batch", type=count, default=0, metavar="N",
-                       help="slices of a batch; 0 or 1: whole (default 0)")
+                       help="slices of a batch that follow one another, to save memory; 0 or 1: whole (default 0)")
     _add_storage(group, switch)
     group.add_argument("--incremental_ckpt", type=count, default=0, metavar="SECS",
                        help="seconds between incremental checkpoints of the rows touched since the last whole one; "
@@ -175,7 +176,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     args = parser.parse_args(argv)
     try:
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
-            args.emb_fusion, args.op_fusion, args.smartstaged)])
+            args.emb_fusion, args.op_fusion, args.smartstaged)], micro_batch=_slices(args.micro_batch, args.batch_size))
         args.cluster = cluster.read(os.environ)
         args.storage = _storage(args)
         deeprec.check_protocol(args.protocol)
@@ -213,6 +214,14 @@ def _storage(args: argparse.Namespace) -> Storage:
                                                           servers=servers), args.hot_freq)
 
 
+def _slices(micro_batch: int, batch_size: int) -> int:
+    """The slices of a batch, 0 for whole ones."""
+    if micro_batch > batch_size:
+        raise ValueError("--micro_batch {} cuts batches of --batch_size {} into slices without rows. Give {} or less.".
+                         format(micro_batch, batch_size, batch_size))
+    return micro_batch if micro_batch > 1 else 0
+
+
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     """Opens the files that flags name; raises BadInput where they cannot be used.
 
@@ -234,6 +243,11 @@ def embedding(args: argparse.Namespace, dimension: int) -> Embedding:
 def dense(args: argparse.Namespace) -> Dense:
     """How flags want dense layers to be built."""
     return Dense(args.toggles, args.l2_regularization or 0.0, layers.partitioner(args.dense_layer_partitioner << 10))
+
+
+def training(args: argparse.Namespace) -> Training:
+    """How flags want a model to be trained."""
+    return Training(args.optimizer, args.learning_rate, args.toggles)
 
 
 def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int) -> Run:

@@ -62,10 +62,19 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
 
 
 @pytest.mark.parametrize("argv, message", [
-    (["--ev"], "--ev True: embedding variables are not there yet"),
-    (["--ev_filter", "cbf"], "--ev_filter cbf: it is a part of --ev"),
-    (["--micro_batch", "4"], "--micro_batch 4: batches are not divided yet. Lower --batch_size"),
+    (["--ev_filter", "cbf"], "--ev_filter cbf is about embedding variables. Give --ev too."),
+    (["--ev_elimination", "l2", "--multihash"], "--ev_elimination l2 is about embedding variables. Give --ev too."),
+    (["--ev", "--multihash"], "--multihash and --ev store the same columns in different ways. Choose one."),
+    (["--dynamic_ev", "--adaptive_emb"], "--adaptive_emb and --dynamic_ev store the same columns in different ways"),
+    (["--ev", "--adaptive_emb", "--ev_filter", "counter"], "--ev_filter counter: --adaptive_emb decides by itself which "
+                                                           "keys get a row. Set --hot_freq."),
+    (["--ev", "--ev_filter", "cbf", "--ev_filter_freq", "300"], "--ev_filter cbf counts to 255. Got: --ev_filter_freq "
+                                                                "300. Use --ev_filter counter."),
+    (["--tf", "--ev"], "--tf switches every DeepRec feature off, so it cannot go with --ev. Drop one"),
     (["--incremental_ckpt", "60", "--tf"], "--tf switches every DeepRec .* cannot go with --incremental_ckpt. Drop"),
+    (["--micro_batch", "4", "--tf"], "--tf switches every DeepRec feature off, so it cannot go with --micro_batch"),
+    (["--micro_batch", "4", "--batch_size", "3"], "--micro_batch 4 cuts batches of --batch_size 3 into slices without "
+                                                  "rows. Give 3 or less."),
     (["--ev_elimination", "lru"], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
     (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
 def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
@@ -79,3 +88,11 @@ def test_fusions_and_stages_are_on_unless_tf_or_their_flag_says_no() -> None:
     assert parse("--ev_filter", "None").toggles == testing.FUSED
     assert parse("--tf").toggles == Toggles(tf=True)
     assert parse("--op_fusion", "false").toggles == testing.FUSED._replace(op_fusion=False)
+
+
+@pytest.mark.parametrize("argv, slices", [([], 0), (["0"], 0), (["1"], 0), (["2"], 2), (["512"], 512)])
+def test_one_slice_is_the_whole_batch(argv: List[str], slices: int) -> None:
+    args = parse(*["--micro_batch"] * len(argv), *argv)
+    assert args.toggles == testing.FUSED._replace(micro_batch=slices)
+    assert flags.training(args) == ("adagrad", 0.1, args.toggles)
+    assert parse("--tf", "--micro_batch", "1").toggles == Toggles(tf=True)

@@ -1,11 +1,13 @@
 """A model's tasks to an EstimatorSpec: the loss's train_op, exact metrics, and what is exported."""
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import metrics, touched
+from common import embedding_variable, metrics, micro_batch, optimizers, table_rules, touched
+from common.deeprec import Toggles
+from common.micro_batch import Computed, Features
 
 _METRICS = ("rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration", "accuracy")
 _USER_METRICS = ("gauc", "gauc_users")
@@ -29,20 +31,60 @@ class Task(NamedTuple):
     by_user: bool = False
 
 
-def train_spec(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> tf.estimator.EstimatorSpec:
-    """The spec of a training step; the loss, scalar, and all gradients are computed before any variable changes.
+class Training(NamedTuple):
+    """How a model is trained.
+
+    Attributes:
+      optimizer, learning_rate: of all variables.
+      toggles: how many slices of a batch follow one another, and whether native ops may update variables.
+    """
+
+    optimizer: str
+    learning_rate: float
+    toggles: Toggles = Toggles()
+
+
+def train_spec(loss_of: Callable[[Features, Features], tf.Tensor], features: Features, labels: Features,
+               training: Training) -> tf.estimator.EstimatorSpec:
+    """The spec of a training step: one update by the loss of a batch.
+
+    Args:
+      loss_of: (features, labels) of any rows -> their mean loss, scalar; makes variables or uses those that are there.
+    """
+    optimizer = optimizers.make(training.optimizer, training.learning_rate, training.toggles.native)
+    parts = micro_batch.in_turn(
+        lambda part: _compute(part.share * loss_of(part.features, part.labels), optimizer), features, labels,
+        training.toggles.micro_batch)
+    computed = micro_batch.summed(parts)
+    return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=computed.loss,
+                                      train_op=_apply(computed, optimizer, training))
+
+
+def _compute(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> Computed:
+    """A loss with its gradients by variables and by rows of embedding variables, computed where their operations were, so that those of rows that a parameter server
+    gave go back to it as they came."""
+    lookups = embedding_variable.take_lookups()
+    sources = tf.trainable_variables() + [lookup.rows for lookup in lookups]
+    found = optimizer.compute_gradients(loss, sources, colocate_gradients_with_ops=True)
+    of_variables = len(found) - len(lookups)
+    return Computed(loss, found[:of_variables], list(zip(lookups, [gradient for gradient, _ in found[of_variables:]])))
+
+
+def _apply(computed: Computed, optimizer: tf.train.Optimizer, training: Training) -> tf.Operation:
+    """The update of all variables, after the loss and all gradients are computed.
 
     Without that, the gradient of one layer may or may not see the new weights of the next, so that the same seed would
-    not give the same losses. Running means of batch normalisation are updated with the loss. Gradients are computed
-    where their operations were, so those of rows that a parameter server gave go back to it as they came.
+    not give the same losses. Running means of batch normalisation are updated with the loss.
     """
-    gradients = optimizer.compute_gradients(loss, colocate_gradients_with_ops=True)
-    computed = tf.group(loss, [gradient for gradient, _ in gradients if gradient is not None],
-                        tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
-    with tf.control_dependencies([computed]):
-        train_op = optimizer.apply_gradients(gradients, tf.train.get_or_create_global_step())
-    touched.note(gradients, optimizer)
-    return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=loss, train_op=train_op)
+    before = tf.group(computed.loss, [gradient for gradient, _ in computed.gradients if gradient is not None],
+                      [gradient for _, gradient in computed.lookups if gradient is not None],
+                      tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
+    with tf.control_dependencies([before]):
+        of_tables = table_rules.update_all(computed.lookups, training.optimizer, training.learning_rate)
+        with tf.control_dependencies(of_tables):  # they read the global step
+            applied = optimizer.apply_gradients(computed.gradients, tf.train.get_or_create_global_step())
+    touched.note(computed.gradients, optimizer)
+    return applied
 
 
 def eval_spec(loss: tf.Tensor, tasks: List[Task], users: tf.Tensor) -> tf.estimator.EstimatorSpec:

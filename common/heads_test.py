@@ -3,7 +3,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import heads, metrics
-from common.heads import Task
+from common.heads import Task, Training
 
 
 def test_predictions_are_exact_for_small_probabilities() -> None:
@@ -34,8 +34,7 @@ def test_eval_metrics_are_those_of_all_batches_and_of_the_tasks_rows() -> None:
 def test_loss_is_computed_before_any_variable_changes() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.get_variable("x", initializer=1.0)
-        loss = 3.0 * x.value() ** 2
-        spec = heads.train_spec(loss, tf.train.GradientDescentOptimizer(0.1))
+        spec = heads.train_spec(lambda features, labels: 3.0 * x.value() ** 2, {}, {}, Training("gradientdescent", 0.1))
         session.run(tf.global_variables_initializer())
         assert session.run([spec.loss, spec.train_op])[0] == pytest.approx(3.0)
         assert session.run([x, tf.train.get_global_step()]) == [pytest.approx(0.4), 1]
@@ -48,7 +47,7 @@ def test_all_gradients_are_computed_before_any_variable_changes() -> None:
         hidden = tf.ones([2, 3])
         for kernel in kernels:
             hidden = tf.tanh(tf.matmul(hidden, kernel))
-        heads.train_spec(tf.reduce_sum(hidden), tf.train.GradientDescentOptimizer(0.1))
+        heads.train_spec(lambda *_: tf.reduce_sum(hidden), {}, {}, Training("gradientdescent", 0.1))
         updates = [op for op in graph.get_operations() if op.type == "ApplyGradientDescent"]
         reads = {op for op in graph.get_operations() if op.type == "MatMul"}
 

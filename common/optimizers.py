@@ -45,11 +45,20 @@ class _AdamAsync(_NativeUpdate, AdamAsyncOptimizer):
 
 
 class _AdagradDecay(_NativeUpdate, AdagradDecayOptimizer):
-    pass
+    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        return self.apply_with(update.adagrad_decay, grad, var)
+
+    def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
+        return self.apply_with(update.adagrad_decay, grad, var) if update.serves(var) else (
+            super()._apply_dense(grad, var))
 
 
-def make(name: str, learning_rate: float) -> tf.train.Optimizer:
+def make(name: str, learning_rate: float, native: bool = False) -> tf.train.Optimizer:
     """The optimizer of that name with its default settings: TensorFlow's, DeepRec's where it is installed, or ours.
+
+    Args:
+      native: whether native ops may take the place of TensorFlow's where gradients are dense; where they come from
+        native lookups, they do.
 
     Raises:
       ValueError: there is no optimizer of that name.
@@ -64,7 +73,8 @@ def make(name: str, learning_rate: float) -> tf.train.Optimizer:
     if name == "adamasync":
         return deeprec.own_optimizer(name, learning_rate, step) or _AdamAsync(learning_rate)
     if name == "adagraddecay":
-        return deeprec.own_optimizer(name, learning_rate, step) or _AdagradDecay(learning_rate, step)
+        ours = _AdagradDecay if native else AdagradDecayOptimizer
+        return deeprec.own_optimizer(name, learning_rate, step) or ours(learning_rate, step)
     raise ValueError("optimizer must be one of {}. Got: {!r}.".format(", ".join(NAMES), name))
 
 

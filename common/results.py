@@ -58,14 +58,16 @@ def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, i
 
     Args:
       run: what the run was asked to do.
-      params: of the model.
+      params: of the model, its `training` among them.
       is_complete: whether all of its steps were trained before.
 
     Raises:
       BadInput: the folder has checkpoints of another model or another optimizer.
     """
     os.makedirs(folder, exist_ok=True)
-    described = {name: repr(value) for name, value in params._asdict().items()}
+    settings = params._asdict()
+    settings.update(settings.pop("training")._asdict())
+    described = {name: repr(value) for name, value in settings.items()}
     config = os.path.join(folder, CONFIG)
     if os.path.exists(config) and tf.train.latest_checkpoint(str(run["checkpoint_dir"])):
         _check_same(config, str(run["model"]), described["optimizer"])

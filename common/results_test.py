@@ -7,11 +7,14 @@ import tensorflow.compat.v1 as tf
 
 from common import results, testing
 from common.chunks import BadInput
+from common.deeprec import Toggles
+from common.heads import Training
 from common.source import Data
 
 
 class Params(NamedTuple):
-    optimizer: str = "adagrad"
+    training: Training
+    width: int = 16
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def data(tmp_path: object) -> Data:
 
 def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False) -> None:
     run = {"model": model, "checkpoint_dir": str(folder)}
-    results.start(str(folder), run, data, Params(optimizer), complete)
+    results.start(str(folder), run, data, Params(Training(optimizer, 0.1)), complete)
 
 
 def read(folder: object, name: str) -> object:
@@ -37,7 +40,8 @@ def save_checkpoint(folder: object) -> None:
 
 def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
     start(tmp_path, data)
-    assert read(tmp_path, "config.json")["params"] == {"optimizer": "'adagrad'"}
+    assert read(tmp_path, "config.json")["params"] == {
+        "width": "16", "optimizer": "'adagrad'", "learning_rate": "0.1", "toggles": repr(Toggles())}
     results.finish(str(tmp_path), {"y": {"auc": 0.7, "gauc": float("nan")}}, 3, 40, 16, data,
                    results.Trained(40, 2.5, 0.5, 17.0))
     report = read(tmp_path, "metrics.json")

@@ -16,6 +16,7 @@ from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.heads import Training
 from common.layers import Dense
 from common.run import Run
 from common.source import Data
@@ -30,7 +31,7 @@ class Params(NamedTuple):
 
     log: str = ""
     secs: float = 0.0
-    optimizer: str = "adagrad"
+    training: Training = Training("adagrad", 0.1)
 
 
 def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
@@ -42,14 +43,19 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
             file.write("{}: {}\n".format(step, " ".join(map(str, rows.tolist()))))
         return step
 
-    inputs = embedding.embed(features, SCHEMA.group("all"), "all", Embedding(4, Toggles()))
-    logit = layers.logit(inputs, "out", 0.5, Dense(Toggles()))
+    def forward(features: Dict[str, tf.Tensor]) -> tf.Tensor:
+        inputs = embedding.embed(features, SCHEMA.group("all"), "all", Embedding(4, Toggles()))
+        return layers.logit(inputs, "out", 0.5, Dense(Toggles()))
+
+    def loss(logit: tf.Tensor, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["y"], logits=logit))
+
     if labels is None:
-        return heads.predict_spec([heads.Task("y", logit)])
-    loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["y"], logits=logit))
+        return heads.predict_spec([heads.Task("y", forward(features))])
     if mode == tf.estimator.ModeKeys.EVAL:
-        return heads.eval_spec(loss, [heads.Task("y", logit, labels["y"])], features[dataset.USER])
-    spec = heads.train_spec(loss, tf.train.AdagradOptimizer(0.1))
+        logit = forward(features)
+        return heads.eval_spec(loss(logit, labels), [heads.Task("y", logit, labels["y"])], features[dataset.USER])
+    spec = heads.train_spec(lambda x, y: loss(forward(x), y), features, labels, params.training)
     if params.log:
         with tf.control_dependencies([spec.train_op]):
             step = tf.train.get_global_step().read_value() if hasattr(tf.train.get_global_step(), "read_value") else (

@@ -65,7 +65,7 @@ def losses(kept: Storage, optimizer: str, count: int, toggles: Toggles = FUSED) 
         lookups, chosen = embedding_variable.take_lookups(), optimizers.make(optimizer, 0.05)
         gradients = chosen.compute_gradients(loss, tf.trainable_variables() + [lookup.rows for lookup in lookups])
         of_tables = [gradient for gradient, _ in gradients[len(gradients) - len(lookups):]]
-        updates = table_rules.update_all(lookups, of_tables, optimizer, 0.05)
+        updates = table_rules.update_all(list(zip(lookups, of_tables)), optimizer, 0.05)
         step = chosen.apply_gradients(gradients[:len(gradients) - len(lookups)], tf.train.get_or_create_global_step())
         embedding_variable.register()
         with tf.Session() as session:
@@ -123,7 +123,7 @@ def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
         lookup, = embedding_variable.take_lookups()
         gradient = tf.gradients(tf.reduce_sum(rows), [lookup.rows, *tf.trainable_variables()])
         shared, = tf.trainable_variables()
-        updates = table_rules.update_all([lookup], gradient[:1], "gradientdescent", 1.0)
+        updates = table_rules.update_all([(lookup, gradient[0])], "gradientdescent", 1.0)
         embedding_variable.register()
         session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
         start = session.run(shared)[5 % KEYS]
@@ -143,8 +143,8 @@ def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
         ids = tf.placeholder(tf.int64, [None])
         rows, _ = storage.rows_of_batch(wanted, [ids], Storage("dynamic", often=2))
         lookups = embedding_variable.take_lookups()
-        updates = table_rules.update_all(lookups, tf.gradients(tf.reduce_sum(rows), [one.rows for one in lookups]),
-                                         "gradientdescent", 0.1)
+        slopes = tf.gradients(tf.reduce_sum(rows), [one.rows for one in lookups])
+        updates = table_rules.update_all(list(zip(lookups, slopes)), "gradientdescent", 0.1)
         embedding_variable.register()
         session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
         blocks = []

@@ -45,7 +45,7 @@ def grown(keys: int) -> Variant:
     loss = tf.reduce_mean(tf.square(lookup.lookup([rows], [lookup.Lookup(0, index)]) - 1.0))
     lookups = embedding_variable.take_lookups()
     gradients = tf.gradients(loss, [one.rows for one in lookups])
-    return Variant(ids, tf.group(table_rules.update_all(lookups, gradients, "adagrad", 0.01)))
+    return Variant(ids, tf.group(table_rules.update_all(list(zip(lookups, gradients)), "adagrad", 0.01)))
 
 
 def key_of(ids: np.ndarray) -> np.ndarray:

@@ -38,23 +38,21 @@ def slots(optimizer: str, width: int) -> Tuple[Slot, ...]:
     return (Slot(name, width, 0.0), Slot(name + "_1", width, 0.0))
 
 
-def update_all(lookups: Sequence[Lookup], gradients: Sequence[object], optimizer: str,
-               learning_rate: float) -> List[tf.Operation]:
+def update_all(lookups: Sequence[Tuple[Lookup, object]], optimizer: str, learning_rate: float) -> List[tf.Operation]:
     """Updates the variables that were looked up, as DeepRec's optimizers do: only rows of keys in the gradient move.
 
     Args:
-      gradients: of each lookup's rows, None where the loss does not depend on them.
+      lookups: each with the gradient of its rows, None where the loss does not depend on them.
     """
     step = tf.cast(tf.train.get_or_create_global_step(), tf.int64)
-    of_variable: Dict[EmbeddingVariable, List[int]] = {}
-    for i, lookup in enumerate(lookups):
-        of_variable.setdefault(lookup.variable, []).append(i)
+    of_variable: Dict[EmbeddingVariable, List[Tuple[Lookup, object]]] = {}
+    for lookup, gradient in lookups:
+        of_variable.setdefault(lookup.variable, []).append((lookup, gradient))
     done = []
     for variable, members in of_variable.items():
         variable.slots = slots(optimizer, variable.width)
         rule = _rule(variable, optimizer, learning_rate, step)
-        updated = embedding_variable.update([lookups[i] for i in members], [gradients[i] for i in members], step,
-                                            rule.name, rule.hyper)
+        updated = embedding_variable.update(*zip(*members), step, rule.name, rule.hyper)
         with tf.control_dependencies([updated]):
             done += [updated, *rule.after()]
     return done

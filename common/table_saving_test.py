@@ -47,7 +47,7 @@ class Trained:
             self.rows = tf.gather(rows, index)
             lookups, step = embedding_variable.take_lookups(), tf.train.get_or_create_global_step()
             gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)), [one.rows for one in lookups])
-            with tf.control_dependencies(table_rules.update_all(lookups, gradients, optimizer, 0.1)):
+            with tf.control_dependencies(table_rules.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
                 self.train = tf.assign_add(step, 1)
             self.saver = saving.Saver(5)
             self.init = tf.group(tf.global_variables_initializer(),

@@ -16,6 +16,7 @@ from common import dataset, reader, runner, serving, source
 from common.blocks import Stream
 from common.dataset import InputFn
 from common.deeprec import Toggles
+from common.heads import Training
 from common.run import Run
 from common.schema import Column, Schema
 from common.source import Data
@@ -134,16 +135,71 @@ def initialize(session: tf.Session) -> None:
     session.run([tf.global_variables_initializer(), tf.tables_initializer()])
 
 
-def losses(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, steps: int,
-           batch_size: int = 128) -> List[float]:
-    """The losses of the first steps in file order, from the seed's initial values."""
+class Trained(NamedTuple):
+    """The losses of some steps, and all variables behind the last."""
+
+    losses: List[float]
+    variables: Dict[str, np.ndarray]
+
+
+def train(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, steps: int, batch_size: int,
+          afresh: bool = False) -> List[Trained]:
+    """Trains on the first batches in file order, from the seed's initial values.
+
+    Args:
+      afresh: start each step from these values again, and give each step's losses and variables.
+    """
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(2021)
         features, labels = features_of(data, toggles, batch_size)
         tf.train.get_or_create_global_step()
         spec = model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
         initialize(session)
-        return [session.run([spec.loss, spec.train_op])[0] for _ in range(steps)]
+        variables = {v.op.name: v for v in tf.global_variables()}
+        start = session.run(variables)
+        trained = [Trained([], {})]
+        for _ in range(steps):
+            trained[-1].losses.append(session.run([spec.loss, spec.train_op])[0])
+            if afresh:
+                trained[-1].variables.update(session.run(variables))
+                trained.append(Trained([], {}))
+                for name, value in start.items():
+                    variables[name].load(value, session)
+        trained[-1].variables.update(session.run(variables))
+        return trained[:-1] if afresh else trained
+
+
+def losses(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, steps: int,
+           batch_size: int = 128) -> List[float]:
+    """The losses of the first steps in file order, from the seed's initial values."""
+    return train(data, model_fn, params, toggles, steps, batch_size)[0].losses
+
+
+def check_slices(data: Data, model_fn: ModelFn, params: NamedTuple, count: int, toggles: Toggles = FUSED) -> None:
+    """A step in slices is the mean of steps of the slices alone: of the loss, of what gradient descent changes, and of
+    what running means move by. params must have a `training`."""
+    def run(slices: int, steps: int, batch_size: int) -> List[Trained]:
+        training = Training("gradientdescent", 0.5, toggles._replace(micro_batch=slices))
+        return train(data, model_fn, params._replace(training=training), toggles, steps, batch_size, afresh=True)
+
+    whole, parts = run(count, 1, 16 * count)[0], run(0, count, 16)
+    assert len(parts) == count and whole.variables["global_step"] == 1
+    np.testing.assert_allclose(whole.losses[0], np.mean([part.losses[0] for part in parts]), rtol=1e-5)
+    assert sorted(whole.variables) == sorted(parts[0].variables)
+    for name, value in whole.variables.items():
+        expected = np.mean([part.variables[name] for part in parts], axis=0)
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def check_micro_batch(data: Data, model_fn: ModelFn, params: NamedTuple, count: int, optimizer: str = "adagrad",
+                      toggles: Toggles = FUSED) -> None:
+    """For a model whose loss is a mean over rows: slices, of unequal size, train as whole batches do."""
+    whole, sliced = [train(data, model_fn, params._replace(training=Training(
+        optimizer, 0.05, toggles._replace(micro_batch=slices))), toggles, 5, 61)[0] for slices in (0, count)]
+    np.testing.assert_allclose(sliced.losses, whole.losses, rtol=1e-5)
+    assert sorted(sliced.variables) == sorted(whole.variables) and whole.variables["global_step"] == 5
+    for name, value in whole.variables.items():
+        np.testing.assert_allclose(sliced.variables[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 def logit_shapes(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles,

@@ -20,8 +20,9 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, optimizers, runner, source  # noqa: E402
+from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
+from common.heads import Training  # noqa: E402
 from common.history import History, RaggedHistory  # noqa: E402
 from common.kernels import attention  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
@@ -42,7 +43,7 @@ class Params(NamedTuple):
       schema: the columns, with the sizes of their vocabularies.
       embedding: width 18 and how columns are embedded.
       dense: how dense layers are built.
-      optimizer, learning_rate: of all variables.
+      training: how it is trained.
       click_rate: share of rows with label 1, where the output starts.
       attention: hidden sizes of the attention's MLP.
       top: hidden sizes of the layers behind it.
@@ -51,8 +52,7 @@ class Params(NamedTuple):
     schema: Schema
     embedding: Embedding
     dense: Dense
-    optimizer: str
-    learning_rate: float
+    training: Training
     click_rate: float
     attention: Tuple[int, ...] = ATTENTION
     top: Tuple[int, ...] = TOP
@@ -139,12 +139,12 @@ def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
 def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: one task."""
-    outputs = forward(features, params, mode == tf.estimator.ModeKeys.TRAIN)
+    if labels and mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+    outputs = forward(features, params, False)
     if labels is None:
         return heads.predict_spec([heads.Task("click", outputs.click)])
     total = loss(outputs, labels)
-    if mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
     tasks = [heads.Task("click", outputs.click, labels["label"], by_user=True)]
     return heads.eval_spec(total, tasks, features[dataset.USER])
 
@@ -158,7 +158,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     params = Params(
         schema=data.schema, embedding=flags.embedding(args, DIMENSION), dense=flags.dense(args),
-        optimizer=args.optimizer, learning_rate=args.learning_rate, click_rate=source.label_rates(data)[0, 0])
+        training=flags.training(args), click_rate=source.label_rates(data)[0, 0])
     run = flags.make_run(args, "DIN", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)
 

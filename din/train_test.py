@@ -13,6 +13,7 @@ from common import history as history_of
 from common.chunks import BadInput
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.heads import Training
 from common.history import History, PaddedHistory, RaggedHistory
 from common.layers import Dense
 from common.source import Data
@@ -37,7 +38,7 @@ def open_data(folder: str, toggles: Toggles) -> Data:
 
 
 def params(data: Data, toggles: Toggles, **kwargs: object) -> Params:
-    return Params(data.schema, Embedding(18, toggles), Dense(toggles), "adagrad", 0.1, 0.5,
+    return Params(data.schema, Embedding(18, toggles), Dense(toggles), Training("adagrad", 0.1), 0.5,
                   **kwargs)  # type: ignore[arg-type]
 
 
@@ -59,6 +60,13 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
 
 
+@pytest.mark.parametrize("count, toggles", [(2, testing.FUSED), (3, Toggles()), (5, testing.FUSED)])
+def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles) -> None:
+    data = open_data(folder, toggles)
+    small = params(data, toggles, attention=(5, 3), top=(7, 4))
+    testing.check_slices(data, train.model_fn, small, count, toggles)
+
+
 def ragged(items: np.ndarray) -> RaggedHistory:
     return history_of.ragged(tf.constant(items), tf.constant(np.concatenate([[0], np.cumsum(LENGTHS)]), tf.int64))
 
@@ -75,7 +83,7 @@ def attended(make: object, toggles: Toggles, item: np.ndarray) -> List[np.ndarra
     """What the attention gives for a history, and its gradients with fixed weights."""
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
-        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), "adam", 0.1, 0.5, (6, 5), ())
+        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), Training("adam", 0.1), 0.5, (6, 5), ())
         history: History = make()  # type: ignore[operator]
         outputs, _ = train.attend(tf.constant(item), history, settings)
         gradients = tf.gradients(tf.reduce_sum(outputs ** 2), tf.trainable_variables())
@@ -99,7 +107,8 @@ def test_attention_is_the_papers_equation_in_numpy() -> None:
     rng = np.random.default_rng(2)
     items, item = [rng.standard_normal(shape).astype(np.float32) for shape in ([sum(LENGTHS), 4], [4, 4])]
     with tf.Graph().as_default(), tf.Session() as session:
-        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), "adam", 0.1, 0.5, (6, 5), ())
+        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), Training("adam", 0.1), 0.5,
+                          (6, 5), ())
         got, _ = train.attend(tf.constant(item), ragged(items), settings)
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
@@ -130,7 +139,8 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(train, "attend", lambda item, history, _: (
         tf.constant(attention), history.sum(history.items)))
     with tf.Graph().as_default(), tf.Session() as session:
-        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), "adam", 0.1, 0.5, (), (5, 3))
+        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), Training("adam", 0.1), 0.5,
+                          (), (5, 3))
         logit = train.forward({}, settings, training=False).click
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
@@ -154,7 +164,7 @@ def test_dice_in_training_and_evaluation(toggles: Toggles) -> None:
     x = np.random.default_rng(0).normal(2, 3, [200, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
         inputs = tf.constant(x)
-        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), "adam", 0.1, 0.5)
+        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), Training("adam", 0.1), 0.5)
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
             training, evaluating = [train.dice(inputs, "dice", mode, settings) for mode in (True, False)]
         session.run(tf.global_variables_initializer())
@@ -230,7 +240,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (run.epochs, run.steps) == (1, -(-20000 // 512))
     assert run.save_steps == 0
     assert made.click_rate == pytest.approx(0.5, abs=0.02)
-    assert (made.optimizer, made.learning_rate) == ("adamasync", 0.001)
+    assert made.training[:2] == ("adamasync", 0.001)
     parser = flags.make_parser("", learning_rate=0.001, optimizer="adagrad", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))

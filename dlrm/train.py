@@ -22,8 +22,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, optimizers, runner, source  # noqa: E402
+from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
+from common.heads import Training  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from data.eleme import SCHEMA  # noqa: E402
 
@@ -39,7 +40,7 @@ class Params(NamedTuple):
     Attributes:
       embedding: width 16 and how columns are embedded.
       dense: how dense layers are built.
-      optimizer, learning_rate: of all variables.
+      training: how it is trained.
       click_rate: share of rows clicked, where the output starts.
       interaction_op: 'dot' or 'cat'.
       bottom: hidden sizes of the bottom MLP, before its last layer of the embeddings' width.
@@ -48,8 +49,7 @@ class Params(NamedTuple):
 
     embedding: Embedding
     dense: Dense
-    optimizer: str
-    learning_rate: float
+    training: Training
     click_rate: float
     interaction_op: str = "cat"
     bottom: Tuple[int, ...] = BOTTOM
@@ -106,12 +106,12 @@ def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
 def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: one task."""
-    outputs = forward(features, params, mode == tf.estimator.ModeKeys.TRAIN)
+    if labels and mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+    outputs = forward(features, params, False)
     if labels is None:
         return heads.predict_spec([heads.Task("click", outputs.click)])
     total = loss(outputs, labels)
-    if mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
     tasks = [heads.Task("click", outputs.click, labels["clicked"], by_user=True)]
     return heads.eval_spec(total, tasks, features[dataset.USER])
 
@@ -124,8 +124,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
     params = Params(
-        embedding=flags.embedding(args, 16), dense=flags.dense(args),
-        optimizer=args.optimizer, learning_rate=args.learning_rate,
+        embedding=flags.embedding(args, 16), dense=flags.dense(args), training=flags.training(args),
         click_rate=source.label_rates(data)[0, 0], interaction_op=args.interaction_op)
     run = flags.make_run(args, "DLRM", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)

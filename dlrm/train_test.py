@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 from common import flags, source, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.heads import Training
 from common.layers import Dense
 from common.source import Data
 from data import eleme
@@ -30,7 +31,8 @@ def open_data(folder: str, toggles: Toggles) -> Data:
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.05, 0.3, **kwargs)  # type: ignore[arg-type]
+    return Params(Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.05), 0.3,
+                  **kwargs)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("toggles, interaction_op, batch_size", [
@@ -51,6 +53,13 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     for toggles in (Toggles(), testing.FUSED):
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
     np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+
+
+@pytest.mark.parametrize("count, toggles, interaction_op", [
+    (2, testing.FUSED, "dot"), (3, Toggles(), "cat"), (5, testing.FUSED, "cat")])
+def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles, interaction_op: str) -> None:
+    small = params(toggles, interaction_op=interaction_op, **SMALL)
+    testing.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
 
 
 def test_dot_products_are_those_of_each_pair_once() -> None:
@@ -131,7 +140,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1, -(-10000 // 512))
     assert run.save_steps == 0
-    assert (made.optimizer, made.learning_rate, made.interaction_op) == ("adamasync", 0.001, "cat")
+    assert (*made.training[:2], made.interaction_op) == ("adamasync", 0.001, "cat")
     made = testing.run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"], monkeypatch)[1]
     assert made.interaction_op == "dot"
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adamasync", epochs=train.EPOCHS)

@@ -20,8 +20,9 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, optimizers, runner, source  # noqa: E402
+from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
+from common.heads import Training  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
 
@@ -37,7 +38,7 @@ class Params(NamedTuple):
     Attributes:
       embedding: width 16 and how columns are embedded.
       dense: how dense layers are built.
-      optimizer, learning_rate: of all variables.
+      training: how it is trained.
       click_rate: share of rows clicked, where the CTR tower starts.
       buy_rate: share of clicked rows bought, where the CVR tower starts.
       group_mlps: (group of columns, hidden sizes) of each bottom MLP.
@@ -46,8 +47,7 @@ class Params(NamedTuple):
 
     embedding: Embedding
     dense: Dense
-    optimizer: str
-    learning_rate: float
+    training: Training
     click_rate: float
     buy_rate: float
     group_mlps: Tuple[Tuple[str, Tuple[int, ...]], ...] = GROUP_MLPS
@@ -93,12 +93,12 @@ def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
 def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: three tasks, purchase given click measured on clicked rows."""
+    if labels and mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(lambda x, y: loss(forward(x, params), y), features, labels, params.training)
     outputs = forward(features, params)
     if labels is None:
         return heads.predict_spec([heads.Task(*task) for task in zip(TASKS, [outputs.ctr, outputs.cvr, outputs.ctcvr])])
     total = loss(outputs, labels)
-    if mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
     both = labels["clk"] * labels["buy"]
     tasks = [heads.Task("click", outputs.ctr, labels["clk"], by_user=True),
              heads.Task("purchase_given_click", outputs.cvr, both, rows=labels["clk"] > 0),
@@ -114,8 +114,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     rates = source.label_rates(data)
     params = Params(
-        embedding=flags.embedding(args, 16), dense=flags.dense(args),
-        optimizer=args.optimizer, learning_rate=args.learning_rate,
+        embedding=flags.embedding(args, 16), dense=flags.dense(args), training=flags.training(args),
         click_rate=rates[0, 0], buy_rate=min(rates[0, 1] / rates[0, 0], 0.99))  # 1 has no logit
     run = flags.make_run(args, "ESMM", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)

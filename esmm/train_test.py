@@ -14,6 +14,7 @@ from common import flags, hooks, source, testing
 from common.chunks import BadInput
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.heads import Training
 from common.layers import Dense
 from data import taobao
 from esmm import train
@@ -31,7 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def params(toggles: Toggles = Toggles(), **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.1, 0.3, 0.3, **kwargs)  # type: ignore[arg-type]
+    return Params(Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.1), 0.3, 0.3,
+                  **kwargs)  # type: ignore[arg-type]
 
 
 def losses(folder: str, toggles: Toggles, steps: int) -> List[float]:
@@ -106,6 +108,17 @@ def test_bf16_losses_follow_fp32(folder: str) -> None:
     plain, bf16 = [losses(folder, toggles, 30) for toggles in (Toggles(), Toggles(bf16=True))]
     np.testing.assert_allclose(bf16, plain, rtol=2e-2)
     assert bf16 != plain
+
+
+@pytest.mark.parametrize("count, toggles, optimizer, l2", [
+    (2, testing.FUSED, "adagrad", 0.0), (3, Toggles(), "adam", 0.1), (5, testing.FUSED, "adam", 0.0),
+    (61, testing.FUSED, "adagraddecay", 0.0), (3, testing.FUSED, "adamasync", 0.1)])
+def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles, optimizer: str,
+                                           l2: float) -> None:
+    data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
+    sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
+    testing.check_micro_batch(data, train.model_fn, sizes._replace(dense=Dense(toggles, l2)), count, optimizer, toggles)
+    testing.check_slices(data, train.model_fn, sizes, min(count, 5), toggles)
 
 
 def test_same_seed_same_losses(folder: str) -> None:

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from common import flags, layers, source, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.heads import Training
 from common.layers import Dense
 from common.source import Data
 from data import taobao
@@ -27,7 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), "adagrad", 0.1, 0.3, 0.1, **kwargs)  # type: ignore[arg-type]
+    return Params(Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.1), 0.3, 0.1,
+                  **kwargs)  # type: ignore[arg-type]
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:
@@ -50,6 +52,13 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
     np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=2e-2)
     assert community[-1] < community[0]
+
+
+@pytest.mark.parametrize("count, toggles", [(2, testing.FUSED), (3, Toggles()), (5, testing.FUSED)])
+def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles) -> None:
+    data = open_data(folder, toggles)
+    testing.check_micro_batch(data, train.model_fn, params(toggles, **SMALL), count, toggles=toggles)
+    testing.check_slices(data, train.model_fn, params(toggles, **SMALL), count, toggles)
 
 
 def test_forward_is_the_papers_equations_in_numpy() -> None:
@@ -114,7 +123,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
-    assert (made.optimizer, made.learning_rate) == ("adamasync", 0.001)
+    assert made.training[:2] == ("adamasync", 0.001)
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))

@@ -21,8 +21,9 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, optimizers, runner, source  # noqa: E402
+from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
 from common.embedding import Embedding  # noqa: E402
+from common.heads import Training  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
 
@@ -44,7 +45,7 @@ class Params(NamedTuple):
     Attributes:
       embedding: width 16 and how columns are embedded.
       dense: how dense layers are built.
-      optimizer, learning_rate: of all variables.
+      training: how it is trained.
       click_rate, purchase_rate: share of rows clicked and bought, where the towers start.
       levels: the number of extraction layers.
       specific, shared: experts of each task, and shared ones, in a layer.
@@ -54,8 +55,7 @@ class Params(NamedTuple):
 
     embedding: Embedding
     dense: Dense
-    optimizer: str
-    learning_rate: float
+    training: Training
     click_rate: float
     purchase_rate: float
     levels: int = LEVELS
@@ -119,12 +119,12 @@ def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
 def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: two tasks, each measured on all rows."""
-    outputs = forward(features, params, mode == tf.estimator.ModeKeys.TRAIN)
+    if labels and mode == tf.estimator.ModeKeys.TRAIN:
+        return heads.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+    outputs = forward(features, params, False)
     if labels is None:
         return heads.predict_spec([heads.Task(*task) for task in outputs._asdict().items()])
     total = loss(outputs, labels)
-    if mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(total, optimizers.make(params.optimizer, params.learning_rate))
     tasks = [heads.Task(task, logit, labels[LABELS[task]], by_user=task == "click")
              for task, logit in outputs._asdict().items()]
     return heads.eval_spec(total, tasks, features[dataset.USER])
@@ -138,8 +138,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     rates = source.label_rates(data)
     params = Params(
-        embedding=flags.embedding(args, 16), dense=flags.dense(args),
-        optimizer=args.optimizer, learning_rate=args.learning_rate,
+        embedding=flags.embedding(args, 16), dense=flags.dense(args), training=flags.training(args),
         click_rate=rates[0, 0], purchase_rate=rates[1, 1])
     run = flags.make_run(args, "PLE", EPOCHS, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, TASKS)

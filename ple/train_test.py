@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from common import flags, source, testing
 from common.deeprec import Toggles
 from common.embedding import Embedding
+from common.heads import Training
 from common.layers import Dense
 from common.source import Data
 from data import taobao
@@ -28,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), "adam", 0.001, 0.3, 0.1, **kwargs)  # type: ignore[arg-type]
+    return Params(Embedding(16, toggles), Dense(toggles), Training("adam", 0.001), 0.3, 0.1,
+                  **kwargs)  # type: ignore[arg-type]
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:
@@ -44,13 +46,20 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
 
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
-        small = params(toggles, levels=2, expert=(32, 16), gate=(32,), tower=(16,))._replace(optimizer="adagrad")
+        small = params(toggles, levels=2, expert=(32, 16), gate=(32,), tower=(16,))._replace(
+            training=Training("adagrad", 0.001))
         return testing.losses(open_data(folder, toggles), train.model_fn, small, toggles, 6)
 
     community = losses(Toggles(tf=True))
     for toggles in (Toggles(), testing.FUSED):  # batch normalisation of small inputs makes rounding grow fast
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
     np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+
+
+@pytest.mark.parametrize("count, toggles", [(2, testing.FUSED), (3, Toggles()), (5, testing.FUSED)])
+def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles) -> None:
+    small = params(toggles, levels=2, **SMALL)
+    testing.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
 
 
 def numpy_forward(x: np.ndarray, w: Dict[str, np.ndarray], levels: int) -> Dict[str, np.ndarray]:
@@ -138,7 +147,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
-    assert (made.optimizer, made.learning_rate) == ("adam", 0.001)
+    assert made.training[:2] == ("adam", 0.001)
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adam", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))

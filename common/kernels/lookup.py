@@ -59,9 +59,14 @@ def _gradient(op: tf.Operation, upstream: tf.Tensor) -> List[object]:
 
 def is_of_lookups(slices: tf.IndexedSlices) -> bool:
     """Whether a table's gradient comes from lookups of this module alone."""
-    made_by = slices.indices.op
-    parts = made_by.inputs[:-1] if made_by.type == "ConcatV2" else [slices.indices]  # the last is the axis
-    return all(part.op.type == _GRADIENT for part in parts)
+    return _names_looked_up(slices.indices.op)
+
+
+def _names_looked_up(op: tf.Operation) -> bool:
+    """Whether an op's rows are those of lookups, or of several joined, which slices of a batch join again."""
+    if op.type == "ConcatV2":
+        return all(_names_looked_up(part.op) for part in op.inputs[:-1])  # the last is the axis
+    return op.type == _GRADIENT
 
 
 def summed(slices: tf.IndexedSlices, table: tf.Tensor) -> tf.IndexedSlices:

@@ -1,5 +1,5 @@
-// Updates of tables by a sparse gradient that names rows, each once: those of Adagrad and AdamAsync, which change these
-// rows, and that of Adam, in which all rows move.
+// Updates of tables by a sparse gradient that names rows, each once: those of Adagrad, AdagradDecay and AdamAsync,
+// which change these rows, and that of Adam, in which all rows move. AdagradDecay's takes dense gradients too.
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -45,6 +45,26 @@ REGISTER_OP("ZooAdam")
     .Doc("m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, table -= rate m / (sqrt(v) + epsilon) at "
          "distinct rows, or at all rows, with a g of 0 at those that are not named.");
 
+REGISTER_OP("ZooAdagradDecay")
+    .Input("variable: Ref(float)")
+    .Input("accumulator: Ref(float)")
+    .Input("power: Ref(int64)")
+    .Input("rate: float")
+    .Input("periods: int64")
+    .Input("row: int32")
+    .Input("gradient: float")
+    .Output("out: Ref(float)")
+    .Attr("initial: float")
+    .Attr("discount: float")
+    .Attr("all_rows: bool")
+    .SetShapeFn(OutputIsInput)
+    .Doc("accumulator = max(discount accumulator, initial), power += 1 where periods > power; then accumulator += g^2, "
+         "variable -= rate g / sqrt(accumulator), at distinct rows or, without any, at all.");
+
+MODELZOO_CLONES void Discount(float discount, float floor, int64 count, float* accumulator) {
+  for (int64 i = 0; i < count; ++i) accumulator[i] = std::max(discount * accumulator[i], floor);
+}
+
 MODELZOO_CLONES void Adagrad(const float* RESTRICT g, float rate, int64 count, float* RESTRICT w,
                              float* RESTRICT accumulator) {
   for (int64 i = 0; i < count; ++i) {
@@ -78,6 +98,16 @@ MODELZOO_CLONES void Move(const float* RESTRICT m, const float* RESTRICT v, floa
   for (int64 i = 0; i < count; ++i) w[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
 }
 
+Status CheckRows(const Tensor& row, int64 limit) {
+  const auto rows = row.flat<int32>();
+  for (int64 i = 0; i < rows.size(); ++i) {
+    if (rows(i) < 0 || rows(i) >= limit) {
+      return InvalidArgument("a row must be of 0 to ", limit - 1, ". Got: ", rows(i), ".");
+    }
+  }
+  return Status::OK();
+}
+
 // What one step changes by: rows of the tables, each once, and their gradients [count, size].
 struct Step {
   const int32* rows;
@@ -106,13 +136,10 @@ class Update : public OpKernel {
     const int64 size = kept[0].dim_size(1), limit = kept[0].dim_size(0), count = row.NumElements();
     OP_REQUIRES(context, drow.dims() == 2 && drow.dim_size(0) == count && drow.dim_size(1) == size,
                 InvalidArgument("drow must be [", count, ", ", size, "]. Got: ", drow.shape().DebugString(), "."));
-    const int32* rows = row.flat<int32>().data();
-    for (int64 i = 0; i < count; ++i) {
-      OP_REQUIRES(context, rows[i] >= 0 && rows[i] < limit,
-                  InvalidArgument("a row must be of 0 to ", limit - 1, ". Got: ", rows[i], "."));
-    }
+    OP_REQUIRES_OK(context, CheckRows(row, limit));
     float* data[S];
     for (int i = 0; i < S; ++i) data[i] = kept[i].template flat<float>().data();
+    const int32* rows = row.flat<int32>().data();
     Run(context, {rows, drow.flat<float>().data(), count, size, limit, rate.flat<float>()(0)}, data);
     context->forward_ref_input_to_ref_output(0, 0);
   }
@@ -206,8 +233,71 @@ class AdamTable : public RowsUpdate<3> {
   bool all_rows_;
 };
 
+class AdagradDecay : public OpKernel {
+ public:
+  explicit AdagradDecay(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("initial", &initial_));
+    OP_REQUIRES_OK(context, context->GetAttr("discount", &discount_));
+    OP_REQUIRES_OK(context, context->GetAttr("all_rows", &all_rows_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    Tensor variable = context->mutable_input(0, false), accumulator = context->mutable_input(1, false),
+           power = context->mutable_input(2, false);
+    const Tensor &rate = context->input(3), &periods = context->input(4), &row = context->input(5),
+                 &gradient = context->input(6);
+    const int64 limit = variable.dims() ? variable.dim_size(0) : 1;
+    OP_REQUIRES_OK(context, CheckShape("accumulator", accumulator, variable.shape()));
+    OP_REQUIRES(context, power.NumElements() == limit,
+                InvalidArgument("power must be of ", limit, " numbers, one a row. Got: ", power.shape().DebugString(),
+                                "."));
+    OP_REQUIRES(context, rate.NumElements() == 1 && periods.NumElements() == 1,
+                InvalidArgument("rate and periods must be scalars. Got: ", rate.shape().DebugString(), " and ",
+                                periods.shape().DebugString(), "."));
+    TensorShape expected = variable.shape();
+    if (!all_rows_) {
+      OP_REQUIRES(context, variable.dims() > 0, InvalidArgument("a scalar has no rows."));
+      expected.set_dim(0, row.NumElements());
+    }
+    OP_REQUIRES_OK(context, CheckShape("gradient", gradient, expected));
+    OP_REQUIRES_OK(context, CheckRows(row, limit));
+    const int64 count = all_rows_ ? limit : row.NumElements();
+    Run(context, {all_rows_ ? nullptr : row.flat<int32>().data(), gradient.flat<float>().data(), count,
+                  limit ? variable.NumElements() / limit : 0, limit, rate.flat<float>()(0)},
+        periods.flat<int64>()(0), variable.flat<float>().data(), accumulator.flat<float>().data(),
+        power.flat<int64>().data());
+    context->forward_ref_input_to_ref_output(0, 0);
+  }
+
+ private:
+  void Run(OpKernelContext* context, const Step& step, int64 periods, float* w, float* accumulator,
+           int64* power) const {
+    Parallel(context, Blocks(step.count, kRows), [&](int64 task) {
+      const Range range = Block(step.count, kRows, task);
+      for (int64 i = range.low; i < range.high; ++i) {
+        const int64 row = step.rows ? step.rows[i] : i, at = row * step.size;
+        if (step.rows) {
+          const int64 ahead = step.rows[std::min(i + kAhead, range.high - 1)];
+          __builtin_prefetch(w + ahead * step.size, 1);
+          __builtin_prefetch(accumulator + ahead * step.size, 1);
+          __builtin_prefetch(power + ahead, 1);
+        }
+        if (periods > power[row]) {
+          ++power[row];
+          Discount(discount_, initial_, step.size, accumulator + at);
+        }
+        Adagrad(step.gradients + i * step.size, step.rate, step.size, w + at, accumulator + at);
+      }
+    });
+  }
+
+  float initial_, discount_;
+  bool all_rows_;
+};
+
 REGISTER_KERNEL_BUILDER(Name("ZooAdagradRows").Device(tensorflow::DEVICE_CPU), AdagradRows);
 REGISTER_KERNEL_BUILDER(Name("ZooAdam").Device(tensorflow::DEVICE_CPU), AdamTable);
+REGISTER_KERNEL_BUILDER(Name("ZooAdagradDecay").Device(tensorflow::DEVICE_CPU), AdagradDecay);
 
 }  // namespace
 }  // namespace modelzoo

@@ -1,4 +1,6 @@
-"""Updates of a table by a sparse gradient that names rows, each once, in native ops."""
+"""Updates of variables in native ops: of a table by a sparse gradient that names rows, each once, or of all of one."""
+
+from typing import Union
 
 import tensorflow.compat.v1 as tf
 
@@ -6,8 +8,8 @@ from common.kernels import native
 
 
 def serves(variable: tf.Variable) -> bool:
-    """Whether native ops can update a table: they are there, and the table is a plain variable of this process."""
-    return (native.load().ops is not None and variable.dtype.base_dtype == tf.float32 and variable.shape.ndims == 2
+    """Whether native ops can update a variable: they are there, and it is a plain one of this process."""
+    return (native.load().ops is not None and variable.dtype.base_dtype == tf.float32
             and "/job:ps" not in variable.device and variable.dtype._is_ref_dtype)
 
 
@@ -34,3 +36,21 @@ def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, sl
     return native.load().ops.zoo_adam(
         table._ref(), m._ref(), v._ref(), rate, tf.cast(slices.indices, tf.int32), slices.values, beta1=beta1,
         beta2=beta2, epsilon=epsilon, all_rows=all_rows).op
+
+
+def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Variable, rate: float, periods: tf.Tensor,
+                  gradient: Union[tf.Tensor, tf.IndexedSlices], initial: float, discount: float) -> tf.Operation:
+    """AdagradDecay's update (common.adagrad_decay) of a variable [V, ...] by a gradient of its shape or of some rows.
+
+    Args:
+      power: discounts so far of each row, int64, V of them; 1 of a scalar.
+      periods: discounts due by now, int64 scalar.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: a row is outside of the variable, or shapes do not fit.
+    """
+    sparse = isinstance(gradient, tf.IndexedSlices)
+    rows = tf.cast(gradient.indices, tf.int32) if sparse else tf.zeros([0], tf.int32)
+    return native.load().ops.zoo_adagrad_decay(
+        variable._ref(), accumulator._ref(), power._ref(), rate, periods, rows,
+        gradient.values if sparse else gradient, initial=initial, discount=discount, all_rows=not sparse).op
