@@ -26,6 +26,7 @@ class _RunFields(NamedTuple):
     toggles: Toggles
     cluster: Optional[Cluster] = None
     wait_secs: float = 1800.0
+    workqueue: bool = False
 
 
 class Run(_RunFields):
@@ -51,6 +52,7 @@ class Run(_RunFields):
       toggles: which kernels the graph uses.
       cluster: the job that this process is a part of, None for a run in one process.
       wait_secs: how long to wait for other processes of it.
+      workqueue: whether trainers take their rows from one queue of work items.
 
     Raises:
       ValueError: steps or batch_size is not > 0.

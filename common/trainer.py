@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -11,8 +11,10 @@ from common import dataset, hooks, placement, results, roles, serving
 from common.cluster import Cluster
 from common.blocks import Stream
 from common.dataset import InputFn
+from common.encoder import Block
 from common.run import Run
 from common.source import Data
+from common.work_queue import RunQueue
 
 ModelFn = Callable[..., tf.estimator.EstimatorSpec]
 _NO_SAVES = 1 << 30
@@ -30,6 +32,7 @@ class Trainer:
         self.config = run_config(run, run.cluster)
         self._run, self._data = run, data
         self._stream = Stream(run.batch_size)
+        self._queue = RunQueue(run, data) if run.workqueue else None
         self._signals = hooks.Signals()
         self._progress: Optional[hooks.Progress] = None
         self._watch: Optional[roles.Watch] = None
@@ -63,6 +66,14 @@ class Trainer:
             return self._train([])
 
     def _train(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
+        try:
+            return self._train_and_evaluate(watches)
+        except tf.errors.OpError:
+            if self._queue and self._queue.feed.error:  # what tf.data made of the exception names no type
+                raise self._queue.feed.error
+            raise
+
+    def _train_and_evaluate(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
         spec = tf.estimator.TrainSpec(lambda: self._train_input()(), self._run.steps, [
             self._stop_at_nan, hooks.StopTraining(self._signals)] + watches)
         evaluation = None
@@ -94,12 +105,15 @@ class Trainer:
     def _train_input(self) -> InputFn:
         self._stream = self._make_stream()
         return make_input(self._run, self._data, True, self._stream,
-                          lambda: self._progress.steps * self._run.batch_size if self._progress else 0)
+                          lambda: self._progress.steps * self._run.batch_size if self._progress else 0,
+                          self._queue.read if self._queue else None)
 
     def _make_stream(self) -> Stream:
         """The rows of this process from where the newest checkpoint is; in a cluster, from where each trainer would be
-        if all were equally fast."""
+        if all were equally fast. The work queue needs no more than the size of a batch."""
         run, step = self._run, roles.newest_step(self._run.checkpoint_dir)
+        if self._queue:
+            return Stream(run.batch_size)
         any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
         stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size, any_order)
         if not run.cluster:
@@ -122,6 +136,9 @@ class Trainer:
             self._progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size, trainers)
             self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
             added: List[tf.train.SessionRunHook] = [self._progress]
+            if self._queue:
+                spec, taking = self._queue.attach(spec, features[dataset.ROW])
+                added.append(taking)
             if self.config.is_chief:
                 added.append(self._saver_hook(spec))
             if self._run.timeline:
@@ -154,16 +171,18 @@ def _without_native_ops(params: NamedTuple) -> NamedTuple:
 
 
 def make_input(run: Run, data: Data, training: bool, stream: Stream,
-               rows_taken: Callable[[], int] = lambda: 0) -> InputFn:
+               rows_taken: Callable[[], int] = lambda: 0,
+               read_items: Optional[Callable[[], Iterator[Block]]] = None) -> InputFn:
     """The input_fn of a run: of the training rows or of the test rows, columnar or for --tf.
 
     Args:
       rows_taken: how many rows of the stream to leave out when a session starts to read; --tf does not ask.
+      read_items: gives the rows in place of the stream; --tf has none.
     """
     file = data.train if training else data.test
     if run.toggles.tf:
         return dataset.tf_input(file, data, stream, with_users=not training)
-    return dataset.columnar_input(file, data, stream, run.toggles.smartstaged, rows_taken)
+    return dataset.columnar_input(file, data, stream, run.toggles.smartstaged, rows_taken, read_items)
 
 
 def run_config(run: Run, cluster: Optional[Cluster]) -> tf.estimator.RunConfig:
