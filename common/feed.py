@@ -89,7 +89,7 @@ class Feed:
             raise RuntimeError("the input asks for work items before a session with the hook that takes them began.")
         line = self._line  # another session's input asks on another line
         for item in iter(line.ask, None):
-            yield item  # type: ignore[misc]
+            yield item
 
 
 class Taking(tf.train.SessionRunHook):

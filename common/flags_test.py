@@ -7,6 +7,7 @@ import pytest
 
 from common import flags, testing
 from common.deeprec import Toggles
+from common.kernels.native import Native
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -40,6 +41,11 @@ def test_flags_reach_the_run() -> None:
     assert run.epochs == 0
 
 
+def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flags.deeprec.native, "load", lambda: Native(None, ""))
+    assert flags.make_run(parse("--workqueue"), "M", 1, 1).workqueue and not flags.make_run(parse(), "M", 1, 1).workqueue
+
+
 def test_steps_default_to_whole_epochs() -> None:
     run = flags.make_run(parse("--batch_size", "64"), "M", 10, 1001)
     assert (run.steps, run.epochs) == (157, 10)  # 10010 rows are 156 batches of 64 and one of 26
@@ -66,6 +72,7 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
     (["--ev_filter", "cbf"], "--ev_filter cbf: it is a part of --ev"),
     (["--micro_batch", "4"], "--micro_batch 4: batches are not divided yet. Lower --batch_size"),
     (["--incremental_ckpt", "60"], "--incremental_ckpt 60: increments are not there yet. .* --save_steps"),
+    (["--tf", "--workqueue"], "--tf switches every DeepRec feature off, so it cannot go with --workqueue"),
     (["--ev_elimination", "lru"], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
     (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
 def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:

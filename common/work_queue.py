@@ -1,7 +1,8 @@
 """The work queue of a run (--workqueue): what its items are, how they are read, and where they stand in checkpoints.
 
 DeepRec's WorkQueue hands out whole files, in the same order each epoch, many of them ahead of use, and forgets those
-that were taken when it is saved. Here an item is a slice of the training file. A checkpoint has what is not trained yet.
+that were taken when it is saved. Here an item is a slice of the training file, and a checkpoint has all that is not
+trained yet.
 """
 
 import os
@@ -47,7 +48,7 @@ def make_items(file: reader.InputFile, data: Data, run: Run) -> Items:
     """Cuts the chunks of a file into items: several for each trainer, none of many rows."""
     total = reader.num_rows(file)
     trainers = run.cluster.num_trainers if run.cluster else 1
-    max_rows = min(_MAX_ROWS, -(-total // (_ITEMS_A_TRAINER * trainers)))
+    max_rows = min(_MAX_ROWS, max(total // (_ITEMS_A_TRAINER * trainers), 1))
     parts = blocks.cut_chunks(file, max_rows)
     bounds = np.array([part.chunk.first_row + part.low for part in parts] + [total], np.int64)
     bad = np.sort(np.array(list(data.bad_rows.rows(file.path)), np.int64))

@@ -21,7 +21,8 @@ EPOCH = list(range(400))
 
 def run_rows(folder: object, data: source.Data, **kwargs: object) -> List[int]:
     """The rows of a run with a queue, in order."""
-    train(folder, data, Params(os.path.join(str(folder), "log")), **dict(dict(workqueue=True, evaluate=False), **kwargs))
+    fields = dict(dict(workqueue=True, evaluate=False), **kwargs)
+    train(folder, data, Params(os.path.join(str(folder), "log")), **fields)
     return sum(rows_by_step(folder), [])
 
 
@@ -36,9 +37,9 @@ def cluster_of(trainers: int) -> Cluster:
 
 
 @pytest.mark.parametrize("parquet", [False, True])
-@pytest.mark.parametrize("trainers, max_rows", [(1, 50), (2, 25), (8, 7)])
+@pytest.mark.parametrize("trainers, max_rows", [(1, 50), (2, 25), (8, 6)])
 def test_items_are_several_a_trainer_and_hold_each_row_once(tmp_path: object, parquet: bool, trainers: int,
-                                                           max_rows: int) -> None:
+                                                            max_rows: int) -> None:
     data = testing.open_toy(tmp_path, TRAIN, TEST, parquet)
     items = work_queue.make_items(data.train, data, make_run(tmp_path, cluster=cluster_of(trainers)))
     plan = items.plan
@@ -168,8 +169,9 @@ def test_errors_end_the_run_with_their_message(tmp_path: object, monkeypatch: py
 
 
 def test_a_loss_that_is_no_number_names_the_rows_of_its_batch(tmp_path: object) -> None:
-    def model_fn(*args: object) -> tf.estimator.EstimatorSpec:
-        spec = runner_test.model_fn(*args)
+    def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
+                 params: Params) -> tf.estimator.EstimatorSpec:
+        spec = runner_test.model_fn(features, labels, mode, params)
         step = tf.identity(tf.train.get_or_create_global_step())
         return spec._replace(loss=tf.where(step >= 30, float("nan"), spec.loss))
 

@@ -43,7 +43,8 @@ class Taken(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a queue is: how many epochs were begun, and what of them is left, int64 [N, 3] of epoch, item, rows done."""
+    """Where a queue is: how many epochs were begun, and what is left of them, int64 [N, 3] of epoch, item, rows done.
+    """
 
     epoch: tf.Tensor
     left: tf.Tensor
