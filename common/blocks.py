@@ -4,7 +4,7 @@ The order is a function of the seed alone, so a run that resumes at a step goes 
 `start_row` is that step times the batch size.
 """
 
-from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -60,6 +60,33 @@ def read_blocks(file: reader.InputFile, data: Data, stream: Stream) -> Iterator[
     while not stream.epochs or epoch < stream.epochs:
         yield from _read_epoch(file, data, stream, decode, epoch, skip)
         epoch, skip = epoch + 1, 0
+
+
+def cut_chunks(file: reader.InputFile, max_rows: int) -> List[Part]:
+    """All rows of a file, in parts of at most so many rows; those of a chunk differ by one row at most."""
+    counts = [-(-chunk.num_rows // max_rows) for chunk in file.chunks]
+    return [Part(chunk, chunk.num_rows * i // count, chunk.num_rows * (i + 1) // count)
+            for chunk, count in zip(file.chunks, counts) for i in range(count)]
+
+
+def read_items(file: reader.InputFile, data: Data, parts: Sequence[Part], items: Iterable[Tuple[int, int, int]],
+               seed: Optional[int]) -> Iterator[Block]:
+    """The rows of some parts of a file, a block each; a part's rows are mixed among themselves.
+
+    Args:
+      items: (epoch, index among the parts, rows to leave out) of each.
+      seed: of the order, which differs in each epoch; None for the file's order.
+
+    Raises:
+      BadInput: more rows than data.bad_rows allows cannot be read.
+    """
+    decode = _make_decoder(file, data)
+    for epoch, index, skip in items:
+        block = decode(*parts[index])
+        order = np.arange(len(block.rows))
+        if seed is not None:
+            order = np.random.default_rng([seed, epoch, index]).permutation(len(block.rows))
+        yield block.take(order[skip:])
 
 
 def _make_decoder(file: reader.InputFile, data: Data) -> Callable[[Chunk, int, int], Block]:

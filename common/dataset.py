@@ -4,7 +4,7 @@ Columnar: a Python generator decodes whole chunks (common.reader, common.encoder
 (common.blocks) and hands blocks of many batches to tf.data, which cuts them into batches in C++.
 """
 
-from typing import Callable, Iterator, List, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -27,12 +27,14 @@ InputFn = Callable[[], tf.data.Dataset]
 
 
 def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bool = True,
-                   rows_taken: Callable[[], int] = lambda: 0) -> InputFn:
+                   rows_taken: Callable[[], int] = lambda: 0,
+                   read_items: Optional[Callable[[], Iterator[Block]]] = None) -> InputFn:
     """An input_fn of ids.
 
     Args:
       ahead: whether rows are read and decoded before they are asked for, within bounds.
       rows_taken: how many rows of the stream to leave out, asked for when a session starts to read.
+      read_items: gives the rows in place of the stream, by items of which few are to be taken before they are used.
 
     Its dataset's elements are (features, labels). features maps each column of one value a row to ids, int32 [B], or
     int64 [B] where the schema has keys; each number column to float32 [B]; the three names that encoder.feature_names
@@ -48,7 +50,8 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
     def generate() -> Iterator[Tuple[np.ndarray, ...]]:
         try:
             rest = stream._replace(start_row=stream.start_row + rows_taken())
-            for block in blocks_of.whole_batches(blocks_of.read_blocks(file, data, rest), stream.batch_size):
+            read = read_items() if read_items else blocks_of.read_blocks(file, data, rest)
+            for block in blocks_of.whole_batches(read, stream.batch_size):
                 yield tuple(array.T for array in block[:5]) + tuple(
                     array for ragged in block.lists for array in ragged)
         except BadInput as error:
@@ -65,7 +68,9 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
     def input_fn() -> tf.data.Dataset:
         blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
         blocks = tf.data.Dataset.from_generator(generate, tuple(types), shapes)
-        return blocks.prefetch(8).flat_map(batches).prefetch(4) if ahead else blocks.flat_map(batches)
+        if not ahead:
+            return blocks.flat_map(batches)
+        return blocks.prefetch(1 if read_items else 8).flat_map(batches).prefetch(4)
 
     return input_fn
 

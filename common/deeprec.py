@@ -73,6 +73,16 @@ def check_increments(secs: int, tf_only: bool) -> None:
         raise _refused_with_tf("incremental_ckpt")
 
 
+def check_workqueue(wanted: bool, toggles: Toggles) -> None:
+    """Raises ValueError where a work queue is wanted that cannot be: with --tf, or without native ops."""
+    if wanted and toggles.tf:
+        raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --workqueue. Drop one of them.")
+    reason = native.load().reason if wanted else ""
+    if reason:
+        raise ValueError("--workqueue is a native op, and there are no native ops: {}. Mend that, or train without "
+                         "--workqueue: each trainer then reads a part of the rows of its own.".format(reason))
+
+
 def own_optimizer(name: str, learning_rate: float, global_step: tf.Variable) -> Optional[tf.compat.v1.train.Optimizer]:
     """DeepRec's adamasync or adagraddecay, None where another TensorFlow is installed."""
     if not is_deeprec():
@@ -90,8 +100,6 @@ UNSERVED = {
     "adaptive_emb": "it is built on --ev, which is not there yet. Train on the fixed tables",
     "dynamic_ev": "it is built on --ev, which is not there yet. Train on the fixed tables",
     "multihash": "multi-hash tables are not there yet. Train on the fixed tables",
-    "workqueue": "there is no queue of work items yet. Rows are read in an order of the seed, and a run goes on "
-                 "where it stopped, without it",
 }
 
 

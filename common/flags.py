@@ -134,7 +134,7 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--incremental_ckpt", type=count, default=0, metavar="SECS",
                        help="seconds between incremental checkpoints of the rows touched since the last whole one; "
                             "0: none (default 0)")
-    switch("workqueue", False, "take rows from a queue of work items")
+    switch("workqueue", False, "take rows from one queue of work items that all trainers share")
     group.add_argument("--protocol", choices=("grpc", "grpc++", "star_server"), default="grpc",
                        help="protocol between processes; the last two need DeepRec (default grpc)")
     group.add_argument("--wait_secs", type=amount, default=1800.0, metavar="SECS",
@@ -181,6 +181,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
         args.storage = _storage(args)
         deeprec.check_protocol(args.protocol)
         deeprec.check_increments(args.incremental_ckpt, args.tf)
+        deeprec.check_workqueue(args.workqueue, args.toggles)
         deeprec.check_served({name: getattr(args, name) for name in deeprec.UNSERVED})
     except ValueError as error:
         parser.error(str(error))
@@ -267,7 +268,7 @@ def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int)
                save_steps=args.save_steps, keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0,
                evaluate=not args.no_eval,
                inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles, cluster=args.cluster,
-               wait_secs=args.wait_secs, incremental_ckpt=args.incremental_ckpt)
+               wait_secs=args.wait_secs, incremental_ckpt=args.incremental_ckpt, workqueue=args.workqueue)
 
 
 def _new_folder(stem: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from common import flags, testing
 from common.deeprec import Toggles
+from common.kernels.native import Native
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -38,6 +39,11 @@ def test_flags_reach_the_run() -> None:
     assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps, run.keep_checkpoint_max,
             run.timeline, run.evaluate, run.inter, run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
     assert run.epochs == 0
+
+
+def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flags.deeprec.native, "load", lambda: Native(None, ""))
+    assert flags.make_run(parse("--workqueue"), "M", 1, 1).workqueue and not flags.make_run(parse(), "M", 1, 1).workqueue
 
 
 def test_steps_default_to_whole_epochs() -> None:
@@ -75,6 +81,7 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
     (["--micro_batch", "4", "--tf"], "--tf switches every DeepRec feature off, so it cannot go with --micro_batch"),
     (["--micro_batch", "4", "--batch_size", "3"], "--micro_batch 4 cuts batches of --batch_size 3 into slices without "
                                                   "rows. Give 3 or less."),
+    (["--tf", "--workqueue"], "--tf switches every DeepRec feature off, so it cannot go with --workqueue"),
     (["--ev_elimination", "lru"], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
     (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
 def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:

@@ -17,6 +17,7 @@ import tensorflow.compat.v1 as tf
 from common import cluster as cluster_module
 from common.cluster import Cluster, say
 from common.hooks import Signals, Stopped
+from common.kernels import native
 
 _POLL_SECS = 2.0
 _GRACE_SECS = 10.0
@@ -48,6 +49,7 @@ def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[]
       cluster.NeverCame: no trainer was reachable for wait_secs.
       hooks.Stopped: a signal came.
     """
+    native.load()  # trainers put ops of theirs here
     server = tf.train.Server(config.cluster_spec, "ps", cluster.task, config=config.session_config,
                              protocol=config.protocol)
     say("ps-{} serves at {}".format(cluster.task, server.target))

@@ -21,31 +21,38 @@ from common.runner_test import ROOT, TEST, TRAIN, Params, train
 BATCH = 16
 
 
-def child(folder: str, steps: str, save_steps: str, secs: str, wait_secs: str, incremental_ckpt: str) -> None:
+def child(folder: str, steps: str, save_steps: str, secs: str, wait_secs: str, **features: float) -> None:
     """Plays the role that TF_CONFIG gives; a trainer appends the rows of each step to rows-ROLE-INDEX."""
     job = cluster.read(os.environ)
     data = source.open_data(folder, testing.SCHEMA, False, 0, False)
     params = Params(os.path.join(folder, "rows-" + job.name), float(secs))
     sys.exit(runner.exit_status(lambda: train(  # type: ignore
         folder, data, params, steps=int(steps), save_steps=int(save_steps), batch_size=BATCH, cluster=job,
-        wait_secs=float(wait_secs), incremental_ckpt=float(incremental_ckpt))))
+        wait_secs=float(wait_secs), **features)))
 
 
 class Job:
-    """The processes of a cluster on this machine, by name."""
+    """The processes of a cluster on this machine, by name.
+
+    Args:
+      setup: Python that each runs first.
+      features: fields of Run.
+    """
 
     def __init__(self, folder: object, roles: Dict[str, int], steps: int, save_steps: int = 0, secs: float = 0.0,
-                 wait_secs: float = 60.0, incremental_ckpt: float = 0.0) -> None:
+                 wait_secs: float = 60.0, setup: str = "pass", **features: float) -> None:
         self.folder = str(folder)
         ports = iter(rehearsal.free_ports(sum(roles.values())))
         self._jobs = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)]
                       for role, count in roles.items()}
-        self._arguments = tuple(map(str, (folder, steps, save_steps, secs, wait_secs, incremental_ckpt)))
+        self._arguments = tuple(map(str, (folder, steps, save_steps, secs, wait_secs)))
+        self._setup, self._features = setup, features
         self.processes: Dict[str, subprocess.Popen] = {}
 
     def start(self, *names: str) -> None:
         """Starts processes, by default all of the cluster."""
-        code = "from common import roles_test; roles_test.child(*{!r})".format(self._arguments)
+        code = "{}; from common import roles_test; roles_test.child(*{!r}, **{!r})".format(
+            self._setup, self._arguments, self._features)
         for name in names or ["{}-{}".format(role, i) for role in self._jobs for i in range(len(self._jobs[role]))]:
             role, index = name.split("-")
             task = {"cluster": self._jobs, "task": {"type": role, "index": int(index)}}

@@ -27,6 +27,7 @@ class _RunFields(NamedTuple):
     cluster: Optional[Cluster] = None
     wait_secs: float = 1800.0
     incremental_ckpt: int = 0
+    workqueue: bool = False
 
 
 class Run(_RunFields):
@@ -53,6 +54,7 @@ class Run(_RunFields):
       cluster: the job that this process is a part of, None for a run in one process.
       wait_secs: how long to wait for other processes of it.
       incremental_ckpt: seconds between incremental checkpoints, 0 for none.
+      workqueue: whether trainers take their rows from one queue of work items.
 
     Raises:
       ValueError: steps or batch_size is not > 0.

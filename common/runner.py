@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import deeprec, heads, hooks, increment_files, metrics, results, roles
+from common import deeprec, heads, hooks, increment_files, metrics, results, roles, work_queue
 from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.results import Metrics
@@ -117,7 +117,8 @@ class _Part:
                 increment_files.newest_step(run.checkpoint_dir)))
         evaluation = None if self._trainer.is_over() else self._trainer.train()
         if role == "worker":
-            cluster_module.say("training is over")
+            cluster_module.say("training is over; {} steps of {} rows were made here".format(
+                self._trainer.trained(0.0).steps, run.batch_size))
             return {}
         if cluster and cluster.has_evaluator and run.evaluate:
             roles.await_metrics(os.path.join(run.result_dir, results.METRICS), run.steps, run.wait_secs)
@@ -141,7 +142,8 @@ class _Part:
 
 def _print_features(run: Run, data: Data) -> None:
     rows = deeprec.features(run.toggles, run.protocol, run.incremental_ckpt)
-    rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
+    rows += [("workqueue", work_queue.RunQueue(run, data).described() if run.workqueue else "off"),
+             ("train rows", "{} of {}".format(data.train_rows, data.train.path)),
              ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
              ("steps", "{} of {} rows, {:.2f} epochs".format(
                  run.steps, run.batch_size, run.steps * run.batch_size / float(data.train_rows))),

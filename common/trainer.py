@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -12,8 +12,10 @@ from common import (dataset, hooks, increment_files, increments, placement, resu
 from common.cluster import Cluster
 from common.blocks import Stream
 from common.dataset import InputFn
+from common.encoder import Block
 from common.run import Run
 from common.source import Data
+from common.work_queue import RunQueue
 
 ModelFn = Callable[..., tf.estimator.EstimatorSpec]
 _NO_SAVES = 1 << 30
@@ -31,10 +33,11 @@ class Trainer:
         self.config = run_config(run, run.cluster)
         self._run, self._data = run, data
         self._stream = Stream(run.batch_size)
+        self._queue = RunQueue(run, data) if run.workqueue else None
         self._signals = hooks.Signals()
         self._progress: Optional[hooks.Progress] = None
         self._watch: Optional[roles.Watch] = None
-        model_fn = increments.with_saver(model_fn, run.checkpoint_dir, run.keep_checkpoint_max,
+        model_fn = increments.with_saver(self._with_queue(model_fn), run.checkpoint_dir, run.keep_checkpoint_max,
                                          bool(run.incremental_ckpt))
         self._trainee = tf.estimator.Estimator(self._with_hooks(model_fn), config=self.config, params=params)
         self._evaluatee = self._trainee if not run.cluster else (
@@ -71,6 +74,14 @@ class Trainer:
             return self._train([])
 
     def _train(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
+        try:
+            return self._train_and_evaluate(watches)
+        except tf.errors.OpError:
+            if self._queue and self._queue.feed.error:  # what tf.data made of the exception names no type
+                raise self._queue.feed.error
+            raise
+
+    def _train_and_evaluate(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
         spec = tf.estimator.TrainSpec(lambda: self._train_input()(), self._run.steps, [
             self._stop_at_nan, hooks.StopTraining(self._signals)] + watches)
         evaluation = None
@@ -102,12 +113,15 @@ class Trainer:
     def _train_input(self) -> InputFn:
         self._stream = self._make_stream()
         return make_input(self._run, self._data, True, self._stream,
-                          lambda: self._progress.steps * self._run.batch_size if self._progress else 0)
+                          lambda: self._progress.steps * self._run.batch_size if self._progress else 0,
+                          self._queue.read if self._queue else None)
 
     def _make_stream(self) -> Stream:
         """The rows of this process from where the newest checkpoint is; in a cluster, from where each trainer would be
-        if all were equally fast."""
+        if all were equally fast. The work queue needs no more than the size of a batch."""
         run, step = self._run, self.first_step()
+        if self._queue:
+            return Stream(run.batch_size)
         any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
         stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size, any_order)
         if not run.cluster:
@@ -120,6 +134,18 @@ class Trainer:
         start_row = self._stream.start_row + batch * self._run.batch_size
         return dataset.rows_of_batch(self._data.train, self._data, self._stream._replace(start_row=start_row))
 
+    def _with_queue(self, model_fn: ModelFn) -> ModelFn:
+        """The model_fn whose training steps tell the work queue, if there is one, which rows they trained."""
+        def model_fn_with_queue(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
+                                params: NamedTuple) -> tf.estimator.EstimatorSpec:
+            spec = model_fn(features, labels, mode, params)
+            if not self._queue or mode != tf.estimator.ModeKeys.TRAIN:
+                return spec
+            spec, taking = self._queue.attach(spec, features[dataset.ROW])
+            return spec._replace(training_hooks=[taking])
+
+        return model_fn_with_queue
+
     def _with_hooks(self, model_fn: ModelFn) -> ModelFn:
         def model_fn_with_hooks(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
                                 params: NamedTuple) -> tf.estimator.EstimatorSpec:
@@ -129,7 +155,7 @@ class Trainer:
             trainers = self._run.cluster.num_trainers if self._run.cluster else 1
             self._progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size, trainers)
             self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
-            added: List[tf.train.SessionRunHook] = [self._progress]
+            added: List[tf.train.SessionRunHook] = [self._progress, *spec.training_hooks]
             if self.config.is_chief:
                 added.append(self._saver_hook(spec))
                 if self._run.incremental_ckpt:
@@ -169,16 +195,18 @@ def _without_native_ops(params: NamedTuple) -> NamedTuple:
 
 
 def make_input(run: Run, data: Data, training: bool, stream: Stream,
-               rows_taken: Callable[[], int] = lambda: 0) -> InputFn:
+               rows_taken: Callable[[], int] = lambda: 0,
+               read_items: Optional[Callable[[], Iterator[Block]]] = None) -> InputFn:
     """The input_fn of a run: of the training rows or of the test rows, columnar or for --tf.
 
     Args:
       rows_taken: how many rows of the stream to leave out when a session starts to read; --tf does not ask.
+      read_items: gives the rows in place of the stream; --tf has none.
     """
     file = data.train if training else data.test
     if run.toggles.tf:
         return dataset.tf_input(file, data, stream, with_users=not training)
-    return dataset.columnar_input(file, data, stream, run.toggles.smartstaged, rows_taken)
+    return dataset.columnar_input(file, data, stream, run.toggles.smartstaged, rows_taken, read_items)
 
 
 def run_config(run: Run, cluster: Optional[Cluster]) -> tf.estimator.RunConfig:
