@@ -3,9 +3,9 @@
 import argparse
 import os
 import time
-from typing import Callable, List, Optional
+from typing import Callable, Dict, List, Optional
 
-from common import cluster, deeprec, layers, optimizers, source, threads
+from common import cluster, features, layers, optimizers, own_tables, refusals, source, threads
 from common.deeprec import Toggles
 from common.embedding import Embedding
 from common.layers import Dense
@@ -156,8 +156,9 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
             args.emb_fusion, args.op_fusion, args.smartstaged)])
         args.cluster = cluster.read(os.environ)
-        deeprec.check_protocol(args.protocol)
-        deeprec.check_served({name: getattr(args, name) for name in deeprec.UNSERVED})
+        refusals.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
+                                else [])
+        refusals.check(_wanted(args))
     except ValueError as error:
         parser.error(str(error))
     if args.cluster and not args.checkpoint:
@@ -166,6 +167,11 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     if args.data_location == DEFAULT_DATA and not os.path.isdir(DEFAULT_DATA):
         args.data_location = os.path.join(_ROOT, "data")
     return args
+
+
+def _wanted(args: argparse.Namespace) -> Dict[str, object]:
+    """The flags that features look at, by name."""
+    return {name: getattr(args, name) for name in refusals.WANTED}
 
 
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
@@ -180,7 +186,9 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
 
 def embedding(args: argparse.Namespace, dimension: int) -> Embedding:
     """How flags want columns to be embedded, with width D."""
-    return Embedding(dimension, args.toggles, layers.partitioner(args.input_layer_partitioner << 20))
+    servers = len(args.cluster.jobs.get("ps", [])) if args.cluster else 0
+    return Embedding(dimension, args.toggles, layers.partitioner(args.input_layer_partitioner << 20),
+                     own=own_tables.of_flags(_wanted(args), servers))
 
 
 def dense(args: argparse.Namespace) -> Dense:
@@ -205,7 +213,7 @@ def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int)
                save_steps=args.save_steps, keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0,
                evaluate=not args.no_eval,
                inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles, cluster=args.cluster,
-               wait_secs=args.wait_secs)
+               wait_secs=args.wait_secs, incremental_ckpt=args.incremental_ckpt, asked=features.asked(_wanted(args)))
 
 
 def _new_folder(stem: str) -> str:

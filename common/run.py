@@ -1,6 +1,6 @@
 """What a run is asked to do."""
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from common.cluster import Cluster
 from common.deeprec import Toggles
@@ -26,6 +26,8 @@ class _RunFields(NamedTuple):
     toggles: Toggles
     cluster: Optional[Cluster] = None
     wait_secs: float = 1800.0
+    incremental_ckpt: int = 0
+    asked: Tuple[Tuple[str, str], ...] = ()
 
 
 class Run(_RunFields):
@@ -51,6 +53,8 @@ class Run(_RunFields):
       toggles: which kernels the graph uses.
       cluster: the job that this process is a part of, None for a run in one process.
       wait_secs: how long to wait for other processes of it.
+      incremental_ckpt: seconds between incremental checkpoints, 0 for none.
+      asked: the features that are on beside the toggles, and their values.
 
     Raises:
       ValueError: steps or batch_size is not > 0.

@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import deeprec, heads, hooks, metrics, results, roles
+from common import features, heads, hooks, metrics, results, roles
 from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.results import Metrics
@@ -140,7 +140,7 @@ class _Part:
 
 
 def _print_features(run: Run, data: Data) -> None:
-    rows = deeprec.features(run.toggles, run.protocol)
+    rows = features.start_up(run.toggles, run.protocol, run.asked)
     rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
              ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
              ("steps", "{} of {} rows, {:.2f} epochs".format(
