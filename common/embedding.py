@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from common import history, initializers, lookup, storage
+from common import history, initializers, lookup, own_tables, storage
 from common.deeprec import Toggles
 from common.encoder import feature_names
 from common.history import History, PaddedHistory
@@ -28,6 +28,7 @@ class Embedding(NamedTuple):
       partitioner: cuts the tables.
       stddev: of the initial values. Small, so that a row that was rarely seen adds little noise.
       storage: what stands behind hashed and vocabulary columns.
+      own: which of DeepRec's tables stand in place of those of hash and vocabulary columns, None for none.
     """
 
     dimension: int
@@ -35,6 +36,7 @@ class Embedding(NamedTuple):
     partitioner: Optional[Callable[..., List[int]]] = None
     stddev: float = 0.01
     storage: Storage = Storage()
+    own: Optional[own_tables.OwnTables] = None
 
     @property
     def fused(self) -> bool:
@@ -140,10 +142,12 @@ def _tables(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: st
             for column in columns], features
 
 
-def _table(column: Column, scope: str, config: Embedding) -> tf.Variable:
+def _table(column: Column, scope: str, config: Embedding) -> lookup.Table:
     """The embedding table of a column, made at its first use, float32 [buckets, D]."""
     name = column.table or column.name
     with tf.variable_scope(name + "_embedding", reuse=tf.AUTO_REUSE):
+        if config.own and column.kind in ("hash", "vocabulary"):
+            return own_tables.table(config.own, config.dimension, column.buckets, config.stddev)
         return tf.get_variable("embedding_weights", [column.buckets, config.dimension],
                                initializer=_initializer(name, scope, config))
 
@@ -179,11 +183,16 @@ def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], of
     """The embeddings of each column from its table, float32 [B, D]."""
     tables = {column.name: table for column, table in zip(columns, of_columns)}
     embedded: Dict[str, tf.Tensor] = {}
-    if not config.toggles.emb_fusion:
-        for column in filter(lambda column: column.is_list, columns):
+    for column in filter(lambda column: column.is_list, columns):
+        table = tables[column.name]
+        if isinstance(table, own_tables.Table):
+            if table.combines:
+                embedded[column.name] = own_tables.combined(table, *_ragged(features, column), column.combiner,
+                                                            config.toggles.emb_fusion)
+        elif not config.toggles.emb_fusion:
             ids, weights = _to_sparse(_ragged(features, column))
             embedded[column.name] = tf.nn.safe_embedding_lookup_sparse(
-                tables[column.name], ids, weights, column.combiner, partition_strategy="div")
+                table, ids, weights, column.combiner, partition_strategy="div")
     direct = [column for column in columns if column.name not in embedded]
     lists = {column.name: _ragged(features, column) for column in direct if column.is_list}
     wanted = [lists[column.name].values if column.is_list else features[column.name] for column in direct]

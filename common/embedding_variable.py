@@ -18,7 +18,8 @@ from common.kernels.table import Admission, Eviction
 
 DEFAULT_ROWS = 4096
 _BUCKETS = 1000  # keys are cut by key % 1000 % parts, as DeepRec cuts them
-_VARIABLES, _LOOKUPS = "embedding_variables", "embedding_variable_lookups"
+# Not strings, so that no MetaGraph holds them.
+_VARIABLES, _LOOKUPS = ("embedding_variables",), ("embedding_variable_lookups",)
 
 
 class Slot(NamedTuple):

@@ -3,9 +3,9 @@
 import argparse
 import os
 import time
-from typing import Callable, List, Optional
+from typing import Callable, Dict, List, Optional
 
-from common import cluster, deeprec, layers, optimizers, source, threads
+from common import cluster, features, layers, optimizers, own_tables, refusals, source, threads
 from common import storage as storage_of
 from common.deeprec import Toggles
 from common.embedding import Embedding
@@ -178,11 +178,11 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
             args.emb_fusion, args.op_fusion, args.smartstaged)], micro_batch=_slices(args.micro_batch, args.batch_size))
         args.cluster = cluster.read(os.environ)
+        refusals.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
+                                else [])
+        refusals.check(_wanted(args))
+        args.own = own_tables.of_flags(_wanted(args), _servers(args))
         args.storage = _storage(args)
-        deeprec.check_protocol(args.protocol)
-        deeprec.check_increments(args.incremental_ckpt, args.tf)
-        deeprec.check_workqueue(args.workqueue, args.toggles)
-        deeprec.check_served({name: getattr(args, name) for name in deeprec.UNSERVED})
     except ValueError as error:
         parser.error(str(error))
     if args.cluster and not args.checkpoint:
@@ -194,7 +194,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
 
 
 def _storage(args: argparse.Namespace) -> Storage:
-    """How flags want hashed and vocabulary columns to be stored; args.cluster is read."""
+    """How flags want hashed and vocabulary columns to be stored; args.cluster and args.own are read."""
     kinds = [(flag, kind) for flag, kind in (("adaptive_emb", "adaptive"), ("dynamic_ev", "dynamic"),
                                              ("multihash", "multihash"), ("ev", "ev")) if getattr(args, flag)]
     wanted = [flag for flag, _ in kinds]
@@ -206,13 +206,11 @@ def _storage(args: argparse.Namespace) -> Storage:
     if args.ev_filter and "adaptive_emb" in wanted:
         raise ValueError("--ev_filter {}: --adaptive_emb decides by itself which keys get a row. Set --hot_freq.".format(
             args.ev_filter))
-    if args.tf and wanted:
-        raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of them.".format(
-            wanted[0]))
+    if args.own:
+        return Storage()
     eviction = Eviction(args.ev_elimination or "", args.ev_steps_to_live, args.ev_l2_threshold)
-    servers = len(args.cluster.jobs.get("ps", [])) if args.cluster else 0
     return Storage(kinds[0][1] if kinds else "", Settings(args.ev_filter or "", args.ev_filter_freq, eviction=eviction,
-                                                          servers=servers), args.hot_freq)
+                                                          servers=_servers(args)), args.hot_freq)
 
 
 def _slices(micro_batch: int, batch_size: int) -> int:
@@ -223,13 +221,22 @@ def _slices(micro_batch: int, batch_size: int) -> int:
     return micro_batch if micro_batch > 1 else 0
 
 
+def _servers(args: argparse.Namespace) -> int:
+    return len(args.cluster.jobs.get("ps", [])) if args.cluster else 0
+
+
+def _wanted(args: argparse.Namespace) -> Dict[str, object]:
+    """The flags that features look at, by name."""
+    return {name: getattr(args, name) for name in refusals.WANTED}
+
+
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     """Opens the files that flags name; raises BadInput where they cannot be used.
 
     What reads them may use a session of TensorFlow's, so the threads that flags want are made first.
     """
     threads.start(args.intra)
-    if args.storage.takes_keys:
+    if args.storage.takes_keys or args.own and args.own.takes_keys:
         schema = schema.with_keys()
     return source.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
                             check_all=args.tf)
@@ -238,7 +245,7 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
 def embedding(args: argparse.Namespace, dimension: int) -> Embedding:
     """How flags want columns to be embedded, with width D."""
     return Embedding(dimension, args.toggles, layers.partitioner(args.input_layer_partitioner << 20),
-                     storage=args.storage)
+                     storage=args.storage, own=args.own)
 
 
 def dense(args: argparse.Namespace) -> Dense:
@@ -268,7 +275,8 @@ def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int)
                save_steps=args.save_steps, keep_checkpoint_max=args.keep_checkpoint_max, timeline=args.timeline or 0,
                evaluate=not args.no_eval,
                inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles, cluster=args.cluster,
-               wait_secs=args.wait_secs, incremental_ckpt=args.incremental_ckpt, workqueue=args.workqueue)
+               wait_secs=args.wait_secs, incremental_ckpt=args.incremental_ckpt, workqueue=args.workqueue,
+               asked=features.asked(_wanted(args)))
 
 
 def _new_folder(stem: str) -> str:

@@ -9,7 +9,7 @@ from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from common import initializers
+from common import deeprec, initializers
 from common.deeprec import Toggles
 from common.kernels import dense as dense_kernel
 from common.kernels import mix as mix_kernel
@@ -78,6 +78,8 @@ def dense_group(inputs: Sequence[tf.Tensor], units: Sequence[int], names: Sequen
     """Dense layers side by side, as dense makes them one by one; several may have one input."""
     if config.toggles.tf:
         return [_community_dense(*layer, config, activation, bias) for layer in zip(inputs, units, names)]
+    if config.toggles.bf16 and deeprec.has("bf16"):
+        return [_kept_dense(*layer, config, activation, bias) for layer in zip(inputs, units, names)]
     kernels, biases = zip(*[dense_variables(x.shape[-1].value, size, name, config, bias)
                             for x, size, name in zip(inputs, units, names)])
     if config.fused and all(x.shape.ndims == 2 for x in inputs):
@@ -98,14 +100,23 @@ def _community_dense(inputs: tf.Tensor, units: int, name: str, config: Dense, ac
                                bias_initializer=tf.constant_initializer(bias), kernel_regularizer=_regularizer(config))
 
 
-def dense_variables(width: int, units: int, name: str, config: Dense,
-                    bias: float = 0.0) -> Tuple[tf.Tensor, tf.Tensor]:
+def _kept_dense(inputs: tf.Tensor, units: int, name: str, config: Dense, activation: Optional[Activation],
+                bias: float) -> tf.Tensor:
+    """A dense layer of bfloat16 tensors and float32 variables, as DeepRec's BF16 kernels take it."""
+    with deeprec.kept_weights():
+        kernel, offset = dense_variables(inputs.shape[-1].value, units, name, config, bias, tf.bfloat16)
+    outputs = tf.nn.bias_add(tf.matmul(tf.cast(inputs, tf.bfloat16), kernel), offset)
+    return tf.cast(activation(outputs) if activation else outputs, tf.float32)
+
+
+def dense_variables(width: int, units: int, name: str, config: Dense, bias: float = 0.0,
+                    dtype: tf.DType = tf.float32) -> Tuple[tf.Tensor, tf.Tensor]:
     """The kernel [width, units] and the bias [units] of a dense layer, as tf.layers.dense makes them."""
     initializer = _kernel_initializer(name)
     with tf.variable_scope(name, partitioner=config.partitioner):
-        kernel = tf.get_variable("kernel", [width, units], initializer=initializer,
+        kernel = tf.get_variable("kernel", [width, units], dtype, initializer=initializer,
                                  regularizer=_regularizer(config))
-        offset = tf.get_variable("bias", [units], initializer=tf.constant_initializer(bias))
+        offset = tf.get_variable("bias", [units], dtype, initializer=tf.constant_initializer(bias))
         return tf.convert_to_tensor(kernel), tf.convert_to_tensor(offset)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import layers
+from common import layers, recorded_deeprec
 from common.deeprec import Toggles
 from common.kernels import native
 from common.layers import Dense
@@ -137,6 +137,23 @@ def test_round_to_bf16_is_to_nearest_even() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         got = session.run(layers.round_to_bf16(tf.constant(values, tf.float32)))
     np.testing.assert_array_equal(got, to_bf16(values))
+
+
+@pytest.mark.parametrize("partitioner", [None, layers.partitioner(16)])
+def test_bf16_of_deeprec_has_the_same_variables_and_nearly_the_same_values(partitioner: object,
+                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    config = BF16._replace(partitioner=partitioner)
+    outputs, gradients, variables = run_mlp(config, X)
+    module = recorded_deeprec.install(monkeypatch)
+    kept = run_mlp(config, X)
+    assert [given["dtype"] for given in module.of("variable_scope.keep_weights")] == 2 * [tf.float32]
+    np.testing.assert_allclose(kept[0], outputs, rtol=0.03, atol=0.01)
+    assert kept[2].keys() == variables.keys()
+    for name in variables:
+        np.testing.assert_array_equal(kept[2][name], variables[name])
+    for got, expected in zip(kept[1], gradients):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, expected, rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True)])

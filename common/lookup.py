@@ -8,15 +8,20 @@ from typing import Callable, Dict, List, Sequence, Tuple, Union
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops.variables import PartitionedVariable
 
-Table = Union[tf.Variable, PartitionedVariable]
+from common import own_tables
+
+Table = Union[tf.Variable, PartitionedVariable, own_tables.Table]
 
 
 def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor]:
     """The rows of each table at its ids: float32 [N, D] from int32 or int64 [N]."""
     by_server: Dict[str, List[int]] = {}
-    for i, table in enumerate(tables):
-        by_server.setdefault(_server(table), []).append(i)
     rows: Dict[int, tf.Tensor] = {}
+    for i, table in enumerate(tables):
+        if isinstance(table, own_tables.Table):
+            rows[i] = own_tables.rows(table, ids[i])
+        else:
+            by_server.setdefault(_server(table), []).append(i)
     for server, members in by_server.items():
         fetch = _fetch if server else _look_up
         rows.update(zip(members, fetch(server, [tables[i] for i in members], [ids[i] for i in members])))
@@ -24,11 +29,13 @@ def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor
 
 
 def is_local(table: Table) -> bool:
-    """Whether a table is whole and in this process."""
-    return not isinstance(table, PartitionedVariable) and "/job:ps" not in table.device
+    """Whether a table is a variable, whole and in this process."""
+    if isinstance(table, (PartitionedVariable, own_tables.Table)):
+        return False
+    return "/job:ps" not in table.device
 
 
-def _server(table: Table) -> str:
+def _server(table: Union[tf.Variable, PartitionedVariable]) -> str:
     """The parameter server that holds a table, "" where there is none or several hold slices of it."""
     device = "" if isinstance(table, PartitionedVariable) else table.device
     return device if "/job:ps" in device else ""

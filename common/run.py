@@ -1,6 +1,6 @@
 """What a run is asked to do."""
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from common.cluster import Cluster
 from common.deeprec import Toggles
@@ -28,6 +28,7 @@ class _RunFields(NamedTuple):
     wait_secs: float = 1800.0
     incremental_ckpt: int = 0
     workqueue: bool = False
+    asked: Tuple[Tuple[str, str], ...] = ()
 
 
 class Run(_RunFields):
@@ -55,6 +56,7 @@ class Run(_RunFields):
       wait_secs: how long to wait for other processes of it.
       incremental_ckpt: seconds between incremental checkpoints, 0 for none.
       workqueue: whether trainers take their rows from one queue of work items.
+      asked: the features that are on beside the toggles, and their values.
 
     Raises:
       ValueError: steps or batch_size is not > 0.

@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import deeprec, heads, hooks, increment_files, metrics, results, roles, work_queue
+from common import features, heads, hooks, increment_files, metrics, results, roles, work_queue
 from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.results import Metrics
@@ -141,9 +141,10 @@ class _Part:
 
 
 def _print_features(run: Run, data: Data) -> None:
-    rows = deeprec.features(run.toggles, run.protocol, run.incremental_ckpt)
-    rows += [("workqueue", work_queue.RunQueue(run, data).described() if run.workqueue else "off"),
-             ("train rows", "{} of {}".format(data.train_rows, data.train.path)),
+    rows = features.start_up(run.toggles, run.protocol, run.asked)
+    if run.workqueue:
+        rows.append(("work queue", work_queue.RunQueue(run, data).described()))
+    rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
              ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
              ("steps", "{} of {} rows, {:.2f} epochs".format(
                  run.steps, run.batch_size, run.steps * run.batch_size / float(data.train_rows))),

@@ -8,7 +8,7 @@ from tensorflow.python.ops import lookup_ops
 
 from common.embedding_variable import DEFAULT_ROWS, default_rows
 
-_TABLES = "served_tables"
+_TABLES = ("served_tables",)  # not a string, so that no MetaGraph holds it
 
 
 def tables() -> List[lookup_ops.MutableHashTable]:

@@ -1,5 +1,6 @@
 """Training, evaluation and export of a run with tf.estimator, alone or as a process of a cluster."""
 
+import functools
 import os
 import tempfile
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
@@ -7,7 +8,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import (dataset, hooks, increment_files, increments, placement, results, roles, serving,
+from common import (dataset, deeprec, hooks, increment_files, increments, placement, results, roles, serving,
                     table_saving)
 from common.cluster import Cluster
 from common.blocks import Stream
@@ -38,10 +39,11 @@ class Trainer:
         self._progress: Optional[hooks.Progress] = None
         self._watch: Optional[roles.Watch] = None
         model_fn = increments.with_saver(self._with_queue(model_fn), run.checkpoint_dir, run.keep_checkpoint_max,
-                                         bool(run.incremental_ckpt))
-        self._trainee = tf.estimator.Estimator(self._with_hooks(model_fn), config=self.config, params=params)
+                                         self._increments == "ours")
+        self._trainee = tf.estimator.Estimator(deeprec.staged(self._with_hooks(model_fn), run.toggles),
+                                               config=self.config, params=params)
         self._evaluatee = self._trainee if not run.cluster else (
-            tf.estimator.Estimator(model_fn, config=run_config(run, None), params=params))
+            tf.estimator.Estimator(deeprec.staged(model_fn, run.toggles), config=run_config(run, None), params=params))
         self._exporter = tf.estimator.Estimator(model_fn, config=run_config(run, None),
                                                 params=_without_native_ops(params))
         self._stop_at_nan = hooks.StopAtNan(data.train.path, self._rows_of_batch)
@@ -156,9 +158,11 @@ class Trainer:
             self._progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size, trainers)
             self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
             added: List[tf.train.SessionRunHook] = [self._progress, *spec.training_hooks]
+            if self._increments == "DeepRec":
+                spec = spec._replace(scaffold=deeprec.scaffold(self._run.keep_checkpoint_max))
             if self.config.is_chief:
                 added.append(self._saver_hook(spec))
-                if self._run.incremental_ckpt:
+                if self._increments == "ours":
                     added.append(self._increments_hook(spec))
             if self._run.timeline:
                 added.append(tf.train.ProfilerHook(self._run.timeline, output_dir=self._run.result_dir))
@@ -166,9 +170,18 @@ class Trainer:
 
         return model_fn_with_hooks
 
+    @property
+    def _increments(self) -> str:
+        """Who saves increments between checkpoints: 'DeepRec', 'ours', or '' for nobody."""
+        if not self._run.incremental_ckpt:
+            return ""
+        return "DeepRec" if deeprec.has("incremental_ckpt") else "ours"
+
     def _saver_hook(self, spec: tf.estimator.EstimatorSpec) -> tf.train.CheckpointSaverHook:
         """What an Estimator adds by itself, but behind StopAtNan: weights that gave a NaN are not saved."""
-        return tf.train.CheckpointSaverHook(
+        make = functools.partial(deeprec.saver_hook, self._run.incremental_ckpt) if self._increments == "DeepRec" else (
+            tf.train.CheckpointSaverHook)
+        return make(
             self.config.model_dir, self.config.save_checkpoints_secs, self.config.save_checkpoints_steps,
             scaffold=spec.scaffold, listeners=([self._watch.listener()] if self._watch else []) + table_saving.listeners())
 
@@ -218,6 +231,7 @@ def run_config(run: Run, cluster: Optional[Cluster]) -> tf.estimator.RunConfig:
                              intra_op_parallelism_threads=run.intra)
     if cluster and cluster.has_servers and cluster.trains:
         session.device_filters.extend(placement.device_filters(cluster))
+    deeprec.configure(session, run.toggles, run.protocol)
     with cluster_module.environment(cluster):
         return tf.estimator.RunConfig(
             model_dir=run.checkpoint_dir, tf_random_seed=run.seed, keep_checkpoint_max=run.keep_checkpoint_max,

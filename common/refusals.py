@@ -1,0 +1,109 @@
+"""Flags that do not go together, here or on DeepRec."""
+
+import os
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional
+
+import tensorflow as tf
+
+from common import deeprec
+from common.kernels import native
+
+# The flags that are looked at.
+WANTED = ("tf", "micro_batch", "ev", "ev_filter", "ev_elimination", "adaptive_emb", "dynamic_ev", "multihash",
+          "incremental_ckpt", "workqueue", "optimizer", "input_layer_partitioner", "parquet_dataset_shuffle")
+_TABLES = ("ev", "adaptive_emb", "dynamic_ev", "multihash")
+
+
+class Rule(NamedTuple):
+    """Flags that do not go together on DeepRec.
+
+    Attributes:
+      flags: as a message names them.
+      reason: why, and what to do instead.
+      holds: whether the values of WANTED are such.
+      before: the release that mended it, None where none did.
+    """
+
+    flags: str
+    reason: str
+    holds: Callable[[Mapping[str, Any]], bool]
+    before: int = 0
+
+
+def _any(wanted: Mapping[str, Any], *names: str) -> bool:
+    return any(wanted[name] for name in names)
+
+
+RULES = (
+    Rule("--ev_filter or --ev_elimination without --ev, or with --dynamic_ev",
+         "they are options of embedding variables, which DeepRec's tables of dynamic dimension do not take. Give --ev, "
+         "and not --dynamic_ev",
+         lambda w: _any(w, "ev_filter", "ev_elimination") and (not w["ev"] or w["dynamic_ev"])),
+    Rule("two of --adaptive_emb, --dynamic_ev and --multihash",
+         "each is a table of its own kind. Choose one",
+         lambda w: sum(bool(w[name]) for name in ("adaptive_emb", "dynamic_ev", "multihash")) > 1),
+    Rule("--multihash with --ev",
+         "two tables of fixed size and a growing one cannot serve the same columns. Choose one",
+         lambda w: w["multihash"] and w["ev"]),
+    Rule("--ev_filter with --incremental_ckpt",
+         "increments do not hold what the filter has counted, so ids would be admitted late after a restart. Save "
+         "whole checkpoints often with --save_steps",
+         lambda w: w["ev_filter"] and w["incremental_ckpt"]),
+    Rule("--ev_filter counter with --ev_elimination l2",
+         "rows that are not admitted were evicted wrongly (DeepRec's change 73). Use --ev_elimination gstep, or a "
+         "newer DeepRec", lambda w: w["ev_filter"] == "counter" and w["ev_elimination"] == "l2", 2206),
+    Rule("--ev_elimination gstep with --optimizer adagraddecay",
+         "its update does not note at which step a row was used, so all rows would look unused. Use --optimizer "
+         "adagrad or --ev_elimination l2",
+         lambda w: w["ev_elimination"] == "gstep" and w["optimizer"] == "adagraddecay"),
+    Rule("--incremental_ckpt with --ev, --adaptive_emb or --dynamic_ev",
+         "increments of embedding variables were restored wrongly (DeepRec's issue 999). Save whole checkpoints often "
+         "with --save_steps, or use a newer DeepRec",
+         lambda w: w["incremental_ckpt"] and _any(w, "ev", "adaptive_emb", "dynamic_ev"), 2306),
+    Rule("--input_layer_partitioner with --ev, --adaptive_emb, --dynamic_ev or --multihash",
+         "these tables have no rows to cut by size (DeepRec's issue 145). Drop it: servers share embedding variables "
+         "by key", lambda w: w["input_layer_partitioner"] and _any(w, *_TABLES)),
+)
+
+
+def check(wanted: Mapping[str, Any]) -> None:
+    """Checks the values of WANTED against the installed TensorFlow.
+
+    Raises:
+      ValueError: flags do not go together, or a feature needs native ops and there are none.
+    """
+    for name in (*_TABLES, "incremental_ckpt", "workqueue"):
+        if wanted["tf"] and wanted[name]:
+            raise deeprec.refused_with_tf(name)
+    reason = native.load().reason if wanted["workqueue"] else ""
+    if reason:
+        raise ValueError("--workqueue is a native op, and there are no native ops: {}. Mend that, or train without "
+                         "--workqueue: each trainer then reads a part of the rows of its own.".format(reason))
+    if not deeprec.is_deeprec():
+        return
+    for rule in RULES:
+        if rule.holds(wanted) and (not rule.before or (deeprec.release() or rule.before) < rule.before):
+            raise ValueError("{}: {}.".format(rule.flags, rule.reason))
+
+
+def check_protocol(protocol: str, addresses: Optional[List[str]] = None, folder: str = ".") -> None:
+    """Checks what grpc++ and star_server need.
+
+    Args:
+      addresses: of the processes of a cluster, which DeepRec wants a second port for.
+      folder: the working directory.
+
+    Raises:
+      ValueError: the installed TensorFlow has no server for the protocol, or the file of second ports is missing.
+    """
+    if protocol == "grpc":
+        return
+    if not deeprec.is_deeprec():
+        raise ValueError("--protocol {} needs DeepRec: TensorFlow {} registers no server for it. Use --protocol grpc.".
+                         format(protocol, tf.__version__))
+    path = os.path.join(folder, ".endpoint_map")
+    if addresses and not os.path.exists(path):
+        raise ValueError(
+            "--protocol {}: {} is missing. Write a line GRPC_ADDRESS=SEASTAR_ADDRESS for each of the {} processes into "
+            "it, the first as {}={}:PORT, or use --protocol grpc.".format(
+                protocol, path, len(addresses), addresses[0], addresses[0].rsplit(":", 1)[0]))
