@@ -1,13 +1,13 @@
 """Embedding variables: tables of keys that grow as keys come, after DeepRec's EmbeddingVariable, on stock TensorFlow.
 
-A key without a row reads as row `key % 4096` of one random matrix, or as zeros where keys must be seen often before they
-get a row. It gets its row in the first update that admits it. Tables live on the parameter servers, cut by key; what
-leaves a worker names each key once.
+A key without a row reads as row `key % 4096` of one random matrix, or as zeros where keys must be seen often before
+they get a row. It gets its row in the first update that admits it. Tables live on the parameter servers, cut by key;
+what leaves a worker names each key once.
 """
 
 import math
 import zlib
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -172,12 +172,12 @@ def frequencies(variable: EmbeddingVariable, keys: tf.Tensor) -> tf.Tensor:
     return tf.dynamic_stitch(cut(variable, tf.range(tf.size(keys)), keys), found)
 
 
-def _each_part(variable: EmbeddingVariable, keys: tf.Tensor, ask: object) -> List[object]:
+def _each_part(variable: EmbeddingVariable, keys: tf.Tensor, ask: Callable[[tf.Tensor, tf.Tensor], Any]) -> List[Any]:
     """What ask(handle, keys) gives for each part with its keys, computed where the part is."""
     answers = []
     for handle, mine in zip(variable.parts, cut(variable, keys, keys)):
         with tf.device(handle.device):
-            answers.append(ask(handle, mine))  # type: ignore[operator]
+            answers.append(ask(handle, mine))
     return answers
 
 
@@ -218,9 +218,10 @@ def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tens
     if len(lookups) > 1:
         merged = native_table.distinct([lookup.keys for lookup in lookups], [lookup.counts for lookup in lookups])
         keys, counts, total = merged.keys, merged.counts, tf.size(merged.keys)
-        gradient = tf.add_n([tf.math.unsorted_segment_sum(one, index, total) for one, index in zip(dense, merged.index)])
+        gradient = tf.add_n([tf.math.unsorted_segment_sum(one, index, total)
+                             for one, index in zip(dense, merged.places)])
         if initial is not None:
-            initial = tf.dynamic_stitch(merged.index, [lookup.initial for lookup in lookups])
+            initial = tf.dynamic_stitch(merged.places, [lookup.initial for lookup in lookups])
     variable.updated = keys
     by_part = [cut(variable, values, keys) for values in (keys, counts, gradient)]
     starts = cut(variable, initial, keys) if initial is not None else len(variable.parts) * [None]

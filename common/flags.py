@@ -204,8 +204,8 @@ def _storage(args: argparse.Namespace) -> Storage:
         if getattr(args, flag) and "ev" not in wanted:
             raise ValueError("--{} {} is about embedding variables. Give --ev too.".format(flag, getattr(args, flag)))
     if args.ev_filter and "adaptive_emb" in wanted:
-        raise ValueError("--ev_filter {}: --adaptive_emb decides by itself which keys get a row. Set --hot_freq.".format(
-            args.ev_filter))
+        raise ValueError("--ev_filter {}: --adaptive_emb decides by itself which keys get a row. Set --hot_freq.".
+                         format(args.ev_filter))
     if args.own:
         return Storage()
     eviction = Eviction(args.ev_elimination or "", args.ev_steps_to_live, args.ev_l2_threshold)

@@ -43,7 +43,8 @@ def test_flags_reach_the_run() -> None:
 
 def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flags.deeprec.native, "load", lambda: Native(None, ""))
-    assert flags.make_run(parse("--workqueue"), "M", 1, 1).workqueue and not flags.make_run(parse(), "M", 1, 1).workqueue
+    assert flags.make_run(parse("--workqueue"), "M", 1, 1).workqueue
+    assert not flags.make_run(parse(), "M", 1, 1).workqueue
 
 
 def test_steps_default_to_whole_epochs() -> None:
@@ -72,8 +73,8 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
     (["--ev_elimination", "l2", "--multihash"], "--ev_elimination l2 is about embedding variables. Give --ev too."),
     (["--ev", "--multihash"], "--multihash and --ev store the same columns in different ways. Choose one."),
     (["--dynamic_ev", "--adaptive_emb"], "--adaptive_emb and --dynamic_ev store the same columns in different ways"),
-    (["--ev", "--adaptive_emb", "--ev_filter", "counter"], "--ev_filter counter: --adaptive_emb decides by itself which "
-                                                           "keys get a row. Set --hot_freq."),
+    (["--ev", "--adaptive_emb", "--ev_filter", "counter"], "--ev_filter counter: --adaptive_emb decides by itself "
+                                                           "which keys get a row. Set --hot_freq."),
     (["--ev", "--ev_filter", "cbf", "--ev_filter_freq", "300"], "--ev_filter cbf counts to 255. Got: --ev_filter_freq "
                                                                 "300. Use --ev_filter counter."),
     (["--tf", "--ev"], "--tf switches every DeepRec feature off, so it cannot go with --ev. Drop one"),

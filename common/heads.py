@@ -61,8 +61,11 @@ def train_spec(loss_of: Callable[[Features, Features], tf.Tensor], features: Fea
 
 
 def _compute(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> Computed:
-    """A loss with its gradients by variables and by rows of embedding variables, computed where their operations were, so that those of rows that a parameter server
-    gave go back to it as they came."""
+    """A loss with its gradients by variables and by rows of embedding variables.
+
+    They are computed where their operations were, so that those of rows that a parameter server gave go back to it as
+    they came.
+    """
     lookups = embedding_variable.take_lookups()
     sources = tf.trainable_variables() + [lookup.rows for lookup in lookups]
     found = optimizer.compute_gradients(loss, sources, colocate_gradients_with_ops=True)

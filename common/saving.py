@@ -74,5 +74,5 @@ def _check(path: str, names: Sequence[str]) -> None:
     held = tf.train.load_checkpoint(path).get_variable_to_shape_map()
     lacking = [name for name in names if name not in held]
     if lacking:
-        raise BadInput("{}: it lacks {} of {} variables, such as {}: it was made with other flags. Go on with those, or "
-                       "give another --checkpoint.".format(path, len(lacking), len(names), lacking[0]))
+        raise BadInput("{}: it lacks {} of {} variables, such as {}: it was made with other flags. Go on with those, "
+                       "or give another --checkpoint.".format(path, len(lacking), len(names), lacking[0]))

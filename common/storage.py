@@ -49,8 +49,8 @@ class Storage(_StorageFields):
     def __new__(cls, *args: object, **kwargs: object) -> "Storage":
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         if self.kind and native.load().ops is None:
-            raise ValueError("embeddings of kind {!r} are native ops, and there are none: {}. Train on the tables of fixed "
-                             "size.".format(self.kind, native.load().reason))
+            raise ValueError("embeddings of kind {!r} are native ops, and there are none: {}. Train on the tables of "
+                             "fixed size.".format(self.kind, native.load().reason))
         if self.settings.filter == "cbf" and self.settings.filter_freq > 255:
             raise ValueError("--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter.".format(
                 self.settings.filter_freq))
@@ -85,7 +85,7 @@ class Wanted(NamedTuple):
 
 
 def rows_of_batch(wanted: Wanted, ids: Sequence[tf.Tensor], storage: Storage) -> Tuple[tf.Tensor, List[tf.Tensor]]:
-    """The rows of a batch's distinct keys, float32 [U, D], and for each tensor of ids [N] which of them they are, int32.
+    """The rows of a batch's distinct keys, float32 [U, D], and for each tensor of ids [N] which they are, int32.
 
     Training updates what stands behind the rows by their gradient.
     """
@@ -96,7 +96,7 @@ def rows_of_batch(wanted: Wanted, ids: Sequence[tf.Tensor], storage: Storage) ->
             index, [tf.size(one) for one in ids], num=len(ids))
     distinct = native_table.distinct(ids)
     rows = _KINDS[storage.kind](wanted, distinct.keys, distinct.counts, storage)
-    return tf.identity(rows), distinct.index  # on this process, wherever they come from
+    return tf.identity(rows), distinct.places  # on this process, wherever they come from
 
 
 def _of_variable(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: Storage) -> tf.Tensor:
@@ -104,7 +104,8 @@ def _of_variable(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: St
     if storage.exported:
         found, rows = served_table.look_up(wanted.name, keys, wanted.width)
         waits = storage.settings.filter and storage.settings.filter_freq > 1
-        missing = tf.zeros_like(rows) if waits else served_table.defaults(wanted.name, keys, wanted.width, wanted.stddev)
+        missing = tf.zeros_like(rows) if waits else served_table.defaults(wanted.name, keys, wanted.width,
+                                                                          wanted.stddev)
         return tf.where(found, rows, missing)
     variable = embedding_variable.get(wanted.name, wanted.width, wanted.stddev, storage.settings, wanted.buckets)
     rows, _ = embedding_variable.look_up(variable, keys)

@@ -34,7 +34,8 @@ def batches(count: int, rows: int = 13) -> List[Dict[str, np.ndarray]]:
         lengths = random.randint(0, 4, rows)
         splits = np.concatenate([[0], np.cumsum(lengths)])
         made.append({"user": random.randint(0, KEYS, rows), "item": random.randint(0, KEYS, rows),
-                     "size": random.randint(0, 8, rows), feature_names("tags").values: random.randint(0, KEYS, splits[-1]),
+                     "size": random.randint(0, 8, rows),
+                     feature_names("tags").values: random.randint(0, KEYS, splits[-1]),
                      feature_names("tags").row_splits: splits,
                      feature_names("tags").weights: np.ones(splits[-1], np.float32)})
     return made
@@ -69,7 +70,8 @@ def losses(kept: Storage, optimizer: str, count: int, toggles: Toggles = FUSED) 
         step = chosen.apply_gradients(gradients[:len(gradients) - len(lookups)], tf.train.get_or_create_global_step())
         embedding_variable.register()
         with tf.Session() as session:
-            session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
+            session.run([tf.global_variables_initializer(),
+                         resources.initialize_resources(resources.shared_resources())])
             if not kept.kind:
                 fill_with_defaults(session)
             done = []

@@ -1,7 +1,7 @@
 """Measures embedding variables beside tables of fixed size: python -m common.table_benchmark --keys 10000000.
 
-Both look up and update (Adagrad) the same ids of a batch with the native ops of training, in turns, with that many rows or
-keys in memory. Absolute figures hold for one machine, ratios within one run for more.
+Both look up and update (Adagrad) the same ids of a batch with the native ops of training, in turns, with that many rows
+or keys in memory. Absolute figures hold for one machine, ratios within one run for more.
 """
 
 import argparse
@@ -94,8 +94,8 @@ def main(argv: Optional[List[str]] = None) -> None:
                 rates[name].append(measure(lambda batch: session.run(step, {ids: batch}), changed))
     medians = [statistics.median(rates[name][1:]) for name in ("fixed", "embedding variable")]
     print(report.provenance(sys.argv[1:] if argv is None else argv, args.rounds, "common.table_benchmark"))
-    print("{:,} keys of width {}, {:,} distinct ids a step at most: fixed table {:,.0f} ids/s, embedding variable {:,.0f}, "
-          "ratio {:.2f}; {:.0f} bytes a key, of which {} are its row and Adagrad's slot".format(
+    print("{:,} keys of width {}, {:,} distinct ids a step at most: fixed table {:,.0f} ids/s, embedding variable "
+          "{:,.0f}, ratio {:.2f}; {:.0f} bytes a key, of which {} are its row and Adagrad's slot".format(
               args.keys, _WIDTH, args.batch, *medians, medians[1] / medians[0], size / args.keys, 8 * _WIDTH))
 
 

@@ -52,7 +52,8 @@ def update_all(lookups: Sequence[Tuple[Lookup, object]], optimizer: str, learnin
     for variable, members in of_variable.items():
         variable.slots = slots(optimizer, variable.width)
         rule = _rule(variable, optimizer, learning_rate, step)
-        updated = embedding_variable.update(*zip(*members), step, rule.name, rule.hyper)
+        updated = embedding_variable.update([lookup for lookup, _ in members], [gradient for _, gradient in members],
+                                            step, rule.name, rule.hyper)
         with tf.control_dependencies([updated]):
             done += [updated, *rule.after()]
     return done

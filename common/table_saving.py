@@ -57,7 +57,7 @@ def _slot_names(variable: EmbeddingVariable, part: str) -> List[str]:
 
 
 class Increment(BaseSaverBuilder.SaveableObject):
-    """The rows of one part that were marked since the full checkpoint: their keys, values, freqs, versions and slots."""
+    """The rows of one part that were marked since the full checkpoint: keys, values, freqs, versions and slots."""
 
     restore_from = "the increment"  # the number of rows stands nowhere else
 

@@ -157,7 +157,8 @@ def test_a_checkpoint_without_the_variable(tmp_path: object) -> None:
 
 
 def test_stored_parts() -> None:
-    shapes: Dict[str, List[int]] = {"a/part_0-keys": [], "a/part_1-keys": [], "a/part_1/Adagrad-keys": [], "ab-keys": []}
+    shapes: Dict[str, List[int]] = {"a/part_0-keys": [], "a/part_1-keys": [], "a/part_1/Adagrad-keys": [],
+                                    "ab-keys": []}
     found: Tuple[List[str], List[str]] = (table_saving.stored_parts("a", shapes, "x"),
                                           table_saving.stored_parts("ab", shapes, "x"))
     assert found == (["a/part_0", "a/part_1"], ["ab"])

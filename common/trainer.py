@@ -183,7 +183,8 @@ class Trainer:
             tf.train.CheckpointSaverHook)
         return make(
             self.config.model_dir, self.config.save_checkpoints_secs, self.config.save_checkpoints_steps,
-            scaffold=spec.scaffold, listeners=([self._watch.listener()] if self._watch else []) + table_saving.listeners())
+            scaffold=spec.scaffold,
+            listeners=([self._watch.listener()] if self._watch else []) + table_saving.listeners())
 
     def _increments_hook(self, spec: tf.estimator.EstimatorSpec) -> increments.SaveEvery:
         note = self._watch.note_saving if self._watch else lambda saving: None

@@ -67,7 +67,7 @@ class Distinct(NamedTuple):
 
     keys: tf.Tensor
     counts: tf.Tensor
-    index: List[tf.Tensor]
+    places: List[tf.Tensor]
 
 
 def handle(shared_name: str) -> tf.Tensor:
@@ -142,7 +142,8 @@ def export(table: tf.Tensor, step: tf.Tensor, since: object = 0, eviction: Evict
     return Contents(*made)
 
 
-def restore(table: tf.Tensor, contents: Contents, part: int = 0, parts: int = 1, generation: object = 0) -> tf.Operation:
+def restore(table: tf.Tensor, contents: Contents, part: int = 0, parts: int = 1,
+            generation: object = 0) -> tf.Operation:
     """Sets those of the keys that fall into a part: key % 1000 % parts, as DeepRec cuts them.
 
     Args:
