@@ -1,6 +1,6 @@
 """Embedding variables in exported models: tables of TensorFlow's own, which any server of models has."""
 
-from typing import List, Tuple
+from typing import List, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -11,8 +11,15 @@ from common.embedding_variable import DEFAULT_ROWS, default_rows
 _TABLES = ("served_tables",)  # not a string, so that no MetaGraph holds it
 
 
-def tables() -> List[lookup_ops.MutableHashTable]:
-    """Those of the default graph; `saved_as` is the name of the embedding variable."""
+class Served(NamedTuple):
+    """A table that holds the values of the embedding variable of that name."""
+
+    name: str
+    table: lookup_ops.MutableHashTable
+
+
+def tables() -> List[Served]:
+    """Those of the default graph."""
     return tf.get_collection(_TABLES)
 
 
@@ -22,13 +29,12 @@ def look_up(name: str, keys: tf.Tensor, width: int) -> Tuple[tf.Tensor, tf.Tenso
     The table's variables are name-keys and name-values, those of an embedding variable in a checkpoint.
     """
     full_name = "/".join(filter(None, [tf.get_variable_scope().name, name]))
-    known = {table.saved_as: table for table in tables()}
+    known = {served.name: served for served in tables()}
     if full_name not in known:
-        known[full_name] = lookup_ops.MutableHashTable(
-            tf.int64, tf.float32, tf.constant(np.nan, tf.float32, [width]), shared_name=full_name, name=full_name)
-        known[full_name].saved_as = full_name
+        table = lookup_ops.MutableHashTable(tf.int64, tf.float32, tf.constant(np.nan, tf.float32, [width]), full_name)
+        known[full_name] = Served(full_name, table)
         tf.add_to_collection(_TABLES, known[full_name])
-    rows = tf.reshape(known[full_name].lookup(keys), [-1, width])
+    rows = tf.reshape(known[full_name].table.lookup(keys), [-1, width])
     return tf.logical_not(tf.is_nan(rows[:, 0])), rows
 
 

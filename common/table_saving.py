@@ -11,7 +11,7 @@ from typing import Dict, List, Union
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import gen_lookup_ops, io_ops, lookup_ops
+from tensorflow.python.ops import gen_lookup_ops, io_ops
 from tensorflow.python.training.saver import BaseSaverBuilder
 
 from common import embedding_variable, served_table, touched
@@ -19,6 +19,7 @@ from common.chunks import BadInput
 from common.embedding_variable import EmbeddingVariable
 from common.kernels import table as native_table
 from common.kernels.table import Contents
+from common.served_table import Served
 
 _WITHOUT_SLOTS = [field for field in Contents._fields if field != "slots"]
 _OF_ROWS = ("keys", "values", "freqs", "versions")
@@ -152,16 +153,15 @@ class Restorer:
 class ServedRestorer:
     """Restores one table of an exported model from the parts of a checkpoint."""
 
-    def __init__(self, table: lookup_ops.MutableHashTable) -> None:
-        self._table = table
-        self._keys = tf.placeholder(tf.int64, [None])
-        self._values = tf.placeholder(tf.float32, [None, table.default_value.shape[0]])
-        self._restore = gen_lookup_ops.lookup_table_import_v2(table.resource_handle, self._keys, self._values)
+    def __init__(self, served: Served) -> None:
+        self._name = served.name
+        self._keys, self._values = tf.placeholder(tf.int64), tf.placeholder(tf.float32)  # it takes no known shapes
+        self._restore = gen_lookup_ops.lookup_table_import_v2(served.table.resource_handle, self._keys, self._values)
 
     def restore(self, session: tf.Session, path: str) -> None:
         """Makes the table hold the keys and values that a checkpoint has of it; raises BadInput where it has none."""
         reader = tf.train.load_checkpoint(path)
-        parts = stored_parts(self._table.saved_as, reader.get_variable_to_shape_map(), path)
+        parts = stored_parts(self._name, reader.get_variable_to_shape_map(), path)
         keys, values = [np.concatenate([reader.get_tensor("{}-{}".format(part, field)) for part in parts])
                         for field in ("keys", "values")]
         session.run(self._restore, {self._keys: keys, self._values: values})
@@ -173,7 +173,7 @@ def restorers() -> List[Union[Restorer, ServedRestorer]]:
     for variable in embedding_variable.variables():
         _saveables(variable)
     return [*[Restorer(variable) for variable in embedding_variable.variables()],
-            *[ServedRestorer(table) for table in served_table.tables()]]
+            *[ServedRestorer(served) for served in served_table.tables()]]
 
 
 class Sizes(tf.train.CheckpointSaverListener):

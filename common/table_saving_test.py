@@ -133,6 +133,7 @@ def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str)
             path = one.save(folder)
             with tf.Graph().as_default(), tf.Session() as session:
                 tf.set_random_seed(7)
+                tf.train.get_or_create_global_step()
                 ids = tf.placeholder(tf.int64, [None])
                 rows, (index,) = storage.rows_of_batch(WANTED, [ids], kept._replace(exported=True))
                 served = tf.gather(rows, index)
