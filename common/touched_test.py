@@ -2,14 +2,14 @@
 
 import glob
 import os
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from tensorflow.python.training.saving.saveable_object import SaveableObject, SaveSpec
 
-from common import heads, increments, lookup, optimizers, touched
+from common import heads, increments, lookup, optimizers, rehearsal, touched
 from common.increment_files import FOLDER
 from common.kernels import lookup as lookup_kernel
 from common.kernels import native
@@ -25,11 +25,11 @@ class Toy:
     """
 
     def __init__(self, folder: object, optimizer: str = "adagrad", slices: int = 1, keep: int = 2,
-                 extend: Callable[[], None] = lambda: None,
+                 extend: Callable[[], None] = lambda: None, server: Optional[tf.train.Server] = None,
                  look_up: Callable[..., tf.Tensor] = lambda table, ids: lookup.rows_of([table], [ids])[0]) -> None:
         self.path = os.path.join(str(folder), "model.ckpt")
         self._graph = tf.Graph()
-        with self._graph.as_default():
+        with self._graph.as_default(), tf.device("/job:ps/task:0" if server else None):
             tf.set_random_seed(1)
             partitioner = tf.fixed_size_partitioner(slices) if slices > 1 else None
             self.ids = tf.placeholder(tf.int32, [None])
@@ -40,7 +40,7 @@ class Toy:
             extend()
             self.train_op = touched.track(heads.train_spec(loss, optimizers.make(optimizer, 0.05)).train_op)
             self.saver = increments.Saver(str(folder), keep)
-            self.session = tf.Session()
+            self.session = tf.Session(server.target if server else "")
             self.global_step = step
             self._initializer = tf.global_variables_initializer()
             self._whole = {v.op.name: v for v in tf.global_variables()}
@@ -211,7 +211,7 @@ def test_a_full_checkpoint_that_fails_does_not_end_what_increments_hold(tmp_path
 
 def test_an_earlier_generation_does_not_take_a_mark_back(tmp_path: object) -> None:
     """As with a worker that read the generation, was overtaken by a full checkpoint, and then marked."""
-    toy = Toy(tmp_path).start()
+    toy = Toy(tmp_path, server=tf.train.Server({"ps": ["127.0.0.1:{}".format(*rehearsal.free_ports(1))]}, "ps")).start()
     toy.step(3)
     with toy._graph.as_default():
         (marks, now), = [(v, touched.generation()) for v in touched.variables() if v.op.name == "increments/table"]
