@@ -6,6 +6,7 @@ that an installation lacks is served as on the stock wheel. Who serves which fla
 
 import contextlib
 import functools
+import importlib
 import inspect
 import re
 from typing import Any, Callable, ContextManager, Dict, NamedTuple, Optional, Tuple
@@ -71,8 +72,7 @@ _STAGED_BATCHES = 4
 @functools.lru_cache(maxsize=1)
 def _version() -> str:
     """The version of the installed distribution, which names DeepRec's release where tf.__version__ does not."""
-    import pkg_resources  # type: ignore[import]  # takes a third of a second
-
+    pkg_resources: Any = importlib.import_module("pkg_resources")  # here, as it takes a third of a second
     try:
         return pkg_resources.get_distribution("tensorflow").version
     except pkg_resources.DistributionNotFound:
