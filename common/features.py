@@ -16,6 +16,9 @@ _SAME = (
     "seed", "timeline", "keep_checkpoint_max", "learning_rate", "l2_regularization", "inter", "intra")
 
 
+_NUMBERS = ("ev_filter_freq", "ev_steps_to_live", "ev_l2_threshold", "hot_freq")  # of features that others switch on
+
+
 class Answer(NamedTuple):
     """Who serves a flag, 'ours', 'TF', 'DeepRec', 'both' (DeepRec and ours) or 'refused', and how."""
 
@@ -90,14 +93,16 @@ FEATURES = (
                                                "`tf.train.AdagradDecayOptimizer`"), ("adagraddecay",)),
     Feature("ev", "", *_own("native hash tables, divided over servers by key",
                             "`tf.get_embedding_variable`, divided over servers by key"), ("ev",)),
-    Feature("ev_filter", "counter", *_own("native: a row from the third time on",
-                                          "`tf.CounterFilter(filter_freq=3)`"), ("ev", "ev_filter")),
+    Feature("ev_filter", "counter", *_own("native: a row once a key was seen `--ev_filter_freq` times",
+                                          "`tf.CounterFilter`"), ("ev", "ev_filter")),
     Feature("ev_filter", "cbf", *_own("native counting Bloom filter",
-                                      "`tf.CBFFilter(filter_freq=3)` with 10 MB of counters a table"),
+                                      "`tf.CBFFilter` with 10 MB of counters a table"),
             ("ev", "ev_filter")),
-    Feature("ev_elimination", "gstep", *_own("native, at each full checkpoint", "`tf.GlobalStepEvict`"),
+    Feature("ev_elimination", "gstep", *_own("native, at each full checkpoint: keys not updated for "
+                                              "`--ev_steps_to_live` steps", "`tf.GlobalStepEvict`"),
             ("ev", "ev_elimination")),
-    Feature("ev_elimination", "l2", *_own("native, at each full checkpoint", "`tf.L2WeightEvict`"),
+    Feature("ev_elimination", "l2", *_own("native, at each full checkpoint: half the squared norm "
+                                           "below `--ev_l2_threshold`", "`tf.L2WeightEvict`"),
             ("ev", "ev_elimination")),
     Feature("adaptive_emb", "", *_own(
         "hashed rows for cold ids, rows of embedding variables for hot ones, by counted frequency",
@@ -137,13 +142,14 @@ FEATURES = (
     Feature("tf", "", *_both("TF", "TF 1.15.5's own API throughout; every feature is off")),
     Feature("interaction_op", "", *_both("ours", "a part of the model"), only=("DLRM",)),
     *[Feature(name, "", *_both("ours", "the same code on both")) for name in _SAME],
+    *[Feature(name, "", *_own("a number of the features above", "as on stock", "both")) for name in _NUMBERS],
 )
 
 
 def asked(wanted: Mapping[str, Any]) -> Tuple[Tuple[str, str], ...]:
     """The features that are on beside the toggles, and the values of their flags."""
     return tuple((name, "" if wanted[name] is True else str(wanted[name])) for name in refusals.WANTED
-                 if name not in ("tf", "input_layer_partitioner") and wanted[name])
+                 if name not in ("tf", "input_layer_partitioner", *_NUMBERS) and wanted[name])
 
 
 def here(feature: Feature) -> Answer:

@@ -75,7 +75,9 @@ def of_flags(wanted: Mapping[str, Any], servers: int) -> Optional[OwnTables]:
         needed.append("ev")
     if not all(deeprec.has(part) for part in needed):
         return None
-    return OwnTables(kinds[0], Growth(wanted["ev_filter"], eviction=wanted["ev_elimination"], servers=servers))
+    growth = Growth(wanted["ev_filter"], wanted["ev_filter_freq"], wanted["ev_elimination"], wanted["ev_steps_to_live"],
+                    wanted["ev_l2_threshold"], servers)
+    return OwnTables(kinds[0], growth, wanted["hot_freq"])
 
 
 def table(own: OwnTables, dimension: int, buckets: int, stddev: float) -> Table:

@@ -3,15 +3,23 @@ import os
 import pytest
 
 from common import recorded_deeprec, refusals
+from common.kernels import native
 
 NOTHING = dict.fromkeys(refusals.WANTED, None)
 
 
-@pytest.mark.parametrize("name", sorted(refusals.UNSERVED))
-def test_features_that_nothing_serves_are_refused_with_a_reason(name: str) -> None:
-    refusals.check(dict(NOTHING, micro_batch=1))
-    with pytest.raises(ValueError, match="--{} 2: .* (not|no) .*".format(name)):
-        refusals.check(dict(NOTHING, **{name: 2}))
+@pytest.mark.parametrize("name", ["ev", "adaptive_emb", "dynamic_ev", "multihash", "incremental_ckpt", "workqueue"])
+def test_tf_switches_features_off(name: str) -> None:
+    refusals.check(dict(NOTHING, tf=True))
+    with pytest.raises(ValueError, match="--tf switches every DeepRec feature off, so it cannot go with --" + name):
+        refusals.check(dict(NOTHING, tf=True, **{name: 2}))
+
+
+def test_a_work_queue_needs_native_ops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "load", lambda: native.Native(None, "no compiler"))
+    refusals.check(NOTHING)
+    with pytest.raises(ValueError, match="--workqueue is a native op, and there are no native ops: no compiler. Mend"):
+        refusals.check(dict(NOTHING, workqueue=True))
 
 
 REFUSED = [
@@ -51,11 +59,6 @@ def test_other_combinations_pass(given: dict, monkeypatch: pytest.MonkeyPatch) -
     recorded_deeprec.install(monkeypatch)
     refusals.check(dict(NOTHING, **given))
 
-
-def test_what_an_old_deeprec_lacks_is_refused_as_on_stock(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded_deeprec.install(monkeypatch, missing=["get_multihash_variable"])
-    with pytest.raises(ValueError, match="--multihash True: multi-hash tables are not there"):
-        refusals.check(dict(NOTHING, multihash=True))
 
 
 @pytest.mark.parametrize("protocol", ["grpc++", "star_server"])

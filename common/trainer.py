@@ -56,7 +56,7 @@ class Trainer:
 
     def first_step(self) -> int:
         """The step at which training goes on."""
-        find = increment_files.newest_step if self._run.incremental_ckpt else roles.newest_step
+        find = increment_files.newest_step if self._increments == "ours" else roles.newest_step
         return find(self._run.checkpoint_dir)
 
     def train(self) -> Dict[str, float]:
