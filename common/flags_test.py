@@ -42,9 +42,9 @@ def test_flags_reach_the_run() -> None:
 
 
 def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flags.deeprec.native, "load", lambda: Native(None, ""))
-    assert flags.make_run(parse("--workqueue"), "M", 1, 1).workqueue
-    assert not flags.make_run(parse(), "M", 1, 1).workqueue
+    monkeypatch.setattr(flags.refusals.native, "load", lambda: Native(None, ""))
+    runs = [flags.make_run(parse(*argv), "M", 1, 1) for argv in ([], ["--workqueue"])]
+    assert [run.workqueue for run in runs] == [False, True]
 
 
 def test_steps_default_to_whole_epochs() -> None:

@@ -10,7 +10,7 @@ from common.own_tables import OwnTables
 from common.recorded_deeprec import RecordedModule
 
 NOTHING = {"ev": False, "adaptive_emb": False, "dynamic_ev": False, "multihash": False, "ev_filter": None,
-           "ev_elimination": None}
+           "ev_elimination": None, "ev_filter_freq": 5, "ev_steps_to_live": 7, "ev_l2_threshold": 0.5, "hot_freq": 9}
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def test_stock_tensorflow_has_none_of_these_tables() -> None:
 
 
 @pytest.mark.parametrize("flags, expected", [
-    ({}, None), ({"ev": True, "ev_filter": "cbf"}, OwnTables("ev", Growth("cbf", servers=2))),
+    ({}, None), ({"ev": True, "ev_filter": "cbf"}, OwnTables("ev", Growth("cbf", 5, None, 7, 0.5, 2), 9)),
     ({"ev": True, "adaptive_emb": True, "ev_elimination": "l2"},
-     OwnTables("adaptive_emb", Growth(eviction="l2", servers=2))),
-    ({"dynamic_ev": True, "ev": True}, OwnTables("dynamic_ev", Growth(servers=2))),
-    ({"multihash": True}, OwnTables("multihash", Growth(servers=2)))])
+     OwnTables("adaptive_emb", Growth(None, 5, "l2", 7, 0.5, 2), 9)),
+    ({"dynamic_ev": True, "ev": True}, OwnTables("dynamic_ev", Growth(None, 5, None, 7, 0.5, 2), 9)),
+    ({"multihash": True}, OwnTables("multihash", Growth(None, 5, None, 7, 0.5, 2), 9))])
 def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, expected: OwnTables) -> None:
     assert own_tables.of_flags(dict(NOTHING, **flags), 2) == expected
 
