@@ -163,8 +163,8 @@ def train(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, s
             if afresh:
                 trained[-1].variables.update(session.run(variables))
                 trained.append(Trained([], {}))
-                for name, value in start.items():
-                    variables[name].load(value, session)
+                again = {variables[name].initializer.inputs[1]: value for name, value in start.items()}
+                session.run([variable.initializer for variable in variables.values()], again)  # each alone is slow
         trained[-1].variables.update(session.run(variables))
         return trained[:-1] if afresh else trained
 

@@ -111,14 +111,12 @@ def test_bf16_losses_follow_fp32(folder: str) -> None:
 
 
 @pytest.mark.parametrize("count, toggles, optimizer, l2", [
-    (2, testing.FUSED, "adagrad", 0.0), (3, Toggles(), "adam", 0.1), (5, testing.FUSED, "adam", 0.0),
-    (61, testing.FUSED, "adagraddecay", 0.0), (3, testing.FUSED, "adamasync", 0.1)])
+    (2, testing.FUSED, "adagrad", 0.0), (3, Toggles(), "adam", 0.1), (5, testing.FUSED, "adamasync", 0.1)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles, optimizer: str,
                                            l2: float) -> None:
     data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
     sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
     testing.check_micro_batch(data, train.model_fn, sizes._replace(dense=Dense(toggles, l2)), count, optimizer, toggles)
-    testing.check_slices(data, train.model_fn, sizes, min(count, 5), toggles)
 
 
 def test_same_seed_same_losses(folder: str) -> None:

@@ -56,9 +56,8 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
 
 @pytest.mark.parametrize("count, toggles", [(2, testing.FUSED), (3, Toggles()), (5, testing.FUSED)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles) -> None:
-    data = open_data(folder, toggles)
-    testing.check_micro_batch(data, train.model_fn, params(toggles, **SMALL), count, toggles=toggles)
-    testing.check_slices(data, train.model_fn, params(toggles, **SMALL), count, toggles)
+    small = params(toggles, **SMALL)
+    testing.check_micro_batch(open_data(folder, toggles), train.model_fn, small, count, toggles=toggles)
 
 
 def test_forward_is_the_papers_equations_in_numpy() -> None:
