@@ -43,6 +43,11 @@ class Embedding(NamedTuple):
         """Whether a native op looks columns up, where their tables are whole and in this process."""
         return self.toggles.emb_fusion and native.load().ops is not None
 
+    def alone(self) -> "Embedding":
+        """The same in a process without parameter servers."""
+        settings = self.storage.settings._replace(servers=0)
+        return self._replace(storage=self.storage._replace(settings=settings))
+
     def exported(self) -> "Embedding":
         """The same with TensorFlow's own ops, as exported models need them."""
         return self._replace(toggles=self.toggles.plain(), storage=self.storage._replace(exported=True))

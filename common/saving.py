@@ -42,7 +42,7 @@ class Saver(tf.train.Saver):
         self._restored: Optional[str] = None
         self._needed = sorted({full_name(variable) for variable in tf.global_variables()})
         self._tables = table_saving.restorers()
-        self._variables = tf.train.Saver(tf.global_variables(), sharded=True) if served_table.tables() else None
+        self._of_variables = tf.train.Saver(tf.global_variables(), sharded=True) if served_table.tables() else None
         super().__init__(sharded=True, max_to_keep=keep, save_relative_paths=True, builder=Builder())
 
     def has(self, save_path: str, global_step: Optional[int]) -> bool:
@@ -63,7 +63,7 @@ class Saver(tf.train.Saver):
           BadInput: the checkpoint is of a model with other variables.
         """
         _check(save_path, self._needed)
-        self._variables.restore(sess, save_path) if self._variables else super().restore(sess, save_path)
+        (self._of_variables or super()).restore(sess, save_path)
         for table in self._tables:
             table.restore(sess, save_path)
         self._restored = save_path

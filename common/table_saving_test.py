@@ -7,7 +7,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
 
-from common import embedding_variable, saving, storage, table_rules, table_saving
+from common import (embedding_variable, heads, increment_files, increments, saving, storage, table_rules, table_saving,
+                    touched)
 from common.chunks import BadInput
 from common.embedding_variable import Settings
 from common.kernels import native
@@ -145,6 +146,61 @@ def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str)
                 other.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: exported})
                 np.testing.assert_array_equal(other.run(served, {ids: KEYS}), one.values())
                 assert not any(op.type.startswith("Zoo") for op in tf.get_default_graph().get_operations())
+
+
+class Incremental:
+    """A graph with an embedding variable whose training steps mark what they touch, and a session of it."""
+
+    def __init__(self, folder: object, target: str = "", servers: int = 0) -> None:
+        self.path = os.path.join(str(folder), "model.ckpt")
+        kept = Storage("ev", Settings("counter", 2, servers=servers))
+        with tf.Graph().as_default() as graph, tf.device("/job:worker" if servers else None):
+            tf.set_random_seed(7)
+            self.ids = tf.placeholder(tf.int64, [None])
+            rows, (index,) = storage.rows_of_batch(WANTED, [self.ids], kept)
+            self.rows = tf.gather(rows, index)
+            scale = tf.get_variable("scale", [], initializer=tf.ones_initializer())
+            spec = heads.train_spec(lambda features, labels: tf.reduce_sum(tf.square(scale * self.rows - 1.0)), {}, {},
+                                    heads.Training("adagrad", 0.1))
+            table_saving.contribute()
+            self.train = touched.track(spec.train_op)
+            self.saver = increments.Saver(str(folder), 5)
+            self.init = tf.group(tf.global_variables_initializer(),
+                                 resources.initialize_resources(resources.shared_resources()))
+        self.session = tf.Session(target, graph=graph)
+
+    def start(self) -> None:
+        self.session.run(self.init)
+        self.saver.start(self.session)
+
+    def run(self, keys: np.ndarray, times: int) -> None:
+        for _ in range(times):
+            self.session.run(self.train, {self.ids: keys})
+
+    def values(self) -> np.ndarray:
+        return self.session.run(self.rows, {self.ids: KEYS})
+
+
+@pytest.mark.parametrize("servers", [0, 2])
+def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: str, servers: int) -> None:
+    one = Incremental(tmp_path, target if servers else "", servers)
+    one.start()
+    one.run(KEYS[:20], 3)
+    one.saver.save(one.session, one.path, 3)
+    one.run(KEYS[15:25], 2)
+    one.saver.save_increment(one.session, 5)
+    held = tf.train.load_checkpoint(tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
+    names = [name for name in held.get_variable_to_shape_map() if name.endswith("-sparse_incr_keys")]
+    assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted(KEYS[15:25])
+    expected = one.values()
+    one.session.close()
+    again = Incremental(tmp_path, target if servers else "", servers)
+    again.saver.restore(again.session, tf.train.latest_checkpoint(str(tmp_path)))
+    np.testing.assert_array_equal(again.values(), expected)
+    again.run(KEYS[:2], 1)
+    again.saver.save_increment(again.session, 6)
+    held = tf.train.load_checkpoint(tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
+    assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted([*KEYS[:2], *KEYS[15:25]])
 
 
 def test_a_checkpoint_without_the_variable(tmp_path: object) -> None:

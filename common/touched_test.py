@@ -9,7 +9,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from tensorflow.python.training.saving.saveable_object import SaveableObject, SaveSpec
 
-from common import heads, increments, lookup, optimizers, rehearsal, touched
+from common import heads, increments, lookup, rehearsal, touched
 from common.increment_files import FOLDER
 from common.kernels import lookup as lookup_kernel
 from common.kernels import native
@@ -38,7 +38,8 @@ class Toy:
             step = tf.train.get_or_create_global_step()
             loss = tf.reduce_sum(tf.square(tf.matmul(look_up(table, self.ids), kernel) - 1.0))
             extend()
-            self.train_op = touched.track(heads.train_spec(loss, optimizers.make(optimizer, 0.05)).train_op)
+            self.train_op = touched.track(heads.train_spec(
+                lambda features, labels: loss, {}, {}, heads.Training(optimizer, 0.05)).train_op)
             self.saver = increments.Saver(str(folder), keep)
             self.session = tf.Session(server.target if server else "")
             self.global_step = step

@@ -43,9 +43,10 @@ class Trainer:
         self._trainee = tf.estimator.Estimator(deeprec.staged(self._with_hooks(model_fn), run.toggles),
                                                config=self.config, params=params)
         self._evaluatee = self._trainee if not run.cluster else (
-            tf.estimator.Estimator(deeprec.staged(model_fn, run.toggles), config=run_config(run, None), params=params))
+            tf.estimator.Estimator(deeprec.staged(model_fn, run.toggles), config=run_config(run, None),
+                                   params=_each(params, "alone")))
         self._exporter = tf.estimator.Estimator(model_fn, config=run_config(run, None),
-                                                params=_without_native_ops(params))
+                                                params=_each(params, "exported"))
         self._stop_at_nan = hooks.StopAtNan(data.train.path, self._rows_of_batch)
         self._eval_spec = tf.estimator.EvalSpec(make_input(run, data, False, Stream(run.batch_size)), steps=None,
                                                 hooks=[hooks.AbandonEvaluation(self._signals)])
@@ -202,10 +203,10 @@ class Trainer:
                 assets_extra={serving.SAMPLE_REQUEST: sample})
 
 
-def _without_native_ops(params: NamedTuple) -> NamedTuple:
-    """The same model of TensorFlow's own ops, which any server of models has."""
-    return params._replace(**{name: value.exported() for name, value in params._asdict().items()
-                              if hasattr(value, "exported")})
+def _each(params: NamedTuple, change: str) -> NamedTuple:
+    """A model's parameters, those that have a method of that name changed by it."""
+    return params._replace(**{name: getattr(value, change)() for name, value in params._asdict().items()
+                              if hasattr(value, change)})
 
 
 def make_input(run: Run, data: Data, training: bool, stream: Stream,
