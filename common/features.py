@@ -98,11 +98,11 @@ FEATURES = (
     Feature("ev_filter", "cbf", *_own("native counting Bloom filter",
                                       "`tf.CBFFilter` with 10 MB of counters a table"),
             ("ev", "ev_filter")),
-    Feature("ev_elimination", "gstep", *_own("native, at each full checkpoint: keys not updated for "
-                                              "`--ev_steps_to_live` steps", "`tf.GlobalStepEvict`"),
+    Feature("ev_elimination", "gstep", *_own(
+        "native, at each full checkpoint: keys not updated for `--ev_steps_to_live` steps", "`tf.GlobalStepEvict`"),
             ("ev", "ev_elimination")),
-    Feature("ev_elimination", "l2", *_own("native, at each full checkpoint: half the squared norm "
-                                           "below `--ev_l2_threshold`", "`tf.L2WeightEvict`"),
+    Feature("ev_elimination", "l2", *_own(
+        "native, at each full checkpoint: half the squared norm below `--ev_l2_threshold`", "`tf.L2WeightEvict`"),
             ("ev", "ev_elimination")),
     Feature("adaptive_emb", "", *_own(
         "hashed rows for cold ids, rows of embedding variables for hot ones, by counted frequency",

@@ -60,7 +60,6 @@ def test_other_combinations_pass(given: dict, monkeypatch: pytest.MonkeyPatch) -
     refusals.check(dict(NOTHING, **given))
 
 
-
 @pytest.mark.parametrize("protocol", ["grpc++", "star_server"])
 def test_protocols_of_deeprec_need_deeprec(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="needs DeepRec: TensorFlow 1.15.5 registers no server"):

@@ -1,11 +1,11 @@
 // Embedding variables as TensorFlow's resources: made, looked up, updated with the rules of optimizers, saved, restored.
-#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "op.h"
 #include "parallel.h"
+#include "rules.h"
 #include "table.h"
 #include "tensorflow/core/framework/resource_mgr.h"
 #include "vector.h"
@@ -246,32 +246,21 @@ using Rule = void (*)(const float* hyper, const float* g, int64 width, float* ro
 
 void Descend(const float* hyper, const float* g, int64 width, float* row) { AddScaled(-hyper[0], g, width, row); }
 
-MODELZOO_CLONES void AdagradRow(const float* hyper, const float* RESTRICT g, int64 width, float* RESTRICT row) {
-  float* RESTRICT accumulator = row + width;
-  const float rate = hyper[0];
-  for (int64 i = 0; i < width; ++i) {
-    accumulator[i] += g[i] * g[i];
-    row[i] -= rate * g[i] / std::sqrt(accumulator[i]);
-  }
+void AdagradRow(const float* hyper, const float* g, int64 width, float* row) {
+  Adagrad(g, hyper[0], width, row, row + width);
 }
 
-MODELZOO_CLONES void AdamRow(const float* hyper, const float* RESTRICT g, int64 width, float* RESTRICT row) {
-  float *RESTRICT m = row + width, *RESTRICT v = row + 2 * width;
-  const float rate = hyper[0], beta1 = hyper[1], beta2 = hyper[2], epsilon = hyper[3];
-  for (int64 i = 0; i < width; ++i) {
-    m[i] = beta1 * m[i] + (1.0f - beta1) * g[i];
-    v[i] = beta2 * v[i] + (1.0f - beta2) * g[i] * g[i];
-    row[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
-  }
+void AdamRow(const float* hyper, const float* g, int64 width, float* row) {
+  Adam(g, hyper[0], hyper[1], hyper[2], hyper[3], width, row, row + width, row + 2 * width);
 }
 
 void AdagradDecayRow(const float* hyper, const float* g, int64 width, float* row) {
   float *accumulator = row + width, *discounts = row + 2 * width;
   if (hyper[3] > *discounts) {
-    for (int64 i = 0; i < width; ++i) accumulator[i] = std::max(accumulator[i] * hyper[1], hyper[2]);
+    Discount(hyper[1], hyper[2], width, accumulator);
     *discounts += 1.0f;
   }
-  AdagradRow(hyper, g, width, row);
+  Adagrad(g, hyper[0], width, row, accumulator);
 }
 
 class Update : public TableOp {

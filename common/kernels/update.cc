@@ -6,6 +6,7 @@
 
 #include "op.h"
 #include "parallel.h"
+#include "rules.h"
 #include "vector.h"
 
 namespace modelzoo {
@@ -60,27 +61,6 @@ REGISTER_OP("ZooAdagradDecay")
     .SetShapeFn(OutputIsInput)
     .Doc("accumulator = max(discount accumulator, initial), power += 1 where periods > power; then accumulator += g^2, "
          "variable -= rate g / sqrt(accumulator), at distinct rows or, without any, at all.");
-
-MODELZOO_CLONES void Discount(float discount, float floor, int64 count, float* accumulator) {
-  for (int64 i = 0; i < count; ++i) accumulator[i] = std::max(discount * accumulator[i], floor);
-}
-
-MODELZOO_CLONES void Adagrad(const float* RESTRICT g, float rate, int64 count, float* RESTRICT w,
-                             float* RESTRICT accumulator) {
-  for (int64 i = 0; i < count; ++i) {
-    accumulator[i] += g[i] * g[i];
-    w[i] -= rate * g[i] / std::sqrt(accumulator[i]);
-  }
-}
-
-MODELZOO_CLONES void Adam(const float* RESTRICT g, float rate, float beta1, float beta2, float epsilon, int64 count,
-                          float* RESTRICT w, float* RESTRICT m, float* RESTRICT v) {
-  for (int64 i = 0; i < count; ++i) {
-    m[i] = beta1 * m[i] + (1.0f - beta1) * g[i];
-    v[i] = beta2 * v[i] + (1.0f - beta2) * g[i] * g[i];
-    w[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
-  }
-}
 
 MODELZOO_CLONES void Decay(float beta1, float beta2, int64 count, float* RESTRICT m, float* RESTRICT v) {
   for (int64 i = 0; i < count; ++i) m[i] *= beta1;
