@@ -119,8 +119,12 @@ def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Tog
     testing.check_micro_batch(data, train.model_fn, sizes._replace(dense=Dense(toggles, l2)), count, optimizer, toggles)
 
 
-def test_same_seed_same_losses(folder: str) -> None:
-    assert losses(folder, Toggles(), 20) == losses(folder, Toggles(), 20)
+@pytest.mark.parametrize("toggles", [Toggles(), testing.FUSED._replace(micro_batch=3)])
+def test_same_seed_same_losses(folder: str, toggles: Toggles) -> None:
+    settings = params(toggles)._replace(training=Training("adagrad", 0.1, toggles))
+    data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
+    first, second = [testing.losses(data, train.model_fn, settings, toggles, 20) for _ in range(2)]
+    assert first == second
 
 
 @pytest.mark.slow
