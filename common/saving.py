@@ -63,7 +63,10 @@ class Saver(tf.train.Saver):
           BadInput: the checkpoint is of a model with other variables.
         """
         _check(save_path, self._needed)
-        (self._of_variables or super()).restore(sess, save_path)
+        if self._of_variables:
+            self._of_variables.restore(sess, save_path)
+        else:
+            super().restore(sess, save_path)
         for table in self._tables:
             table.restore(sess, save_path)
         self._restored = save_path
