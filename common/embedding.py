@@ -195,6 +195,8 @@ def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], of
                 embedded[column.name] = own_tables.combined(table, *_ragged(features, column), column.combiner,
                                                             config.toggles.emb_fusion)
         elif not config.toggles.emb_fusion:
+            if config.storage.holds(column):  # row 0, which stands in for an empty list, must be there
+                table = tf.pad(table, [[0, 1], [0, 0]])
             ids, weights = _to_sparse(_ragged(features, column))
             embedded[column.name] = tf.nn.safe_embedding_lookup_sparse(
                 table, ids, weights, column.combiner, partition_strategy="div")

@@ -206,6 +206,9 @@ def _storage(args: argparse.Namespace) -> Storage:
     if args.ev_filter and "adaptive_emb" in wanted:
         raise ValueError("--ev_filter {}: --adaptive_emb decides by itself which keys get a row. Set --hot_freq.".
                          format(args.ev_filter))
+    if args.ev_elimination == "l2" and "dynamic_ev" in wanted:
+        raise ValueError("--ev_elimination l2 would drop the blocks of one key apart from each other with --dynamic_ev. "
+                         "Use gstep.")
     if args.own:
         return Storage()
     eviction = Eviction(args.ev_elimination or "", args.ev_steps_to_live, args.ev_l2_threshold)

@@ -68,7 +68,10 @@ def in_turn(compute: Callable[[Slice], Computed], features: Features, labels: Fe
         with tf.control_dependencies([_everything(one) for one in done[-1:]]):
             part = cut(features, labels, number, count)
         with tf.variable_scope(tf.get_variable_scope(), reuse=number > 0):
-            done.append(compute(part))
+            one = compute(part)
+        there = tf.cast(part.share > 0, tf.int64)
+        done.append(one._replace(lookups=[(found._replace(counts=there * found.counts), gradient)
+                                          for found, gradient in one.lookups]))
         moves.append([_move(update, part.share) for update in collected[before:]])
         del collected[before:]
     collected.extend(tf.assign_sub(same[0][0], tf.add_n([move for _, move in same])) for same in zip(*moves))
@@ -79,7 +82,7 @@ def cut(features: Features, labels: Features, number: int, count: int) -> Slice:
     """Slice `number` of `count` of a batch of B rows: B * number // count to before B * (number + 1) // count.
 
     A batch of fewer rows than slices, as the last of a run may be, gives slices that are empty; such a one has a row
-    nevertheless, of which any model can compute, and the share 0.
+    nevertheless, of which any model can compute, and the share 0; embedding variables do not count its keys.
     """
     size = tf.shape(next(iter(labels.values())))[0]
     low, high = size * number // count, size * (number + 1) // count

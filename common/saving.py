@@ -63,12 +63,12 @@ class Saver(tf.train.Saver):
           BadInput: the checkpoint is of a model with other variables.
         """
         _check(save_path, self._needed)
+        for table in self._tables:  # before the variables, for which the other trainers wait
+            table.restore(sess, save_path)
         if self._of_variables:
             self._of_variables.restore(sess, save_path)
         else:
             super().restore(sess, save_path)
-        for table in self._tables:
-            table.restore(sess, save_path)
         self._restored = save_path
 
 

@@ -67,8 +67,13 @@ def _rule(variable: EmbeddingVariable, optimizer: str, rate: float, step: tf.Ten
     name = "{}/{}/".format(variable.name, _DESCENT_NAMES[optimizer])
     powers = [_scalar(name + power, beta) for power, beta in (("beta1_power", _BETA1), ("beta2_power", _BETA2))]
     corrected = rate * tf.sqrt(1.0 - powers[1]) / (1.0 - powers[0])
-    return Rule("adam", [corrected, _BETA1, _BETA2, _EPSILON],
-                lambda: [power.assign(power * beta).op for power, beta in zip(powers, (_BETA1, _BETA2))])
+
+    def move() -> List[tf.Operation]:
+        is_moved = tf.constant(True) if optimizer == "adam" else tf.size(variable.updated) > 0
+        return [power.assign(power * tf.where(is_moved, beta, 1.0)).op
+                for power, beta in zip(powers, (_BETA1, _BETA2))]
+
+    return Rule("adam", [corrected, _BETA1, _BETA2, _EPSILON], move)
 
 
 def _scalar(name: str, start: float) -> tf.Variable:

@@ -16,6 +16,7 @@ from tensorflow.python.training.saver import BaseSaverBuilder
 
 from common import embedding_variable, served_table, touched
 from common.chunks import BadInput
+from common.cluster import say
 from common.embedding_variable import EmbeddingVariable
 from common.kernels import table as native_table
 from common.kernels.table import Contents
@@ -65,6 +66,8 @@ class Increment(BaseSaverBuilder.SaveableObject):
     def __init__(self, variable: EmbeddingVariable, part: int) -> None:
         self._variable, self._handle = variable, variable.parts[part]
         name, step = variable.part_name(part), tf.cast(tf.train.get_global_step(), tf.int64)
+        if len(variable.parts) > 1:  # an increment of another number of parts is of no use
+            name += "_of_{}".format(len(variable.parts))
         with tf.device(self._handle.device):
             contents = native_table.export(self._handle, step, touched.since())
             tensors = {"{}-sparse_incr_{}".format(name, field): getattr(contents, field) for field in _OF_ROWS}
@@ -120,10 +123,10 @@ class Restorer:
         self._make = variable.make()
         self._path = tf.placeholder(tf.string, [])
         self._names = tf.placeholder(tf.string, [None])
-        self._restore = {with_slots: self._restored(with_slots) for with_slots in (False, True)}
+        self._restore = self._restored()
 
-    def _restored(self, with_slots: bool) -> tf.Operation:
-        slots = self._variable.slots if with_slots else ()
+    def _restored(self) -> tf.Operation:
+        slots = self._variable.slots
         dtypes = [_DTYPES.get(field, tf.int64) for field in _WITHOUT_SLOTS] + len(slots) * [tf.float32]
         done = []
         for part, handle in enumerate(self._variable.parts):
@@ -136,7 +139,7 @@ class Restorer:
         return tf.group(done)
 
     def restore(self, session: tf.Session, path: str) -> None:
-        """Makes the variable hold what a checkpoint has of it; slots of another optimizer start anew.
+        """Makes the variable hold what a checkpoint has of it; slots that this optimizer does not keep are left out.
 
         Raises:
           BadInput: the checkpoint does not have the variable.
@@ -144,10 +147,11 @@ class Restorer:
         shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
         session.run(self._make)
         for name in stored_parts(self._variable.name, shapes, path):
-            slots = _slot_names(self._variable, name)
-            has_slots = all(slot in shapes for slot in slots)
-            names = ["{}-{}".format(name, field) for field in _WITHOUT_SLOTS] + (slots if has_slots else [])
-            session.run(self._restore[has_slots], {self._path: path, self._names: names})
+            counters = shapes[name + "-bloom"][0]
+            if counters not in (0, self._variable.admission.counters):
+                say("{}: the Bloom filter of {} is of another size; keys that wait are counted anew".format(path, name))
+            names = ["{}-{}".format(name, field) for field in _WITHOUT_SLOTS] + _slot_names(self._variable, name)
+            session.run(self._restore, {self._path: path, self._names: names})
 
 
 class ServedRestorer:

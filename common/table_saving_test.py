@@ -115,7 +115,7 @@ def test_saving_evicts(tmp_path: object) -> None:
     np.testing.assert_array_equal(one.values()[:3], fresh[:3])
 
 
-def test_slots_of_another_optimizer_start_anew(tmp_path: object) -> None:
+def test_another_optimizer_is_refused(tmp_path: object) -> None:
     one = Trained(optimizer="adagrad").start()
     one.run(20)
     other = Trained(optimizer="adamasync")

@@ -15,6 +15,7 @@ import site
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Iterator, List, NamedTuple
 
 import tensorflow as tf
@@ -30,9 +31,11 @@ class CannotBuild(Exception):
 
 
 class _Plan(NamedTuple):
-    """How the ops are built: the compiler's command without the output, and the name of the result."""
+    """How the ops are built: the compiler's command for one source, the sources, what links them, and the result."""
 
     command: List[str]
+    sources: List[str]
+    link: List[str]
     name: str
 
 
@@ -62,7 +65,7 @@ def _build(plan: _Plan, folder: str, say: bool) -> str:
         path = os.path.join(folder, plan.name)
         if not os.path.isfile(path):  # nobody else built it while this process waited
             if say:
-                print("building native kernels, once, in about 25 seconds: {}".format(path), flush=True)
+                print("building native kernels, once, in about a minute on two cores: {}".format(path), flush=True)
             _compile(plan, folder)
         return path
 
@@ -75,14 +78,14 @@ def _plan() -> _Plan:
     prefix = _onednn_prefix()
     # TensorFlow is built with NDEBUG: its headers' checks in debug mode fail on objects that its library counts.
     command = [compiler, "-std=c++14", "-O3", "-DNDEBUG", "-fno-math-errno", "-fno-trapping-math", "-fPIC",
-               "-shared", "-fopenmp", "-Wall", "-Wno-sign-compare"]
-    command += sorted(glob.glob(os.path.join(_SOURCES, "*.cc")))
+               "-fopenmp", "-Wall", "-Wno-sign-compare"]
+    sources = sorted(glob.glob(os.path.join(_SOURCES, "*.cc")))
     include, library = tf.sysconfig.get_include(), tf.sysconfig.get_lib()
     command += tf.sysconfig.get_compile_flags() + ["-isystem", include, "-isystem", os.path.join(prefix, "include")]
-    command += tf.sysconfig.get_link_flags() + ["-L" + os.path.join(prefix, "lib"), "-l:" + _ONEDNN]
-    command += ["-Wl,-rpath," + library, "-Wl,-rpath," + os.path.join(prefix, "lib")]
+    link = ["-shared", "-fopenmp", *tf.sysconfig.get_link_flags(), "-L" + os.path.join(prefix, "lib"), "-l:" + _ONEDNN,
+            "-Wl,-rpath," + library, "-Wl,-rpath," + os.path.join(prefix, "lib")]
     version = os.path.join(prefix, "include", "oneapi", "dnnl", "dnnl_version.h")
-    return _Plan(command, "kernels-{}.so".format(_hash(command[1:], version)))
+    return _Plan(command, sources, link, "kernels-{}.so".format(_hash(command[1:] + sources + link, version)))
 
 
 def _hash(command: List[str], version: str) -> str:
@@ -140,11 +143,19 @@ def _compile(plan: _Plan, folder: str) -> None:
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as parts:
         path = os.path.join(parts, plan.name)
-        done = subprocess.run(plan.command + ["-o", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            raise CannotBuild("the compiler failed with status {}: {} ...\n{}".format(
-                done.returncode, " ".join(plan.command[:2]), done.stdout.decode(errors="replace")[:_MESSAGE_CHARS]))
+        objects = [os.path.join(parts, os.path.basename(source) + ".o") for source in plan.sources]
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            list(threads.map(lambda source, made: _run(plan.command + ["-c", source, "-o", made]), plan.sources,
+                             objects))
+        _run(plan.command[:1] + objects + plan.link + ["-o", path])
         os.replace(path, os.path.join(folder, plan.name))
+
+
+def _run(command: List[str]) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise CannotBuild("the compiler failed with status {}: {} ...\n{}".format(
+            done.returncode, " ".join(command[:2]), done.stdout.decode(errors="replace")[:_MESSAGE_CHARS]))
 
 
 def main() -> None:

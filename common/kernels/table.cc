@@ -393,9 +393,9 @@ void Table::ImportWaiting(const int64_t* keys, const int64_t* frequencies, const
     Shard* shard = &shards_[ShardOf(hash)];
     std::lock_guard<std::mutex> lock(shard->mu);
     const int32_t number = shard->index.Find(keys[i], hash);
-    if (number >= 0) continue;
-    Entry* entry = Count(shard, number, keys[i], frequencies[i]);
-    if (entry) entry->version = versions[i];
+    if (number >= 0 && shard->entries.At(number)->row >= 0) continue;
+    Entry* entry = Count(shard, number, keys[i], frequencies[i]);  // beside what a step has counted meanwhile
+    if (entry) entry->version = std::max(entry->version, versions[i]);
   }
 }
 

@@ -16,12 +16,25 @@ namespace {
 using tensorflow::ResourceBase;
 using tensorflow::core::ScopedUnref;
 
+// A table that may be replaced by another while steps use it.
 class ZooTable : public ResourceBase {
  public:
-  explicit ZooTable(const TableConfig& config) : table(config) {}
+  explicit ZooTable(std::shared_ptr<Table> table) : table_(std::move(table)) {}
   tensorflow::string DebugString() const override { return "an embedding variable"; }
 
-  Table table;
+  std::shared_ptr<Table> table() {
+    tensorflow::mutex_lock lock(mu_);
+    return table_;
+  }
+
+  void Replace(std::shared_ptr<Table> table) {
+    tensorflow::mutex_lock lock(mu_);
+    table_.swap(table);
+  }  // the lock goes first, the table before it then
+
+ private:
+  tensorflow::mutex mu_;
+  std::shared_ptr<Table> table_;
 };
 
 REGISTER_RESOURCE_HANDLE_OP(ZooTable);
@@ -173,14 +186,18 @@ class Make : public OpKernel {
     const TableConfig config = {defaults.dim_size(1), std::vector<float>(first, first + defaults.NumElements()),
                                 std::vector<float>(slot, slot + slots.NumElements()), admit_at_, bloom_counters_,
                                 bloom_hashes_};
-    const auto& handle = tensorflow::HandleFromInput(context, 0);
-    tensorflow::mutex_lock lock(mu_);
-    tensorflow::DeleteResource<ZooTable>(context, handle).IgnoreError();  // there may be none
-    OP_REQUIRES_OK(context, tensorflow::CreateResource(context, handle, new ZooTable(config)));
+    const auto made = std::make_shared<Table>(config);
+    ZooTable* there = nullptr;
+    OP_REQUIRES_OK(context, tensorflow::LookupOrCreateResource<ZooTable>(
+                                context, tensorflow::HandleFromInput(context, 0), &there, [&](ZooTable** resource) {
+                                  *resource = new ZooTable(made);
+                                  return Status::OK();
+                                }));
+    ScopedUnref unref(there);
+    there->Replace(made);  // never removed, as other trainers may be in the middle of a step
   }
 
  private:
-  tensorflow::mutex mu_;
   int64 admit_at_, bloom_counters_, bloom_hashes_;
 };
 
@@ -193,7 +210,8 @@ class TableOp : public OpKernel {
     ZooTable* found = nullptr;
     OP_REQUIRES_OK(context, tensorflow::LookupResource(context, tensorflow::HandleFromInput(context, 0), &found));
     ScopedUnref unref(found);
-    OP_REQUIRES_OK(context, Run(context, &found->table));
+    const std::shared_ptr<Table> table = found->table();
+    OP_REQUIRES_OK(context, Run(context, table.get()));
   }
 
  protected:
@@ -324,6 +342,7 @@ class Export : public TableOp {
     Status status;
     const int64 width = table->config().width, slots = table->config().slots.size();
     std::vector<Tensor> spare;  // where there is no memory for an output
+    spare.reserve(8);
     const int32 first = since.flat<int32>()(0);
     table->Export(eviction, first, OnThreads(context), [&](int64_t rows, int64_t waiting) {
       const TensorShape shapes[] = {TensorShape({rows}), TensorShape({rows, width}), TensorShape({rows, slots}),
