@@ -207,7 +207,7 @@ def _storage(args: argparse.Namespace) -> Storage:
         raise ValueError("--ev_filter {}: --adaptive_emb decides by itself which keys get a row. Set --hot_freq.".
                          format(args.ev_filter))
     if args.ev_elimination == "l2" and "dynamic_ev" in wanted:
-        raise ValueError("--ev_elimination l2 would drop the blocks of one key apart from each other with --dynamic_ev. "
+        raise ValueError("--ev_elimination l2 would drop blocks of one key apart from one another with --dynamic_ev. "
                          "Use gstep.")
     if args.own:
         return Storage()

@@ -77,7 +77,7 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
                                                            "which keys get a row. Set --hot_freq."),
     (["--ev", "--ev_filter", "cbf", "--ev_filter_freq", "300"], "--ev_filter cbf counts to 255. Got: --ev_filter_freq "
                                                                 "300. Use --ev_filter counter."),
-    (["--ev", "--dynamic_ev", "--ev_elimination", "l2"], "--ev_elimination l2 would drop the blocks of one key apart"),
+    (["--ev", "--dynamic_ev", "--ev_elimination", "l2"], "--ev_elimination l2 would drop blocks of one key apart"),
     (["--tf", "--ev"], "--tf switches every DeepRec feature off, so it cannot go with --ev. Drop one"),
     (["--incremental_ckpt", "60", "--tf"], "--tf switches every DeepRec .* cannot go with --incremental_ckpt. Drop"),
     (["--micro_batch", "4", "--tf"], "--tf switches every DeepRec feature off, so it cannot go with --micro_batch"),
