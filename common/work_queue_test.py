@@ -1,18 +1,17 @@
 import os
 import subprocess
 import sys
-from typing import Dict, List, Optional
+from typing import Dict, List
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import csv_file, deeprec, feed, hooks, runner, runner_test, source, testing, work_queue
+from common import csv_file, feed, hooks, runner, runner_test, source, testing, work_queue
 from common.chunks import BadInput
 from common.cluster import Cluster
 from common.deeprec import Toggles
 from common.kernels import native
-from common.kernels.native import Native
 from common.runner_test import ROOT, TEST, TRAIN, Params, make_run, rows_by_step, train, wait_for
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
@@ -214,16 +213,3 @@ def test_stopped_and_started_again_every_row_once_an_epoch(tmp_path: object, num
     rows = sum(rows_by_step(tmp_path), [])
     for epoch in range(3):
         assert sorted(rows[epoch * 400:(epoch + 1) * 400]) == EPOCH
-
-
-@pytest.mark.parametrize("wanted, toggles, reason, message", [
-    (True, Toggles(tf=True), "", "--tf switches every DeepRec feature off, so it cannot go with --workqueue"),
-    (True, Toggles(), "no compiler", "there are no native ops: no compiler. Mend that, or train without --workqueue"),
-    (False, Toggles(tf=True), "no compiler", None), (True, Toggles(), "", None)])
-def test_where_it_cannot_be_it_is_refused(wanted: bool, toggles: Toggles, reason: str, message: Optional[str],
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deeprec.native, "load", lambda: Native(None, reason))
-    if not message:
-        return deeprec.check_workqueue(wanted, toggles)
-    with pytest.raises(ValueError, match=message):
-        deeprec.check_workqueue(wanted, toggles)
