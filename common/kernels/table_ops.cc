@@ -3,11 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "op.h"
 #include "parallel.h"
+#include "resource.h"
 #include "rules.h"
 #include "table.h"
-#include "tensorflow/core/framework/resource_mgr.h"
 #include "vector.h"
 
 namespace modelzoo {
@@ -201,20 +200,14 @@ class Make : public OpKernel {
   int64 admit_at_, bloom_counters_, bloom_hashes_;
 };
 
-// An op on a table that is there.
-class TableOp : public OpKernel {
+// An op on the table that is there now, which lives as long as the op runs.
+class TableOp : public ResourceOp<ZooTable> {
  public:
-  using OpKernel::OpKernel;
-
-  void Compute(OpKernelContext* context) override {
-    ZooTable* found = nullptr;
-    OP_REQUIRES_OK(context, tensorflow::LookupResource(context, tensorflow::HandleFromInput(context, 0), &found));
-    ScopedUnref unref(found);
-    const std::shared_ptr<Table> table = found->table();
-    OP_REQUIRES_OK(context, Run(context, table.get()));
-  }
+  using ResourceOp::ResourceOp;
 
  protected:
+  Status Run(OpKernelContext* context, ZooTable* resource) final { return Run(context, resource->table().get()); }
+
   virtual Status Run(OpKernelContext* context, Table* table) = 0;
 };
 
@@ -437,11 +430,7 @@ class Size : public TableOp {
   Status Run(OpKernelContext* context, Table* table) override {
     int64_t numbers[3];
     table->Size(&numbers[0], &numbers[1], &numbers[2]);
-    for (int i = 0; i < 3; ++i) {
-      Tensor* out = nullptr;
-      TF_RETURN_IF_ERROR(context->allocate_output(i, TensorShape({}), &out));
-      out->scalar<int64>()() = numbers[i];
-    }
+    for (int i = 0; i < 3; ++i) TF_RETURN_IF_ERROR(OutputScalar<int64>(context, i, numbers[i]));
     return Status::OK();
   }
 };

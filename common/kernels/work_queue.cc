@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "resource.h"
 #include "tensorflow/core/framework/resource_op_kernel.h"
 #include "work_queue.h"
 
@@ -98,36 +99,14 @@ class WorkQueueHandle : public tensorflow::ResourceOpKernel<WorkQueue> {
   }
 };
 
-// An op on a queue, whose handle is its first input.
-class QueueOp : public OpKernel {
- public:
-  using OpKernel::OpKernel;
+using QueueOp = ResourceOp<WorkQueue>;
 
-  void Compute(OpKernelContext* context) override {
-    WorkQueue* queue = nullptr;
-    OP_REQUIRES_OK(context, tensorflow::LookupResource(context, tensorflow::HandleFromInput(context, 0), &queue));
-    tensorflow::core::ScopedUnref unref(queue);
-    OP_REQUIRES_OK(context, Run(context, queue));
-  }
-
- protected:
-  virtual Status Run(OpKernelContext* context, WorkQueue* queue) = 0;
-
-  static Status Worker(OpKernelContext* context, std::string* name) {
-    const Tensor& worker = context->input(1);
-    TF_RETURN_IF_ERROR(CheckShape("worker", worker, TensorShape({})));
-    *name = worker.scalar<tensorflow::tstring>()();
-    return Status::OK();
-  }
-
-  template <typename T>
-  static Status Output(OpKernelContext* context, int index, T value) {
-    Tensor* out = nullptr;
-    TF_RETURN_IF_ERROR(context->allocate_output(index, TensorShape({}), &out));
-    out->scalar<T>()() = value;
-    return Status::OK();
-  }
-};
+Status Worker(OpKernelContext* context, std::string* name) {
+  const Tensor& worker = context->input(1);
+  TF_RETURN_IF_ERROR(CheckShape("worker", worker, TensorShape({})));
+  *name = worker.scalar<tensorflow::tstring>()();
+  return Status::OK();
+}
 
 std::vector<int64> Vector(const Tensor& tensor) {
   const auto flat = tensor.flat<int64>();
@@ -178,15 +157,15 @@ class ResetOp : public QueueOp {
 
 class IsSetOp : public QueueOp {
  public:
-  using QueueOp::QueueOp;
+  using QueueOp::ResourceOp;
 
  protected:
-  Status Run(OpKernelContext* context, WorkQueue* queue) override { return Output(context, 0, queue->IsSet()); }
+  Status Run(OpKernelContext* context, WorkQueue* queue) override { return OutputScalar(context, 0, queue->IsSet()); }
 };
 
 class TakeOp : public QueueOp {
  public:
-  using QueueOp::QueueOp;
+  using QueueOp::ResourceOp;
 
  protected:
   Status Run(OpKernelContext* context, WorkQueue* queue) override {
@@ -196,14 +175,14 @@ class TakeOp : public QueueOp {
     TF_RETURN_IF_ERROR(Worker(context, &worker));
     TF_RETURN_IF_ERROR(queue->Take(worker, &answer, &entry));
     const int64 values[] = {answer, entry.epoch, entry.item, entry.done};
-    for (int i = 0; i < 4; ++i) TF_RETURN_IF_ERROR(Output(context, i, values[i]));
+    for (int i = 0; i < 4; ++i) TF_RETURN_IF_ERROR(OutputScalar(context, i, values[i]));
     return Status::OK();
   }
 };
 
 class AdvanceOp : public QueueOp {
  public:
-  using QueueOp::QueueOp;
+  using QueueOp::ResourceOp;
 
  protected:
   Status Run(OpKernelContext* context, WorkQueue* queue) override {
@@ -212,13 +191,13 @@ class AdvanceOp : public QueueOp {
     TF_RETURN_IF_ERROR(Worker(context, &worker));
     const auto rows = context->input(2).flat<int64>();
     TF_RETURN_IF_ERROR(queue->Advance(worker, rows.data(), rows.size(), &strays));
-    return Output(context, 0, strays);
+    return OutputScalar(context, 0, strays);
   }
 };
 
 class ReleaseOp : public QueueOp {
  public:
-  using QueueOp::QueueOp;
+  using QueueOp::ResourceOp;
 
  protected:
   Status Run(OpKernelContext* context, WorkQueue* queue) override {
@@ -230,14 +209,14 @@ class ReleaseOp : public QueueOp {
 
 class StateOp : public QueueOp {
  public:
-  using QueueOp::QueueOp;
+  using QueueOp::ResourceOp;
 
  protected:
   Status Run(OpKernelContext* context, WorkQueue* queue) override {
     int64 epoch = 0;
     std::vector<Entry> entries;
     TF_RETURN_IF_ERROR(queue->State(&epoch, &entries));
-    TF_RETURN_IF_ERROR(Output(context, 0, epoch));
+    TF_RETURN_IF_ERROR(OutputScalar(context, 0, epoch));
     Tensor* left = nullptr;
     TF_RETURN_IF_ERROR(context->allocate_output(1, TensorShape({static_cast<int64>(entries.size()), 3}), &left));
     auto rows = left->matrix<int64>();
