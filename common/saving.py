@@ -62,9 +62,10 @@ class Saver(tf.train.Saver):
         Raises:
           BadInput: the checkpoint is of a model with other variables.
         """
-        _check(save_path, self._needed)
+        checkpoint = tf.train.load_checkpoint(save_path)
+        _check(save_path, checkpoint, self._needed)
         for table in self._tables:  # before the variables, for which the other trainers wait
-            table.restore(sess, save_path)
+            table.restore(sess, save_path, checkpoint)
         if self._of_variables:
             self._of_variables.restore(sess, save_path)
         else:
@@ -72,10 +73,9 @@ class Saver(tf.train.Saver):
         self._restored = save_path
 
 
-def _check(path: str, names: Sequence[str]) -> None:
+def _check(path: str, checkpoint: tf.train.NewCheckpointReader, names: Sequence[str]) -> None:
     """Raises BadInput for variables that a checkpoint lacks."""
-    held = tf.train.load_checkpoint(path).get_variable_to_shape_map()
-    lacking = [name for name in names if name not in held]
+    lacking = [name for name in names if not checkpoint.has_tensor(name)]
     if lacking:
         raise BadInput("{}: it lacks {} of {} variables, such as {}: it was made with other flags. Go on with those, "
                        "or give another --checkpoint.".format(path, len(lacking), len(names), lacking[0]))

@@ -9,7 +9,7 @@ from common.embedding_variable import EmbeddingVariable, Lookup, Slot
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _ACCUMULATOR, _DISCOUNT, _PERIOD = 0.1, 0.9, 100000
-_DESCENT_NAMES = {"adagrad": "Adagrad", "adam": "Adam", "adamasync": "AdamAsync", "adagraddecay": "AdagradDecay"}
+_SLOT_NAMES = {"adagrad": "Adagrad", "adam": "Adam", "adamasync": "AdamAsync", "adagraddecay": "AdagradDecay"}
 
 
 class Rule(NamedTuple):
@@ -30,7 +30,7 @@ def slots(optimizer: str, width: int) -> Tuple[Slot, ...]:
     """What an optimizer keeps for each key of a variable of that width, named as its slots of a tf.Variable."""
     if optimizer == "gradientdescent":
         return ()
-    name = _DESCENT_NAMES[optimizer]
+    name = _SLOT_NAMES[optimizer]
     if optimizer == "adagrad":
         return (Slot(name, width, _ACCUMULATOR),)
     if optimizer == "adagraddecay":
@@ -64,8 +64,9 @@ def _rule(variable: EmbeddingVariable, optimizer: str, rate: float, step: tf.Ten
         return Rule(optimizer, [rate])
     if optimizer == "adagraddecay":
         return Rule(optimizer, [rate, _DISCOUNT, _ACCUMULATOR, (step + 1) // _PERIOD])
-    name = "{}/{}/".format(variable.name, _DESCENT_NAMES[optimizer])
-    powers = [_scalar(name + power, beta) for power, beta in (("beta1_power", _BETA1), ("beta2_power", _BETA2))]
+    name = "{}/{}/".format(variable.name, _SLOT_NAMES[optimizer])
+    powers = [tf.get_variable(name + power, [], initializer=tf.constant_initializer(beta), trainable=False)
+              for power, beta in (("beta1_power", _BETA1), ("beta2_power", _BETA2))]
     corrected = rate * tf.sqrt(1.0 - powers[1]) / (1.0 - powers[0])
 
     def move() -> List[tf.Operation]:
@@ -74,9 +75,3 @@ def _rule(variable: EmbeddingVariable, optimizer: str, rate: float, step: tf.Ten
                 for power, beta in zip(powers, (_BETA1, _BETA2))]
 
     return Rule("adam", [corrected, _BETA1, _BETA2, _EPSILON], move)
-
-
-def _scalar(name: str, start: float) -> tf.Variable:
-    with tf.variable_scope("", reuse=tf.AUTO_REUSE):
-        with tf.variable_scope(tf.VariableScope(tf.AUTO_REUSE, ""), auxiliary_name_scope=False):
-            return tf.get_variable(name, [], initializer=tf.constant_initializer(start), trainable=False)

@@ -138,13 +138,13 @@ class Restorer:
                 done.append(native_table.restore(handle, contents, part, len(self._variable.parts)))
         return tf.group(done)
 
-    def restore(self, session: tf.Session, path: str) -> None:
+    def restore(self, session: tf.Session, path: str, checkpoint: tf.train.NewCheckpointReader) -> None:
         """Makes the variable hold what a checkpoint has of it; slots that this optimizer does not keep are left out.
 
         Raises:
           BadInput: the checkpoint does not have the variable.
         """
-        shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+        shapes = checkpoint.get_variable_to_shape_map()
         session.run(self._make)
         for name in stored_parts(self._variable.name, shapes, path):
             counters = shapes[name + "-bloom"][0]
@@ -162,11 +162,10 @@ class ServedRestorer:
         self._keys, self._values = tf.placeholder(tf.int64), tf.placeholder(tf.float32)  # it takes no known shapes
         self._restore = gen_lookup_ops.lookup_table_import_v2(served.table.resource_handle, self._keys, self._values)
 
-    def restore(self, session: tf.Session, path: str) -> None:
+    def restore(self, session: tf.Session, path: str, checkpoint: tf.train.NewCheckpointReader) -> None:
         """Makes the table hold the keys and values that a checkpoint has of it; raises BadInput where it has none."""
-        reader = tf.train.load_checkpoint(path)
-        parts = stored_parts(self._name, reader.get_variable_to_shape_map(), path)
-        keys, values = [np.concatenate([reader.get_tensor("{}-{}".format(part, field)) for part in parts])
+        parts = stored_parts(self._name, checkpoint.get_variable_to_shape_map(), path)
+        keys, values = [np.concatenate([checkpoint.get_tensor("{}-{}".format(part, field)) for part in parts])
                         for field in ("keys", "values")]
         session.run(self._restore, {self._keys: keys, self._values: values})
 
