@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from common import cluster as cluster_module
-from common import features, heads, hooks, increment_files, metrics, results, roles, work_queue
+from common import features, heads, hooks, increment_files, metrics, results, roles
 from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.results import Metrics
@@ -76,8 +76,8 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       cluster.NeverCame: another process was not there for run.wait_secs.
       cluster.Lost: a step failed because another process was gone.
     """
-    _print_features(run, data)
     part = _Part(run, data, model_fn, params)
+    part.print_features()
     try:
         return part.play(tasks)
     except tf.errors.OpError as error:
@@ -96,6 +96,23 @@ class _Part:
         self._began = time.monotonic()
         self._trainer = Trainer(run, data, model_fn, params)
 
+    def print_features(self) -> None:
+        """Prints who serves which feature, and what there is to do."""
+        run, data, queue = self._run, self._data, self._trainer.queue
+        rows = features.start_up(run.toggles, run.protocol, run.asked)
+        if queue:
+            rows.append(("work queue", queue.described()))
+        rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
+                 ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
+                 ("steps", "{} of {} rows, {:.2f} epochs".format(
+                     run.steps, run.batch_size, run.steps * run.batch_size / float(data.train_rows))),
+                 ("checkpoints", run.checkpoint_dir)]
+        if run.cluster:
+            rows.append(("cluster", "{} of {}".format(run.cluster.name, ", ".join(
+                "{} {}".format(len(addresses), role) for role, addresses in sorted(run.cluster.jobs.items())))))
+        width = max(len(name) for name, _ in rows)
+        print("\n".join("{}  {}".format(name.ljust(width), value) for name, value in rows))
+
     def play(self, tasks: List[str]) -> Metrics:
         """Plays this process' role to its end; returns the metrics if it is to evaluate."""
         run, cluster = self._run, self._run.cluster
@@ -112,9 +129,9 @@ class _Part:
             print("the newest checkpoint has step {}: nothing to train".format(saved))
         elif before:
             print("going on from step {}".format(before))
-        if not run.incremental_ckpt and increment_files.newest_step(run.checkpoint_dir) > before:
-            print("increments up to step {} are left out, as --incremental_ckpt is 0".format(
-                increment_files.newest_step(run.checkpoint_dir)))
+        increment = 0 if run.incremental_ckpt else increment_files.newest_step(run.checkpoint_dir)
+        if increment > before:
+            print("increments up to step {} are left out, as --incremental_ckpt is 0".format(increment))
         evaluation = None if self._trainer.is_over() else self._trainer.train()
         if role == "worker":
             cluster_module.say("training is over; {} steps of {} rows were made here".format(
@@ -138,19 +155,3 @@ class _Part:
             print("{}: {} values are not in their vocabulary and were read as its first word".format(column, count))
         print("results: {}".format(run.result_dir))
         return by_task
-
-
-def _print_features(run: Run, data: Data) -> None:
-    rows = features.start_up(run.toggles, run.protocol, run.asked)
-    if run.workqueue:
-        rows.append(("work queue", work_queue.RunQueue(run, data).described()))
-    rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
-             ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
-             ("steps", "{} of {} rows, {:.2f} epochs".format(
-                 run.steps, run.batch_size, run.steps * run.batch_size / float(data.train_rows))),
-             ("checkpoints", run.checkpoint_dir)]
-    if run.cluster:
-        rows.append(("cluster", "{} of {}".format(run.cluster.name, ", ".join(
-            "{} {}".format(len(addresses), role) for role, addresses in sorted(run.cluster.jobs.items())))))
-    width = max(len(name) for name, _ in rows)
-    print("\n".join("{}  {}".format(name.ljust(width), value) for name, value in rows))

@@ -28,13 +28,14 @@ class Trainer:
 
     Attributes:
       config: of training; in a cluster, this process' place in it.
+      queue: the work queue that it takes rows from, None where each trainer has a part of the rows of its own.
     """
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple) -> None:
         self.config = run_config(run, run.cluster)
         self._run, self._data = run, data
         self._stream = Stream(run.batch_size)
-        self._queue = RunQueue(run, data) if run.workqueue else None
+        self.queue = RunQueue(run, data) if run.workqueue else None
         self._signals = hooks.Signals()
         self._progress: Optional[hooks.Progress] = None
         self._watch: Optional[roles.Watch] = None
@@ -80,8 +81,8 @@ class Trainer:
         try:
             return self._train_and_evaluate(watches)
         except tf.errors.OpError:
-            if self._queue and self._queue.feed.error:  # what tf.data made of the exception names no type
-                raise self._queue.feed.error
+            if self.queue and self.queue.feed.error:  # what tf.data made of the exception names no type
+                raise self.queue.feed.error
             raise
 
     def _train_and_evaluate(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
@@ -117,14 +118,15 @@ class Trainer:
         self._stream = self._make_stream()
         return make_input(self._run, self._data, True, self._stream,
                           lambda: self._progress.steps * self._run.batch_size if self._progress else 0,
-                          self._queue.read if self._queue else None)
+                          self.queue.read if self.queue else None)
 
     def _make_stream(self) -> Stream:
         """The rows of this process from where the newest checkpoint is; in a cluster, from where each trainer would be
         if all were equally fast. The work queue needs no more than the size of a batch."""
-        run, step = self._run, self.first_step()
-        if self._queue:
+        run = self._run
+        if self.queue:
             return Stream(run.batch_size)
+        step = self.first_step()
         any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
         stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size, any_order)
         if not run.cluster:
@@ -142,9 +144,9 @@ class Trainer:
         def model_fn_with_queue(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
                                 params: NamedTuple) -> tf.estimator.EstimatorSpec:
             spec = model_fn(features, labels, mode, params)
-            if not self._queue or mode != tf.estimator.ModeKeys.TRAIN:
+            if not self.queue or mode != tf.estimator.ModeKeys.TRAIN:
                 return spec
-            spec, taking = self._queue.attach(spec, features[dataset.ROW])
+            spec, taking = self.queue.attach(spec, features[dataset.ROW])
             return spec._replace(training_hooks=[taking])
 
         return model_fn_with_queue
