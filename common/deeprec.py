@@ -13,6 +13,8 @@ from typing import Any, Callable, ContextManager, Dict, NamedTuple, Optional, Tu
 
 import tensorflow as tf
 
+from common.embedding_variable import Settings
+
 
 class _ToggleFields(NamedTuple):
     tf: bool = False
@@ -65,7 +67,7 @@ def refused_with_tf(name: str) -> ValueError:
 
 # Fixes without which a feature is not used: op_fusion crashed with some graphs (DeepRec's issues 126 and 144).
 _FIRST_RELEASE = {"op_fusion": 2206}
-_MOST_EXPECTED, _CBF_ERROR = 1 << 20, 0.01  # 10 MB of 8-bit counters a table at most
+_MOST_EXPECTED = 1 << 20  # 10 MB of 8-bit counters a table at most
 _STAGED_BATCHES = 4
 
 
@@ -200,40 +202,23 @@ def saver_hook(secs: int, *args: Any, **kwargs: Any) -> tf.compat.v1.train.Check
     return tf.train.CheckpointSaverHook(*args, incremental_save_secs=secs, **kwargs)
 
 
-class Growth(NamedTuple):
-    """Which keys an embedding variable holds.
-
-    Attributes:
-      admission: 'counter' or 'cbf': those that were seen filter_freq times; None: all.
-      eviction: what a full checkpoint drops: 'gstep': those that no step updated for more than steps_to_live; 'l2':
-        those with half the squared norm of their row below l2_threshold; None: nothing.
-      servers: the parameter servers that it is divided over by key.
-    """
-
-    admission: Optional[str] = None
-    filter_freq: int = 3
-    eviction: Optional[str] = None
-    steps_to_live: int = 4000
-    l2_threshold: float = 1e-3  # rows start at about 6e-4, so those that learned little go
-    servers: int = 0
-
-
-def embedding_variable(name: str, dimension: int, initializer: Any, growth: Growth, expected: int) -> Any:
+def embedding_variable(name: str, dimension: int, initializer: Any, settings: Settings, expected: int) -> Any:
     """A table of rows float32 [D] by int64 key, of which about so many are expected."""
     options: Dict[str, Any] = {"init_option": tf.InitializerOption(initializer=initializer)}
-    if growth.admission == "counter":
-        options["filter_option"] = tf.CounterFilter(filter_freq=growth.filter_freq)
-    elif growth.admission == "cbf":
+    if settings.filter == "counter":
+        options["filter_option"] = tf.CounterFilter(filter_freq=settings.filter_freq)
+    elif settings.filter == "cbf":
         options["filter_option"] = tf.CBFFilter(
-            filter_freq=growth.filter_freq, max_element_size=min(expected, _MOST_EXPECTED),
-            false_positive_probability=_CBF_ERROR, counter_type=tf.uint8)
-    if growth.eviction == "gstep":
-        options["evict_option"] = tf.GlobalStepEvict(steps_to_live=growth.steps_to_live)
-    elif growth.eviction == "l2":
-        options["evict_option"] = tf.L2WeightEvict(l2_weight_threshold=growth.l2_threshold)
+            filter_freq=settings.filter_freq, max_element_size=min(expected, _MOST_EXPECTED),
+            false_positive_probability=settings.error, counter_type=tf.uint8)
+    eviction = settings.eviction
+    if eviction.rule == "gstep":
+        options["evict_option"] = tf.GlobalStepEvict(steps_to_live=eviction.steps_to_live)
+    elif eviction.rule == "l2":
+        options["evict_option"] = tf.L2WeightEvict(l2_weight_threshold=eviction.l2_threshold)
     return tf.get_embedding_variable(
         name, embedding_dim=dimension, key_dtype=tf.int64, value_dtype=tf.float32,
-        partitioner=tf.fixed_size_partitioner(growth.servers) if growth.servers > 1 else None,
+        partitioner=tf.fixed_size_partitioner(settings.servers) if settings.servers > 1 else None,
         ev_option=tf.EmbeddingVariableOption(**options))
 
 

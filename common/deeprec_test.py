@@ -5,7 +5,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import deeprec, recorded_deeprec, testing
-from common.deeprec import Growth, Toggles
+from common.deeprec import Toggles
+from common.embedding_variable import Settings
+from common.kernels.table import Eviction
 from common.recorded_deeprec import RecordedModule
 
 
@@ -142,7 +144,8 @@ def test_increments_are_asked_of_saver_scaffold_and_hook(tmp_path: object, modul
 def test_options_of_an_embedding_variable(module: RecordedModule, admission: str, name: str, given: dict,
                                           eviction: str, evicts: str, limit: dict) -> None:
     initializer = tf.zeros_initializer()
-    deeprec.embedding_variable("ev", 16, initializer, Growth(admission, eviction=eviction, servers=1), 500)
+    settings = Settings(admission or "", eviction=Eviction(eviction or "", 4000, 0.001), servers=1)
+    deeprec.embedding_variable("ev", 16, initializer, settings, 500)
     made, = module.of("get_embedding_variable")
     assert (made["name"], made["embedding_dim"], made["key_dtype"], made["value_dtype"], made["partitioner"]) == (
         "ev", 16, tf.int64, tf.float32, None)
@@ -154,7 +157,7 @@ def test_options_of_an_embedding_variable(module: RecordedModule, admission: str
 
 
 def test_servers_share_an_embedding_variable(module: RecordedModule) -> None:
-    parts = deeprec.embedding_variable("ev", 4, tf.ones_initializer(), Growth(servers=3), 500)
+    parts = deeprec.embedding_variable("ev", 4, tf.ones_initializer(), Settings(servers=3), 500)
     rows = deeprec.embedding_rows(parts, tf.constant([1, 5, 1], tf.int64), is_divided=True)
     assert len(parts) == 3 and module.of("nn.embedding_lookup")[0]["counts"] is None
     with tf.Session() as session:
@@ -169,7 +172,7 @@ def test_lists_are_looked_up_fused_where_deeprec_can(missing: list, fused: bool,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     module = recorded_deeprec.install(monkeypatch, missing=missing)
     with tf.Graph().as_default():
-        variable = deeprec.embedding_variable("ev", 4, tf.ones_initializer(), Growth(), 500)
+        variable = deeprec.embedding_variable("ev", 4, tf.ones_initializer(), Settings(), 500)
         items = tf.SparseTensor(tf.constant([[0, 0], [2, 0]], tf.int64), tf.constant([7, 8], tf.int64), [3, 1])
         deeprec.embedding_lists(variable, items, "mean", fused)
     given, = module.of(called)
@@ -179,7 +182,7 @@ def test_lists_are_looked_up_fused_where_deeprec_can(missing: list, fused: bool,
 
 def test_hot_ids_and_cold_ones(module: RecordedModule) -> None:
     hashed = tf.get_variable("h", [10, 2], initializer=tf.ones_initializer())
-    variable = deeprec.embedding_variable("ev", 2, tf.zeros_initializer(), Growth(), 500)
+    variable = deeprec.embedding_variable("ev", 2, tf.zeros_initializer(), Settings(), 500)
     rows = deeprec.adaptive_rows(hashed, variable, tf.constant([33, 44, 55], tf.int64), tf.constant([0, 1, 0]))
     given, = module.of("nn.safe_adaptive_embedding_lookup_sparse")
     assert given["bucket_size"] == 10

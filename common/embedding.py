@@ -151,7 +151,7 @@ def _table(column: Column, scope: str, config: Embedding) -> lookup.Table:
     """The embedding table of a column, made at its first use, float32 [buckets, D]."""
     name = column.table or column.name
     with tf.variable_scope(name + "_embedding", reuse=tf.AUTO_REUSE):
-        if config.own and column.kind in ("hash", "vocabulary"):
+        if config.own and column.may_grow:
             return own_tables.table(config.own, config.dimension, column.buckets, config.stddev)
         return tf.get_variable("embedding_weights", [column.buckets, config.dimension],
                                initializer=_initializer(name, scope, config))

@@ -149,7 +149,7 @@ FEATURES = (
 def asked(wanted: Mapping[str, Any]) -> Tuple[Tuple[str, str], ...]:
     """The features that are on beside the toggles, and the values of their flags."""
     return tuple((name, "" if wanted[name] is True else str(wanted[name])) for name in refusals.WANTED
-                 if name not in ("tf", "input_layer_partitioner", *_NUMBERS) and wanted[name])
+                 if name not in ("tf", "input_layer_partitioner") and wanted[name])
 
 
 def here(feature: Feature) -> Answer:
@@ -243,7 +243,7 @@ def _columns_table() -> List[str]:
              "|---|---|---|"]
     for module in dict.fromkeys(MODELS.values()):
         columns = importlib.import_module(module).SCHEMA.features
-        growing = [column.name for column in columns if column.kind in ("hash", "vocabulary")]
+        growing = [column.name for column in columns if column.may_grow]
         fixed = [column.name for column in columns if column.name not in growing]
         lines.append("| {} | {} | {} |".format(", ".join(model for model in MODELS if MODELS[model] == module),
                                                ", ".join(growing), ", ".join(fixed) or "none"))

@@ -171,7 +171,8 @@ def _add_storage(group: argparse._ArgumentGroup, switch: Callable[[str, bool, st
 def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argparse.Namespace:
     """Parses and checks across flags and TF_CONFIG; wrong use ends the process with status 2 and a message.
 
-    Adds `toggles` (Toggles) and `cluster` (Cluster or None) to the flags.
+    Adds `toggles` (Toggles), `cluster` (Cluster or None), `storage` (Storage) and `own` (OwnTables or None) to the
+    flags.
     """
     args = parser.parse_args(argv)
     try:
@@ -181,8 +182,9 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
         refusals.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
                                 else [])
         refusals.check(_wanted(args))
-        args.own = own_tables.of_flags(_wanted(args), _servers(args))
-        args.storage = _storage(args)
+        settings = _settings(args)
+        args.own = own_tables.of_flags(_wanted(args), settings, args.hot_freq)
+        args.storage = _storage(args, settings)
     except ValueError as error:
         parser.error(str(error))
     if args.cluster and not args.checkpoint:
@@ -193,8 +195,15 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     return args
 
 
-def _storage(args: argparse.Namespace) -> Storage:
-    """How flags want hashed and vocabulary columns to be stored; args.cluster and args.own are read."""
+def _settings(args: argparse.Namespace) -> Settings:
+    """How flags want embedding variables to be made; args.cluster is read."""
+    eviction = Eviction(args.ev_elimination or "", args.ev_steps_to_live, args.ev_l2_threshold)
+    servers = len(args.cluster.jobs.get("ps", [])) if args.cluster else 0
+    return Settings(args.ev_filter or "", args.ev_filter_freq, eviction=eviction, servers=servers)
+
+
+def _storage(args: argparse.Namespace, settings: Settings) -> Storage:
+    """How flags want hashed and vocabulary columns to be stored; args.own is read."""
     kinds = [(flag, kind) for flag, kind in (("adaptive_emb", "adaptive"), ("dynamic_ev", "dynamic"),
                                              ("multihash", "multihash"), ("ev", "ev")) if getattr(args, flag)]
     wanted = [flag for flag, _ in kinds]
@@ -211,9 +220,7 @@ def _storage(args: argparse.Namespace) -> Storage:
                          "Use gstep.")
     if args.own:
         return Storage()
-    eviction = Eviction(args.ev_elimination or "", args.ev_steps_to_live, args.ev_l2_threshold)
-    return Storage(kinds[0][1] if kinds else "", Settings(args.ev_filter or "", args.ev_filter_freq, eviction=eviction,
-                                                          servers=_servers(args)), args.hot_freq)
+    return Storage(kinds[0][1] if kinds else "", settings, args.hot_freq)
 
 
 def _slices(micro_batch: int, batch_size: int) -> int:
@@ -222,10 +229,6 @@ def _slices(micro_batch: int, batch_size: int) -> int:
         raise ValueError("--micro_batch {} cuts batches of --batch_size {} into slices without rows. Give {} or less.".
                          format(micro_batch, batch_size, batch_size))
     return micro_batch if micro_batch > 1 else 0
-
-
-def _servers(args: argparse.Namespace) -> int:
-    return len(args.cluster.jobs.get("ps", [])) if args.cluster else 0
 
 
 def _wanted(args: argparse.Namespace) -> Dict[str, object]:
@@ -239,7 +242,7 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     What reads them may use a session of TensorFlow's, so the threads that flags want are made first.
     """
     threads.start(args.intra)
-    if args.storage.takes_keys or args.own and args.own.takes_keys:
+    if args.ev or args.adaptive_emb or args.dynamic_ev:
         schema = schema.with_keys()
     return source.open_data(args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
                             check_all=args.tf)

@@ -7,7 +7,9 @@ import pytest
 
 from common import flags, testing
 from common.deeprec import Toggles
+from common.embedding_variable import Settings
 from common.kernels.native import Native
+from common.kernels.table import Eviction
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -45,6 +47,15 @@ def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.Monkey
     monkeypatch.setattr(flags.refusals.native, "load", lambda: Native(None, ""))
     runs = [flags.make_run(parse(*argv), "M", 1, 1) for argv in ([], ["--workqueue"])]
     assert [run.workqueue for run in runs] == [False, True]
+
+
+def test_numbers_of_filters_and_eviction_reach_the_tables() -> None:
+    storage = parse("--ev", "--ev_filter", "counter", "--ev_filter_freq", "5", "--ev_elimination", "gstep",
+                    "--ev_steps_to_live", "77").storage
+    assert storage.settings == Settings("counter", 5, eviction=Eviction("gstep", 77, 0.001))
+    assert parse("--ev", "--ev_elimination", "l2", "--ev_l2_threshold", "0.25").storage.settings.eviction == Eviction(
+        "l2", 4000, 0.25)
+    assert parse("--adaptive_emb", "--hot_freq", "6").storage.often == 6
 
 
 def test_steps_default_to_whole_epochs() -> None:

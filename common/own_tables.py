@@ -4,18 +4,15 @@ What DeepRec leaves to its caller, which ids are hot and how many blocks a row h
 in training (common.frequency).
 """
 
-import math
 import zlib
 from typing import Any, Mapping, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
-from common import deeprec, frequency
-from common.deeprec import Growth
+from common import deeprec, frequency, sizes
+from common.embedding_variable import Settings
 
-_COLD_SHARE = 8  # cold ids share a table of this part of the rows of one of fixed size
 _MOST_ROWS = 1 << 20  # of a table of fixed size
-_BLOCK_GROWTH = 4  # each further block asks for so many times the frequency
 _TABLES = ("__own_tables",)  # not a string, so that no MetaGraph holds it
 
 
@@ -24,18 +21,13 @@ class OwnTables(NamedTuple):
 
     Attributes:
       kind: 'ev', 'adaptive_emb', 'dynamic_ev' or 'multihash'.
-      growth: of embedding variables.
+      settings: of embedding variables.
       often: how often an id must have been seen for a row of its own ('adaptive_emb') or a second block ('dynamic_ev').
     """
 
     kind: str
-    growth: Growth = Growth()
+    settings: Settings = Settings()
     often: int = 8
-
-    @property
-    def takes_keys(self) -> bool:
-        """Whether hashed columns are to be read as keys of 63 bits."""
-        return self.kind != "multihash"
 
 
 class Table(NamedTuple):
@@ -65,8 +57,12 @@ class Table(NamedTuple):
         return self.kind == "ev" and not self.is_divided
 
 
-def of_flags(wanted: Mapping[str, Any], servers: int) -> Optional[OwnTables]:
-    """The tables that flags ask for, a flag's name -> its value; None where DeepRec lacks what they need."""
+def of_flags(wanted: Mapping[str, Any], settings: Settings, often: int) -> Optional[OwnTables]:
+    """The tables that flags ask for, a flag's name -> its value; None where DeepRec lacks what they need.
+
+    Args:
+      settings, often: of OwnTables.
+    """
     kinds = [kind for kind in ("multihash", "dynamic_ev", "adaptive_emb", "ev") if wanted[kind]]
     if not kinds:
         return None
@@ -75,9 +71,7 @@ def of_flags(wanted: Mapping[str, Any], servers: int) -> Optional[OwnTables]:
         needed.append("ev")
     if not all(deeprec.has(part) for part in needed):
         return None
-    growth = Growth(wanted["ev_filter"], wanted["ev_filter_freq"], wanted["ev_elimination"], wanted["ev_steps_to_live"],
-                    wanted["ev_l2_threshold"], servers)
-    return OwnTables(kinds[0], growth, wanted["hot_freq"])
+    return OwnTables(kinds[0], settings, often)
 
 
 def table(own: OwnTables, dimension: int, buckets: int, stddev: float) -> Table:
@@ -100,19 +94,19 @@ def table(own: OwnTables, dimension: int, buckets: int, stddev: float) -> Table:
 def _make(own: OwnTables, dimension: int, buckets: int, initializer: Any) -> Table:
     name = "embedding_weights"
     if own.kind == "multihash":
-        side = int(math.ceil(math.sqrt(buckets)))  # equal sides, or two ids could share both rows
+        side = sizes.side(buckets)
         return Table(own.kind, own.often, deeprec.multihash_variable(name, dimension, side, initializer))
     if own.kind == "dynamic_ev":
-        blocks = next(count for count in (4, 3, 2, 1) if dimension % count == 0)
+        blocks = sizes.num_blocks(dimension)
         return Table(own.kind, own.often, deeprec.dynamic_variable(name, dimension, blocks, initializer),
                      frequency.make_counts(buckets), blocks=blocks)
     hashed = counts = None
     if own.kind == "adaptive_emb":
-        size = max(min(buckets, _MOST_ROWS) // _COLD_SHARE, 2)
+        size = sizes.num_shared(min(buckets, _MOST_ROWS))
         hashed = tf.get_variable("hash_weights", [size, dimension], initializer=initializer)
         counts, name = frequency.make_counts(buckets), "ev_weights"
-    variable = deeprec.embedding_variable(name, dimension, initializer, own.growth, buckets)
-    return Table(own.kind, own.often, variable, counts, hashed, is_divided=own.growth.servers > 1)
+    variable = deeprec.embedding_variable(name, dimension, initializer, own.settings, buckets)
+    return Table(own.kind, own.often, variable, counts, hashed, is_divided=own.settings.servers > 1)
 
 
 def rows(of: Table, ids: tf.Tensor) -> tf.Tensor:
@@ -124,7 +118,7 @@ def rows(of: Table, ids: tf.Tensor) -> tf.Tensor:
         return deeprec.embedding_rows(of.variable, ids, of.is_divided)
     seen = frequency.seen(of.counts, ids)
     if of.kind == "dynamic_ev":
-        limits = [of.often * _BLOCK_GROWTH ** block for block in range(of.blocks - 1)]
+        limits = sizes.block_limits(of.often, of.blocks)
         found = deeprec.dynamic_rows(of.variable, ids, 1 + frequency.reached(seen, limits))
     else:
         found = deeprec.adaptive_rows(of.hashed, of.variable, ids, frequency.reached(seen, [of.often]))

@@ -5,12 +5,13 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import own_tables, recorded_deeprec
-from common.deeprec import Growth
+from common.embedding_variable import Settings
+from common.kernels.table import Eviction
 from common.own_tables import OwnTables
 from common.recorded_deeprec import RecordedModule
 
 NOTHING = {"ev": False, "adaptive_emb": False, "dynamic_ev": False, "multihash": False, "ev_filter": None,
-           "ev_elimination": None, "ev_filter_freq": 5, "ev_steps_to_live": 7, "ev_l2_threshold": 0.5, "hot_freq": 9}
+           "ev_elimination": None}
 
 
 @pytest.fixture
@@ -20,17 +21,17 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_stock_tensorflow_has_none_of_these_tables() -> None:
-    assert own_tables.of_flags(dict(NOTHING, ev=True), 0) is None
+    assert own_tables.of_flags(dict(NOTHING, ev=True), Settings(), 9) is None
 
 
-@pytest.mark.parametrize("flags, expected", [
-    ({}, None), ({"ev": True, "ev_filter": "cbf"}, OwnTables("ev", Growth("cbf", 5, None, 7, 0.5, 2), 9)),
-    ({"ev": True, "adaptive_emb": True, "ev_elimination": "l2"},
-     OwnTables("adaptive_emb", Growth(None, 5, "l2", 7, 0.5, 2), 9)),
-    ({"dynamic_ev": True, "ev": True}, OwnTables("dynamic_ev", Growth(None, 5, None, 7, 0.5, 2), 9)),
-    ({"multihash": True}, OwnTables("multihash", Growth(None, 5, None, 7, 0.5, 2), 9))])
-def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, expected: OwnTables) -> None:
-    assert own_tables.of_flags(dict(NOTHING, **flags), 2) == expected
+@pytest.mark.parametrize("flags, kind", [
+    ({}, None), ({"ev": True, "ev_filter": "cbf"}, "ev"),
+    ({"ev": True, "adaptive_emb": True, "ev_elimination": "l2"}, "adaptive_emb"),
+    ({"dynamic_ev": True, "ev": True}, "dynamic_ev"), ({"multihash": True}, "multihash")])
+def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, kind: str) -> None:
+    settings = Settings("cbf", 5, eviction=Eviction("l2", 7, 0.5), servers=2)
+    expected = OwnTables(kind, settings, 9) if kind else None
+    assert own_tables.of_flags(dict(NOTHING, **flags), settings, 9) == expected
 
 
 @pytest.mark.parametrize("missing, flags", [
@@ -39,7 +40,7 @@ def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, ex
 def test_an_old_deeprec_serves_all_of_a_table_or_nothing(missing: str, flags: dict,
                                                          monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_deeprec.install(monkeypatch, missing=[missing])
-    assert own_tables.of_flags(dict(NOTHING, **flags), 0) is None
+    assert own_tables.of_flags(dict(NOTHING, **flags), Settings(), 9) is None
 
 
 def test_a_table_is_made_once_in_a_scope(module: RecordedModule) -> None:
@@ -94,7 +95,7 @@ def test_adaptive_rows_move_to_the_embedding_variable_when_hot(module: RecordedM
 @pytest.mark.parametrize("kind", ["ev", "adaptive_emb", "dynamic_ev", "multihash"])
 @pytest.mark.parametrize("servers", [0, 2])
 def test_rows_and_their_gradients(module: RecordedModule, kind: str, servers: int) -> None:
-    made = own_tables.table(OwnTables(kind, Growth(servers=servers)), 4, 1000, 1.0)
+    made = own_tables.table(OwnTables(kind, Settings(servers=servers)), 4, 1000, 1.0)
     ids = tf.placeholder_with_default(np.array([5, 999, 5], np.int32), [None])
     rows = own_tables.rows(made, ids)
     assert rows.shape[-1].value == 4
@@ -127,4 +128,4 @@ def test_lists_count_each_occurrence(module: RecordedModule, fused: bool, combin
 @pytest.mark.parametrize("kind, servers, expected", [("ev", 0, True), ("ev", 1, True), ("ev", 2, False),
                                                      ("multihash", 0, False)])
 def test_which_tables_combine_lists(module: RecordedModule, kind: str, servers: int, expected: bool) -> None:
-    assert own_tables.table(OwnTables(kind, Growth(servers=servers)), 4, 10, 0.1).combines is expected
+    assert own_tables.table(OwnTables(kind, Settings(servers=servers)), 4, 10, 0.1).combines is expected

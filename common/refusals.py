@@ -10,8 +10,7 @@ from common.kernels import native
 
 # The flags that are looked at.
 WANTED = ("tf", "micro_batch", "ev", "ev_filter", "ev_elimination", "adaptive_emb", "dynamic_ev", "multihash",
-          "incremental_ckpt", "workqueue", "optimizer", "input_layer_partitioner", "parquet_dataset_shuffle",
-          "ev_filter_freq", "ev_steps_to_live", "ev_l2_threshold", "hot_freq")
+          "incremental_ckpt", "workqueue", "optimizer", "input_layer_partitioner", "parquet_dataset_shuffle")
 _TABLES = ("ev", "adaptive_emb", "dynamic_ev", "multihash")
 
 

@@ -97,6 +97,11 @@ class Column(_ColumnFields):
         return "int64" if self.is_keyed else "int32"
 
     @property
+    def may_grow(self) -> bool:
+        """True for a column whose table of fixed size may make room for one that grows with its keys."""
+        return self.kind in ("hash", "vocabulary")
+
+    @property
     def is_list(self) -> bool:
         """True for a column with any number of values a row."""
         return bool(self.separator)

@@ -7,21 +7,17 @@ multihash: the sum of two small tables' rows, of the id's quotient and of its re
 Each gives the rows of a batch's distinct keys, which are then looked up as a table of their own.
 """
 
-import math
 from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from common import embedding_variable, initializers, lookup, served_table
+from common import embedding_variable, initializers, lookup, served_table, sizes
 from common.embedding_variable import Lookup, Settings
 from common.kernels import native
 from common.kernels import table as native_table
 from common.schema import Column
 
 L2_THRESHOLD = 0.001
-KINDS = ("ev", "adaptive", "dynamic", "multihash")
-_ADAPTIVE_SHARE = 8  # a shared table has this share of the rows of one of fixed size
-_BLOCK_GROWTH = 4  # each further block asks for so many times the frequency
 
 
 class _StorageFields(NamedTuple):
@@ -56,14 +52,9 @@ class Storage(_StorageFields):
                 self.settings.filter_freq))
         return self
 
-    @property
-    def takes_keys(self) -> bool:
-        """Whether hashed columns are to be read as keys of 63 bits, not as rows of a table."""
-        return self.kind in ("ev", "adaptive", "dynamic")
-
     def holds(self, column: Column) -> bool:
         """Whether a column's keys are stored so."""
-        return bool(self.kind) and column.kind in ("hash", "vocabulary")
+        return bool(self.kind) and column.may_grow
 
 
 class Wanted(NamedTuple):
@@ -115,7 +106,7 @@ def _of_variable(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: St
 
 def _adaptive(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: Storage) -> tf.Tensor:
     """Rows of an embedding variable for keys that have one, else those of a shared table, with which theirs start."""
-    buckets = max(wanted.buckets // _ADAPTIVE_SHARE, 2)
+    buckets = sizes.num_shared(wanted.buckets)
     shared = tf.get_variable(wanted.name + "/hash_weights", [buckets, wanted.width],
                              initializer=initializers.truncated_normal(wanted.stddev, wanted.seed_name))
     if storage.exported:
@@ -135,26 +126,26 @@ def _adaptive(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: Stora
 
 def _dynamic(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: Storage) -> tf.Tensor:
     """Blocks side by side, each an embedding variable of its own; the first tells how often a key was seen."""
-    blocks = next(count for count in (4, 3, 2, 1) if wanted.width % count == 0)
+    blocks = sizes.num_blocks(wanted.width)
     first = wanted._replace(name=wanted.name + "/block0", width=wanted.width // blocks)
     parts = [_of_variable(first, keys, counts, storage)]
     if not storage.exported:
         seen = embedding_variable.frequencies(embedding_variable.get(
             first.name, first.width, first.stddev, storage.settings, wanted.buckets), keys)
-    for block in range(1, blocks):
+    for block, limit in enumerate(sizes.block_limits(storage.often, blocks), 1):
         further = first._replace(name="{}/block{}".format(wanted.name, block), stddev=0.0)
         if storage.exported:
             parts.append(_of_variable(further, keys, counts, storage))
             continue
-        often = tf.where(seen >= storage.often * _BLOCK_GROWTH ** (block - 1))  # [O, 1]
+        often = tf.where(seen >= limit)  # [O, 1]
         rows = _of_variable(further, tf.gather_nd(keys, often), tf.gather_nd(counts, often), storage)
         parts.append(tf.scatter_nd(often, rows, [tf.size(keys, out_type=tf.int64), further.width]))
     return tf.concat(parts, axis=1)
 
 
 def _multihash(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: Storage) -> tf.Tensor:
-    """Row id // m of one table plus row id % m of another; m rows each, so that no two ids share both."""
-    size = math.ceil(math.sqrt(wanted.buckets))
+    """Row id // m of one table plus row id % m of another, m rows each."""
+    size = sizes.side(wanted.buckets)
     tables = [tf.get_variable("{}/multhash_{}".format(wanted.name, letter), [size, wanted.width],
                               initializer=initializers.truncated_normal(wanted.stddev, wanted.seed_name + letter))
               for letter in "QR"]
@@ -164,3 +155,4 @@ def _multihash(wanted: Wanted, keys: tf.Tensor, counts: tf.Tensor, storage: Stor
 
 _KINDS: Dict[str, Callable[[Wanted, tf.Tensor, tf.Tensor, Storage], tf.Tensor]] = {
     "ev": _of_variable, "adaptive": _adaptive, "dynamic": _dynamic, "multihash": _multihash}
+KINDS = tuple(_KINDS)

@@ -76,7 +76,7 @@ def losses(kept: Storage, optimizer: str, count: int, toggles: Toggles = FUSED) 
                 fill_with_defaults(session)
             done = []
             for batch in batches(count):
-                feed = feeds(features, batch, kept.takes_keys)
+                feed = feeds(features, batch, kept.kind in ("ev", "adaptive", "dynamic"))
                 done.append(session.run([loss, step, *updates], feed)[0])
             return done, session.run(embedded, feed)
 
