@@ -124,39 +124,28 @@ def plain(module: RecordedModule) -> Set[str]:
         set(module.names()) & {"nn.safe_adaptive_embedding_lookup_sparse"})
 
 
+def check_arguments(module: RecordedModule, model: str, flags: str) -> None:
+    """What each model's tables are made and looked up with, in the graphs of training, evaluation and prediction."""
+    width, variables, dynamic, multihash = WIDTH.get(model, 16), *[module.of(name) for name in (
+        "get_embedding_variable", "get_dynamic_dimension_embedding_variable", "get_multihash_variable")]
+    if {"--ev", "--adaptive_emb", "--dynamic_ev", "--multihash"} & set(flags.split()):
+        assert len(variables + dynamic + multihash) == 3 * TABLES.get(model, 5)
+    assert all((given["embedding_dim"], given["key_dtype"]) == (width, tf.int64) for given in variables)
+    assert all(given["embedding_block_dimension"] * given["embedding_block_num"] == width for given in dynamic)
+    assert all(given["dims"][0] == given["dims"][1] and given["dims"][0][1] == width for given in multihash)
+    assert all((given["blocknums"] is not None) == (flags == "--dynamic_ev")
+               for given in module.of("nn.embedding_lookup"))
+    assert all(given["adaptive_mask_tensor"].dtype == tf.int32 and given["sparse_weights"] is None
+               for given in module.of("nn.safe_adaptive_embedding_lookup_sparse"))
+
+
 @pytest.mark.parametrize("flags", list(FLAGS))
 @pytest.mark.parametrize("model", launch.MODELS)
 def test_each_flag_calls_its_symbols(model: str, flags: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = recorded_deeprec.install(monkeypatch)
     build_graphs(build(model, folder, monkeypatch, *flags.split()), run=model == "din")  # whose tables are small
     assert plain(module) == FLAGS[flags](model)
-
-
-@pytest.mark.parametrize("model", launch.MODELS)
-def test_arguments_of_each_models_tables(model: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    width, tables = WIDTH.get(model, 16), TABLES.get(model, 5)
-    for flag, name in (("--ev", "get_embedding_variable"), ("--adaptive_emb", "get_embedding_variable"),
-                       ("--dynamic_ev", "get_dynamic_dimension_embedding_variable"),
-                       ("--multihash", "get_multihash_variable")):
-        module = recorded_deeprec.install(monkeypatch)
-        built = build(model, folder, monkeypatch, flag)
-        with tf.Graph().as_default():
-            features, labels = testing.features_of(built.data, built.run.toggles, 8)
-            tf.train.get_or_create_global_step()
-            built.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, built.params)
-        made = module.of(name)
-        assert len(made) == tables
-        for given in made:
-            if name == "get_embedding_variable":
-                assert (given["embedding_dim"], given["key_dtype"]) == (width, tf.int64)
-            elif name == "get_multihash_variable":
-                assert given["dims"][0] == given["dims"][1] and given["dims"][0][1] == width
-            else:
-                assert given["embedding_block_dimension"] * given["embedding_block_num"] == width
-        for given in module.of("nn.embedding_lookup"):
-            assert (given["blocknums"] is not None) == (flag == "--dynamic_ev")
-        for given in module.of("nn.safe_adaptive_embedding_lookup_sparse"):
-            assert given["adaptive_mask_tensor"].dtype == tf.int32 and given["sparse_weights"] is None
+    check_arguments(module, model, flags)
 
 
 def test_the_stand_in_trains_evaluates_and_exports(folder: str, tmp_path: object,

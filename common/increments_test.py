@@ -4,9 +4,6 @@ import contextlib
 import glob
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from typing import Callable, List, Tuple
 
@@ -14,10 +11,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import increment_files, increments, roles, runner, source, testing, touched
+from common import increment_files, increments, roles, testing, touched
+from common.children import Child
 from common.increment_files import FOLDER
 from common.roles_test import Job, make_job  # noqa: F401
-from common.runner_test import ROOT, TEST, TRAIN, Params, rows_by_step, train
+from common.runner_test import TEST, TRAIN, Params, rows_by_step, start_child, train
 from common.touched_test import State, Toy, assert_same
 
 
@@ -78,49 +76,33 @@ def newest_by_hand(folder: str) -> Tuple[int, State]:
     return int(values["global_step"]), values
 
 
-def child(folder: str, steps: str, save_steps: str, secs: str) -> None:
-    """Trains the toy model in a process of its own, with increments every so many seconds."""
-    data = source.open_data(folder, testing.SCHEMA, False, 0, False)
-    params = Params(os.path.join(folder, "log"), 0.005)
-    sys.exit(runner.exit_status(lambda: train(folder, data, params, steps=int(steps),  # type: ignore
-                                              save_steps=int(save_steps), keep_checkpoint_max=100,
-                                              incremental_ckpt=float(secs))))
-
-
-def start_child(folder: object, steps: int, save_steps: int, secs: float) -> subprocess.Popen:
-    code = "from common import increments_test; increments_test.child(*{!r})".format(
-        tuple(map(str, (folder, steps, save_steps, secs))))
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, universal_newlines=True)
-
-
 def steps_in_log(folder: object) -> int:
     path = os.path.join(str(folder), "log")
     return sum(1 for _ in open(path)) if os.path.exists(path) else 0
 
 
-def output_until_killed(folder: object, process: subprocess.Popen, wait_steps: int, secs: float) -> str:
-    """Kills a process some time after it has run some steps; returns what it has printed."""
+def kill_after(folder: object, process: Child, wait_steps: int, secs: float) -> None:
+    """Kills a process some time after it has run some steps."""
     deadline, before = time.monotonic() + 180, steps_in_log(folder)
     try:
-        while steps_in_log(folder) < before + wait_steps and process.poll() is None:
+        while steps_in_log(folder) < before + wait_steps and process.status() is None:
             assert time.monotonic() < deadline, "no step for 180 s"
             time.sleep(0.01)
         time.sleep(secs)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    return process.stdout.read()
+        process.kill()
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: object) -> None:
     testing.open_toy(tmp_path, TRAIN, TEST)
-    run, rng, gained = os.path.join(str(tmp_path), "run"), random.Random(5), 0
+    run, rng, gained, printed = os.path.join(str(tmp_path), "run"), random.Random(5), 0, 0
     expected: Tuple[int, State] = (0, {})
     for number in range(12):
-        process = start_child(tmp_path, 1 << 20, 100, 0.1)
-        output = output_until_killed(tmp_path, process, rng.choice([0, 1, 1, 50]), rng.uniform(0.0, 1.0))
+        process = start_child(tmp_path, 0.005, steps=1 << 20, save_steps=100, keep_checkpoint_max=100,
+                              incremental_ckpt=0.1)
+        kill_after(tmp_path, process, rng.choice([0, 1, 1, 50]), rng.uniform(0.0, 1.0))
+        output, printed = process.output()[printed:], len(process.output())
         assert "Traceback" not in output and "damaged" not in output, output
         if expected[0] and "going on" in output:
             assert "going on from step {}\n".format(expected[0]) in output
@@ -169,8 +151,7 @@ def test_a_cluster_whose_processes_are_killed(make_job: Callable[..., Job]) -> N
         before = increment_files.newest_step(run) if tf.train.latest_checkpoint(run) else 0
         job.wait_for_steps("chief-0", len(job.rows("chief-0")) + 40)
         saved = tf.train.latest_checkpoint(os.path.join(run, FOLDER))
-        job.processes[name].send_signal(signal.SIGKILL)
-        job.processes[name].wait()
+        job.processes[name].kill()
         assert saved and increment_files.newest_step(run) > before, job.logs()
         job.start(name)
     statuses = job.statuses()

@@ -5,68 +5,68 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import cluster, rehearsal, roles, runner, source, testing
+from common.children import Child
 from common.cluster import Cluster, NeverCame
 from common.hooks import Signals
-from common.runner_test import ROOT, TEST, TRAIN, Params, train
+from common.runner_test import TEST, TRAIN, Params, train
 
 BATCH = 16
 
 
-def child(folder: str, steps: str, save_steps: str, secs: str, wait_secs: str, **features: float) -> None:
+def play(folder: str, secs: float, setup: Callable[[], None], **features: float) -> None:
     """Plays the role that TF_CONFIG gives; a trainer appends the rows of each step to rows-ROLE-INDEX."""
+    setup()
     job = cluster.read(os.environ)
     data = source.open_data(folder, testing.SCHEMA, False, 0, False)
-    params = Params(os.path.join(folder, "rows-" + job.name), float(secs))
+    params = Params(os.path.join(folder, "rows-" + job.name), secs)
     sys.exit(runner.exit_status(lambda: train(  # type: ignore
-        folder, data, params, steps=int(steps), save_steps=int(save_steps), batch_size=BATCH, cluster=job,
-        wait_secs=float(wait_secs), **features)))
+        folder, data, params, batch_size=BATCH, cluster=job, **features)))
+
+
+def no_setup() -> None:
+    """Leaves a process as it is."""
 
 
 class Job:
     """The processes of a cluster on this machine, by name.
 
     Args:
-      setup: Python that each runs first.
+      secs: how long a step takes at least.
+      setup: what each calls first.
       features: fields of Run.
     """
 
     def __init__(self, folder: object, roles: Dict[str, int], steps: int, save_steps: int = 0, secs: float = 0.0,
-                 wait_secs: float = 60.0, setup: str = "pass", **features: float) -> None:
+                 wait_secs: float = 60.0, setup: Callable[[], None] = no_setup, **features: float) -> None:
         self.folder = str(folder)
         ports = iter(rehearsal.free_ports(sum(roles.values())))
         self._jobs = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)]
                       for role, count in roles.items()}
-        self._arguments = tuple(map(str, (folder, steps, save_steps, secs, wait_secs)))
-        self._setup, self._features = setup, features
-        self.processes: Dict[str, subprocess.Popen] = {}
+        self._features = dict(features, secs=secs, setup=setup, steps=steps, save_steps=save_steps, wait_secs=wait_secs)
+        self.processes: Dict[str, Child] = {}
 
     def start(self, *names: str) -> None:
         """Starts processes, by default all of the cluster."""
-        code = "{}; from common import roles_test; roles_test.child(*{!r}, **{!r})".format(
-            self._setup, self._arguments, self._features)
         for name in names or ["{}-{}".format(role, i) for role in self._jobs for i in range(len(self._jobs[role]))]:
             role, index = name.split("-")
             task = {"cluster": self._jobs, "task": {"type": role, "index": int(index)}}
-            with open(os.path.join(self.folder, name + ".log"), "a") as log:
-                self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
-                    env=dict(os.environ, TF_CONFIG=json.dumps(task)))
+            self.processes[name] = Child(play, self.folder, log=os.path.join(self.folder, name + ".log"),
+                                         environ={"TF_CONFIG": json.dumps(task)}, **self._features)
 
     def statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
         """The exit statuses of all that were started, once they have ended or the time is over."""
         deadline = time.monotonic() + secs
-        while time.monotonic() < deadline and any(p.poll() is None for p in self.processes.values()):
+        while time.monotonic() < deadline and None in [process.status() for process in self.processes.values()]:
             time.sleep(0.1)
-        return {name: process.poll() for name, process in self.processes.items()}
+        return {name: process.status() for name, process in self.processes.items()}
 
     def log(self, name: str) -> str:
         """What a process has printed."""
@@ -101,7 +101,6 @@ class Job:
         """Kills what still runs."""
         for process in self.processes.values():
             process.kill()
-            process.wait()
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def make_job(tmp_path: object) -> object:
 
     def make(*args: object, **kwargs: object) -> Job:
         jobs.append(Job(tmp_path, *args, **kwargs))
-        return jobs[0]
+        return jobs[-1]
 
     yield make
     for job in jobs:
@@ -142,8 +141,7 @@ def test_without_an_evaluator_the_chief_evaluates_and_any_process_may_be_killed(
     job.start()
     for name in ("ps-1", "worker-0", "chief-0"):
         job.wait_for_steps("chief-0", len(job.rows("chief-0")) + 25)
-        job.processes[name].send_signal(signal.SIGKILL)
-        job.processes[name].wait()
+        job.processes[name].kill()
         job.start(name)
     statuses = job.statuses()
     while 138 in statuses.values():  # as the training operator does
@@ -172,14 +170,15 @@ def test_who_waits_says_for_whom_and_how_long_it_may_be(make_job: object) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, waits_for", [("chief-0", r"waited 1\d s for ps-0 \("), (
-    "ps-0", r"waited 1\d s for one of chief-0 \("), ("evaluator-0", r"waited 1\d s for a checkpoint of chief-0 \(")])
-def test_alone(make_job: object, name: str, waits_for: str) -> None:
-    job = make_job({"chief": 1, "ps": 1, "evaluator": 1}, steps=10, wait_secs=11)
-    job.start(name)
-    assert job.statuses() == {name: 1}
-    assert "waiting for" in job.log(name)
-    assert re.search(waits_for, job.log(name)), job.log(name)
+def test_alone(make_job: object) -> None:
+    waits_for = {"chief-0": "ps-0", "ps-0": "one of chief-0", "evaluator-0": "a checkpoint of chief-0"}
+    jobs = {name: make_job({"chief": 1, "ps": 1, "evaluator": 1}, steps=10, wait_secs=11) for name in waits_for}
+    for name, job in jobs.items():
+        job.start(name)
+    for name, job in jobs.items():
+        assert job.statuses() == {name: 1}
+        assert "waiting for" in job.log(name)
+        assert re.search(r"waited 1\d s for {} \(".format(waits_for[name]), job.log(name)), job.log(name)
 
 
 @pytest.mark.slow
@@ -188,7 +187,7 @@ def test_sigterm_ends_all_with_143_the_chief_saves_and_the_job_goes_on(make_job:
     job.start()
     job.wait_for_steps("chief-0", 20)
     for name in ("ps-0", "chief-0"):
-        job.processes[name].terminate()
+        job.processes[name].send_signal(signal.SIGTERM)
     assert job.statuses() == {"ps-0": 143, "chief-0": 143}, job.logs()
     saved = roles.newest_step(os.path.join(job.folder, "run"))
     assert 20 <= saved < 100
@@ -203,8 +202,7 @@ def test_sigterm_ends_a_chief_whose_server_is_gone(make_job: object) -> None:
     job.start()
     job.wait_for_steps("chief-0", 20)
     job.processes["ps-0"].kill()
-    job.processes["ps-0"].wait()
-    job.processes["chief-0"].terminate()
+    job.processes["chief-0"].send_signal(signal.SIGTERM)
     assert job.processes["chief-0"].wait(60) == 143, job.logs()
 
 

@@ -12,6 +12,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import dataset, embedding, heads, hooks, layers, raw, runner, source, testing
+from common.children import Child
 from common.chunks import BadInput
 from common.cluster import Lost, NeverCame
 from common.deeprec import Toggles
@@ -80,18 +81,16 @@ def train(folder: object, data: Data = None, params: Params = Params(),
     return runner.train_and_evaluate(make_run(folder, **kwargs), data, model_fn, params, ["y"])
 
 
-def child(folder: str, log: str, steps: str, save_steps: str) -> None:
-    """Trains in a process of its own, slowly enough to be killed."""
+def train_slowly(folder: str, secs: float, **features: float) -> None:
+    """Trains, each step for so many seconds at least; the rows of each are in the file "log"."""
     data = source.open_data(folder, SCHEMA, False, 0, False)
-    sys.exit(runner.exit_status(lambda: train(folder, data, Params(log, 0.02), steps=int(steps),  # type: ignore
-                                              save_steps=int(save_steps))))
+    params = Params(os.path.join(folder, "log"), secs)
+    sys.exit(runner.exit_status(lambda: train(folder, data, params, **features)))  # type: ignore
 
 
-def start_child(folder: object, steps: int, save_steps: int) -> subprocess.Popen:
-    code = "from common import runner_test; runner_test.child(*{!r})".format(
-        (str(folder), os.path.join(str(folder), "log"), str(steps), str(save_steps)))
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, universal_newlines=True)
+def start_child(folder: object, secs: float = 0.02, **features: float) -> Child:
+    """Trains in a process of its own, slowly enough to be killed; features are fields of Run."""
+    return Child(train_slowly, str(folder), secs, log=os.path.join(str(folder), "output"), **features)
 
 
 def rows_by_step(folder: object) -> List[List[int]]:
@@ -117,11 +116,9 @@ def test_killed_and_started_again_no_row_is_lost_or_seen_twice(tmp_path: object)
     process = start_child(tmp_path, steps=75, save_steps=10)
     wait_for(tmp_path, 37)
     process.kill()
-    process.communicate()
     assert not os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
     again = start_child(tmp_path, steps=75, save_steps=10)
-    output, _ = again.communicate()
-    assert again.returncode == 0, output
+    assert again.wait() == 0, again.output()
     # 75 steps of 16 rows are three epochs of 400: each row three times, once in each epoch.
     rows = sum(rows_by_step(tmp_path), [])
     for epoch in range(3):
@@ -137,15 +134,14 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: object, number: i
     process = start_child(tmp_path, steps=50, save_steps=0)
     wait_for(tmp_path, 12)
     process.send_signal(number)
-    output, _ = process.communicate()
-    assert process.returncode == 128 + number, output
+    assert process.wait() == 128 + number, process.output()
+    output = process.output()
     assert "stopped by {}; the same command".format(signal.Signals(number).name) in output and "Traceback" not in output
     stopped_at = tf.train.load_variable(os.path.join(str(tmp_path), "run"), "global_step")
     assert stopped_at == len(rows_by_step(tmp_path)) < 50
     assert not os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
     again = start_child(tmp_path, steps=50, save_steps=0)
-    output, _ = again.communicate()
-    assert again.returncode == 0, output
+    assert again.wait() == 0, again.output()
     rows = sum(rows_by_step(tmp_path), [])
     assert sorted(rows[:400]) == sorted(rows[400:]) == list(range(400))
 

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from common import source, testing, work_queue
 from common.kernels import native
+from common.kernels import work_queue as kernel
 from common.kernels.work_queue import Plan
 from common.roles_test import BATCH, Job, make_job  # noqa: F401
 from common.runner_test import make_run
@@ -68,7 +69,6 @@ def test_a_worker_that_is_killed_and_comes_back_goes_on_with_what_it_had(make_jo
     job.start()
     job.wait_for_steps("worker-1", 12, secs=300)
     job.processes["worker-1"].kill()
-    job.processes["worker-1"].wait()
     for name in ("chief-0", "worker-0"):  # lest they are done before it is back
         job.processes[name].send_signal(signal.SIGSTOP)
     job.start("worker-1")
@@ -82,13 +82,16 @@ def test_a_worker_that_is_killed_and_comes_back_goes_on_with_what_it_had(make_jo
     assert "the rows that it had read are trained twice" not in job.logs()
 
 
+def shorten_silence() -> None:
+    kernel.SILENT_SECS = 2.0
+
+
 def test_what_a_lost_worker_took_is_trained_by_others(make_job: object) -> None:  # noqa: F811
     job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=400, save_steps=20, secs=0.03, workqueue=True,
-                   setup="from common.kernels import work_queue; work_queue.SILENT_SECS = 2.0")
+                   setup=shorten_silence)
     job.start()
     job.wait_for_steps("worker-0", 12, secs=300)
     job.processes["worker-0"].kill()
-    job.processes["worker-0"].wait()
     job.processes.pop("worker-0")
     assert set(job.statuses(300).values()) == {0}, job.logs()
     left = tf.train.load_checkpoint(os.path.join(job.folder, "run")).get_tensor("work_queue/left")  # none at an end
@@ -105,7 +108,6 @@ def test_a_server_or_a_chief_that_is_killed_sets_it_back_to_the_checkpoint(make_
     job.start()
     job.wait_for_steps("chief-0", 30, secs=300)
     job.processes[name].kill()
-    job.processes[name].wait()
     job.start(name)
     statuses = job.statuses(300)
     while 138 in statuses.values():  # as the training operator does

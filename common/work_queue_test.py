@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 from typing import Dict, List
 
 import numpy as np
@@ -12,7 +10,7 @@ from common.chunks import BadInput
 from common.cluster import Cluster
 from common.deeprec import Toggles
 from common.kernels import native
-from common.runner_test import ROOT, TEST, TRAIN, Params, make_run, rows_by_step, train, wait_for
+from common.runner_test import TEST, TRAIN, Params, make_run, rows_by_step, start_child, train, wait_for
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 EPOCH = list(range(400))
@@ -182,34 +180,17 @@ def test_a_loss_that_is_no_number_names_the_rows_of_its_batch(tmp_path: object) 
     assert ": {}. Look".format(", ".join(str(row + 1) for row in last)) in str(raised.value)
 
 
-def child(folder: str, steps: str, save_steps: str) -> None:
-    """Trains with a queue in a process of its own, slowly enough to be killed."""
-    data = source.open_data(folder, testing.SCHEMA, False, 0, False)
-    sys.exit(runner.exit_status(lambda: train(  # type: ignore
-        folder, data, Params(os.path.join(folder, "log"), 0.02), steps=int(steps), save_steps=int(save_steps),
-        workqueue=True, evaluate=False)))
-
-
-def start_child(folder: object, steps: int, save_steps: int) -> subprocess.Popen:
-    code = "from common import work_queue_test; work_queue_test.child(*{!r})".format(
-        (str(folder), str(steps), str(save_steps)))
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, universal_newlines=True)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number, save_steps, status", [(9, 10, -9), (15, 0, 143)])
 def test_stopped_and_started_again_every_row_once_an_epoch(tmp_path: object, number: int, save_steps: int,
                                                            status: int) -> None:
     testing.open_toy(tmp_path, TRAIN, TEST)
-    process = start_child(tmp_path, 75, save_steps)
+    process = start_child(tmp_path, steps=75, save_steps=save_steps, workqueue=True, evaluate=False)
     wait_for(tmp_path, 37)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == status and "Traceback" not in output, output
-    again = start_child(tmp_path, 75, save_steps)
-    output, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, output
+    assert process.wait() == status and "Traceback" not in process.output(), process.output()
+    again = start_child(tmp_path, steps=75, save_steps=save_steps, workqueue=True, evaluate=False)
+    assert again.wait() == 0, again.output()
     rows = sum(rows_by_step(tmp_path), [])
     for epoch in range(3):
         assert sorted(rows[epoch * 400:(epoch + 1) * 400]) == EPOCH
