@@ -1,5 +1,7 @@
 """Optimizers by name, as the flags call them."""
 
+from typing import List, Sequence, Tuple
+
 import tensorflow.compat.v1 as tf
 
 from common import deeprec
@@ -11,7 +13,15 @@ NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
 
 
 class _NativeUpdate(tf.train.Optimizer):
-    """What lets native ops update a table whose gradient comes from native lookups."""
+    """What lets native ops update a table whose gradient comes from native lookups.
+
+    `native` lets them update variables with dense gradients too, all in one op where `_update_dense` is written.
+    """
+
+    def __init__(self, *args: object, native: bool = False) -> None:
+        super().__init__(*args)
+        self._native = native
+        self._dense: List[Tuple[tf.Variable, tf.Tensor]] = []
 
     def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         if not lookup.is_of_lookups(grad):
@@ -25,18 +35,45 @@ class _NativeUpdate(tf.train.Optimizer):
         """What a native op may do in place of TensorFlow's; grad names each row once."""
         return self._apply_sparse(grad, var)
 
+    def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
+        if not self._native or not update.serves(var):
+            return super()._apply_dense(grad, var)
+        self._dense.append((var, grad))
+        return tf.no_op()
+
+    def _finish(self, update_ops: List[tf.Operation], name_scope: str) -> tf.Operation:
+        dense, self._dense = self._dense, []
+        if dense:
+            update_ops = update_ops + [self._update_dense(*zip(*dense))]
+        return super()._finish(update_ops, name_scope)
+
+    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        """The native op that updates variables with dense gradients."""
+        raise NotImplementedError
+
 
 class _Adam(_NativeUpdate, tf.train.AdamOptimizer):
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        return update.adam(var, self.get_slot(var, "m"), self.get_slot(var, "v"), self._rate(), grad, self._beta1,
+                           self._beta2, self._epsilon, all_rows=True)
+
+    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        m, v = [[self.get_slot(var, name) for var in variables] for name in "mv"]
+        return update.adam_dense(variables, m, v, gradients, self._rate(), self._beta1, self._beta2, self._epsilon)
+
+    def _rate(self) -> tf.Tensor:
+        """The learning rate with the correction of the moments' bias in it."""
         power1, power2 = self._get_beta_accumulators()
-        rate = self._lr_t * tf.sqrt(1.0 - power2) / (1.0 - power1)
-        return update.adam(var, self.get_slot(var, "m"), self.get_slot(var, "v"), rate, grad, self._beta1, self._beta2,
-                           self._epsilon, all_rows=True)
+        return self._lr_t * tf.sqrt(1.0 - power2) / (1.0 - power1)
 
 
 class _Adagrad(_NativeUpdate, tf.train.AdagradOptimizer):
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return update.adagrad(var, self.get_slot(var, "accumulator"), self._learning_rate_tensor, grad)
+
+    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        accumulators = [self.get_slot(var, "accumulator") for var in variables]
+        return update.adagrad_dense(variables, accumulators, gradients, self._learning_rate_tensor)
 
 
 class _AdamAsync(_NativeUpdate, AdamAsyncOptimizer):
@@ -49,8 +86,9 @@ class _AdagradDecay(_NativeUpdate, AdagradDecayOptimizer):
         return self.apply_with(update.adagrad_decay, grad, var)
 
     def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
-        return self.apply_with(update.adagrad_decay, grad, var) if update.serves(var) else (
-            super()._apply_dense(grad, var))
+        if self._native and update.serves(var):
+            return self.apply_with(update.adagrad_decay, grad, var)
+        return super()._apply_dense(grad, var)
 
 
 def make(name: str, learning_rate: float, native: bool = False) -> tf.train.Optimizer:
@@ -64,17 +102,16 @@ def make(name: str, learning_rate: float, native: bool = False) -> tf.train.Opti
       ValueError: there is no optimizer of that name.
     """
     if name == "adam":
-        return _Adam(learning_rate)
+        return _Adam(learning_rate, native=native)
     if name == "adagrad":
-        return _Adagrad(learning_rate)
+        return _Adagrad(learning_rate, native=native)
     if name == "gradientdescent":
         return tf.train.GradientDescentOptimizer(learning_rate)
     step = tf.train.get_or_create_global_step()
     if name == "adamasync":
         return deeprec.own_optimizer(name, learning_rate, step) or _AdamAsync(learning_rate)
     if name == "adagraddecay":
-        ours = _AdagradDecay if native else AdagradDecayOptimizer
-        return deeprec.own_optimizer(name, learning_rate, step) or ours(learning_rate, step)
+        return deeprec.own_optimizer(name, learning_rate, step) or _AdagradDecay(learning_rate, step, native=native)
     raise ValueError("optimizer must be one of {}. Got: {!r}.".format(", ".join(NAMES), name))
 
 

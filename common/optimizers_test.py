@@ -1,3 +1,5 @@
+from typing import List
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -25,10 +27,37 @@ def test_unknown_name() -> None:
         optimizers.make("sgd", 0.1)
 
 
-@pytest.mark.parametrize("native", [False, pytest.param(True, marks=pytest.mark.skipif(
-    kernels.load().ops is None, reason=kernels.load().reason))])
-def test_native_ops_update_dense_variables_only_where_they_may(native: bool) -> None:
+NEEDS_OPS = pytest.mark.skipif(kernels.load().ops is None, reason=kernels.load().reason)
+
+
+@pytest.mark.parametrize("native", [False, pytest.param(True, marks=NEEDS_OPS)])
+@pytest.mark.parametrize("name, op_type", [
+    ("adagrad", "ZooAdagradDense"), ("adam", "ZooAdamDense"), ("adagraddecay", "ZooAdagradDecay")])
+def test_native_ops_update_dense_variables_only_where_they_may(name: str, op_type: str, native: bool) -> None:
     with tf.Graph().as_default() as graph:
         x = tf.get_variable("x", [4, 3])
-        optimizers.make("adagraddecay", 0.5, native).minimize(tf.reduce_sum(x ** 2))
-        assert native == any(op.type == "ZooAdagradDecay" for op in graph.get_operations())
+        with tf.device("/job:ps/task:0"):
+            remote = tf.get_variable("remote", [4, 3])
+        optimizers.make(name, 0.5, native).minimize(tf.reduce_sum((x + remote) ** 2))
+        assert [op.type for op in graph.get_operations()].count(op_type) == native
+
+
+@NEEDS_OPS
+@pytest.mark.parametrize("name", ["adagrad", "adam"])
+@pytest.mark.parametrize("shapes", [[[]], [[1], [0, 3], [7, 3]], [[16383], [16384], [16385], [200, 400], []]])
+def test_one_op_updates_variables_as_one_op_each(name: str, shapes: List[List[int]]) -> None:
+    def trained(native: bool) -> List[np.ndarray]:
+        rng = np.random.default_rng(3)
+        with tf.Graph().as_default(), tf.Session() as session:
+            weights = [tf.get_variable("w{}".format(i), initializer=rng.standard_normal(shape).astype(np.float32))
+                       for i, shape in enumerate(shapes)]
+            loss = tf.add_n([tf.reduce_sum((weight - 3.0) ** 4) for weight in weights])
+            step = tf.train.get_or_create_global_step()
+            train = optimizers.make(name, 0.1, native).minimize(loss, step)
+            session.run(tf.global_variables_initializer())
+            for _ in range(4):
+                session.run(train)
+            return session.run(tf.global_variables())
+
+    for ours, theirs in zip(trained(True), trained(False)):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-6)

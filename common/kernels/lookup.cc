@@ -12,6 +12,7 @@ namespace modelzoo {
 namespace {
 
 constexpr int64 kRows = 64;  // rows of a task
+constexpr int64 kSparse = 4;  // rows of a table for each id that is looked up, from which on few have a number
 
 REGISTER_OP("ZooLookup")
     .Input("table: T * float")
@@ -247,11 +248,14 @@ class LookupGrad : public Lookups {
     std::vector<Column> columns;
     int64 rows = 0, width = 0;
     OP_REQUIRES_OK(context, Read(context, &tables, &columns, &rows, &width));
+    for (const Column& column : columns) OP_REQUIRES_OK(context, CheckIds(tables, column));
     const Tensor& dy = context->input(context->num_inputs() - 1);
     OP_REQUIRES(context, dy.shape() == TensorShape({rows, width}),
                 InvalidArgument("dy must be [", rows, ", ", width, "]. Got: ", dy.shape().DebugString(), "."));
     std::vector<Unique> unique(tables.size());
-    Parallel(context, tables.size(), [&](int64 table) { unique[table].Number(columns, table); });
+    Parallel(context, tables.size(), [&](int64 table) {
+      unique[table].Number(columns, table, tables[table].dim_size(0));
+    });
     OpOutputList ids, gradients;
     OP_REQUIRES_OK(context, context->output_list("row", &ids));
     OP_REQUIRES_OK(context, context->output_list("drow", &gradients));
@@ -275,11 +279,20 @@ class LookupGrad : public Lookups {
     std::vector<int32> rows;     // each once
     std::vector<int32> numbers;  // which of them each id is, column by column
 
-    void Number(const std::vector<Column>& columns, int table) {
+    // Args: limit: rows of the table.
+    void Number(const std::vector<Column>& columns, int table, int64 limit) {
       int64 count = 0;
       for (const Column& column : columns) count += column.table == table ? column.size : 0;
-      Numbering<int32> numbering(count);
       numbers.reserve(count);
+      if (limit < kSparse * count) {
+        NumberAll(columns, table, DirectNumbering(limit));
+      } else {
+        NumberAll(columns, table, Numbering<int32>(count));
+      }
+    }
+
+    template <class Numbers>
+    void NumberAll(const std::vector<Column>& columns, int table, Numbers numbering) {
       for (const Column& column : columns) {
         for (int64 i = 0; column.table == table && i < column.size; ++i) {
           numbers.push_back(numbering.Of(column.ids[i], &rows));

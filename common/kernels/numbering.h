@@ -36,6 +36,23 @@ class Numbering {
   std::vector<Slot> slots_;
 };
 
+// The same for keys of 0 to `limit` - 1, with a place for each.
+class DirectNumbering {
+ public:
+  explicit DirectNumbering(int64_t limit) : numbers_(limit, -1) {}
+
+  int32_t Of(int32_t key, std::vector<int32_t>* keys) {
+    if (numbers_[key] < 0) {
+      numbers_[key] = static_cast<int32_t>(keys->size());
+      keys->push_back(key);
+    }
+    return numbers_[key];
+  }
+
+ private:
+  std::vector<int32_t> numbers_;
+};
+
 }  // namespace modelzoo
 
 #endif  // MODELZOO_NUMBERING_H_

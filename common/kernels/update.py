@@ -1,6 +1,6 @@
-"""Updates of variables in native ops: of a table by a sparse gradient that names rows, each once, or of all of one."""
+"""Updates of variables in native ops: of a table by a sparse gradient that names rows, each once, or of all weights."""
 
-from typing import Union
+from typing import List, Sequence, Union
 
 import tensorflow.compat.v1 as tf
 
@@ -38,6 +38,28 @@ def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor, sl
         beta2=beta2, epsilon=epsilon, all_rows=all_rows).op
 
 
+def adagrad_dense(variables: Sequence[tf.Variable], accumulators: Sequence[tf.Variable], gradients: Sequence[tf.Tensor],
+                  rate: tf.Tensor) -> tf.Operation:
+    """Adagrad's update of variables by gradients of their shapes, all in one op; rate is a scalar.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: shapes differ.
+    """
+    return native.load().ops.zoo_adagrad_dense(_refs(variables), _refs(accumulators), gradients, rate)
+
+
+def adam_dense(variables: Sequence[tf.Variable], m: Sequence[tf.Variable], v: Sequence[tf.Variable],
+               gradients: Sequence[tf.Tensor], rate: tf.Tensor, beta1: float, beta2: float,
+               epsilon: float) -> tf.Operation:
+    """Adam's update of variables by gradients of their shapes, all in one op, with a rate as `adam` takes it.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: shapes differ.
+    """
+    return native.load().ops.zoo_adam_dense(_refs(variables), _refs(m), _refs(v), gradients, rate, beta1=beta1,
+                                            beta2=beta2, epsilon=epsilon)
+
+
 def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Variable, rate: float, periods: tf.Tensor,
                   gradient: Union[tf.Tensor, tf.IndexedSlices], initial: float, discount: float) -> tf.Operation:
     """AdagradDecay's update (common.adagrad_decay) of a variable [V, ...] by a gradient of its shape or of some rows.
@@ -54,3 +76,7 @@ def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Var
     return native.load().ops.zoo_adagrad_decay(
         variable._ref(), accumulator._ref(), power._ref(), rate, periods, rows,
         gradient.values if sparse else gradient, initial=initial, discount=discount, all_rows=not sparse).op
+
+
+def _refs(variables: Sequence[tf.Variable]) -> List[tf.Tensor]:
+    return [variable._ref() for variable in variables]

@@ -150,3 +150,18 @@ def test_inputs_of_adagrad_decay_that_do_not_fit(change: Dict[str, object], mess
         with pytest.raises(tf.errors.OpError, match=message):
             session.run(step)
         np.testing.assert_array_equal(session.run(variable), before)
+
+
+@pytest.mark.parametrize("shape, rate, message", [
+    ([2, 3], 0.1, r"a variable must be of shape \[2,3\]. Got: \[3,2\]"),
+    ([3, 2], [0.1], r"rate must be of shape \[\]. Got: \[1\]")])
+def test_dense_gradients_that_do_not_fit(shape: list, rate: object, message: str) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        weights, kept = [tf.get_variable(name, [3, 2], initializer=tf.ones_initializer()) for name in "wk"]
+        run = update.adagrad_dense([weights], [kept], [tf.ones(shape)], tf.constant(rate))
+        with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value w"):
+            session.run(run)
+        session.run(tf.global_variables_initializer())
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            session.run(run)
+        assert (session.run(weights) == 1.0).all()
