@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
 
+from common.kernels import lookup as lookup_kernel
 from common.kernels import table as native_table
 from common.kernels.table import Admission, Eviction
 
@@ -212,19 +213,10 @@ def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tens
       rule, hyper: as common.kernels.table.update takes them.
     """
     variable = lookups[0].variable
-    dense = [tf.zeros_like(lookup.rows) if gradient is None else _dense(gradient, lookup.rows)
-             for lookup, gradient in zip(lookups, gradients)]
-    keys, counts, gradient, initial = lookups[0].keys, lookups[0].counts, dense[0], lookups[0].initial
-    if len(lookups) > 1:
-        merged = native_table.distinct([lookup.keys for lookup in lookups], [lookup.counts for lookup in lookups])
-        keys, counts, total = merged.keys, merged.counts, tf.size(merged.keys)
-        gradient = tf.add_n([tf.math.unsorted_segment_sum(one, index, total)
-                             for one, index in zip(dense, merged.places)])
-        if initial is not None:
-            initial = tf.dynamic_stitch(merged.places, [lookup.initial for lookup in lookups])
-    variable.updated = keys
-    by_part = [cut(variable, values, keys) for values in (keys, counts, gradient)]
-    starts = cut(variable, initial, keys) if initial is not None else len(variable.parts) * [None]
+    one, gradient = _as_one(lookups, gradients)
+    variable.updated = one.keys
+    by_part = [cut(variable, values, one.keys) for values in (one.keys, one.counts, gradient)]
+    starts = cut(variable, one.initial, one.keys) if one.initial is not None else len(variable.parts) * [None]
     done = []
     for handle, mine, times, slope, start in zip(variable.parts, *by_part, starts):
         with tf.device(handle.device):
@@ -232,8 +224,28 @@ def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tens
     return tf.group(done)
 
 
+def _as_one(lookups: Sequence[Lookup], gradients: Sequence[object]) -> Tuple[Lookup, native_table.Gradient]:
+    """Lookups of one variable as one of each key once, whose rows are of the first, and the gradient by its rows."""
+    first, slopes = lookups[0], gradients[0]
+    if len(lookups) == len(first.variable.parts) == 1 and isinstance(slopes, tf.IndexedSlices) and (
+            lookup_kernel.is_of_lookups(slopes)):
+        return first, lookup_kernel.summed(slopes, first.rows)
+    dense = [_dense(gradient, lookup.rows) for lookup, gradient in zip(lookups, gradients)]
+    if len(lookups) == 1:
+        return first, dense[0]
+    merged = native_table.distinct([lookup.keys for lookup in lookups], [lookup.counts for lookup in lookups])
+    gradient = tf.add_n([tf.math.unsorted_segment_sum(one, index, tf.size(merged.keys))
+                         for one, index in zip(dense, merged.places)])
+    initial = first.initial
+    if initial is not None:
+        initial = tf.dynamic_stitch(merged.places, [lookup.initial for lookup in lookups])
+    return first._replace(keys=merged.keys, counts=merged.counts, initial=initial), gradient
+
+
 def _dense(gradient: object, rows: tf.Tensor) -> tf.Tensor:
-    """A gradient of rows [U, D] as a tensor; of slices no two are of one row."""
+    """A gradient of rows [U, D], or None, as a tensor."""
+    if gradient is None:
+        return tf.zeros_like(rows)
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     return tf.scatter_nd(tf.expand_dims(tf.cast(gradient.indices, tf.int32), 1), gradient.values, tf.shape(rows))

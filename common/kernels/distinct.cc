@@ -45,7 +45,7 @@ class Distinct : public OpKernel {
     OP_REQUIRES_OK(context, context->output_list("index", &index));
     int64 total = 0;
     for (const Tensor& keys : lists) total += keys.NumElements();
-    Numbering<int64> numbering(total);
+    Numbering<int64> numbering;
     std::vector<int64> distinct, counts;
     distinct.reserve(total);
     for (int i = 0; i < lists.size(); ++i) {

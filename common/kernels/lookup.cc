@@ -287,7 +287,7 @@ class LookupGrad : public Lookups {
       if (limit < kSparse * count) {
         NumberAll(columns, table, DirectNumbering(limit));
       } else {
-        NumberAll(columns, table, Numbering<int32>(count));
+        NumberAll(columns, table, Numbering<int32>());
       }
     }
 

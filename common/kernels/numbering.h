@@ -7,20 +7,18 @@
 
 namespace modelzoo {
 
-// Numbers 0, 1, 2, ... for `most` keys at most.
+// Numbers 0, 1, 2, ...
 template <class Key>
 class Numbering {
  public:
-  explicit Numbering(int64_t most) {
-    while ((int64_t{1} << bits_) < 2 * most) ++bits_;
-    slots_.assign(int64_t{1} << bits_, {0, -1});
-  }
-
-  // The number of a key; a new one is added to `keys`.
+  // The number of a key; a new one is added to `keys`, which holds those that were numbered and nothing else.
   int32_t Of(Key key, std::vector<Key>* keys) {
-    uint64_t at = static_cast<uint64_t>(key) * 0x9e3779b97f4a7c15ull >> (64 - bits_);
-    while (slots_[at].number >= 0 && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
+    uint64_t at = Find(key);
     if (slots_[at].number < 0) {
+      if (2 * keys->size() >= slots_.size()) {
+        Grow(*keys);
+        at = Find(key);
+      }
       slots_[at] = {key, static_cast<int32_t>(keys->size())};
       keys->push_back(key);
     }
@@ -30,10 +28,27 @@ class Numbering {
  private:
   struct Slot {
     Key key;
-    int32_t number;
+    int32_t number;  // -1: empty
   };
-  int bits_ = 4;
-  std::vector<Slot> slots_;
+
+  // Where a key is, or where it would be put.
+  uint64_t Find(Key key) const {
+    uint64_t at = static_cast<uint64_t>(key) * 0x9e3779b97f4a7c15ull >> (64 - bits_);
+    while (slots_[at].number >= 0 && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
+    return at;
+  }
+
+  void Grow(const std::vector<Key>& keys) {
+    bits_ += 2;
+    slots_.assign(int64_t{1} << bits_, {0, -1});
+    for (const Key& key : keys) {
+      const int32_t number = static_cast<int32_t>(&key - keys.data());
+      slots_[Find(key)] = {key, number};
+    }
+  }
+
+  int bits_ = 8;  // no larger than it must be, so that it stays in the cache
+  std::vector<Slot> slots_ = std::vector<Slot>(int64_t{1} << 8, {0, -1});
 };
 
 // The same for keys of 0 to `limit` - 1, with a place for each.

@@ -4,11 +4,13 @@ A table is a resource that a handle names. It must be made before it is used; se
 that happens.
 """
 
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Union
 
 import tensorflow.compat.v1 as tf
 
 from common.kernels import native
+
+Gradient = Union[tf.Tensor, tf.IndexedSlices]
 
 RULES = ("gradientdescent", "adagrad", "adam", "adagraddecay")
 
@@ -105,13 +107,13 @@ def frequencies(table: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     return native.load().ops.zoo_table_frequency(table, keys)
 
 
-def update(table: tf.Tensor, keys: tf.Tensor, counts: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor,
-           rule: str, hyper: Sequence[object], initial: Optional[tf.Tensor] = None) -> tf.Operation:
+def update(table: tf.Tensor, keys: tf.Tensor, counts: tf.Tensor, gradient: Gradient, step: tf.Tensor, rule: str,
+           hyper: Sequence[object], initial: Optional[tf.Tensor] = None) -> tf.Operation:
     """Counts distinct keys [N] and updates the rows of those that have one, or get it now.
 
     Args:
       counts: int64 [N], how often each key came.
-      gradient: float32 [N, D].
+      gradient: float32 [N, D], or slices of one, none of which name the same key.
       step: int64 scalar, the version that the keys get.
       rule, hyper: of RULES, with its numbers: the rate; for adam the rate with the correction of the bias, beta1,
         beta2 and epsilon; for adagraddecay the rate, the discount, the initial accumulator and the discounts due.
@@ -120,9 +122,12 @@ def update(table: tf.Tensor, keys: tf.Tensor, counts: tf.Tensor, gradient: tf.Te
     Raises:
       tf.errors.InvalidArgumentError: at run time: shapes do not fit, or the table has not this rule's slots.
     """
+    values, places = gradient, tf.zeros([0], tf.int32)
+    if isinstance(gradient, tf.IndexedSlices):
+        values, places = gradient.values, tf.cast(gradient.indices, tf.int32)
     numbers = tf.stack([tf.cast(number, tf.float32) for number in hyper])
     return native.load().ops.zoo_table_update(
-        table, keys, counts, gradient, step, numbers, tf.zeros([0, 0]) if initial is None else initial, rule=rule)
+        table, keys, counts, values, places, step, numbers, tf.zeros([0, 0]) if initial is None else initial, rule=rule)
 
 
 def mark(table: tf.Tensor, keys: tf.Tensor, generation: tf.Tensor) -> tf.Operation:

@@ -93,13 +93,15 @@ REGISTER_OP("ZooTableUpdate")
     .Input("key: int64")
     .Input("count: int64")
     .Input("gradient: float")
+    .Input("place: int32")
     .Input("step: int64")
     .Input("hyper: float")
     .Input("initial: float")
     .Attr("rule: {'gradientdescent', 'adagrad', 'adam', 'adagraddecay'}")
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
-    .Doc("Counts distinct keys and updates the rows of those that have one, or have it now. Where `initial` is [N, D] and "
-         "not empty, a new row starts with it and is not updated. hyper: rate; adam: rate with the correction of the "
+    .Doc("Counts distinct keys and updates the rows of those that have one, or have it now. A gradient is of the key at "
+         "its `place`, or, where that is empty, there is one of each key in order. Where `initial` is [N, D] and not "
+         "empty, a new row starts with it and is not updated. hyper: rate; adam: rate with the correction of the "
          "bias, beta1, beta2, epsilon; adagraddecay: rate, discount, initial accumulator, discounts that are due.");
 
 REGISTER_OP("ZooTableExport")
@@ -287,11 +289,14 @@ class Update : public TableOp {
  protected:
   Status Run(OpKernelContext* context, Table* table) override {
     const Tensor &keys = context->input(1), &counts = context->input(2), &gradient = context->input(3),
-                 &step = context->input(4), &hyper = context->input(5), &initial = context->input(6);
+                 &place = context->input(4), &step = context->input(5), &hyper = context->input(6),
+                 &initial = context->input(7);
     const int64 count = keys.NumElements(), width = table->config().width;
     const TensorShape rows({count, width});
     TF_RETURN_IF_ERROR(CheckShape("count", counts, keys.shape()));
-    TF_RETURN_IF_ERROR(CheckShape("gradient", gradient, rows));
+    std::vector<int32> of;  // the gradient of each key
+    TF_RETURN_IF_ERROR(NumberGradients(place, count, &of));
+    TF_RETURN_IF_ERROR(CheckShape("gradient", gradient, of.empty() ? rows : TensorShape({place.NumElements(), width})));
     TF_RETURN_IF_ERROR(CheckShape("hyper", hyper, TensorShape({hypers_})));
     TF_RETURN_IF_ERROR(CheckShape("step", step, TensorShape({})));
     if (initial.NumElements() > 0) TF_RETURN_IF_ERROR(CheckShape("initial", initial, rows));
@@ -300,13 +305,29 @@ class Update : public TableOp {
                              name_, " needs ", slots_(width), ".");
     }
     const float *g = gradient.flat<float>().data(), *numbers = hyper.flat<float>().data();
+    const std::vector<float> none(width, 0.0f);
     table->Update(Integers(keys), Integers(counts), count, step.flat<int64>()(0),
                   initial.NumElements() > 0 ? initial.flat<float>().data() : nullptr, OnThreads(context),
-                  [&](int64_t i, float* row) { rule_(numbers, g + i * width, width, row); });
+                  [&](int64_t i, float* row) {
+                    const int64 number = of.empty() ? i : of[i];
+                    rule_(numbers, number < 0 ? none.data() : g + number * width, width, row);
+                  });
     return Status::OK();
   }
 
  private:
+  static Status NumberGradients(const Tensor& place, int64 count, std::vector<int32>* of) {
+    const auto places = place.flat<int32>();
+    if (places.size() > 0) of->assign(count, -1);
+    for (int64 i = 0; i < places.size(); ++i) {
+      if (places(i) < 0 || places(i) >= count || (*of)[places(i)] >= 0) {
+        return InvalidArgument("a place must be of 0 to ", count - 1, " and come once. Got: ", places(i), ".");
+      }
+      (*of)[places(i)] = static_cast<int32>(i);
+    }
+    return Status::OK();
+  }
+
   std::string name_;
   Rule rule_ = nullptr;
   int64 hypers_ = 0;

@@ -319,3 +319,27 @@ def test_threads_that_do_everything_at_once(tmp_path: object, sanitizer: str) ->
     assert not built.returncode, built.stdout.decode()
     ran = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     assert not ran.returncode, ran.stdout.decode()[-4000:]
+
+
+@pytest.mark.parametrize("rule, slots", [("adagrad", 2 * [0.1]), ("adam", 4 * [0.0])])
+def test_gradients_of_some_keys_in_any_order_are_those_of_all_with_zeros(rule: str, slots: List[float]) -> None:
+    keys, rng = np.array([7, 1 << 40, 3, 12, 5]), np.random.default_rng(2)
+    given = rng.standard_normal([3, 2]).astype(np.float32)
+    dense = np.zeros([5, 2], np.float32)
+    dense[[4, 0, 2]] = given
+    with tf.Graph().as_default(), tf.Session() as session:
+        values = []
+        for i, gradient in enumerate((tf.constant(dense), tf.IndexedSlices(given, tf.constant([4, 0, 2])))):
+            handle = table.handle("t{}".format(i))
+            session.run(table.make(handle, tf.ones([1, 2]), slots, Admission()))
+            for step in range(2):
+                session.run(table.update(handle, tf.constant(keys), tf.ones([5], tf.int64), gradient,
+                                         tf.constant(step, tf.int64), rule, HYPER[rule]))
+            values.append(session.run(table.gather(handle, tf.constant(keys), 2)[0]))
+        np.testing.assert_array_equal(*values)
+        assert (values[0] != 1.0).any(axis=1).sum() == 3
+        for places in ([0, 0, 1], [5, 0, 1], [-1, 0, 1]):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="a place must be of 0 to 4 and come once. Got: "
+                                                                     "{}.".format(places[0])):
+                session.run(table.update(handle, tf.constant(keys), tf.ones([5], tf.int64), tf.IndexedSlices(
+                    given, tf.constant(places)), tf.constant(0, tf.int64), rule, HYPER[rule]))
