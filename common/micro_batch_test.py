@@ -3,12 +3,14 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from tensorflow.python.ops import resources
 
-from common import heads, micro_batch
+from common import embedding_variable, heads, micro_batch, storage
 from common.deeprec import Toggles
 from common.heads import Training
 from common.kernels import lookup, native
 from common.micro_batch import Computed, Slice
+from common.storage import Storage
 
 LENGTHS = [2, 0, 1, 3, 0, 0, 4]
 
@@ -150,6 +152,24 @@ def test_a_running_mean_moves_once_by_the_mean_of_the_slices(count: int) -> None
     assert mean[0] == pytest.approx(0.1 * numbers.mean(), rel=1e-5)
     expected = sum(len(one) / 7 * one.var() for one in slices)
     assert variance[0] == pytest.approx(0.9 + 0.1 * expected, rel=1e-5)
+
+
+@pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+def test_a_slice_without_rows_counts_no_keys() -> None:
+    def loss_of(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+        rows, _ = storage.rows_of_batch(storage.Wanted("t", 9, 2, 0.1, "t"), [features["key"]], Storage("ev"))
+        return tf.get_variable("scale", initializer=1.0) * tf.reduce_sum(rows) * tf.reduce_mean(labels["y"])
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        spec = heads.train_spec(loss_of, {"key": tf.constant([5, 6], tf.int64)}, {"y": tf.ones([2])},
+                                Training("adagrad", 0.1, Toggles(micro_batch=3)))
+        embedding_variable.register()
+        variable, = embedding_variable.variables()
+        session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
+        for times in (1, 2):
+            session.run(spec.train_op)
+            counts = embedding_variable.frequencies(variable, tf.constant([5, 6, 7], tf.int64))
+            assert session.run(counts).tolist() == [times, times, 0]
 
 
 def test_an_update_that_moves_no_running_mean() -> None:

@@ -157,6 +157,20 @@ def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
         assert session.run(rows, {ids: [6]})[0].reshape(4, 2).any(axis=1).tolist() == [True, False, False, False]
 
 
+@pytest.mark.parametrize("kind", ["ev", "adaptive", "dynamic"])
+def test_a_column_of_empty_lists_is_exported(kind: str) -> None:
+    values = feature_names("tags").values
+    batch = dict(batches(1)[0], **{values: np.zeros(0, int), feature_names("tags").weights: np.zeros(0),
+                                   feature_names("tags").row_splits: np.zeros(14, int)})
+    with tf.Graph().as_default(), tf.Session() as session:
+        features = placeholders()
+        embedded = embedding.embed(features, COLUMNS, "all", Embedding(
+            WIDTH, Toggles(), stddev=0.3, storage=Storage(kind, exported=True)))
+        session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+        got = session.run(embedded, feeds(features, batch, True))
+    assert got.shape == (13, 4 * WIDTH) and not got[:, 2 * WIDTH:3 * WIDTH].any()
+
+
 def test_multihash_gives_each_id_a_pair_of_rows_of_its_own() -> None:
     wanted = storage.Wanted("t", 50, WIDTH, 0.3, "t")
     with tf.Graph().as_default(), tf.Session() as session:

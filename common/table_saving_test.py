@@ -203,6 +203,43 @@ def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: st
     assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted([*KEYS[:2], *KEYS[15:25]])
 
 
+def test_an_increment_of_other_servers_is_left_out(tmp_path: object, target: str,
+                                                   capsys: pytest.CaptureFixture) -> None:
+    one = Incremental(tmp_path, target, 2)
+    one.start()
+    one.run(KEYS[:20], 3)
+    one.saver.save(one.session, one.path, 3)
+    expected = one.values()
+    one.run(KEYS[15:25], 2)
+    one.saver.save_increment(one.session, 5)
+    alone = Incremental(tmp_path)
+    alone.saver.restore(alone.session, tf.train.latest_checkpoint(str(tmp_path)))
+    assert "model.ckpt-5 is left out: " in "".join(capsys.readouterr())
+    np.testing.assert_array_equal(alone.values(), expected)
+
+
+def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(tmp_path: object,
+                                                                capsys: pytest.CaptureFixture) -> None:
+    one = Trained(kept=Storage("ev", Settings("cbf", 3))).start()
+    one.run(10)
+    path, fresh = one.save(tmp_path), np.setdiff1d(KEYS, tf.train.load_variable(one.save(tmp_path), "t-keys"))
+    assert len(fresh) < len(KEYS)
+    same = Trained(kept=Storage("ev", Settings("cbf", 3)))
+    same.saver.restore(same.session, path)
+    assert "Bloom" not in "".join(capsys.readouterr())
+    other = Trained(kept=Storage("ev", Settings("cbf", 3, error=0.2)))
+    other.saver.restore(other.session, path)
+    assert "the Bloom filter of t is of another size; keys that wait are counted anew" in "".join(capsys.readouterr())
+    np.testing.assert_array_equal(other.values(), one.values())
+
+
+def test_adam_async_corrects_its_bias_by_the_steps_that_had_keys() -> None:
+    one = Trained(optimizer="adamasync").start()
+    for keys, power in ((KEYS[:0], 0.9), (KEYS[:3], 0.81), (KEYS[:0], 0.81)):
+        one.session.run(one.train, {one.ids: keys})
+        assert one.session.run("t/AdamAsync/beta1_power:0") == pytest.approx(power)
+
+
 def test_a_checkpoint_without_the_variable(tmp_path: object) -> None:
     one = Trained().start()
     with tf.Graph().as_default(), tf.Session() as session:
