@@ -121,7 +121,8 @@ FEATURES = (
         ("incremental_ckpt",)),
     Feature("workqueue", "", *_both(
         "ours", "a native queue of parts of the file on the first server",
-        ": DeepRec's hands out whole files, and a data set here is one")),
+        ": DeepRec's hands out whole files, and a data set here is one; `docker/Dockerfile.deeprec` does not build the "
+        "native kernels that it needs")),
     Feature("parquet_dataset", "", *_both(
         "ours", "row groups decoded and hashed by our reader, for which text and Parquet give the same ids",
         ": `ParquetDataset` neither checks nor mixes rows, and does not go on where a run stopped")),
