@@ -1,7 +1,8 @@
 """Processes that call a function, for tests; no product code imports this.
 
 They are forked from one process in which TensorFlow is imported already, as importing it takes longer than most of them
-live.
+live; that works where the first is made in the project's root. They end without the teardown of an interpreter: how a
+process ends is for tests that start commands.
 """
 
 import multiprocessing
@@ -25,6 +26,7 @@ class Child:
                  **kwargs: Any) -> None:
         _FORKS.set_forkserver_preload(["common.testing"])
         self._log = log
+        open(log, "a").close()
         self._process = _FORKS.Process(target=_run, args=(call, args, kwargs, log, dict(os.environ, **(environ or {}))))
         self._process.start()
 
@@ -35,8 +37,11 @@ class Child:
     def wait(self, secs: float = 120.0) -> int:
         """Its exit status; fails where it does not end in time."""
         self._process.join(secs)
-        assert self._process.exitcode is not None, "no end after {} s:\n{}".format(secs, self.output())
-        return self._process.exitcode
+        status = self._process.exitcode
+        if status is None:
+            self.kill()
+        assert status is not None, "no end after {} s:\n{}".format(secs, self.output())
+        return status
 
     def send_signal(self, number: int) -> None:
         """Sends it a signal if it still runs."""

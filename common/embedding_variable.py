@@ -225,7 +225,7 @@ def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tens
 
 
 def _as_one(lookups: Sequence[Lookup], gradients: Sequence[object]) -> Tuple[Lookup, native_table.Gradient]:
-    """Lookups of one variable as one of each key once, whose rows are of the first, and the gradient by its rows."""
+    """Lookups of one variable as one of each key once, and its gradient, key by key; its rows are not joined."""
     first, slopes = lookups[0], gradients[0]
     if len(lookups) == len(first.variable.parts) == 1 and isinstance(slopes, tf.IndexedSlices) and (
             lookup_kernel.is_of_lookups(slopes)):

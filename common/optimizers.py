@@ -15,7 +15,8 @@ NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
 class _NativeUpdate(tf.train.Optimizer):
     """What lets native ops update a table whose gradient comes from native lookups.
 
-    `native` lets them update variables with dense gradients too, all in one op where `_update_dense` is written.
+    `native` lets them update variables with dense gradients too: all in one op, by `_update_dense`, unless a class has
+    an `_apply_dense` of its own.
     """
 
     def __init__(self, *args: object, native: bool = False) -> None:
@@ -36,15 +37,18 @@ class _NativeUpdate(tf.train.Optimizer):
         return self._apply_sparse(grad, var)
 
     def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
-        if not self._native or not update.serves(var):
+        if not self._native or not update.serves(var) or var.constraint is not None:
             return super()._apply_dense(grad, var)
         self._dense.append((var, grad))
         return tf.no_op()
 
+    def _prepare(self) -> None:
+        self._dense = []
+        super()._prepare()
+
     def _finish(self, update_ops: List[tf.Operation], name_scope: str) -> tf.Operation:
-        dense, self._dense = self._dense, []
-        if dense:
-            update_ops = update_ops + [self._update_dense(*zip(*dense))]
+        if self._dense:
+            update_ops = update_ops + [self._update_dense(*zip(*self._dense))]
         return super()._finish(update_ops, name_scope)
 
     def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:

@@ -41,6 +41,8 @@ def slots(optimizer: str, width: int) -> Tuple[Slot, ...]:
 def update_all(lookups: Sequence[Tuple[Lookup, object]], optimizer: str, learning_rate: float) -> List[tf.Operation]:
     """Updates the variables that were looked up, as DeepRec's optimizers do: only rows of keys in the gradient move.
 
+    To be called once for a graph, outside of variable scopes, whose names those of optimizers' variables would get.
+
     Args:
       lookups: each with the gradient of its rows, None where the loss does not depend on them.
     """

@@ -222,8 +222,10 @@ def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(tmp_path: object
                                                                 capsys: pytest.CaptureFixture) -> None:
     one = Trained(kept=Storage("ev", Settings("cbf", 3))).start()
     one.run(10)
-    path, fresh = one.save(tmp_path), np.setdiff1d(KEYS, tf.train.load_variable(one.save(tmp_path), "t-keys"))
-    assert len(fresh) < len(KEYS)
+    path = one.save(tmp_path)
+    fresh = np.setdiff1d(KEYS, tf.train.load_variable(path, "t-keys"))[:1]
+    one.session.run(one.train, {one.ids: np.repeat(fresh, 2)})
+    path = one.save(tmp_path)
     same = Trained(kept=Storage("ev", Settings("cbf", 3)))
     same.saver.restore(same.session, path)
     assert "Bloom" not in "".join(capsys.readouterr())
@@ -231,6 +233,11 @@ def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(tmp_path: object
     other.saver.restore(other.session, path)
     assert "the Bloom filter of t is of another size; keys that wait are counted anew" in "".join(capsys.readouterr())
     np.testing.assert_array_equal(other.values(), one.values())
+    for saved, times in ((same, 1), (other, 3)):
+        for number in range(times):
+            assert not saved.session.run(saved.rows, {saved.ids: fresh}).any()
+            saved.session.run(saved.train, {saved.ids: fresh})
+        assert saved.session.run(saved.rows, {saved.ids: fresh}).any()
 
 
 def test_adam_async_corrects_its_bias_by_the_steps_that_had_keys() -> None:

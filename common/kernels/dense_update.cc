@@ -1,5 +1,4 @@
 // Updates of all variables with dense gradients in one op: Adagrad's and Adam's.
-#include <algorithm>
 #include <vector>
 
 #include "op.h"

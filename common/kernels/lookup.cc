@@ -12,7 +12,7 @@ namespace modelzoo {
 namespace {
 
 constexpr int64 kRows = 64;  // rows of a task
-constexpr int64 kSparse = 4;  // rows of a table for each id that is looked up, from which on few have a number
+constexpr int64 kSparse = 4;  // from so many rows of a table for each id on, rows are numbered by hashing
 
 REGISTER_OP("ZooLookup")
     .Input("table: T * float")

@@ -45,10 +45,10 @@ def as_lookups(columns: List[Dict[str, object]]) -> List[Lookup]:
                       for name, value in column.items()}) for column in columns]
 
 
-@pytest.mark.parametrize("batch", [0, 1, 9, 200])
-def test_embeddings_and_gradients_against_numpy(batch: int) -> None:
+@pytest.mark.parametrize("batch, rows", [(0, 1000), (1, 1000), (9, 1000), (200, 1000), (600, 100000)])
+def test_embeddings_and_gradients_against_numpy(batch: int, rows: int) -> None:
     rng = np.random.default_rng(batch)
-    sizes, widths = [50, 7, 1000], [4, 1, 18]
+    sizes, widths = [50, 7, rows], [4, 1, 18]
     tables = [rng.standard_normal(shape) for shape in zip(sizes, widths)]
     columns = random_columns(rng, batch, sizes)
     expected = oracle(tables, columns, batch)
@@ -129,3 +129,12 @@ def test_a_table_is_a_matrix() -> None:
         table = tf.placeholder_with_default(tf.ones([3]), None)
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"a table must be \[V, D\]. Got: \[3\]"):
             session.run(lookup.lookup([table], as_lookups([dict(table=0, ids=[0])])))
+
+
+@pytest.mark.parametrize("wanted", [3, -1])
+def test_gradients_of_ids_that_are_not_there(wanted: int) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        made = native.load().ops.zoo_lookup_grad([tf.ones([3, 2])], [tf.constant([0, wanted])], [], [], [],
+                                                 tf.ones([2, 2]), table_of=[0], place_of=[0], mean=[])
+        with pytest.raises(tf.errors.InvalidArgumentError, match="an id must be of 0 to 2. Got: {}.".format(wanted)):
+            session.run(made)

@@ -48,7 +48,7 @@ class Numbering {
   }
 
   int bits_ = 8;  // no larger than it must be, so that it stays in the cache
-  std::vector<Slot> slots_ = std::vector<Slot>(int64_t{1} << 8, {0, -1});
+  std::vector<Slot> slots_ = std::vector<Slot>(int64_t{1} << bits_, {0, -1});
 };
 
 // The same for keys of 0 to `limit` - 1, with a place for each.

@@ -120,7 +120,8 @@ def update(table: tf.Tensor, keys: tf.Tensor, counts: tf.Tensor, gradient: Gradi
       initial: float32 [N, D], what new rows start with instead of their defaults; they are not updated then.
 
     Raises:
-      tf.errors.InvalidArgumentError: at run time: shapes do not fit, or the table has not this rule's slots.
+      tf.errors.InvalidArgumentError: at run time: shapes do not fit, slices name a key that is not there or name one
+        twice, or the table has not this rule's slots.
     """
     values, places = gradient, tf.zeros([0], tf.int32)
     if isinstance(gradient, tf.IndexedSlices):

@@ -100,7 +100,7 @@ REGISTER_OP("ZooTableUpdate")
     .Attr("rule: {'gradientdescent', 'adagrad', 'adam', 'adagraddecay'}")
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
     .Doc("Counts distinct keys and updates the rows of those that have one, or have it now. A gradient is of the key at "
-         "its `place`, or, where that is empty, there is one of each key in order. Where `initial` is [N, D] and not "
+         "its `place`, or, where that is empty and gradients are not, there is one of each key in order. Where `initial` is [N, D] and not "
          "empty, a new row starts with it and is not updated. hyper: rate; adam: rate with the correction of the "
          "bias, beta1, beta2, epsilon; adagraddecay: rate, discount, initial accumulator, discounts that are due.");
 
@@ -295,7 +295,7 @@ class Update : public TableOp {
     const TensorShape rows({count, width});
     TF_RETURN_IF_ERROR(CheckShape("count", counts, keys.shape()));
     std::vector<int32> of;  // the gradient of each key
-    TF_RETURN_IF_ERROR(NumberGradients(place, count, &of));
+    if (place.NumElements() > 0 || gradient.NumElements() == 0) TF_RETURN_IF_ERROR(NumberGradients(place, count, &of));
     TF_RETURN_IF_ERROR(CheckShape("gradient", gradient, of.empty() ? rows : TensorShape({place.NumElements(), width})));
     TF_RETURN_IF_ERROR(CheckShape("hyper", hyper, TensorShape({hypers_})));
     TF_RETURN_IF_ERROR(CheckShape("step", step, TensorShape({})));
@@ -318,7 +318,7 @@ class Update : public TableOp {
  private:
   static Status NumberGradients(const Tensor& place, int64 count, std::vector<int32>* of) {
     const auto places = place.flat<int32>();
-    if (places.size() > 0) of->assign(count, -1);
+    of->assign(count, -1);
     for (int64 i = 0; i < places.size(); ++i) {
       if (places(i) < 0 || places(i) >= count || (*of)[places(i)] >= 0) {
         return InvalidArgument("a place must be of 0 to ", count - 1, " and come once. Got: ", places(i), ".");

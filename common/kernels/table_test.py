@@ -264,6 +264,17 @@ def test_distinct_keys() -> None:
     assert distinct_of([[]])[0].tolist() == []
 
 
+@pytest.mark.parametrize("size", [128, 129, 520, 20000])
+def test_many_distinct_keys(size: int) -> None:
+    given = np.random.default_rng(size).integers(0, size // 2, [2, size]) * 987654321012345 % (1 << 62)
+    keys, counts, index = distinct_of(given.tolist())
+    expected, first, times = np.unique(given.reshape(-1), return_index=True, return_counts=True)
+    order = np.argsort(first)
+    np.testing.assert_array_equal(keys, expected[order])
+    np.testing.assert_array_equal(counts, times[order])
+    np.testing.assert_array_equal(keys[np.array(index)], given)
+
+
 @pytest.mark.parametrize("feed, message", [
     ({"counts": [1]}, r"count must be of shape \[2\]. Got: \[1\]"),
     ({"gradient": np.zeros([1, WIDTH])}, r"gradient must be of shape \[2,3\]. Got: \[1,3\]"),
@@ -338,6 +349,9 @@ def test_gradients_of_some_keys_in_any_order_are_those_of_all_with_zeros(rule: s
             values.append(session.run(table.gather(handle, tf.constant(keys), 2)[0]))
         np.testing.assert_array_equal(*values)
         assert (values[0] != 1.0).any(axis=1).sum() == 3
+        session.run(table.update(handle, tf.constant(keys[:1] + 1), tf.ones([1], tf.int64), tf.IndexedSlices(
+            given[:0], tf.zeros([0], tf.int64)), tf.constant(2, tf.int64), rule, HYPER[rule]))
+        assert session.run(table.frequencies(handle, tf.constant(keys[:1] + 1))).tolist() == [1]
         for places in ([0, 0, 1], [5, 0, 1], [-1, 0, 1]):
             with pytest.raises(tf.errors.InvalidArgumentError, match="a place must be of 0 to 4 and come once. Got: "
                                                                      "{}.".format(places[0])):

@@ -152,16 +152,21 @@ def test_inputs_of_adagrad_decay_that_do_not_fit(change: Dict[str, object], mess
         np.testing.assert_array_equal(session.run(variable), before)
 
 
+@pytest.mark.parametrize("name", ["adagrad", "adam"])
 @pytest.mark.parametrize("shape, rate, message", [
     ([2, 3], 0.1, r"a variable must be of shape \[2,3\]. Got: \[3,2\]"),
     ([3, 2], [0.1], r"rate must be of shape \[\]. Got: \[1\]")])
-def test_dense_gradients_that_do_not_fit(shape: list, rate: object, message: str) -> None:
+def test_dense_gradients_that_do_not_fit_change_nothing(name: str, shape: list, rate: object, message: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        weights, kept = [tf.get_variable(name, [3, 2], initializer=tf.ones_initializer()) for name in "wk"]
-        run = update.adagrad_dense([weights], [kept], [tf.ones(shape)], tf.constant(rate))
-        with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value w"):
+        first, second = [[tf.get_variable(kept + number, [3, 2], initializer=tf.ones_initializer()) for kept in "wmv"]
+                         for number in "12"]
+        w, m, v = [list(pair) for pair in zip(first, second)]
+        gradients = [tf.ones([3, 2]), tf.ones(shape)]
+        run = (update.adagrad_dense(w, m, gradients, tf.constant(rate)) if name == "adagrad" else
+               update.adam_dense(w, m, v, gradients, tf.constant(rate), 0.9, 0.999, 1e-8))
+        with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value"):
             session.run(run)
         session.run(tf.global_variables_initializer())
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             session.run(run)
-        assert (session.run(weights) == 1.0).all()
+        assert all((value == 1.0).all() for value in session.run(first + second))
