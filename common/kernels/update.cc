@@ -6,7 +6,7 @@
 
 #include "op.h"
 #include "parallel.h"
-#include "rules.h"
+#include "rule_ops.h"
 #include "vector.h"
 
 namespace modelzoo {
@@ -129,10 +129,10 @@ class Update : public OpKernel {
 };
 
 // Changes the rows that have gradients.
-template <int S>
-class RowsUpdate : public Update<S> {
+template <class Rule>
+class RowsUpdate : public Update<Rule::kArrays> {
  public:
-  using Update<S>::Update;
+  explicit RowsUpdate(OpKernelConstruction* context) : Update<Rule::kArrays>(context), rule_(context) {}
 
  protected:
   void Run(OpKernelContext* context, const Step& step, float* const* data) const override {
@@ -140,45 +140,28 @@ class RowsUpdate : public Update<S> {
       const Range range = Block(step.count, kRows, task);
       for (int64 i = range.low; i < range.high; ++i) {
         const int64 ahead = step.rows[std::min(i + kAhead, range.high - 1)] * step.size;
-        float* at[S];
-        for (int j = 0; j < S; ++j) {
+        float* at[Rule::kArrays];
+        for (int j = 0; j < Rule::kArrays; ++j) {
           __builtin_prefetch(data[j] + ahead, 1);
           at[j] = data[j] + step.rows[i] * step.size;
         }
-        Change(step.gradients + i * step.size, step.rate, step.size, at);
+        rule_(step.gradients + i * step.size, step.rate, step.size, at);
       }
     });
   }
 
-  virtual void Change(const float* gradient, float rate, int64 size, float* const* at) const = 0;
+  const Rule rule_;
 };
 
-class AdagradRows : public RowsUpdate<2> {
+class AdamTable : public RowsUpdate<AdamRule> {
  public:
-  using RowsUpdate<2>::RowsUpdate;
-
- protected:
-  void Change(const float* gradient, float rate, int64 size, float* const* at) const override {
-    Adagrad(gradient, rate, size, at[0], at[1]);
-  }
-};
-
-class AdamTable : public RowsUpdate<3> {
- public:
-  explicit AdamTable(OpKernelConstruction* context) : RowsUpdate<3>(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("beta1", &beta1_));
-    OP_REQUIRES_OK(context, context->GetAttr("beta2", &beta2_));
-    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+  explicit AdamTable(OpKernelConstruction* context) : RowsUpdate<AdamRule>(context) {
     OP_REQUIRES_OK(context, context->GetAttr("all_rows", &all_rows_));
   }
 
  protected:
   void Run(OpKernelContext* context, const Step& step, float* const* data) const override {
-    all_rows_ ? ChangeAll(context, step, data) : RowsUpdate<3>::Run(context, step, data);
-  }
-
-  void Change(const float* gradient, float rate, int64 size, float* const* at) const override {
-    Adam(gradient, rate, beta1_, beta2_, epsilon_, size, at[0], at[1], at[2]);
+    all_rows_ ? ChangeAll(context, step, data) : RowsUpdate<AdamRule>::Run(context, step, data);
   }
 
  private:
@@ -190,12 +173,13 @@ class AdamTable : public RowsUpdate<3> {
     Parallel(context, Blocks(step.limit, kRows), [&](int64 task) {
       const Range range = Block(step.limit, kRows, task);
       const int64 low = range.low * step.size, count = range.size() * step.size;
-      Decay(beta1_, beta2_, count, m + low, v + low);
+      Decay(rule_.beta1, rule_.beta2, count, m + low, v + low);
       for (int32 i = starts[task]; i < starts[task + 1]; ++i) {
         const int64 at = step.rows[order[i]] * step.size;
-        AddMoments(step.gradients + order[i] * step.size, beta1_, beta2_, step.size, m + at, v + at);
+        AddMoments(step.gradients + order[i] * step.size, rule_.beta1, rule_.beta2, step.size, m + at,
+                   v + at);
       }
-      Move(m + low, v + low, step.rate, epsilon_, count, w + low);
+      Move(m + low, v + low, step.rate, rule_.epsilon, count, w + low);
     });
   }
 
@@ -209,7 +193,6 @@ class AdamTable : public RowsUpdate<3> {
     for (int64 i = 0; i < step.count; ++i) (*order)[next[step.rows[i] / kRows]++] = static_cast<int32>(i);
   }
 
-  float beta1_, beta2_, epsilon_;
   bool all_rows_;
 };
 
@@ -275,7 +258,7 @@ class AdagradDecay : public OpKernel {
   bool all_rows_;
 };
 
-REGISTER_KERNEL_BUILDER(Name("ZooAdagradRows").Device(tensorflow::DEVICE_CPU), AdagradRows);
+REGISTER_KERNEL_BUILDER(Name("ZooAdagradRows").Device(tensorflow::DEVICE_CPU), RowsUpdate<AdagradRule>);
 REGISTER_KERNEL_BUILDER(Name("ZooAdam").Device(tensorflow::DEVICE_CPU), AdamTable);
 REGISTER_KERNEL_BUILDER(Name("ZooAdagradDecay").Device(tensorflow::DEVICE_CPU), AdagradDecay);
 
