@@ -1,8 +1,10 @@
 """How often ids were looked up in training, for tables that give frequent ids more room than rare ones."""
 
-from typing import Callable, Sequence, Tuple
+from typing import Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
+
+from common.gradients import Gradient, custom_gradient
 
 _MOST_COUNTS = 1 << 20
 _READS = ("__frequencies",)  # not a string, so that no MetaGraph holds it
@@ -28,8 +30,8 @@ def counting(rows: tf.Tensor, counts: tf.Variable, ids: tf.Tensor) -> tf.Tensor:
     """The rows [N, D] that were looked up at ids [N]; computing their gradient counts the ids."""
     before = _read(counts)
 
-    @tf.custom_gradient
-    def identity(rows: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    @custom_gradient
+    def identity(rows: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             places = _places(counts, ids)
             with tf.colocate_with(counts.handle, ignore_existing=True), tf.control_dependencies([before]):

@@ -4,9 +4,11 @@ Both have the same functions, so a model's attention is written once. [P] stands
 history, where only valid positions exist, [B, T] in a padded one, where a mask tells them.
 """
 
-from typing import Callable, NamedTuple, Tuple, Union
+from typing import NamedTuple, Tuple, Union
 
 import tensorflow.compat.v1 as tf
+
+from common.gradients import Gradient, custom_gradient
 
 
 class RaggedHistory(NamedTuple):
@@ -26,8 +28,8 @@ class RaggedHistory(NamedTuple):
 
     def spread(self, values: tf.Tensor) -> tf.Tensor:
         """Repeats each row's vector at each of its positions: [B, H] to [P, H]."""
-        @tf.custom_gradient
-        def gather(values: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        @custom_gradient
+        def gather(values: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
             return tf.gather(values, self.rows), self._sum  # gather's own gradient takes a detour over slices
 
         return gather(values)
@@ -40,8 +42,8 @@ class RaggedHistory(NamedTuple):
 
     def sum(self, values: tf.Tensor) -> tf.Tensor:
         """The sum of values [P, H] over the positions of each row, [B, H]; zeros for a row without positions."""
-        @tf.custom_gradient
-        def add(values: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        @custom_gradient
+        def add(values: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
             return self._sum(values), self.spread  # the sum's own gradient looks for rows that are not there
 
         return add(values)

@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 
 from common import deeprec, initializers
 from common.deeprec import Toggles
+from common.gradients import Gradient, custom_gradient
 from common.kernels import dense as dense_kernel
 from common.kernels import mix as mix_kernel
 from common.kernels import native
@@ -213,8 +214,8 @@ def mix(experts: Sequence[tf.Tensor], gates: Sequence[tf.Tensor], members: Seque
     return mixed
 
 
-@tf.custom_gradient
-def bf16_matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+@custom_gradient
+def bf16_matmul(x: tf.Tensor, kernel: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
     """The product of x [B, I] and kernel [I, H] with inputs rounded to bfloat16 and sums in float32, [B, H].
 
     The products of its gradient round their inputs too, as a BF16 kernel does.

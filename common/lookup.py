@@ -3,12 +3,13 @@
 What is asked of one server goes there as one tensor, each id once, and comes back as one; so do the gradients.
 """
 
-from typing import Callable, Dict, List, Sequence, Tuple, Union
+from typing import Dict, List, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops.variables import PartitionedVariable
 
 from common import own_tables
+from common.gradients import Gradient, custom_gradient
 
 Table = Union[tf.Variable, PartitionedVariable, own_tables.Table]
 
@@ -67,8 +68,8 @@ def _fetch(server: str, tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> Li
 
 def _repeat(rows: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     """Row index[i] of rows [U, D] for each i, [N, D]; their gradients are summed before they leave."""
-    @tf.custom_gradient
-    def gather(rows: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    @custom_gradient
+    def gather(rows: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
         return tf.gather(rows, index), lambda upstream: tf.math.unsorted_segment_sum(
             upstream, index, tf.shape(rows)[0])
 
