@@ -1,7 +1,8 @@
+import ctypes
 import os
 import subprocess
 import sys
-from typing import Callable
+from typing import Callable, List
 
 import pytest
 
@@ -19,6 +20,20 @@ def sources(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(build, "_SOURCES", str(folder))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.joinpath("cache")))
     return str(folder)
+
+
+def counting_compiler(folder: str) -> str:
+    """A slow compiler that notes its calls in a file of the folder."""
+    path = os.path.join(folder, "slow")
+    with open(path, "w") as file:
+        file.write("#!/bin/sh\necho \"$@\" >> {0}/calls\nsleep 1\nexec g++ \"$@\"\n".format(folder))
+    os.chmod(path, 0o755)
+    return path
+
+
+def calls(folder: str) -> List[str]:
+    with open(os.path.join(folder, "calls")) as file:
+        return file.readlines()
 
 
 def test_builds_once_and_again_when_a_source_changes(sources: str, capsys: pytest.CaptureFixture) -> None:
@@ -60,17 +75,26 @@ def test_a_killed_build_leaves_nothing_that_is_loaded(sources: str) -> None:
 
 
 def test_two_processes_at_once_build_once(sources: str) -> None:
-    slow = os.path.join(sources, "slow")
-    with open(slow, "w") as file:
-        file.write("#!/bin/sh\necho x >> {0}/calls\nsleep 1\nexec g++ \"$@\"\n".format(sources))
-    os.chmod(slow, 0o755)
+    slow = counting_compiler(sources)
     program = ("import sys; from common.kernels import build; build._SOURCES = sys.argv[1]; print(build.built(False))")
     started = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, sources], stdout=subprocess.PIPE,
                                 env=dict(os.environ, CXX=slow), universal_newlines=True) for _ in range(2)]
     paths = [process.communicate()[0].strip() for process in started]
     assert paths[0] == paths[1] and os.path.isfile(paths[0])
-    with open(os.path.join(sources, "calls")) as file:
-        assert len(file.readlines()) == 2  # the one source, and the link
+    assert len(calls(sources)) == 2  # the one source, and the link
+
+
+def test_the_header_that_ops_share_is_compiled_once(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.path.join(sources, "op.h"), "w") as file:
+        file.write("#pragma once\ninline int answer_of_all() { return 42; }\n")
+    for name in ("one", "two"):
+        with open(os.path.join(sources, name + ".cc"), "w") as file:
+            file.write('#include "op.h"\nextern "C" int {}() {{ return answer_of_all(); }}\n'.format(name))
+    monkeypatch.setenv("CXX", counting_compiler(sources))
+    library = ctypes.CDLL(build.built())
+    assert (library.answer(), library.one(), library.two()) == (42, 42, 42)
+    assert len(calls(sources)) == 5 and len([call for call in calls(sources) if "c++-header" in call]) == 1
+    assert len([call for call in calls(sources) if "-include" in call.split()]) == 2
 
 
 def no_compiler(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "op.h"
 #include "resource.h"
 #include "tensorflow/core/framework/resource_op_kernel.h"
 #include "work_queue.h"
@@ -170,7 +171,7 @@ class TakeOp : public QueueOp {
  protected:
   Status Run(OpKernelContext* context, WorkQueue* queue) override {
     std::string worker;
-    Answer answer;
+    Answer answer = kNothingNow;
     Entry entry = {0, 0, 0, 0};
     TF_RETURN_IF_ERROR(Worker(context, &worker));
     TF_RETURN_IF_ERROR(queue->Take(worker, &answer, &entry));
