@@ -12,17 +12,8 @@ from common.kernels import lookup, update
 NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
 
 
-class _NativeUpdate(tf.train.Optimizer):
-    """What lets native ops update a table whose gradient comes from native lookups.
-
-    `native` lets them update variables with dense gradients too: all in one op, by `_update_dense`, unless a class has
-    an `_apply_dense` of its own.
-    """
-
-    def __init__(self, *args: object, native: bool = False) -> None:
-        super().__init__(*args)
-        self._native = native
-        self._dense: List[Tuple[tf.Variable, tf.Tensor]] = []
+class _NativeRows(tf.train.Optimizer):
+    """What lets native ops update a table whose gradient comes from native lookups."""
 
     def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         if not lookup.is_of_lookups(grad):
@@ -34,7 +25,16 @@ class _NativeUpdate(tf.train.Optimizer):
 
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         """What a native op may do in place of TensorFlow's; grad names each row once."""
-        return self._apply_sparse(grad, var)
+        raise NotImplementedError
+
+
+class _Native(_NativeRows):
+    """What lets native ops update all variables with dense gradients too, where `native` is set."""
+
+    def __init__(self, *args: object, native: bool) -> None:
+        super().__init__(*args)
+        self._native = native
+        self._dense: List[Tuple[tf.Variable, tf.Tensor]] = []
 
     def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
         if not self._native or not update.serves(var) or var.constraint is not None:
@@ -52,11 +52,11 @@ class _NativeUpdate(tf.train.Optimizer):
         return super()._finish(update_ops, name_scope)
 
     def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
-        """The native op that updates variables with dense gradients."""
+        """What native ops do with variables that have dense gradients."""
         raise NotImplementedError
 
 
-class _Adam(_NativeUpdate, tf.train.AdamOptimizer):
+class _Adam(_Native, tf.train.AdamOptimizer):
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return update.adam(var, self.get_slot(var, "m"), self.get_slot(var, "v"), self._rate(), grad, self._beta1,
                            self._beta2, self._epsilon, all_rows=True)
@@ -71,7 +71,7 @@ class _Adam(_NativeUpdate, tf.train.AdamOptimizer):
         return self._lr_t * tf.sqrt(1.0 - power2) / (1.0 - power1)
 
 
-class _Adagrad(_NativeUpdate, tf.train.AdagradOptimizer):
+class _Adagrad(_Native, tf.train.AdagradOptimizer):
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return update.adagrad(var, self.get_slot(var, "accumulator"), self._learning_rate_tensor, grad)
 
@@ -80,19 +80,17 @@ class _Adagrad(_NativeUpdate, tf.train.AdagradOptimizer):
         return update.adagrad_dense(variables, accumulators, gradients, self._learning_rate_tensor)
 
 
-class _AdamAsync(_NativeUpdate, AdamAsyncOptimizer):
+class _AdamAsync(_NativeRows, AdamAsyncOptimizer):
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self.apply_rows_with(update.adam, grad, var)
 
 
-class _AdagradDecay(_NativeUpdate, AdagradDecayOptimizer):
+class _AdagradDecay(_Native, AdagradDecayOptimizer):
     def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self.apply_with(update.adagrad_decay, grad, var)
 
-    def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
-        if self._native and update.serves(var):
-            return self.apply_with(update.adagrad_decay, grad, var)
-        return super()._apply_dense(grad, var)
+    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        return tf.group(*[self.apply_with(update.adagrad_decay, grad, var) for var, grad in zip(variables, gradients)])
 
 
 def make(name: str, learning_rate: float, native: bool = False) -> tf.train.Optimizer:

@@ -123,12 +123,12 @@ def update(table: tf.Tensor, keys: tf.Tensor, counts: tf.Tensor, gradient: Gradi
       tf.errors.InvalidArgumentError: at run time: shapes do not fit, slices name a key that is not there or name one
         twice, or the table has not this rule's slots.
     """
-    values, places = gradient, tf.zeros([0], tf.int32)
-    if isinstance(gradient, tf.IndexedSlices):
-        values, places = gradient.values, tf.cast(gradient.indices, tf.int32)
+    if not isinstance(gradient, tf.IndexedSlices):
+        gradient = tf.IndexedSlices(gradient, tf.range(tf.size(keys)))
     numbers = tf.stack([tf.cast(number, tf.float32) for number in hyper])
     return native.load().ops.zoo_table_update(
-        table, keys, counts, values, places, step, numbers, tf.zeros([0, 0]) if initial is None else initial, rule=rule)
+        table, keys, counts, gradient.values, tf.cast(gradient.indices, tf.int32), step, numbers,
+        tf.zeros([0, 0]) if initial is None else initial, rule=rule)
 
 
 def mark(table: tf.Tensor, keys: tf.Tensor, generation: tf.Tensor) -> tf.Operation:

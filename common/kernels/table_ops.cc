@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "op.h"
 #include "parallel.h"
 #include "resource.h"
 #include "rules.h"
@@ -100,9 +101,9 @@ REGISTER_OP("ZooTableUpdate")
     .Attr("rule: {'gradientdescent', 'adagrad', 'adam', 'adagraddecay'}")
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
     .Doc("Counts distinct keys and updates the rows of those that have one, or have it now. A gradient is of the key at "
-         "its `place`, or, where that is empty and gradients are not, there is one of each key in order. Where `initial` is [N, D] and not "
-         "empty, a new row starts with it and is not updated. hyper: rate; adam: rate with the correction of the "
-         "bias, beta1, beta2, epsilon; adagraddecay: rate, discount, initial accumulator, discounts that are due.");
+         "its `place`; the gradient of a key without one is zeros. Where `initial` is [N, D] and not empty, a new row "
+         "starts with it and is not updated. hyper: rate; adam: rate with the correction of the bias, beta1, beta2, "
+         "epsilon; adagraddecay: rate, discount, initial accumulator, discounts that are due.");
 
 REGISTER_OP("ZooTableExport")
     .Input("handle: resource")
@@ -294,9 +295,9 @@ class Update : public TableOp {
     const int64 count = keys.NumElements(), width = table->config().width;
     const TensorShape rows({count, width});
     TF_RETURN_IF_ERROR(CheckShape("count", counts, keys.shape()));
-    std::vector<int32> of;  // the gradient of each key
-    if (place.NumElements() > 0 || gradient.NumElements() == 0) TF_RETURN_IF_ERROR(NumberGradients(place, count, &of));
-    TF_RETURN_IF_ERROR(CheckShape("gradient", gradient, of.empty() ? rows : TensorShape({place.NumElements(), width})));
+    TF_RETURN_IF_ERROR(CheckShape("gradient", gradient, TensorShape({place.NumElements(), width})));
+    std::vector<int32> of;  // the gradient of each key, or -1
+    TF_RETURN_IF_ERROR(NumberGradients(place, count, &of));
     TF_RETURN_IF_ERROR(CheckShape("hyper", hyper, TensorShape({hypers_})));
     TF_RETURN_IF_ERROR(CheckShape("step", step, TensorShape({})));
     if (initial.NumElements() > 0) TF_RETURN_IF_ERROR(CheckShape("initial", initial, rows));
@@ -309,8 +310,7 @@ class Update : public TableOp {
     table->Update(Integers(keys), Integers(counts), count, step.flat<int64>()(0),
                   initial.NumElements() > 0 ? initial.flat<float>().data() : nullptr, OnThreads(context),
                   [&](int64_t i, float* row) {
-                    const int64 number = of.empty() ? i : of[i];
-                    rule_(numbers, number < 0 ? none.data() : g + number * width, width, row);
+                    rule_(numbers, of[i] < 0 ? none.data() : g + of[i] * width, width, row);
                   });
     return Status::OK();
   }
