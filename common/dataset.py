@@ -65,6 +65,7 @@ def columnar_input(file: reader.InputFile, data: Data, stream: Stream, ahead: bo
         return tf.data.Dataset.range(0, num_rows, stream.batch_size).map(
             lambda start: _cut_batch(data.schema, block, start, stream.batch_size))
 
+    @tf.autograph.experimental.do_not_convert  # would parse the functions of the dataset, for a second, in vain
     def input_fn() -> tf.data.Dataset:
         blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
         blocks = tf.data.Dataset.from_generator(generate, tuple(types), shapes)
@@ -94,6 +95,7 @@ def tf_input(file: reader.InputFile, data: Data, stream: Stream, with_users: boo
             features[USER] = tf.strings.to_hash_bucket_fast(columns[schema.user_column], np.iinfo(np.int64).max)
         return features, {c.name: tf.cast(columns[c.name], tf.float32) for c in schema.labels}
 
+    @tf.autograph.experimental.do_not_convert
     def input_fn() -> tf.data.Dataset:
         blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
         lines = _text_lines(file, data).map(lambda row, line: line) if data.bad_rows.rows(file.path) else (
