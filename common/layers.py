@@ -16,6 +16,7 @@ from common.kernels import dense as dense_kernel
 from common.kernels import mix as mix_kernel
 from common.kernels import native
 from common.kernels import norm as norm_kernel
+from common.kernels import update as update_kernel
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 _BATCH_NORM_MOMENTUM = 0.97
@@ -165,9 +166,13 @@ def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, 
                                           trainable=False))
     outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu)
     measured = [value for pair in zip(means, variances) for value in pair]
-    for variable, value in zip(moving, measured):
-        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.assign_sub(
-            variable, (variable - value) * (1 - _BATCH_NORM_MOMENTUM)))
+    rate = 1 - _BATCH_NORM_MOMENTUM
+    if all(map(update_kernel.serves, moving)):
+        updates = [update_kernel.moving_averages(moving, measured, rate)]
+    else:
+        updates = [tf.assign_sub(variable, (variable - value) * rate) for variable, value in zip(moving, measured)]
+    for update in updates:
+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
     return outputs
 
 

@@ -1,4 +1,4 @@
-// Updates of all variables with dense gradients in one op: Adagrad's and Adam's.
+// Updates of many variables in one op: Adagrad's and Adam's with dense gradients, and moving averages.
 #include <vector>
 
 #include "op.h"
@@ -32,6 +32,14 @@ REGISTER_OP("ZooAdamDense")
     .Attr("epsilon: float")
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
     .Doc("m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, variable -= rate m / (sqrt(v) + epsilon).");
+
+REGISTER_OP("ZooMovingAverage")
+    .Input("average: Ref(N * float)")
+    .Input("value: N * float")
+    .Input("rate: float")
+    .Attr("N: int >= 1")
+    .SetShapeFn(tensorflow::shape_inference::NoOutputs)
+    .Doc("average -= rate (average - value).");
 
 // An op whose inputs are N times each array of a rule, N gradients and the rate.
 template <class Rule>
@@ -85,6 +93,7 @@ class DenseUpdate : public OpKernel {
 
 REGISTER_KERNEL_BUILDER(Name("ZooAdagradDense").Device(tensorflow::DEVICE_CPU), DenseUpdate<AdagradRule>);
 REGISTER_KERNEL_BUILDER(Name("ZooAdamDense").Device(tensorflow::DEVICE_CPU), DenseUpdate<AdamRule>);
+REGISTER_KERNEL_BUILDER(Name("ZooMovingAverage").Device(tensorflow::DEVICE_CPU), DenseUpdate<AverageRule>);
 
 }  // namespace
 }  // namespace modelzoo

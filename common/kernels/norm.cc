@@ -9,7 +9,8 @@
 namespace modelzoo {
 namespace {
 
-constexpr int64 kColumns = 64;  // features of a task; a batch of them fits a core's cache
+// Features of a task. Numbers that lie one after another are read fastest; fewer of them give more threads their share.
+constexpr int64 kMostColumns = 256, kLeastColumns = 64;
 
 REGISTER_OP("ZooNorm")
     .Input("x: N * float")
@@ -42,7 +43,7 @@ REGISTER_OP("ZooNormGrad")
     .Input("gamma: N * float")
     .Input("mean: N * float")
     .Input("variance: N * float")
-    .Input("y: N * float")
+    .Input("beta: N * float")
     .Input("dy: N * float")
     .Output("dx: N * float")
     .Output("dgamma: N * float")
@@ -76,25 +77,28 @@ MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT sc
 }
 
 // Adds g and g times the normalised x to the gradients of beta and gamma; g is dy where y is over the threshold.
-MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy,
-                                  const float* RESTRICT mean, const float* RESTRICT inverse, float threshold,
-                                  int64 count, float* RESTRICT dgamma, float* RESTRICT dbeta) {
+MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT dy, const float* RESTRICT mean,
+                                  const float* RESTRICT inverse, const float* RESTRICT scale,
+                                  const float* RESTRICT offset, float threshold, int64 count, float* RESTRICT dgamma,
+                                  float* RESTRICT dbeta) {
   for (int64 i = 0; i < count; ++i) {
-    const float g = y[i] <= threshold ? 0.0f : dy[i];
+    const float g = x[i] * scale[i] + offset[i] <= threshold ? 0.0f : dy[i];
     dbeta[i] += g;
     dgamma[i] += g * (x[i] - mean[i]) * inverse[i];
   }
 }
 
-MODELZOO_CLONES void InputGradient(const float* RESTRICT x, const float* RESTRICT y, const float* RESTRICT dy,
-                                   const float* RESTRICT mean, const float* RESTRICT inverse,
-                                   const float* RESTRICT gamma, const float* RESTRICT dgamma,
+// dx may be dy.
+MODELZOO_CLONES void InputGradient(const float* RESTRICT x, const float* dy, const float* RESTRICT mean,
+                                   const float* RESTRICT inverse, const float* RESTRICT scale,
+                                   const float* RESTRICT offset, const float* RESTRICT dgamma,
                                    const float* RESTRICT dbeta, float per_row, float threshold, int64 count,
-                                   float* RESTRICT dx) {
+                                   float* dx) {
+#pragma GCC ivdep
   for (int64 i = 0; i < count; ++i) {
-    const float g = y[i] <= threshold ? 0.0f : dy[i];
+    const float g = x[i] * scale[i] + offset[i] <= threshold ? 0.0f : dy[i];
     const float normal = (x[i] - mean[i]) * inverse[i];
-    dx[i] = gamma[i] * inverse[i] * (g - (dbeta[i] + normal * dgamma[i]) * per_row);
+    dx[i] = scale[i] * (g - (dbeta[i] + normal * dgamma[i]) * per_row);
   }
 }
 
@@ -118,14 +122,35 @@ class Norms : public OpKernel {
     return InvalidArgument("x must be [B, H]. Got: ", x.shape().DebugString(), ".");
   }
 
-  static std::vector<Piece> Pieces(const OpInputList& x) {
+  static std::vector<Piece> Pieces(OpKernelContext* context, const OpInputList& x) {
+    const size_t enough = 2 * context->device()->tensorflow_cpu_worker_threads()->num_threads;
+    int64 columns = kMostColumns;
+    std::vector<Piece> pieces = PiecesOf(x, columns);
+    while (pieces.size() < enough && columns > kLeastColumns) pieces = PiecesOf(x, columns /= 2);
+    return pieces;
+  }
+
+  static std::vector<Piece> PiecesOf(const OpInputList& x, int64 columns) {
     std::vector<Piece> pieces;
     for (int i = 0; i < x.size(); ++i) {
-      for (int64 block = 0; block < Blocks(x[i].dim_size(1), kColumns); ++block) {
-        pieces.push_back({i, Block(x[i].dim_size(1), kColumns, block)});
+      for (int64 block = 0; block < Blocks(x[i].dim_size(1), columns); ++block) {
+        pieces.push_back({i, Block(x[i].dim_size(1), columns, block)});
       }
     }
     return pieces;
+  }
+
+  // The numbers of some features.
+  struct Statistics {
+    const float *gamma, *beta, *mean, *variance;
+  };
+
+  // y = scale x + offset, before the relu.
+  void SetAffine(const Statistics& given, int64 count, float* scale, float* offset) const {
+    for (int64 i = 0; i < count; ++i) {
+      scale[i] = given.gamma[i] / std::sqrt(given.variance[i] + epsilon_);
+      offset[i] = given.beta[i] - given.mean[i] * scale[i];
+    }
   }
 
   float epsilon_;
@@ -150,7 +175,7 @@ class Norm : public Norms {
     OP_REQUIRES_OK(context, Allocate(context, "y", ShapesOf(x), &y));
     OP_REQUIRES_OK(context, Allocate(context, "mean", ShapesOf(gamma), &mean));
     OP_REQUIRES_OK(context, Allocate(context, "variance", ShapesOf(gamma), &variance));
-    const std::vector<Piece> pieces = Pieces(x);
+    const std::vector<Piece> pieces = Pieces(context, x);
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
       const int64 low = pieces[task].columns.low;
@@ -169,12 +194,9 @@ class Norm : public Norms {
     for (int64 row = 0; row < rows; ++row) Add(from + row * width, count, mean);
     for (int64 i = 0; i < count; ++i) mean[i] /= rows;
     for (int64 row = 0; row < rows; ++row) AddSquares(from + row * width, mean, count, variance);
-    float scale[kColumns], offset[kColumns];
-    for (int64 i = 0; i < count; ++i) {
-      variance[i] /= rows;
-      scale[i] = gamma[i] / std::sqrt(variance[i] + epsilon_);
-      offset[i] = beta[i] - mean[i] * scale[i];
-    }
+    for (int64 i = 0; i < count; ++i) variance[i] /= rows;
+    float scale[kMostColumns], offset[kMostColumns];
+    SetAffine({gamma, beta, mean, variance}, count, scale, offset);
     for (int64 row = 0; row < rows; ++row) {
       Transform(from + row * width, scale, offset, relu_ ? 0.0f : -INFINITY, count, y + row * width + columns.low);
     }
@@ -186,12 +208,12 @@ class NormGrad : public Norms {
   using Norms::Norms;
 
   void Compute(OpKernelContext* context) override {
-    OpInputList x, gamma, mean, variance, y, dy;
+    OpInputList x, gamma, mean, variance, beta, dy;
     OP_REQUIRES_OK(context, context->input_list("x", &x));
     OP_REQUIRES_OK(context, context->input_list("gamma", &gamma));
     OP_REQUIRES_OK(context, context->input_list("mean", &mean));
     OP_REQUIRES_OK(context, context->input_list("variance", &variance));
-    OP_REQUIRES_OK(context, context->input_list("y", &y));
+    OP_REQUIRES_OK(context, context->input_list("beta", &beta));
     OP_REQUIRES_OK(context, context->input_list("dy", &dy));
     for (int i = 0; i < x.size(); ++i) {
       OP_REQUIRES_OK(context, CheckMatrix(x[i]));
@@ -199,37 +221,55 @@ class NormGrad : public Norms {
       OP_REQUIRES_OK(context, CheckShape("gamma", gamma[i], vector));
       OP_REQUIRES_OK(context, CheckShape("mean", mean[i], vector));
       OP_REQUIRES_OK(context, CheckShape("variance", variance[i], vector));
-      OP_REQUIRES_OK(context, CheckShape("y", y[i], x[i].shape()));
+      OP_REQUIRES_OK(context, CheckShape("beta", beta[i], vector));
       OP_REQUIRES_OK(context, CheckShape("dy", dy[i], x[i].shape()));
     }
     std::vector<float*> dx, dgamma, dbeta;
-    OP_REQUIRES_OK(context, Allocate(context, "dx", ShapesOf(x), &dx));
+    OP_REQUIRES_OK(context, AllocateInPlace(context, x.size(), &dx));
     OP_REQUIRES_OK(context, Allocate(context, "dgamma", ShapesOf(gamma), &dgamma));
     OP_REQUIRES_OK(context, Allocate(context, "dbeta", ShapesOf(gamma), &dbeta));
-    const std::vector<Piece> pieces = Pieces(x);
+    const std::vector<Piece> pieces = Pieces(context, x);
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
-      const Range columns = pieces[task].columns;
-      const int64 rows = x[i].dim_size(0), width = x[i].dim_size(1), count = columns.size(), low = columns.low;
-      const float *of_gamma = gamma[i].flat<float>().data() + low, *of_mean = mean[i].flat<float>().data() + low;
-      const float threshold = relu_ ? 0.0f : -INFINITY;  // of y, where dy does not pass
-      float inverse[kColumns];
-      for (int64 c = 0; c < count; ++c) {
-        inverse[c] = 1.0f / std::sqrt(variance[i].flat<float>()(low + c) + epsilon_);
-      }
-      const float *from = x[i].flat<float>().data() + low, *out = y[i].flat<float>().data() + low,
-                  *up = dy[i].flat<float>().data() + low;
-      float *sums = dgamma[i] + low, *plain_sums = dbeta[i] + low;
-      std::fill(sums, sums + count, 0.0f);
-      std::fill(plain_sums, plain_sums + count, 0.0f);
-      for (int64 at = 0; at < rows * width; at += width) {
-        AddGradients(from + at, out + at, up + at, of_mean, inverse, threshold, count, sums, plain_sums);
-      }
-      for (int64 at = 0; at < rows * width; at += width) {
-        InputGradient(from + at, out + at, up + at, of_mean, inverse, of_gamma, sums, plain_sums, 1.0f / rows,
-                      threshold, count, dx[i] + low + at);
-      }
+      const int64 low = pieces[task].columns.low;
+      const Statistics given = {gamma[i].flat<float>().data() + low, beta[i].flat<float>().data() + low,
+                                mean[i].flat<float>().data() + low, variance[i].flat<float>().data() + low};
+      Differentiate(x[i], given, dy[i].flat<float>().data() + low, pieces[task].columns, dx[i] + low, dgamma[i] + low,
+                    dbeta[i] + low);
     });
+  }
+
+ private:
+  // dx in place of dy where nothing else needs that.
+  static Status AllocateInPlace(OpKernelContext* context, int count, std::vector<float*>* dx) {
+    int start, stop;
+    TF_RETURN_IF_ERROR(context->op_kernel().InputRange("dy", &start, &stop));
+    for (int i = 0; i < count; ++i) {
+      Tensor* made = nullptr;
+      TF_RETURN_IF_ERROR(
+          context->forward_input_or_allocate_output({start + i}, i, context->input(start + i).shape(), &made));
+      dx->push_back(made->flat<float>().data());
+    }
+    return Status::OK();
+  }
+
+  void Differentiate(const Tensor& x, const Statistics& given, const float* dy, Range columns, float* dx,
+                     float* dgamma, float* dbeta) const {
+    const int64 width = x.dim_size(1), end = x.NumElements(), count = columns.size();
+    const float* from = x.flat<float>().data() + columns.low;
+    const float threshold = relu_ ? 0.0f : -INFINITY;  // of y, where dy does not pass
+    float inverse[kMostColumns], scale[kMostColumns], offset[kMostColumns];
+    for (int64 i = 0; i < count; ++i) inverse[i] = 1.0f / std::sqrt(given.variance[i] + epsilon_);
+    SetAffine(given, count, scale, offset);
+    std::fill(dgamma, dgamma + count, 0.0f);
+    std::fill(dbeta, dbeta + count, 0.0f);
+    for (int64 at = 0; at < end; at += width) {
+      AddGradients(from + at, dy + at, given.mean, inverse, scale, offset, threshold, count, dgamma, dbeta);
+    }
+    for (int64 at = 0; at < end; at += width) {
+      InputGradient(from + at, dy + at, given.mean, inverse, scale, offset, dgamma, dbeta, 1.0f / x.dim_size(0),
+                    threshold, count, dx + at);
+    }
   }
 };
 

@@ -30,6 +30,6 @@ def _gradient(op: tf.Operation, *upstream: tf.Tensor) -> Tensors:
     count = op.get_attr("N")
     gradients = native.load().ops.zoo_norm_grad(
         x=op.inputs[:count], gamma=op.inputs[count:2 * count], mean=op.outputs[count:2 * count],
-        variance=op.outputs[2 * count:], y=op.outputs[:count], dy=upstream[:count], epsilon=op.get_attr("epsilon"),
-        relu=op.get_attr("relu"))
+        variance=op.outputs[2 * count:], beta=op.inputs[2 * count:], dy=upstream[:count],
+        epsilon=op.get_attr("epsilon"), relu=op.get_attr("relu"))
     return list(gradients.dx) + list(gradients.dgamma) + list(gradients.dbeta)

@@ -9,10 +9,11 @@ from common.kernels import native, norm
 EPSILON = 1e-3
 
 
-def run(batch: int, widths: List[int], relu: bool, fused: bool) -> List[np.ndarray]:
+def run(batch: int, widths: List[int], relu: bool, fused: bool, threads: int = 0) -> List[np.ndarray]:
     """Outputs, statistics and gradients of normalisations of random inputs."""
     rng = np.random.default_rng(batch)
-    with tf.Graph().as_default(), tf.Session() as session:
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads, use_per_session_threads=True)
+    with tf.Graph().as_default(), tf.Session(config=config) as session:
         inputs = [tf.constant(rng.normal(3, 2, [batch, h]), tf.float32) for h in widths]
         gammas, betas = [[tf.constant(rng.standard_normal(h), tf.float32) for h in widths] for _ in range(2)]
         upstream = [tf.constant(rng.standard_normal([batch, h]), tf.float32) for h in widths]
@@ -34,6 +35,13 @@ def test_is_what_tensorflows_ops_compute(batch: int, widths: List[int], relu: bo
     for ours, theirs in zip(*[run(batch, widths, relu, fused) for fused in (True, False)]):
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3 if batch > 1 else 0.3)
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    one, *others = [run(300, [600, 64, 1], True, True, threads) for threads in (1, 2, 3, 16)]
+    for other in others:
+        for ours, theirs in zip(one, other):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_an_empty_batch_gives_empty_outputs() -> None:
@@ -62,7 +70,7 @@ def test_gradients_that_do_not_fit() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         matrix, vector = tf.ones([2, 3]), tf.ones([3])
         made = native.load().ops.zoo_norm_grad(
-            x=[matrix], gamma=[vector], mean=[vector], variance=[vector], y=[matrix], dy=[tf.ones([3, 3])],
+            x=[matrix], gamma=[vector], mean=[vector], variance=[vector], beta=[vector], dy=[tf.ones([3, 3])],
             epsilon=EPSILON, relu=True)
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"dy must be of shape \[2,3\]. Got: \[3,3\]"):
             session.run(made.dx)

@@ -1,4 +1,4 @@
-// Optimizers' rules as the ops on variables know them: how many arrays each changes, and its numbers, which are
+// Rules of updates as the ops on variables know them: how many arrays each changes, and its numbers, which are
 // attributes.
 #ifndef MODELZOO_RULE_OPS_H_
 #define MODELZOO_RULE_OPS_H_
@@ -32,6 +32,16 @@ struct AdamRule {
   }
 
   float beta1, beta2, epsilon;
+};
+
+struct AverageRule {
+  static constexpr int kArrays = 1;  // the averages
+
+  explicit AverageRule(OpKernelConstruction*) {}
+
+  void operator()(const float* value, float rate, int64_t count, float* const* at) const {
+    MoveAverage(value, rate, count, at[0]);
+  }
 };
 
 }  // namespace modelzoo

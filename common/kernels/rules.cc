@@ -26,4 +26,8 @@ MODELZOO_CLONES void Adam(const float* RESTRICT g, float rate, float beta1, floa
   }
 }
 
+MODELZOO_CLONES void MoveAverage(const float* RESTRICT value, float rate, int64_t count, float* RESTRICT average) {
+  for (int64_t i = 0; i < count; ++i) average[i] -= rate * (average[i] - value[i]);
+}
+
 }  // namespace modelzoo

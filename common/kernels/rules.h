@@ -18,6 +18,9 @@ void Adagrad(const float* RESTRICT g, float rate, int64_t count, float* RESTRICT
 void Adam(const float* RESTRICT g, float rate, float beta1, float beta2, float epsilon, int64_t count,
           float* RESTRICT w, float* RESTRICT m, float* RESTRICT v);
 
+// average -= rate (average - value).
+void MoveAverage(const float* RESTRICT value, float rate, int64_t count, float* RESTRICT average);
+
 }  // namespace modelzoo
 
 #endif  // MODELZOO_RULES_H_

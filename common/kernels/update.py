@@ -60,6 +60,15 @@ def adam_dense(variables: Sequence[tf.Variable], m: Sequence[tf.Variable], v: Se
                                             beta2=beta2, epsilon=epsilon)
 
 
+def moving_averages(averages: Sequence[tf.Variable], values: Sequence[tf.Tensor], rate: float) -> tf.Operation:
+    """Moves averages towards values of their shapes by a share of what is between them, all in one op.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time: shapes differ.
+    """
+    return native.load().ops.zoo_moving_average(_refs(averages), values, rate)
+
+
 def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Variable, rate: float, periods: tf.Tensor,
                   gradient: Union[tf.Tensor, tf.IndexedSlices], initial: float, discount: float) -> tf.Operation:
     """AdagradDecay's update (common.adagrad_decay) of a variable [V, ...] by a gradient of its shape or of some rows.

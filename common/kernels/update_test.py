@@ -152,7 +152,26 @@ def test_inputs_of_adagrad_decay_that_do_not_fit(change: Dict[str, object], mess
         np.testing.assert_array_equal(session.run(variable), before)
 
 
-@pytest.mark.parametrize("name", ["adagrad", "adam"])
+@pytest.mark.parametrize("shapes", [[[1]], [[5], [], [0], [3, 2]], [[40000], [7]]])
+def test_moving_averages_are_what_tensorflows_ops_compute(shapes: List[List[int]]) -> None:
+    rng = np.random.default_rng(0)
+    starts, values = [[rng.standard_normal(shape).astype(np.float32) for shape in shapes] for _ in range(2)]
+
+    def run(ours: bool) -> List[np.ndarray]:
+        with tf.Graph().as_default(), tf.Session() as session:
+            averages = [tf.Variable(start) for start in starts]
+            step = (update.moving_averages(averages, values, 0.01) if ours else
+                    [tf.assign_sub(average, (average - value) * 0.01) for average, value in zip(averages, values)])
+            session.run(tf.global_variables_initializer())
+            for _ in range(3):
+                session.run(step)
+            return session.run(averages)
+
+    for ours, theirs in zip(run(True), run(False)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["adagrad", "adam", "average"])
 @pytest.mark.parametrize("shape, rate, message", [
     ([2, 3], 0.1, r"a variable must be of shape \[2,3\]. Got: \[3,2\]"),
     ([3, 2], [0.1], r"rate must be of shape \[\]. Got: \[1\]")])
@@ -162,8 +181,9 @@ def test_dense_gradients_that_do_not_fit_change_nothing(name: str, shape: list, 
                          for number in "12"]
         w, m, v = [list(pair) for pair in zip(first, second)]
         gradients = [tf.ones([3, 2]), tf.ones(shape)]
-        run = (update.adagrad_dense(w, m, gradients, tf.constant(rate)) if name == "adagrad" else
-               update.adam_dense(w, m, v, gradients, tf.constant(rate), 0.9, 0.999, 1e-8))
+        run = {"adagrad": lambda: update.adagrad_dense(w, m, gradients, tf.constant(rate)),
+               "adam": lambda: update.adam_dense(w, m, v, gradients, tf.constant(rate), 0.9, 0.999, 1e-8),
+               "average": lambda: update.moving_averages(w, gradients, rate)}[name]()
         with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value"):
             session.run(run)
         session.run(tf.global_variables_initializer())
