@@ -9,7 +9,10 @@ from typing import Iterator
 
 import pytest
 
-gc.set_threshold(100000, 20, 20)
+
+def pytest_configure() -> None:
+    """Lets collections be rare."""
+    gc.set_threshold(100000, 20, 20)
 
 
 @pytest.fixture(scope="module", autouse=True)

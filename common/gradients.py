@@ -1,5 +1,6 @@
 """Functions with gradients of their own."""
 
+import functools
 from typing import Callable, Dict, List, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
@@ -22,6 +23,7 @@ def custom_gradient(function: Callable[..., Tuple[tf.Tensor, Gradient]]) -> Call
     Returns:
       tensors -> the tensor.
     """
+    @functools.wraps(function)
     def call(*inputs: tf.Tensor) -> tf.Tensor:
         result, gradient = function(*inputs)
         graph = tf.get_default_graph()
@@ -43,5 +45,8 @@ def _given(graph: tf.Graph) -> Dict[tf.Operation, Gradient]:
 
 @tf.RegisterGradient("ZooGiven")
 def _given_gradient(op: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> List[tf.Tensor]:
-    made = _given(op.graph)[op](upstream)
+    gradient = _given(op.graph).get(op)
+    if gradient is None:
+        raise LookupError("{} has a gradient in the graph in which it was made alone, not in copies.".format(op.name))
+    made = gradient(upstream)
     return [None, *made] if isinstance(made, (list, tuple)) else [None, made]

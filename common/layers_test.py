@@ -100,11 +100,11 @@ def test_mix_weights_experts_with_a_softmax(fused: bool) -> None:
     np.testing.assert_allclose(got, np.einsum("be,ebh->bh", weights, experts), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_batch_norm_against_numpy_and_its_running_means(fused: bool) -> None:
+@pytest.mark.parametrize("fused, resource", [(False, False), (True, False), (True, True)])
+def test_batch_norm_against_numpy_and_its_running_means(fused: bool, resource: bool) -> None:
     x = np.random.default_rng(5).normal(3, 2, [64, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
-        with tf.variable_scope("", reuse=tf.AUTO_REUSE):
+        with tf.variable_scope("", reuse=tf.AUTO_REUSE, use_resource=resource):
             config = Dense(Toggles(op_fusion=fused))
             training, evaluating = [layers.batch_norm(tf.constant(x), "norm", layers.Norm(mode), config)
                                     for mode in (True, False)]
@@ -114,6 +114,16 @@ def test_batch_norm_against_numpy_and_its_running_means(fused: bool) -> None:
         for _ in range(300):
             session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
         np.testing.assert_allclose(session.run(evaluating), session.run(training), atol=0.02)
+
+
+@pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+def test_a_native_op_moves_running_means_of_this_process_only() -> None:
+    with tf.Graph().as_default():
+        for name, device in (("here", ""), ("there", "/job:ps/task:0")):
+            with tf.device(device):
+                layers.batch_norm(tf.ones([2, 3]), name, layers.Norm(True), Dense(Toggles(op_fusion=True)))
+        updates = [getattr(update, "op", update) for update in tf.get_collection(tf.GraphKeys.UPDATE_OPS)]
+        assert [op.type for op in updates] == ["ZooMovingAverage", "AssignSub", "AssignSub"]
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 2), (1, 1, 1), (7, 5, 3)])

@@ -72,7 +72,7 @@ def in_turn(compute: Callable[[Slice], Computed], features: Features, labels: Fe
         there = tf.cast(part.share > 0, tf.int64)
         done.append(one._replace(lookups=[(found._replace(counts=there * found.counts), gradient)
                                           for found, gradient in one.lookups]))
-        moves.append([_move(update, part.share) for update in collected[before:]])
+        moves.append([move for update in collected[before:] for move in _moves(update, part.share)])
         del collected[before:]
     collected.extend(tf.assign_sub(same[0][0], tf.add_n([move for _, move in same])) for same in zip(*moves))
     return done
@@ -116,13 +116,17 @@ def _everything(computed: Computed) -> tf.Operation:
                     [gradient for _, gradient in computed.lookups if gradient is not None])
 
 
-def _move(update: Union[tf.Operation, tf.Tensor], share: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-    """A running mean, and a slice's part in what is subtracted from it."""
+def _moves(update: Union[tf.Operation, tf.Tensor], share: tf.Tensor) -> List[Tuple[tf.Tensor, tf.Tensor]]:
+    """Running means, and a slice's part in what is subtracted from each."""
     op = getattr(update, "op", update)
-    if op.type != "AssignSub":
-        raise ValueError("with --micro_batch, {} must be an AssignSub, by which running means move. Got: {}. Train "
-                         "without --micro_batch.".format(op.name, op.type))
-    return op.inputs[0], share * op.inputs[1]
+    if op.type == "AssignSub":
+        return [(op.inputs[0], share * op.inputs[1])]
+    if op.type == "ZooMovingAverage":
+        count = op.get_attr("N")
+        averages, values, rate = op.inputs[:count], op.inputs[count:-1], op.inputs[-1]
+        return [(average, share * rate * (average - value)) for average, value in zip(averages, values)]
+    raise ValueError("with --micro_batch, {} must be an AssignSub or a ZooMovingAverage, by which running means move. "
+                     "Got: {}. Train without --micro_batch.".format(op.name, op.type))
 
 
 def summed(parts: Sequence[Computed]) -> Computed:

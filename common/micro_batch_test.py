@@ -5,10 +5,11 @@ import pytest
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
 
-from common import embedding_variable, heads, micro_batch, storage
+from common import embedding_variable, heads, layers, micro_batch, storage
 from common.deeprec import Toggles
 from common.heads import Training
 from common.kernels import lookup, native
+from common.layers import Dense, Norm
 from common.micro_batch import Computed, Slice
 from common.storage import Storage
 
@@ -135,10 +136,13 @@ def test_a_slice_is_read_when_the_gradients_of_the_one_before_are_there() -> Non
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_a_running_mean_moves_once_by_the_mean_of_the_slices(count: int) -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_running_mean_moves_once_by_the_mean_of_the_slices(count: int, fused: bool) -> None:
+    dense = Dense(Toggles(op_fusion=fused))
+
     def loss_of(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor]) -> tf.Tensor:
         x = tf.expand_dims(features["number"], 1)
-        return tf.reduce_mean(tf.layers.batch_normalization(x, momentum=0.9, training=True, name="norm"))
+        return tf.reduce_mean(layers.batch_norm(x, "norm", Norm(True, 1e-3), dense))
 
     with tf.Graph().as_default(), tf.Session() as session:
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.no_op())  # whoever made it, it stays
@@ -149,9 +153,9 @@ def test_a_running_mean_moves_once_by_the_mean_of_the_slices(count: int) -> None
         mean, variance = [session.run("norm/moving_{}:0".format(name)) for name in ("mean", "variance")]
     numbers = np.arange(7) / 2
     slices = [numbers[7 * i // count:7 * (i + 1) // count] for i in range(count)]
-    assert mean[0] == pytest.approx(0.1 * numbers.mean(), rel=1e-5)
+    assert mean[0] == pytest.approx(0.03 * numbers.mean(), rel=1e-5)
     expected = sum(len(one) / 7 * one.var() for one in slices)
-    assert variance[0] == pytest.approx(0.9 + 0.1 * expected, rel=1e-5)
+    assert variance[0] == pytest.approx(0.97 + 0.03 * expected, rel=1e-5)
 
 
 @pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
@@ -178,8 +182,9 @@ def test_an_update_that_moves_no_running_mean() -> None:
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.assign(count, 1.0))
         return tf.get_variable("weight", initializer=1.0) ** 2
 
-    with tf.Graph().as_default(), pytest.raises(ValueError, match="with --micro_batch, Assign must be an AssignSub, by "
-                                                                  "which running means move. Got: Assign. Train"):
+    with tf.Graph().as_default(), pytest.raises(ValueError, match=(
+            "with --micro_batch, Assign must be an AssignSub or a ZooMovingAverage, by which running means move. Got: "
+            "Assign. Train without --micro_batch")):
         heads.train_spec(loss_of, *batch(7), Training("adam", 0.1, Toggles(micro_batch=2)))
 
 

@@ -29,7 +29,10 @@ class _NativeRows(tf.train.Optimizer):
 
 
 class _Native(_NativeRows):
-    """What lets native ops update all variables with dense gradients too, where `native` is set."""
+    """What lets native ops update variables with dense gradients too, where `native` is set.
+
+    Those on servers, resource variables and those with constraints are left to TensorFlow's.
+    """
 
     def __init__(self, *args: object, native: bool) -> None:
         super().__init__(*args)

@@ -44,6 +44,18 @@ def test_native_ops_update_dense_variables_only_where_they_may(name: str, op_typ
 
 
 @NEEDS_OPS
+@pytest.mark.parametrize("name", ["adagrad", "adam", "adagraddecay"])
+def test_constraints_hold_and_resource_variables_are_trained(name: str) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        kept = tf.get_variable("kept", initializer=1.0, constraint=lambda x: tf.maximum(x, 0.75))
+        resource = tf.get_variable("resource", initializer=1.0, use_resource=True)
+        step = optimizers.make(name, 0.5, True).minimize(kept ** 2 + resource ** 2)
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        assert session.run(kept) == 0.75 and session.run(resource) < 0.6
+
+
+@NEEDS_OPS
 @pytest.mark.parametrize("name", ["adagrad", "adam"])
 @pytest.mark.parametrize("shapes", [[[]], [[1], [0, 3], [7, 3]], [[16383], [16384], [16385], [200, 400], []]])
 def test_one_op_updates_variables_as_one_op_each(name: str, shapes: List[List[int]]) -> None:

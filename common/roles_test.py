@@ -69,7 +69,7 @@ class Job:
         return {name: process.status() for name, process in self.processes.items()}
 
     def last_statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
-        """The exit statuses once none asks to be started again; as the training operator does, it is until then."""
+        """The exit statuses at last; who asks to be started again, with 138, is, as the training operator does it."""
         statuses = self.statuses(secs)
         while 138 in statuses.values():
             self.start(*[name for name, status in statuses.items() if status == 138])

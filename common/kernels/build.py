@@ -151,20 +151,26 @@ def _compile(plan: _Plan, folder: str) -> None:
 
 
 def _compile_sources(plan: _Plan, parts: str, threads: ThreadPoolExecutor) -> List[str]:
-    """Compiles each source; what takes longest, TensorFlow's headers, once for all sources that include _HEADER."""
+    """Compiles each source; what takes longest, TensorFlow's headers, once for all sources that name _HEADER."""
     objects = {source: os.path.join(parts, os.path.basename(source) + ".o") for source in plan.sources}
     ops = [source for source in plan.sources if _includes_header(source)]
     header = os.path.join(parts, _HEADER)
+    with open(header, "w") as file:  # what a compiler reads that cannot take the compiled one
+        file.write('#include "{}"\n'.format(os.path.join(_SOURCES, _HEADER)))
 
     def start(source: str, *options: str) -> "Future[None]":
         return threads.submit(_run, plan.command + [*options, "-c", source, "-o", objects[source]])
 
     running = [start(source) for source in plan.sources if source not in ops]
-    if ops:
-        _run(plan.command + ["-x", "c++-header", os.path.join(_SOURCES, _HEADER), "-o", header + ".gch"])
-    running += [start(source, "-include", header) for source in ops]
-    for each in running:
-        each.result()
+    try:
+        if ops:
+            _run(plan.command + ["-x", "c++-header", header, "-o", header + ".gch"])
+        running += [start(source, "-include", header) for source in ops]
+        for each in running:
+            each.result()
+    finally:
+        for each in running:
+            each.cancel()
     return list(objects.values())
 
 

@@ -91,6 +91,9 @@ def test_the_header_that_ops_share_is_compiled_once(sources: str, monkeypatch: p
         with open(os.path.join(sources, name + ".cc"), "w") as file:
             file.write('#include "op.h"\nextern "C" int {}() {{ return answer_of_all(); }}\n'.format(name))
     monkeypatch.setenv("CXX", counting_compiler(sources))
+    plan = build._plan()
+    monkeypatch.setattr(build, "_plan", lambda: plan._replace(
+        command=plan.command + ["-Winvalid-pch", "-Werror=invalid-pch"]))
     library = ctypes.CDLL(build.built())
     assert (library.answer(), library.one(), library.two()) == (42, 42, 42)
     assert len(calls(sources)) == 5 and len([call for call in calls(sources) if "c++-header" in call]) == 1
@@ -114,11 +117,27 @@ def broken_source(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
         file.write("no C++")
 
 
+def broken_header(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
+    with open(os.path.join(sources, "op.h"), "w") as file:
+        file.write("no C++")
+    with open(os.path.join(sources, "op.cc"), "w") as file:
+        file.write('#include "op.h"\n')
+
+
+def broken_op(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
+    with open(os.path.join(sources, "op.h"), "w"):
+        pass
+    with open(os.path.join(sources, "op.cc"), "w") as file:
+        file.write('#include "op.h"\nno C++')
+
+
 @pytest.mark.parametrize("change, message", [
     (no_compiler, "there is no C\\+\\+ compiler 'no-such-compiler'. Install g\\+\\+"),
     (other_cpu, "they are written for Linux on x86-64, this is linux on aarch64"),
     (no_onednn, "oneDNN is not installed. Run: pip install -r requirements.txt"),
     (broken_source, "the compiler failed with status 1: .*g\\+\\+ -std=c\\+\\+14"),
+    (broken_header, "the compiler failed with status 1: (.|\\n)*op.h"),
+    (broken_op, "the compiler failed with status 1: (.|\\n)*op.cc"),
 ])
 def test_what_prevents_a_build_is_said_and_training_goes_on_without(
         sources: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,

@@ -58,18 +58,25 @@ _PROGRAM = """
 import hashlib, sys
 import numpy as np
 from common import threads
-from common.kernels import dense, lookup, mix, norm
+from common.kernels import attention, dense, lookup, mix, norm
 import tensorflow.compat.v1 as tf
 threads.start(int(sys.argv[1]))
 rng = np.random.default_rng(1)
 with tf.Graph().as_default(), tf.Session() as session:
-    x, k, b, g, table = [tf.constant(rng.standard_normal(s), tf.float32) for s in (
-        [700, 200], [200, 90], [90], [700, 2], [50, 8])]
-    y, = dense.dense([x], [k], [b], [0], True, "float")
+    # variables, as ops on constants are computed before a session's threads are asked
+    given = [tf.Variable(rng.standard_normal(s), dtype=tf.float32) for s in (
+        [700, 600], [600, 90], [90], [700, 2], [50, 8], [600], [4, 9], [36, 5], [5], [5, 1], [1])]
+    x, k, b, g, table, c, query, k1, b1, k2, b2 = [variable.read_value() for variable in given]
+    n, = norm.normalise([x], [c], [c], 0.1, False)[0]
+    y, = dense.dense([n], [k], [b], [0], True, "float")
     z, = norm.normalise([y], [b], [b], 0.1, False)[0]
     m, = mix.mix([y, z], [g], [[0, 1]])
     e = lookup.lookup([table], 9 * [lookup.Lookup(0, tf.constant(rng.integers(0, 50, 700), tf.int32))])
-    outputs = [m, e] + [tf.convert_to_tensor(d) for d in tf.gradients([m, e], [x, k, b, g, table])]
+    items = tf.reshape(x[:, :9], [700, 9])
+    a, total = attention.attend(query, items, tf.constant([0, 3, 500, 500, 700], tf.int64), [k1, k2], [b1, b2], "float")
+    goals = [m, e, a, total]
+    outputs = goals + [tf.convert_to_tensor(d) for d in tf.gradients(goals, given)]
+    session.run(tf.global_variables_initializer())
     print(hashlib.sha256(b"".join(value.tobytes() for value in session.run(outputs))).hexdigest())
 """
 

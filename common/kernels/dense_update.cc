@@ -41,7 +41,7 @@ REGISTER_OP("ZooMovingAverage")
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
     .Doc("average -= rate (average - value).");
 
-// An op whose inputs are N times each array of a rule, N gradients and the rate.
+// An op whose inputs are N times each array of a rule, N gradients, or values for averages, and the rate.
 template <class Rule>
 class DenseUpdate : public OpKernel {
  public:

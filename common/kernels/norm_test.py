@@ -1,4 +1,4 @@
-from typing import List
+from typing import Dict, List
 
 import numpy as np
 import pytest
@@ -9,14 +9,22 @@ from common.kernels import native, norm
 EPSILON = 1e-3
 
 
-def run(batch: int, widths: List[int], relu: bool, fused: bool, threads: int = 0) -> List[np.ndarray]:
-    """Outputs, statistics and gradients of normalisations of random inputs."""
+def run(batch: int, widths: List[int], relu: bool, fused: bool, shared: bool = False) -> List[np.ndarray]:
+    """Outputs, statistics and gradients of normalisations of random inputs; with shared, the gradients of the outputs.
+
+    Only where nobody else takes these, those of the inputs can be computed in their place.
+    """
     rng = np.random.default_rng(batch)
-    config = tf.ConfigProto(intra_op_parallelism_threads=threads, use_per_session_threads=True)
-    with tf.Graph().as_default(), tf.Session(config=config) as session:
-        inputs = [tf.constant(rng.normal(3, 2, [batch, h]), tf.float32) for h in widths]
-        gammas, betas = [[tf.constant(rng.standard_normal(h), tf.float32) for h in widths] for _ in range(2)]
-        upstream = [tf.constant(rng.standard_normal([batch, h]), tf.float32) for h in widths]
+    fed: Dict[tf.Tensor, np.ndarray] = {}
+
+    def feed(values: np.ndarray) -> tf.Tensor:
+        fed[tf.placeholder(tf.float32, values.shape)] = values
+        return list(fed)[-1]
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        inputs = [feed(rng.normal(3, 2, [batch, h])) for h in widths]
+        gammas, betas = [[feed(rng.standard_normal(h)) for h in widths] for _ in range(2)]
+        upstream = [2.0 * feed(rng.standard_normal([batch, h])) for h in widths]
         if fused:
             outputs, means, variances = norm.normalise(inputs, gammas, betas, EPSILON, relu)
         else:
@@ -25,11 +33,11 @@ def run(batch: int, widths: List[int], relu: bool, fused: bool, threads: int = 0
                        for x, m, v, b, g in zip(inputs, means, variances, betas, gammas)]
             outputs = [tf.nn.relu(y) for y in outputs] if relu else outputs
         gradients = tf.gradients(outputs, inputs + gammas + betas, upstream)
-        return session.run(list(outputs) + list(means) + list(variances) + gradients)
+        return session.run([*outputs, *means, *variances, *gradients, *(upstream if shared else [])], fed)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 512])
-@pytest.mark.parametrize("widths", [[1], [3, 64], [65, 130, 7]])
+@pytest.mark.parametrize("widths", [[1], [3, 64], [65, 130, 7], [600]])
 @pytest.mark.parametrize("relu", [False, True])
 def test_is_what_tensorflows_ops_compute(batch: int, widths: List[int], relu: bool) -> None:
     for ours, theirs in zip(*[run(batch, widths, relu, fused) for fused in (True, False)]):
@@ -37,11 +45,11 @@ def test_is_what_tensorflows_ops_compute(batch: int, widths: List[int], relu: bo
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3 if batch > 1 else 0.3)
 
 
-def test_the_number_of_threads_changes_nothing() -> None:
-    one, *others = [run(300, [600, 64, 1], True, True, threads) for threads in (1, 2, 3, 16)]
-    for other in others:
-        for ours, theirs in zip(one, other):
-            np.testing.assert_array_equal(ours, theirs)
+def test_gradients_that_others_take_too_are_left_as_they_are() -> None:
+    alone, (*together, upstream) = run(9, [70], True, True), run(9, [70], True, True, shared=True)
+    for ours, theirs in zip(alone, together):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(upstream, run(9, [70], True, False, shared=True)[-1])
 
 
 def test_an_empty_batch_gives_empty_outputs() -> None:

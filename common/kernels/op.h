@@ -1,4 +1,5 @@
-// What the files of ops share: TensorFlow's names for what they are made of, checks of shapes, and outputs.
+// What the files of ops share: TensorFlow's names for what they are made of, checks of shapes, and outputs. It is
+// compiled once, ahead of the sources that name it; macros that these define before it do not reach it.
 #ifndef MODELZOO_OP_H_
 #define MODELZOO_OP_H_
 

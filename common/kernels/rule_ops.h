@@ -1,5 +1,4 @@
-// Rules of updates as the ops on variables know them: how many arrays each changes, and its numbers, which are
-// attributes.
+// Rules of updates as the ops on variables know them: how many arrays each changes, and what numbers are its attributes.
 #ifndef MODELZOO_RULE_OPS_H_
 #define MODELZOO_RULE_OPS_H_
 

@@ -176,8 +176,7 @@ class AdamTable : public RowsUpdate<AdamRule> {
       Decay(rule_.beta1, rule_.beta2, count, m + low, v + low);
       for (int32 i = starts[task]; i < starts[task + 1]; ++i) {
         const int64 at = step.rows[order[i]] * step.size;
-        AddMoments(step.gradients + order[i] * step.size, rule_.beta1, rule_.beta2, step.size, m + at,
-                   v + at);
+        AddMoments(step.gradients + order[i] * step.size, rule_.beta1, rule_.beta2, step.size, m + at, v + at);
       }
       Move(m + low, v + low, step.rate, rule_.epsilon, count, w + low);
     });

@@ -1,4 +1,4 @@
-"""Updates of variables in native ops: of a table by a sparse gradient that names rows, each once, or of all weights."""
+"""Updates of variables in native ops: of the rows that a sparse gradient names, each once, or of all numbers."""
 
 from typing import List, Sequence, Union
 
