@@ -171,8 +171,7 @@ def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, 
         updates = [update_kernel.moving_averages(moving, measured, rate)]
     else:
         updates = [tf.assign_sub(variable, (variable - value) * rate) for variable, value in zip(moving, measured)]
-    for update in updates:
-        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+    tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS).extend(updates)
     return outputs
 
 

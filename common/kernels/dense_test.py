@@ -65,7 +65,7 @@ rng = np.random.default_rng(1)
 with tf.Graph().as_default(), tf.Session() as session:
     # variables, as ops on constants are computed before a session's threads are asked
     given = [tf.Variable(rng.standard_normal(s), dtype=tf.float32) for s in (
-        [700, 600], [600, 90], [90], [700, 2], [50, 8], [600], [4, 9], [36, 5], [5], [5, 1], [1])]
+        [700, 600], [600, 90], [90], [700, 2], [50, 8], [600], [200, 9], [36, 5], [5], [5, 1], [1])]
     x, k, b, g, table, c, query, k1, b1, k2, b2 = [variable.read_value() for variable in given]
     n, = norm.normalise([x], [c], [c], 0.1, False)[0]
     y, = dense.dense([n], [k], [b], [0], True, "float")
@@ -73,7 +73,8 @@ with tf.Graph().as_default(), tf.Session() as session:
     m, = mix.mix([y, z], [g], [[0, 1]])
     e = lookup.lookup([table], 9 * [lookup.Lookup(0, tf.constant(rng.integers(0, 50, 700), tf.int32))])
     items = tf.reshape(x[:, :9], [700, 9])
-    a, total = attention.attend(query, items, tf.constant([0, 3, 500, 500, 700], tf.int64), [k1, k2], [b1, b2], "float")
+    splits = tf.constant(np.cumsum([0] + [1, 11, 0, 2] * 50), tf.int64)
+    a, total = attention.attend(query, items, splits, [k1, k2], [b1, b2], "float")
     goals = [m, e, a, total]
     outputs = goals + [tf.convert_to_tensor(d) for d in tf.gradients(goals, given)]
     session.run(tf.global_variables_initializer())
