@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from common.embedding_variable import Lookup
 from common.encoder import feature_names
+from common.kernels import update as update_kernel
 from common.lists import Ragged
 
 Features = Dict[str, tf.Tensor]
@@ -122,9 +123,7 @@ def _moves(update: Union[tf.Operation, tf.Tensor], share: tf.Tensor) -> List[Tup
     if op.type == "AssignSub":
         return [(op.inputs[0], share * op.inputs[1])]
     if op.type == "ZooMovingAverage":
-        count = op.get_attr("N")
-        averages, values, rate = op.inputs[:count], op.inputs[count:-1], op.inputs[-1]
-        return [(average, share * rate * (average - value)) for average, value in zip(averages, values)]
+        return [(average, share * move) for average, move in update_kernel.moves(op)]
     raise ValueError("with --micro_batch, {} must be an AssignSub or a ZooMovingAverage, by which running means move. "
                      "Got: {}. Train without --micro_batch.".format(op.name, op.type))
 

@@ -1,6 +1,6 @@
 """Updates of variables in native ops: of the rows that a sparse gradient names, each once, or of all numbers."""
 
-from typing import List, Sequence, Union
+from typing import List, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
 
@@ -67,6 +67,13 @@ def moving_averages(averages: Sequence[tf.Variable], values: Sequence[tf.Tensor]
       tf.errors.InvalidArgumentError: at run time: shapes differ.
     """
     return native.load().ops.zoo_moving_average(_refs(averages), values, rate)
+
+
+def moves(operation: tf.Operation) -> List[Tuple[tf.Tensor, tf.Tensor]]:
+    """The averages that an operation of moving_averages moves, and what it subtracts from each."""
+    count = operation.get_attr("N")
+    averages, values, rate = operation.inputs[:count], operation.inputs[count:-1], operation.inputs[-1]
+    return [(average, rate * (average - value)) for average, value in zip(averages, values)]
 
 
 def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Variable, rate: float, periods: tf.Tensor,
