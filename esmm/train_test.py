@@ -250,27 +250,23 @@ def command(*argv: str, cwd: str = ROOT) -> subprocess.CompletedProcess:
 @pytest.mark.slow
 @pytest.mark.parametrize("argv, cwd", [(["esmm/train.py"], ROOT), (["train.py"], os.path.join(ROOT, "esmm")),
                                        (["-m", "esmm.train"], ROOT)])
-def test_ways_to_start(folder: str, tmp_path: object, argv: List[str], cwd: str) -> None:
+def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List[str], cwd: str) -> None:
     done = command(*argv, "--data_location", folder, "--steps", "2", "--no_eval", "--output_dir", str(tmp_path),
                    cwd=cwd)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-def test_wrong_use_and_missing_data_give_a_message_and_exit_status(tmp_path: object) -> None:
-    failed = command("esmm/train.py", "--data_location", str(tmp_path))
+    failed = command(*argv, "--data_location", str(tmp_path), cwd=cwd)
     assert failed.returncode == 1
     assert "error: no rows of taobao: {}/taobao_train_data.parquet is missing and".format(tmp_path) in failed.stderr
     assert "python data/taobao.py make" in failed.stderr and "python data/taobao.py convert" in failed.stderr
     assert "Traceback" not in failed.stderr
-    assert command("esmm/train.py", "--seed", "x").returncode == 2
+    assert command(*argv, "--seed", "x", cwd=cwd).returncode == 2
 
 
 @pytest.mark.slow
 def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(folder: str, tmp_path: object) -> None:
     flags = ["--data_location", folder, "--batch_size", "64", "--checkpoint", os.path.join(str(tmp_path), "run"),
              "--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
-    for roles, steps in (("ps=1,chief=1", 30), ("ps=2,chief=1", 40)):
+    for roles, steps in (("ps=2,chief=1", 30), ("ps=3,chief=1", 40)):
         done = command("common/launch.py", "--local", roles, "esmm", *flags, "--steps", str(steps))
         assert done.returncode == 0, done.stdout + done.stderr
         with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
