@@ -80,21 +80,22 @@ def training_figures(model: str, location: str, steps: int, batch_size: int, rou
       optimizer: of every variant; or "documented", the model's own beside TensorFlow's Adam for --tf.
     """
     measured: Dict[str, List[Figures]] = {name: [] for name in TRAINING}
+    limits: Dict[bool, List[float]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds):
             for name, words in TRAINING.items():
                 checkpoint = os.path.join(folder, name, str(number))
                 measured[name].append(_train(model, location, steps, batch_size, checkpoint,
                                              words + _optimizer_flags(optimizer, name)))
-        kernels = _kernels(os.path.join(folder, "--tf", "0"))
+            if not number:
+                products = _products(model, location, batch_size, checkpoint)
+            for bf16, rates in limits.items():
+                rates.append(limit.rounds_per_sec(products, bf16))
     figures = {name: {key: statistics.median(run[key] for run in runs) for key in _MEASURED}
                for name, runs in measured.items()}
-    items = _items_a_row(location, MODELS[model].schema) if MODELS[model].per_item else 1.0
     for name, run in figures.items():
         run["ratio"] = run["samples_per_sec"] / figures["--tf"]["samples_per_sec"]
-        products = [product for layer, (width, units) in kernels.items() for product in limit.of_layer(
-            int(batch_size * (items if layer.startswith(MODELS[model].per_item or "\0") else 1)), width, units)]
-        run["share_of_gemm_limit"] = run["steps_per_sec"] / limit.rounds_per_sec(products, name == "BF16")
+        run["share_of_gemm_limit"] = run["steps_per_sec"] / statistics.median(limits[name == "BF16"])
     return figures
 
 
@@ -112,9 +113,13 @@ def _train(model: str, location: str, steps: int, batch_size: int, folder: str, 
         return json.load(file)
 
 
-def _kernels(folder: str) -> Dict[str, List[int]]:
-    """The shapes [I, H] of the dense layers of a checkpoint, by name."""
-    return {name: shape for name, shape in tf.train.list_variables(folder) if name.endswith("/kernel")}
+def _products(model: str, location: str, batch_size: int, folder: str) -> List[limit.Product]:
+    """The products of a step, by the shapes of the dense layers in a run's checkpoint."""
+    schema, per_item = MODELS[model]
+    items = _items_a_row(location, schema) if per_item else 1.0
+    kernels = {name: shape for name, shape in tf.train.list_variables(folder) if name.endswith("/kernel")}
+    return [product for name, (width, units) in kernels.items() for product in limit.of_layer(
+        int(batch_size * (items if per_item and name.startswith(per_item) else 1)), width, units)]
 
 
 def _items_a_row(location: str, schema: Schema) -> float:
