@@ -1,6 +1,8 @@
 // Dense layers side by side: y_n = activation(x W_n + b_n), forward and backward in one op each.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <functional>
 #include <vector>
 
 #include "gemm.h"
@@ -11,50 +13,77 @@
 namespace modelzoo {
 namespace {
 
+using tensorflow::bfloat16;
+
 constexpr int64 kRows = 128;     // rows of a task: enough to fill a product, few enough to share out
 constexpr int64 kColumns = 128;  // inputs of a task that computes a kernel's gradient
+constexpr int64 kShortened = 32768;  // numbers of a task that shortens them
 
 REGISTER_OP("ZooDense")
     .Input("x: M * float")
+    .Input("x_kept: inputs_kept * bfloat16")
     .Input("kernel: N * float")
     .Input("bias: N * float")
     .Output("y: N * float")
+    .Output("y_kept: outputs_kept * bfloat16")
+    .Output("kernel_kept: kernels_kept * bfloat16")
     .Attr("M: int >= 1")
     .Attr("N: int >= 1")
+    .Attr("inputs_kept: int >= 0")
+    .Attr("outputs_kept: int >= 0 = 0")
+    .Attr("kernels_kept: int >= 0 = 0")
     .Attr("input_of: list(int)")
     .Attr("relu: bool")
     .Attr("precision: {'float', 'rounded', 'bfloat16'} = 'float'")
     .SetShapeFn([](InferenceContext* c) {
-      int m, n;
+      int m, n, inputs_kept, outputs_kept, kernels_kept;
       std::vector<tensorflow::int32> input_of;
       TF_RETURN_IF_ERROR(c->GetAttr("M", &m));
       TF_RETURN_IF_ERROR(c->GetAttr("N", &n));
+      TF_RETURN_IF_ERROR(c->GetAttr("inputs_kept", &inputs_kept));
+      TF_RETURN_IF_ERROR(c->GetAttr("outputs_kept", &outputs_kept));
+      TF_RETURN_IF_ERROR(c->GetAttr("kernels_kept", &kernels_kept));
       TF_RETURN_IF_ERROR(c->GetAttr("input_of", &input_of));
+      const int kernels = m + inputs_kept;
       for (int i = 0; i < n && i < static_cast<int>(input_of.size()); ++i) {
         if (input_of[i] < 0 || input_of[i] >= m) continue;  // the kernel says so
         ShapeHandle x, kernel, bias;
         TF_RETURN_IF_ERROR(c->WithRank(c->input(input_of[i]), 2, &x));
-        TF_RETURN_IF_ERROR(c->WithRank(c->input(m + i), 2, &kernel));
-        TF_RETURN_IF_ERROR(c->WithRank(c->input(m + n + i), 1, &bias));
+        TF_RETURN_IF_ERROR(c->WithRank(c->input(kernels + i), 2, &kernel));
+        TF_RETURN_IF_ERROR(c->WithRank(c->input(kernels + n + i), 1, &bias));
         tensorflow::shape_inference::DimensionHandle ignored;
         TF_RETURN_IF_ERROR(c->Merge(c->Dim(x, 1), c->Dim(kernel, 0), &ignored));
         TF_RETURN_IF_ERROR(c->Merge(c->Dim(bias, 0), c->Dim(kernel, 1), &ignored));
         c->set_output(i, c->Matrix(c->Dim(x, 0), c->Dim(kernel, 1)));
+        if (i < outputs_kept) c->set_output(n + i, c->Matrix(c->Dim(x, 0), c->Dim(kernel, 1)));
+        if (i < kernels_kept) c->set_output(n + outputs_kept + i, kernel);
       }
       return Status::OK();
     })
-    .Doc("N dense layers on M inputs: y[i] = activation(x[input_of[i]] kernel[i] + bias[i]).");
+    .Doc("N dense layers on M inputs: y[i] = activation(x[input_of[i]] kernel[i] + bias[i]). With precision bfloat16, "
+         "x_kept are the inputs shortened, y_kept the outputs where outputs_kept is N, and kernel_kept the kernels.");
+
+REGISTER_OP("ZooShorten")
+    .Input("x: float")
+    .Output("kept: bfloat16")
+    .SetShapeFn([](InferenceContext* c) {
+      c->set_output(0, c->input(0));
+      return Status::OK();
+    })
+    .Doc("The nearest bfloat16 of each float.");
 
 REGISTER_OP("ZooDenseGrad")
-    .Input("x: M * float")
-    .Input("kernel: N * float")
-    .Input("y: N * float")
+    .Input("x: M * T")
+    .Input("kernel: N * T")
+    .Input("y: outputs * T")
     .Input("dy: N * float")
     .Output("dx: M * float")
     .Output("dkernel: N * float")
     .Output("dbias: N * float")
+    .Attr("T: {float, bfloat16}")
     .Attr("M: int >= 1")
     .Attr("N: int >= 1")
+    .Attr("outputs: int >= 0")
     .Attr("input_of: list(int)")
     .Attr("relu: bool")
     .Attr("precision: {'float', 'rounded', 'bfloat16'} = 'float'")
@@ -70,7 +99,8 @@ REGISTER_OP("ZooDenseGrad")
       }
       return Status::OK();
     })
-    .Doc("The gradients of ZooDense from those of its outputs.");
+    .Doc("The gradients of ZooDense from those of its outputs; y is asked for where relu is. T is bfloat16 where the "
+         "precision is.");
 
 MODELZOO_CLONES void AddBias(const float* RESTRICT bias, float floor, int64 columns, float* RESTRICT row) {
   for (int64 i = 0; i < columns; ++i) {
@@ -86,6 +116,34 @@ MODELZOO_CLONES void MaskAndSum(const float* RESTRICT dy, const float* RESTRICT 
     g[i] = y[i] <= 0.0f ? 0.0f : dy[i];
     sums[i] += g[i];
   }
+}
+
+// The same with a shortened y.
+MODELZOO_CLONES void MaskKeptAndSum(const float* RESTRICT dy, const uint16_t* RESTRICT y, int64 columns,
+                                    float* RESTRICT g, float* RESTRICT sums) {
+  for (int64 i = 0; i < columns; ++i) {
+    const uint32_t bits = static_cast<uint32_t>(y[i]) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    g[i] = value <= 0.0f ? 0.0f : dy[i];
+    sums[i] += g[i];
+  }
+}
+
+// The numbers of a tensor of bfloat16.
+inline uint16_t* Kept(Tensor* tensor) { return reinterpret_cast<uint16_t*>(tensor->flat<bfloat16>().data()); }
+inline const uint16_t* Kept(const Tensor& tensor) {
+  return reinterpret_cast<const uint16_t*>(tensor.flat<bfloat16>().data());
+}
+
+// A piece of work of a step: rows of layer or input `index`, or rows of its kernel.
+struct Piece {
+  int index;
+  Range range;
+};
+
+void AddPieces(int index, int64 rows, int64 size, std::vector<Piece>* pieces) {
+  for (int64 block = 0; block < Blocks(rows, size); ++block) pieces->push_back({index, Block(rows, size, block)});
 }
 
 // The attributes and the checks of both ops.
@@ -129,24 +187,37 @@ class Layers : public OpKernel {
     return Status::OK();
   }
 
-  // Inputs or kernels in the precision of the products.
+  bool is_kept() const { return precision_ == Precision::kBfloat16; }
+
+  // Whether a list of what is kept has as many tensors as the precision asks for.
+  static Status CheckCount(const char* name, int count, int expected) {
+    if (count == expected) return Status::OK();
+    return InvalidArgument("with this precision ", name, " must have ", expected, " tensors. Got: ", count, ".");
+  }
+
+  // Inputs or kernels in the precision of the products; those of bfloat16 are there already.
   std::vector<Operand> Prepare(OpKernelContext* context, const OpInputList& tensors) const {
     std::vector<Operand> operands;
     for (const Tensor& tensor : tensors) {
-      operands.emplace_back(precision_, tensor.flat<float>().data(), tensor.dim_size(0), tensor.dim_size(1));
+      const int64 rows = tensor.dim_size(0), columns = tensor.dim_size(1);
+      if (is_kept()) {
+        operands.emplace_back(Kept(tensor), rows, columns);
+      } else {
+        operands.emplace_back(precision_, tensor.flat<float>().data(), rows, columns);
+      }
     }
-    if (precision_ != Precision::kFloat) FillAll(context, &operands);
+    if (precision_ == Precision::kRounded) {
+      ForRows(context, tensors, [&](int i, Range rows) { operands[i].Fill(rows.low, rows.high); });
+    }
     return operands;
   }
 
-  static void FillAll(OpKernelContext* context, std::vector<Operand>* operands) {
-    int64 blocks = 0;
-    for (const Operand& operand : *operands) blocks = std::max<int64>(blocks, Blocks(operand.rows(), kRows));
-    Parallel(context, blocks * operands->size(), [&](int64 task) {
-      Operand& operand = (*operands)[task / blocks];
-      const Range rows = Block(operand.rows(), kRows, task % blocks);
-      if (rows.size() > 0) operand.Fill(rows.low, rows.high);
-    });
+  // Calls work(i, rows) for all rows of all tensors, in blocks.
+  static void ForRows(OpKernelContext* context, const OpInputList& tensors,
+                      const std::function<void(int, Range)>& work) {
+    std::vector<Piece> pieces;
+    for (int i = 0; i < tensors.size(); ++i) AddPieces(i, tensors[i].dim_size(0), kRows, &pieces);
+    Parallel(context, pieces.size(), [&](int64 task) { work(pieces[task].index, pieces[task].range); });
   }
 
   std::vector<int> input_of_;
@@ -154,49 +225,89 @@ class Layers : public OpKernel {
   Precision precision_;
 };
 
-// A piece of work of a step: rows of layer or input `index`, or rows of its kernel.
-struct Piece {
-  int index;
-  Range range;
-};
-
 class Dense : public Layers {
  public:
   using Layers::Layers;
 
   void Compute(OpKernelContext* context) override {
-    OpInputList x, kernel, bias;
-    OpOutputList y;
+    OpInputList x, x_kept, kernel, bias;
     OP_REQUIRES_OK(context, context->input_list("x", &x));
+    OP_REQUIRES_OK(context, context->input_list("x_kept", &x_kept));
     OP_REQUIRES_OK(context, context->input_list("kernel", &kernel));
     OP_REQUIRES_OK(context, context->input_list("bias", &bias));
-    OP_REQUIRES_OK(context, context->output_list("y", &y));
     OP_REQUIRES_OK(context, Check(x, kernel, bias, "bias", false));
-    const std::vector<Operand> inputs = Prepare(context, x), kernels = Prepare(context, kernel);
-    std::vector<float*> outputs;
-    std::vector<Piece> pieces;
-    for (int i = 0; i < kernel.size(); ++i) {
-      const int64 rows = x[input_of_[i]].dim_size(0);
-      Tensor* made = nullptr;
-      OP_REQUIRES_OK(context, y.allocate(i, TensorShape({rows, kernel[i].dim_size(1)}), &made));
-      outputs.push_back(made->flat<float>().data());
-      for (int64 block = 0; block < Blocks(rows, kRows); ++block) pieces.push_back({i, Block(rows, kRows, block)});
+    OP_REQUIRES_OK(context, CheckCount("x_kept", x_kept.size(), is_kept() ? x.size() : 0));
+    for (int i = 0; i < x_kept.size(); ++i) {
+      OP_REQUIRES_OK(context, CheckShape("x_kept", x_kept[i], x[i].shape()));
     }
-    const float floor = relu_ ? 0.0f : -INFINITY;
+    std::vector<TensorShape> shapes;
+    for (int i = 0; i < kernel.size(); ++i) {
+      shapes.push_back(TensorShape({x[input_of_[i]].dim_size(0), kernel[i].dim_size(1)}));
+    }
+    std::vector<float*> y;
+    std::vector<uint16_t*> y_kept;
+    std::vector<Operand> kernels;
+    OP_REQUIRES_OK(context, Allocate(context, "y", shapes, &y));
+    OP_REQUIRES_OK(context, AllocateKept(context, "y_kept", is_kept() && relu_, shapes, &y_kept));
+    OP_REQUIRES_OK(context, PrepareKernels(context, kernel, &kernels));
     Products products(precision_);
+    Multiply(context, Prepare(context, is_kept() ? x_kept : x), kernels, bias, y, y_kept, &products);
+    OP_REQUIRES_OK(context, products.status());
+  }
+
+ private:
+  // Makes the outputs of a list of what is kept, if there is one; it is as long as the graph says.
+  static Status AllocateKept(OpKernelContext* context, const char* name, bool wanted,
+                             const std::vector<TensorShape>& shapes, std::vector<uint16_t*>* data) {
+    OpOutputList outputs;
+    TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
+    TF_RETURN_IF_ERROR(CheckCount(name, outputs.size(), wanted ? shapes.size() : 0));
+    for (int i = 0; i < outputs.size(); ++i) {
+      Tensor* made = nullptr;
+      TF_RETURN_IF_ERROR(outputs.allocate(i, shapes[i], &made));
+      data->push_back(Kept(made));
+    }
+    return Status::OK();
+  }
+
+  // Kernels in the precision of the products; those of bfloat16 are an output, for the gradient.
+  Status PrepareKernels(OpKernelContext* context, const OpInputList& kernel, std::vector<Operand>* kernels) const {
+    std::vector<uint16_t*> kept;
+    TF_RETURN_IF_ERROR(AllocateKept(context, "kernel_kept", is_kept(), ShapesOf(kernel), &kept));
+    if (!is_kept()) {
+      *kernels = Prepare(context, kernel);
+      return Status::OK();
+    }
+    ForRows(context, kernel, [&](int i, Range rows) {
+      const int64 width = kernel[i].dim_size(1), first = rows.low * width;
+      Shorten(kernel[i].flat<float>().data() + first, rows.size() * width, kept[i] + first);
+    });
+    for (int i = 0; i < kernel.size(); ++i) {
+      kernels->emplace_back(kept[i], kernel[i].dim_size(0), kernel[i].dim_size(1));
+    }
+    return Status::OK();
+  }
+
+  void Multiply(OpKernelContext* context, const std::vector<Operand>& inputs, const std::vector<Operand>& kernels,
+                const OpInputList& bias, const std::vector<float*>& y, const std::vector<uint16_t*>& y_kept,
+                Products* products) const {
+    std::vector<Piece> pieces;
+    for (size_t i = 0; i < kernels.size(); ++i) AddPieces(i, inputs[input_of_[i]].rows(), kRows, &pieces);
+    const float floor = relu_ ? 0.0f : -INFINITY;
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
       const Range rows = pieces[task].range;
-      const Operand &input = inputs[input_of_[i]], &weights = kernels[i];
+      const Operand& weights = kernels[i];
       const int64 width = weights.columns();
-      float* out = outputs[i] + rows.low * width;
-      products.Multiply(rows.size(), width, weights.rows(), input.matrix().From(precision_, rows.low, 0),
-                        weights.matrix(), false, out, width);
-      for (int64 row = 0; row < rows.size(); ++row) {
-        AddBias(bias[i].flat<float>().data(), floor, width, out + row * width);
+      products->Multiply(rows.size(), width, weights.rows(),
+                         inputs[input_of_[i]].matrix().From(precision_, rows.low, 0), weights.matrix(), false,
+                         y[i] + rows.low * width, width);
+      for (int64 row = rows.low; row < rows.high; ++row) {
+        float* out = y[i] + row * width;
+        AddBias(bias[i].flat<float>().data(), floor, width, out);
+        if (!y_kept.empty()) Shorten(out, width, y_kept[i] + row * width);
       }
     });
-    OP_REQUIRES_OK(context, products.status());
   }
 };
 
@@ -210,7 +321,10 @@ class DenseGrad : public Layers {
     OP_REQUIRES_OK(context, context->input_list("kernel", &kernel));
     OP_REQUIRES_OK(context, context->input_list("y", &y));
     OP_REQUIRES_OK(context, context->input_list("dy", &dy));
-    OP_REQUIRES_OK(context, Check(x, kernel, y, "y", true));
+    OP_REQUIRES(context, (x[0].dtype() == tensorflow::DT_BFLOAT16) == is_kept(),
+                InvalidArgument("T must be bfloat16 where the precision is, and there alone."));
+    OP_REQUIRES_OK(context, CheckCount("y", y.size(), relu_ ? dy.size() : 0));
+    if (relu_) OP_REQUIRES_OK(context, Check(x, kernel, y, "y", true));
     OP_REQUIRES_OK(context, Check(x, kernel, dy, "dy", true));
     std::vector<float*> dx, dkernel, dbias;
     OP_REQUIRES_OK(context, Allocate(context, "dx", ShapesOf(x), &dx));
@@ -218,48 +332,57 @@ class DenseGrad : public Layers {
     std::vector<TensorShape> of_biases;
     for (const Tensor& one : kernel) of_biases.push_back(TensorShape({one.dim_size(1)}));
     OP_REQUIRES_OK(context, Allocate(context, "dbias", of_biases, &dbias));
+    Upstream upstream;
+    OP_REQUIRES_OK(context, AllocateUpstream(context, dy, &upstream));
     const std::vector<Operand> inputs = Prepare(context, x), kernels = Prepare(context, kernel);
-    std::vector<Tensor> masked(kernel.size());
-    std::vector<Operand> upstream;
-    for (int i = 0; i < dy.size(); ++i) {
-      if (relu_) {
-        OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_FLOAT, dy[i].shape(), &masked[i]));
-      }
-      upstream.emplace_back(precision_, (relu_ ? masked[i] : dy[i]).flat<float>().data(), dy[i].dim_size(0),
-                            dy[i].dim_size(1));
-    }
-    Mask(context, y, dy, &masked, &upstream, dbias);
+    Mask(context, y, dy, &upstream, dbias);
     Products products(precision_);
-    ComputeProducts(context, inputs, kernels, upstream, dx, dkernel, &products);
+    ComputeProducts(context, inputs, kernels, upstream.operands, dx, dkernel, &products);
     OP_REQUIRES_OK(context, products.status());
   }
 
  private:
-  // The gradients before the activations, and their sums over the rows, which are those of the biases: each block of
-  // rows is summed by itself, then the blocks in their order.
-  void Mask(OpKernelContext* context, const OpInputList& y, const OpInputList& dy, std::vector<Tensor>* masked,
-            std::vector<Operand>* upstream, const std::vector<float*>& dbias) const {
-    std::vector<Piece> pieces;
-    std::vector<std::vector<float>> sums;
+  // The gradients before the activations: where they are made if they are not dy itself, and for the products.
+  struct Upstream {
+    std::vector<Tensor> made;
+    std::vector<Operand> operands;
+  };
+
+  Status AllocateUpstream(OpKernelContext* context, const OpInputList& dy, Upstream* upstream) const {
+    upstream->made.resize(dy.size());
     for (int i = 0; i < dy.size(); ++i) {
-      for (int64 block = 0; block < Blocks(dy[i].dim_size(0), kRows); ++block) {
-        pieces.push_back({i, Block(dy[i].dim_size(0), kRows, block)});
-        sums.emplace_back(dy[i].dim_size(1), 0.0f);
+      const int64 rows = dy[i].dim_size(0), width = dy[i].dim_size(1);
+      Tensor& made = upstream->made[i];
+      if (is_kept() || relu_) {
+        const auto type = is_kept() ? tensorflow::DT_BFLOAT16 : tensorflow::DT_FLOAT;
+        TF_RETURN_IF_ERROR(context->allocate_temp(type, dy[i].shape(), &made));
+      }
+      if (is_kept()) {
+        upstream->operands.emplace_back(Kept(made), rows, width);
+      } else {
+        upstream->operands.emplace_back(precision_, (relu_ ? made : dy[i]).flat<float>().data(), rows, width);
       }
     }
+    return Status::OK();
+  }
+
+  // Fills them, and their sums over the rows, which are the gradients of the biases: each block of rows is summed by
+  // itself, then the blocks in their order.
+  void Mask(OpKernelContext* context, const OpInputList& y, const OpInputList& dy, Upstream* upstream,
+            const std::vector<float*>& dbias) const {
+    std::vector<Piece> pieces;
+    for (int i = 0; i < dy.size(); ++i) AddPieces(i, dy[i].dim_size(0), kRows, &pieces);
+    std::vector<std::vector<float>> sums(pieces.size());
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
-      const int64 width = dy[i].dim_size(1);
-      for (int64 row = pieces[task].range.low; row < pieces[task].range.high; ++row) {
-        const float* from = dy[i].flat<float>().data() + row * width;
-        if (relu_) {
-          MaskAndSum(from, y[i].flat<float>().data() + row * width, width,
-                     (*masked)[i].flat<float>().data() + row * width, sums[task].data());
-        } else {
-          Add(from, width, sums[task].data());
-        }
+      const Range rows = pieces[task].range;
+      sums[task].resize(dy[i].dim_size(1), 0.0f);
+      if (is_kept()) {
+        MaskKept(y, dy, i, rows, Kept(&upstream->made[i]), &sums[task]);
+      } else {
+        MaskFloats(y, dy, i, rows, &upstream->made[i], &sums[task]);
+        upstream->operands[i].Fill(rows.low, rows.high);
       }
-      (*upstream)[i].Fill(pieces[task].range.low, pieces[task].range.high);
     });
     for (int i = 0; i < dy.size(); ++i) std::fill_n(dbias[i], dy[i].dim_size(1), 0.0f);
     for (size_t task = 0; task < pieces.size(); ++task) {
@@ -267,21 +390,42 @@ class DenseGrad : public Layers {
     }
   }
 
+  void MaskFloats(const OpInputList& y, const OpInputList& dy, int i, Range rows, Tensor* made,
+                  std::vector<float>* sums) const {
+    const int64 width = sums->size();
+    for (int64 row = rows.low; row < rows.high; ++row) {
+      const float* from = dy[i].flat<float>().data() + row * width;
+      if (relu_) {
+        MaskAndSum(from, y[i].flat<float>().data() + row * width, width, made->flat<float>().data() + row * width,
+                   sums->data());
+      } else {
+        Add(from, width, sums->data());
+      }
+    }
+  }
+
+  void MaskKept(const OpInputList& y, const OpInputList& dy, int i, Range rows, uint16_t* made,
+                std::vector<float>* sums) const {
+    const int64 width = sums->size();
+    std::vector<float> masked(relu_ ? width : 0);
+    for (int64 row = rows.low; row < rows.high; ++row) {
+      const float* from = dy[i].flat<float>().data() + row * width;
+      if (relu_) {
+        MaskKeptAndSum(from, Kept(y[i]) + row * width, width, masked.data(), sums->data());
+      } else {
+        Add(from, width, sums->data());
+      }
+      Shorten(relu_ ? masked.data() : from, width, made + row * width);
+    }
+  }
+
   void ComputeProducts(OpKernelContext* context, const std::vector<Operand>& inputs,
                        const std::vector<Operand>& kernels, const std::vector<Operand>& upstream,
                        const std::vector<float*>& dx, const std::vector<float*>& dkernel, Products* products) const {
     std::vector<Piece> pieces;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      for (int64 block = 0; block < Blocks(inputs[i].rows(), kRows); ++block) {
-        pieces.push_back({static_cast<int>(i), Block(inputs[i].rows(), kRows, block)});
-      }
-    }
+    for (size_t i = 0; i < inputs.size(); ++i) AddPieces(i, inputs[i].rows(), kRows, &pieces);
     const int64 num_inputs = pieces.size();
-    for (size_t i = 0; i < kernels.size(); ++i) {
-      for (int64 block = 0; block < Blocks(kernels[i].rows(), kColumns); ++block) {
-        pieces.push_back({static_cast<int>(i), Block(kernels[i].rows(), kColumns, block)});
-      }
-    }
+    for (size_t i = 0; i < kernels.size(); ++i) AddPieces(i, kernels[i].rows(), kColumns, &pieces);
     Parallel(context, pieces.size(), [&](int64 task) {
       const Piece& piece = pieces[task];
       if (task < num_inputs) {
@@ -318,6 +462,24 @@ class DenseGrad : public Layers {
   }
 };
 
+// Floats as bfloat16, for inputs that no op has shortened.
+class ShortenOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    Tensor* kept = nullptr;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &kept));
+    const int64 size = x.NumElements();
+    Parallel(context, Blocks(size, kShortened), [&](int64 task) {
+      const Range range = Block(size, kShortened, task);
+      Shorten(x.flat<float>().data() + range.low, range.size(), Kept(kept) + range.low);
+    });
+  }
+};
+
+REGISTER_KERNEL_BUILDER(Name("ZooShorten").Device(tensorflow::DEVICE_CPU), ShortenOp);
 REGISTER_KERNEL_BUILDER(Name("ZooDense").Device(tensorflow::DEVICE_CPU), Dense);
 REGISTER_KERNEL_BUILDER(Name("ZooDenseGrad").Device(tensorflow::DEVICE_CPU), DenseGrad);
 

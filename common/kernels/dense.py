@@ -1,7 +1,7 @@
 """Dense layers side by side in one native op, forward and backward."""
 
 import functools
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -53,14 +53,34 @@ def dense(inputs: Sequence[tf.Tensor], kernels: Sequence[tf.Tensor], biases: Seq
     Returns:
       each layer's outputs, float32 [B, H].
     """
+    shortened = kept == "bfloat16"
     return native.load().ops.zoo_dense(
-        x=inputs, kernel=kernels, bias=biases, input_of=list(input_of), relu=relu, precision=kept)
+        x=inputs, x_kept=[_shortened(x) for x in inputs] if shortened else [], kernel=kernels, bias=biases,
+        input_of=list(input_of), relu=relu, precision=kept, outputs_kept=len(kernels) if shortened and relu else 0,
+        kernels_kept=len(kernels) if shortened else 0).y
+
+
+def _shortened(x: tf.Tensor) -> tf.Tensor:
+    """The bfloat16 of a tensor: what the op that made it keeps beside it, else of an op of its own."""
+    if x.op.type == "ZooDense" and op_keeps(x.op):
+        return x.op.outputs[x.op.get_attr("N") + x.value_index]
+    return native.load().ops.zoo_shorten(x=x)
+
+
+def op_keeps(op: tf.Operation) -> bool:
+    return op.get_attr("outputs_kept") > 0
 
 
 @tf.RegisterGradient("ZooDense")
-def _gradient(op: tf.Operation, *upstream: tf.Tensor) -> List[tf.Tensor]:
-    num_inputs, num_layers = op.get_attr("M"), op.get_attr("N")
+def _gradient(op: tf.Operation, *upstream: tf.Tensor) -> List[Optional[tf.Tensor]]:
+    num_inputs, num_kept, num_layers = [op.get_attr(name) for name in ("M", "inputs_kept", "N")]
+    kernels = num_inputs + num_kept
+    x, kernel, y = op.inputs[:num_inputs], op.inputs[kernels:kernels + num_layers], op.outputs[:num_layers]
+    if num_kept:
+        x, kernel = op.inputs[num_inputs:kernels], op.outputs[-num_layers:]
+        y = op.outputs[num_layers:num_layers + op.get_attr("outputs_kept")]
+    relu = op.get_attr("relu")
     gradients = native.load().ops.zoo_dense_grad(
-        x=op.inputs[:num_inputs], kernel=op.inputs[num_inputs:num_inputs + num_layers], y=op.outputs, dy=upstream,
-        input_of=op.get_attr("input_of"), relu=op.get_attr("relu"), precision=op.get_attr("precision"))
-    return list(gradients.dx) + list(gradients.dkernel) + list(gradients.dbias)
+        x=x, kernel=kernel, y=y if relu else [], dy=upstream[:num_layers], input_of=op.get_attr("input_of"), relu=relu,
+        precision=op.get_attr("precision"))
+    return [*gradients.dx, *[None] * num_kept, *gradients.dkernel, *gradients.dbias]

@@ -1,6 +1,7 @@
 #include "gemm.h"
 
 #include <dnnl.hpp>
+#include <immintrin.h>
 #include <omp.h>
 
 #include <cstring>
@@ -23,9 +24,23 @@ MODELZOO_CLONES void Round(const uint32_t* RESTRICT from, int64_t count, uint32_
   for (int64_t i = 0; i < count; ++i) to[i] = Rounded(from[i]);
 }
 
-MODELZOO_CLONES void Shorten(const uint32_t* RESTRICT from, int64_t count, uint16_t* RESTRICT to) {
+MODELZOO_CLONES void ShortenAny(const uint32_t* RESTRICT from, int64_t count, uint16_t* RESTRICT to) {
   for (int64_t i = 0; i < count; ++i) to[i] = static_cast<uint16_t>(Rounded(from[i]) >> 16);
 }
+
+#if __GNUC__ >= 10
+constexpr int64_t kAtOnce = 32;
+
+// An instruction for each kAtOnce floats; returns how many floats it left at the end.
+__attribute__((target("avx512f,avx512bf16"))) int64_t ShortenAtOnce(const float* RESTRICT from, int64_t count,
+                                                                    uint16_t* RESTRICT to) {
+  for (; count >= kAtOnce; count -= kAtOnce, from += kAtOnce, to += kAtOnce) {
+    const __m512bh shortened = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + kAtOnce / 2), _mm512_loadu_ps(from));
+    std::memcpy(to, &shortened, sizeof shortened);
+  }
+  return count;
+}
+#endif
 
 // A product of bfloat16 matrices of one shape, compiled by oneDNN.
 struct Compiled {
@@ -80,6 +95,15 @@ void MultiplyBfloat16(int64_t m, int64_t n, int64_t k, const Matrix& a, const Ma
 
 }  // namespace
 
+void Shorten(const float* from, int64_t count, uint16_t* to) {
+  int64_t done = 0;
+#if __GNUC__ >= 10
+  static const bool at_once = __builtin_cpu_supports("avx512bf16");
+  if (at_once) done = count - ShortenAtOnce(from, count, to);
+#endif
+  ShortenAny(reinterpret_cast<const uint32_t*>(from) + done, count - done, to + done);
+}
+
 tensorflow::Status ParsePrecision(const std::string& name, Precision* precision) {
   if (name == "float") {
     *precision = Precision::kFloat;
@@ -132,11 +156,15 @@ Operand::Operand(Precision precision, const float* values, int64_t rows, int64_t
   data_ = copy_.get();
 }
 
+Operand::Operand(const uint16_t* shortened, int64_t rows, int64_t columns)
+    : precision_(Precision::kBfloat16), rows_(rows), columns_(columns), data_(shortened) {}
+
 void Operand::Fill(int64_t low, int64_t high) {
+  if (!copy_) return;
   const int64_t first = low * columns_, count = (high - low) * columns_;
-  const auto* from = reinterpret_cast<const uint32_t*>(values_) + first;
-  if (precision_ == Precision::kRounded) Round(from, count, reinterpret_cast<uint32_t*>(copy_.get()) + first);
-  if (precision_ == Precision::kBfloat16) Shorten(from, count, copy_.get() + first);
+  const float* from = values_ + first;
+  if (precision_ == Precision::kBfloat16) return Shorten(from, count, copy_.get() + first);
+  Round(reinterpret_cast<const uint32_t*>(from), count, reinterpret_cast<uint32_t*>(copy_.get()) + first);
 }
 
 }  // namespace modelzoo

@@ -16,6 +16,10 @@ enum class Precision { kFloat, kRounded, kBfloat16 };
 
 tensorflow::Status ParsePrecision(const std::string& name, Precision* precision);
 
+// Floats to the nearest bfloat16, ties to even; NaN stays NaN, and what is too small for a normal float may become 0,
+// as it does in products of bfloat16.
+void Shorten(const float* from, int64_t count, uint16_t* to);
+
 // A matrix whose rows lie `stride` elements apart, read as it is or transposed; the elements are of a Precision.
 struct Matrix {
   const void* data;
@@ -43,11 +47,12 @@ class Products {
   std::atomic<bool> failed_{false};
 };
 
-// Copies of floats in a Precision; for kFloat the floats themselves.
+// Copies of floats in a Precision; for kFloat the floats themselves. Or bfloat16 that is there already.
 class Operand {
  public:
   Operand() = default;
   Operand(Precision precision, const float* values, int64_t rows, int64_t columns);
+  Operand(const uint16_t* shortened, int64_t rows, int64_t columns);
 
   // Fills rows low to before high; other threads may fill others.
   void Fill(int64_t low, int64_t high);
