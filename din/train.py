@@ -24,7 +24,7 @@ from common import dataset, embedding, flags, heads, layers, runner, source  # n
 from common.embedding import Embedding  # noqa: E402
 from common.heads import Training  # noqa: E402
 from common.history import History, RaggedHistory  # noqa: E402
-from common.kernels import attention  # noqa: E402
+from common.kernels import attention, dense  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.schema import Schema  # noqa: E402
 from data.amazon import SCHEMA  # noqa: E402
@@ -113,7 +113,7 @@ def _attend_fused(query: tf.Tensor, history: RaggedHistory, params: Params) -> T
     sizes = [4 * query.shape[1].value, *params.attention, 1]
     names = ["dense_{}".format(i) for i in range(len(params.attention))] + ["score"]
     kernels, biases = zip(*[layers.dense_variables(*layer, params.dense) for layer in zip(sizes, sizes[1:], names)])
-    kept = "rounded" if params.dense.toggles.bf16 else "float"  # rows of items are too few for oneDNN's bfloat16
+    kept = dense.precision(params.dense.toggles.bf16)
     return attention.attend(query, history.items, history.row_splits, kernels, biases, kept)
 
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr int64 kRows = 32;      // rows of a task: their items pass through all layers in a core's cache
 constexpr int64 kShare = 2048;  // numbers of a task that adds gradients up
+constexpr int64 kPadded = 64;   // products of bfloat16 take a multiple of it: each number of items is compiled anew
 
 REGISTER_OP("ZooAttention")
     .Input("query: float")
@@ -77,9 +78,10 @@ REGISTER_OP("ZooAttentionGrad")
     })
     .Doc("The gradients of ZooAttention from those of y and total.");
 
-MODELZOO_CLONES void AddSigmoid(const float* RESTRICT bias, int64 rows, int64 columns, float* RESTRICT z) {
-  for (int64 row = 0; row < rows; ++row, z += columns) {
-    for (int64 i = 0; i < columns; ++i) z[i] = Sigmoid(z[i] + bias[i]);
+MODELZOO_CLONES void AddSigmoid(const float* RESTRICT z, const float* RESTRICT bias, int64 rows, int64 columns,
+                                float* RESTRICT y) {
+  for (int64 row = 0; row < rows; ++row, z += columns, y += columns) {
+    for (int64 i = 0; i < columns; ++i) y[i] = Sigmoid(z[i] + bias[i]);
   }
 }
 
@@ -149,10 +151,11 @@ MODELZOO_CLONES void Unweigh(const float* RESTRICT items, const float* RESTRICT 
   for (int64 item = 0; item < count; ++item) dscores[item] = weights[item] * (dscores[item] - mean);
 }
 
-// Floats that one task computes with.
+// Floats that one task computes with, and room for some rows more.
 class Scratch {
  public:
-  Scratch(int64 rows, int64 columns) : rows_(rows), columns_(columns), data_(new float[rows * columns]) {}
+  Scratch(int64 rows, int64 columns, int64 padding = 0)
+      : rows_(rows), columns_(columns), data_(new float[(rows + padding) * columns]) {}
 
   float* row(int64 i) const { return data_.get() + i * columns_; }
   int64 rows() const { return rows_; }
@@ -163,14 +166,19 @@ class Scratch {
   std::unique_ptr<float[]> data_;
 };
 
-Operand Kept(Precision precision, const float* values, int64 rows, int64 columns) {
-  Operand operand(precision, values, rows, columns);
+// How many rows are added to those of some items, or of what is made of them.
+int64 Padding(Precision precision, int64 items) {
+  return precision == Precision::kBfloat16 ? Blocks(items, kPadded) * kPadded - items : 0;
+}
+
+Operand Kept(Precision precision, const float* values, int64 rows, int64 columns, int64 padding = 0) {
+  Operand operand(precision, values, rows, columns, padding);
   operand.Fill(0, rows);
   return operand;
 }
 
-Operand Kept(Precision precision, const Scratch& values) {
-  return Kept(precision, values.row(0), values.rows(), values.columns());
+Operand Kept(Precision precision, const Scratch& values, int64 padding = 0) {
+  return Kept(precision, values.row(0), values.rows(), values.columns(), padding);
 }
 
 // What both ops are given.
@@ -328,29 +336,45 @@ class Attention : public Attentions {
                   Products* products) const {
     const Range at = inputs.positions_of(rows);
     const int64 width = inputs.width(), units = inputs.units(0);
-    const Scratch pairs = inputs.Pairs(rows), of_query(rows.size(), units);
-    const Operand x = Kept(precision_, pairs), query = Kept(precision_, inputs.query_of(rows.low), rows.size(), width);
+    const Scratch of_query(rows.size(), units);
+    const Operand query = Kept(precision_, inputs.query_of(rows.low), rows.size(), width);
     products->Multiply(rows.size(), units, width, query.matrix(), weights.query.matrix(), false, of_query.row(0),
                        units);
+    const Scratch pairs = inputs.Pairs(rows), z = OfItems(pairs.row(0), at.size(), weights.layers[0], products);
     float* out = outputs.activations[0] + at.low * units;
-    products->Multiply(at.size(), units, 2 * width, x.matrix(), weights.layers[0].matrix(), false, out, units);
-    if (inputs.kernel.size() == 1) return;  // the row's share of the scores would leave their softmax as it is
+    if (inputs.kernel.size() == 1) {  // the row's share of the scores would leave their softmax as it is
+      std::copy_n(z.row(0), at.size() * units, out);
+      return;
+    }
     const float* bias = outputs.bias[0].flat<float>().data();
     for (int64 row = 0; row < rows.size(); ++row) {
+      const int64 first = inputs.splits[rows.low + row] - at.low;
       Add(bias, units, of_query.row(row));
-      AddSigmoid(of_query.row(row), inputs.count(rows.low + row), units, out);
-      out += inputs.count(rows.low + row) * units;
+      AddSigmoid(z.row(first), of_query.row(row), inputs.count(rows.low + row), units, out + first * units);
     }
   }
 
   void Layer(const Inputs& inputs, const Weights& weights, int layer, Range at, const Outputs& outputs,
              Products* products) const {
     const int64 from = inputs.units(layer - 1), units = inputs.units(layer);
-    const Operand x = Kept(precision_, outputs.activations[layer - 1] + at.low * from, at.size(), from);
+    const Scratch z = OfItems(outputs.activations[layer - 1] + at.low * from, at.size(), weights.layers[layer],
+                              products);
     float* out = outputs.activations[layer] + at.low * units;
-    products->Multiply(at.size(), units, from, x.matrix(), weights.layers[layer].matrix(), false, out, units);
-    if (layer + 1 == inputs.kernel.size()) return;  // one bias for all scores leaves their softmax as it is
-    AddSigmoid(outputs.bias[layer].flat<float>().data(), at.size(), units, out);
+    if (layer + 1 == inputs.kernel.size()) {  // one bias for all scores leaves their softmax as it is
+      std::copy_n(z.row(0), at.size() * units, out);
+    } else {
+      AddSigmoid(z.row(0), outputs.bias[layer].flat<float>().data(), at.size(), units, out);
+    }
+  }
+
+  // The products of some items' rows and a kernel.
+  Scratch OfItems(const float* rows, int64 count, const Operand& kernel, Products* products) const {
+    const int64 padding = Padding(precision_, count);
+    const Operand x = Kept(precision_, rows, count, kernel.rows(), padding);
+    Scratch z(count, kernel.columns(), padding);
+    products->Multiply(count + padding, kernel.columns(), kernel.rows(), x.matrix(), kernel.matrix(), false, z.row(0),
+                       kernel.columns());
+    return z;
   }
 };
 
@@ -443,12 +467,14 @@ class AttentionGrad : public Attentions {
   // The gradients of a layer's variables, and those before the sigmoid of the layer below.
   Scratch LayerGradients(const Part& part, int layer, const Scratch& g) const {
     const int64 units = part.inputs.units(layer), from = part.inputs.units(layer - 1), count = part.at.size();
-    const Operand up = Kept(precision_, g), x = Kept(precision_, part.outputs(layer - 1), count, from);
-    part.products->Multiply(from, units, count, x.matrix(true), up.matrix(), false,
+    const int64 padding = Padding(precision_, count);
+    const Operand up = Kept(precision_, g, padding),
+                  x = Kept(precision_, part.outputs(layer - 1), count, from, padding);
+    part.products->Multiply(from, units, count + padding, x.matrix(true), up.matrix(), false,
                             part.share + part.layout.kernel[layer], units);
     SumRows(g.row(0), count, units, part.share + part.layout.bias[layer]);
-    Scratch below(count, from);
-    part.products->Multiply(count, from, units, up.matrix(), part.weights.layers[layer].matrix(true), false,
+    Scratch below(count, from, padding);
+    part.products->Multiply(count + padding, from, units, up.matrix(), part.weights.layers[layer].matrix(true), false,
                             below.row(0), from);
     TimesSlope(part.outputs(layer - 1), count * from, below.row(0));
     return below;
@@ -456,11 +482,12 @@ class AttentionGrad : public Attentions {
 
   void FirstGradients(const Part& part, const Scratch& g, float* dquery, float* ditems) const {
     const int64 width = part.inputs.width(), units = part.inputs.units(0), count = part.at.size();
+    const int64 padding = Padding(precision_, count);
     const Scratch pairs = part.inputs.Pairs(part.rows);
-    const Operand up = Kept(precision_, g), x = Kept(precision_, pairs);
-    part.products->Multiply(2 * width, units, count, x.matrix(true), up.matrix(), false, part.share, units);
-    const Scratch dpairs(count, 2 * width), sums(part.rows.size(), units);
-    part.products->Multiply(count, 2 * width, units, up.matrix(), part.weights.layers[0].matrix(true), false,
+    const Operand up = Kept(precision_, g, padding), x = Kept(precision_, pairs, padding);
+    part.products->Multiply(2 * width, units, count + padding, x.matrix(true), up.matrix(), false, part.share, units);
+    const Scratch dpairs(count, 2 * width, padding), sums(part.rows.size(), units);
+    part.products->Multiply(count + padding, 2 * width, units, up.matrix(), part.weights.layers[0].matrix(true), false,
                             dpairs.row(0), 2 * width);
     dquery += part.rows.low * width;
     std::fill(dquery, dquery + part.rows.size() * width, 0.0f);

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <tuple>
@@ -149,10 +150,12 @@ tensorflow::Status Products::status() const {
   return tensorflow::errors::Internal("oneDNN could not compute a product of matrices.");
 }
 
-Operand::Operand(Precision precision, const float* values, int64_t rows, int64_t columns)
+Operand::Operand(Precision precision, const float* values, int64_t rows, int64_t columns, int64_t padding)
     : precision_(precision), values_(values), rows_(rows), columns_(columns), data_(values) {
   if (precision == Precision::kFloat) return;
-  copy_.reset(new uint16_t[rows * columns * (precision == Precision::kRounded ? 2 : 1)]);
+  const int64_t parts = precision == Precision::kRounded ? 2 : 1, size = parts * rows * columns;
+  copy_.reset(new uint16_t[size + parts * padding * columns]);
+  std::fill_n(copy_.get() + size, parts * padding * columns, 0);
   data_ = copy_.get();
 }
 

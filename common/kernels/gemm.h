@@ -51,7 +51,8 @@ class Products {
 class Operand {
  public:
   Operand() = default;
-  Operand(Precision precision, const float* values, int64_t rows, int64_t columns);
+  // A copy may have `padding` rows of zeros behind the others.
+  Operand(Precision precision, const float* values, int64_t rows, int64_t columns, int64_t padding = 0);
   Operand(const uint16_t* shortened, int64_t rows, int64_t columns);
 
   // Fills rows low to before high; other threads may fill others.
