@@ -25,6 +25,7 @@ from common.embedding import Embedding  # noqa: E402
 from common.heads import Training  # noqa: E402
 from common.history import History, RaggedHistory  # noqa: E402
 from common.kernels import attention, dense  # noqa: E402
+from common.kernels import dice as activation  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.schema import Schema  # noqa: E402
 from data.amazon import SCHEMA  # noqa: E402
@@ -126,8 +127,10 @@ def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:
 def dice(inputs: tf.Tensor, name: str, training: bool, params: Params) -> tf.Tensor:
     """The paper's activation, [B, H]: a PReLU whose corner moves to the features' mean (eq. 5)."""
     alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.zeros_initializer())
-    share = tf.sigmoid(layers.batch_norm(inputs, name + "/norm", Norm(training), params.dense, affine=False))
-    return (alpha + share * (1.0 - alpha)) * inputs  # (share + (1 - share) alpha) inputs with fewer passes
+    normal = layers.batch_norm(inputs, name + "/norm", Norm(training), params.dense, affine=False)
+    if params.dense.fused:
+        return activation.dice(inputs, normal, alpha)
+    return (alpha + tf.sigmoid(normal) * (1.0 - alpha)) * inputs  # (s + (1 - s) alpha) inputs with fewer passes
 
 
 def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:

@@ -65,9 +65,14 @@ def test_outputs_and_all_gradients_are_those_of_plain_ops(lengths: List[int], wi
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-5 * max(1, np.abs(expected).max(initial=0)))
 
 
-def test_rounded_products_are_those_of_plain_ops_to_bfloat16() -> None:
-    case = given([0] + [2, 40, 0, 9] * 20, 9, (17, 11))
-    exact, expected, got = run(by_hand, case), run(by_hand, case, "rounded"), run(attention.attend, case, "rounded")
+@pytest.mark.parametrize("kept", ["rounded", pytest.param("bfloat16", marks=pytest.mark.skipif(
+    not native.has_bfloat16(), reason="this CPU has no bfloat16 products"))])
+@pytest.mark.parametrize("lengths, width, hidden", [
+    ([0] + [2, 40, 0, 9] * 20, 9, (17, 11)), ([64] * 33, 4, (8,)), ([0, 3, 0], 3, (5, 4))])
+def test_products_of_bfloat16_are_those_of_plain_ops(lengths: List[int], width: int, hidden: Tuple[int, ...],
+                                                     kept: str) -> None:
+    case = given(lengths, width, hidden)
+    exact, expected, got = run(by_hand, case), run(by_hand, case, "rounded"), run(attention.attend, case, kept)
     assert any((a != b).any() for a, b in zip(got, run(attention.attend, case)))
     for one, same, true in zip(got, expected, exact):
         np.testing.assert_allclose(one, same, atol=0.03 * np.abs(true).max() + 1e-3)

@@ -9,7 +9,8 @@ import tensorflow.compat.v1 as tf
 from common import layers
 from common.kernels import dense, mix, native, norm
 
-FLOAT, ROUNDED = "float", "rounded"
+FLOAT, ROUNDED, BFLOAT16 = "float", "rounded", "bfloat16"
+needs_bfloat16 = pytest.mark.skipif(not native.has_bfloat16(), reason="this CPU has no bfloat16 products")
 
 
 def run(batch: int, width: int, units: Sequence[int], input_of: Sequence[int], relu: bool, kept: str,
@@ -36,7 +37,9 @@ def run(batch: int, width: int, units: Sequence[int], input_of: Sequence[int], r
 @pytest.mark.parametrize("batch", [0, 1, 7, 128, 300])
 @pytest.mark.parametrize("width, units, input_of", [
     (1, [1], [0]), (5, [3, 4], [0, 0]), (130, [17, 1, 129], [1, 0, 1]), (288, [256], [0])])
-@pytest.mark.parametrize("relu, kept", [(True, FLOAT), (False, FLOAT), (False, ROUNDED)])
+@pytest.mark.parametrize("relu, kept", [
+    (True, FLOAT), (False, FLOAT), (False, ROUNDED), *[pytest.param(relu, BFLOAT16, marks=needs_bfloat16)
+                                                       for relu in (True, False)]])
 def test_is_what_tensorflows_ops_compute(batch: int, width: int, units: List[int], input_of: List[int], relu: bool,
                                          kept: str) -> None:
     results = [run(batch, width, units, input_of, relu, kept, fused) for fused in (True, False)]
@@ -44,6 +47,39 @@ def test_is_what_tensorflows_ops_compute(batch: int, width: int, units: List[int
         assert ours.shape == theirs.shape
         # The sums of biases' gradients take unrounded numbers in both.
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(theirs).max(initial=0.0)))
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("batch, width", [(0, 4), (3, 5), (129, 40), (300, 96)])
+def test_a_layer_takes_what_the_one_before_shortened(batch: int, width: int) -> None:
+    rng = np.random.default_rng(batch)
+    x, first, second = [rng.standard_normal(shape).astype(np.float32)
+                        for shape in ([batch, width], [width, 70], [70, 3])]
+    results = []
+    for kept in (BFLOAT16, ROUNDED):
+        with tf.Graph().as_default() as graph, tf.Session() as session:
+            given = [tf.constant(value) for value in (x, first, second)]
+            hidden, = dense.dense(given[:1], [given[1]], [tf.zeros([70])], [0], True, kept)
+            y, = dense.dense([hidden], [given[2]], [tf.zeros([3])], [0], True, kept)
+            results.append(session.run([hidden, y] + tf.gradients(y, given)))
+            shortened = [op.inputs[0] for op in graph.get_operations() if op.type == "ZooShorten"]
+        assert shortened == (given[:1] if kept == BFLOAT16 else [])
+    for ours, theirs in zip(*results):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-2 * max(1.0, np.abs(theirs).max(initial=0.0)))
+
+
+@needs_bfloat16
+def test_shortened_as_tensorflow_does() -> None:
+    bits = np.random.default_rng(0).integers(0, 1 << 32, 100003, np.uint32)
+    values = np.concatenate([bits.view(np.float32), np.float32([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, 3.4e38])])
+    with tf.Graph().as_default(), tf.Session() as session:
+        ours, theirs = session.run([tf.cast(native.load().ops.zoo_shorten(x=values), tf.float32),
+                                    tf.cast(tf.cast(values, tf.bfloat16), tf.float32)])
+    normal = (np.abs(values) >= np.finfo(np.float32).tiny) | (values == 0)
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(values))
+    normal &= ~np.isnan(values)
+    np.testing.assert_array_equal(ours[normal], theirs[normal])
+    assert (np.abs(ours[~normal & ~np.isnan(values)]) <= np.finfo(np.float32).tiny).all()
 
 
 def test_an_input_that_no_layer_takes_has_a_gradient_of_zeros() -> None:
