@@ -143,14 +143,14 @@ def batch_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, c
                 relu: bool = False) -> List[tf.Tensor]:
     """Batch normalisations side by side, as batch_norm makes them one by one, with a relu behind where it is wanted."""
     if norm.training and config.fused:
-        return _fused_norms(inputs, names, norm, affine, relu)
+        return _fused_norms(inputs, names, norm, config, affine, relu)
     outputs = [tf.layers.batch_normalization(x, momentum=_BATCH_NORM_MOMENTUM, epsilon=norm.epsilon, center=affine,
                                              scale=affine, training=norm.training, name=name)
                for x, name in zip(inputs, names)]
     return [tf.nn.relu(y) for y in outputs] if relu else outputs
 
 
-def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, affine: bool,
+def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, config: Dense, affine: bool,
                  relu: bool) -> List[tf.Tensor]:
     """The same with native ops; variables and updates are those that tf.layers.batch_normalization makes."""
     gammas, betas, moving = [], [], []
@@ -164,7 +164,8 @@ def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, 
             moving.append(tf.get_variable("moving_mean", width, initializer=tf.zeros_initializer(), trainable=False))
             moving.append(tf.get_variable("moving_variance", width, initializer=tf.ones_initializer(),
                                           trainable=False))
-    outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu)
+    kept = relu and dense_kernel.precision(config.toggles.bf16) == "bfloat16"
+    outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu, kept)
     measured = [value for pair in zip(means, variances) for value in pair]
     rate = 1 - _BATCH_NORM_MOMENTUM
     if all(map(update_kernel.serves, moving)):

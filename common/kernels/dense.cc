@@ -6,14 +6,13 @@
 #include <vector>
 
 #include "gemm.h"
+#include "kept.h"
 #include "op.h"
 #include "parallel.h"
 #include "vector.h"
 
 namespace modelzoo {
 namespace {
-
-using tensorflow::bfloat16;
 
 constexpr int64 kRows = 128;     // rows of a task: enough to fill a product, few enough to share out
 constexpr int64 kColumns = 128;  // inputs of a task that computes a kernel's gradient
@@ -130,12 +129,6 @@ MODELZOO_CLONES void MaskKeptAndSum(const float* RESTRICT dy, const uint16_t* RE
   }
 }
 
-// The numbers of a tensor of bfloat16.
-inline uint16_t* Kept(Tensor* tensor) { return reinterpret_cast<uint16_t*>(tensor->flat<bfloat16>().data()); }
-inline const uint16_t* Kept(const Tensor& tensor) {
-  return reinterpret_cast<const uint16_t*>(tensor.flat<bfloat16>().data());
-}
-
 // A piece of work of a step: rows of layer or input `index`, or rows of its kernel.
 struct Piece {
   int index;
@@ -188,12 +181,6 @@ class Layers : public OpKernel {
   }
 
   bool is_kept() const { return precision_ == Precision::kBfloat16; }
-
-  // Whether a list of what is kept has as many tensors as the precision asks for.
-  static Status CheckCount(const char* name, int count, int expected) {
-    if (count == expected) return Status::OK();
-    return InvalidArgument("with this precision ", name, " must have ", expected, " tensors. Got: ", count, ".");
-  }
 
   // Inputs or kernels in the precision of the products; those of bfloat16 are there already.
   std::vector<Operand> Prepare(OpKernelContext* context, const OpInputList& tensors) const {
@@ -248,7 +235,7 @@ class Dense : public Layers {
     std::vector<uint16_t*> y_kept;
     std::vector<Operand> kernels;
     OP_REQUIRES_OK(context, Allocate(context, "y", shapes, &y));
-    OP_REQUIRES_OK(context, AllocateKept(context, "y_kept", is_kept() && relu_, shapes, &y_kept));
+    OP_REQUIRES_OK(context, AllocateKept(context, "y_kept", shapes, &y_kept));
     OP_REQUIRES_OK(context, PrepareKernels(context, kernel, &kernels));
     Products products(precision_);
     Multiply(context, Prepare(context, is_kept() ? x_kept : x), kernels, bias, y, y_kept, &products);
@@ -256,24 +243,11 @@ class Dense : public Layers {
   }
 
  private:
-  // Makes the outputs of a list of what is kept, if there is one; it is as long as the graph says.
-  static Status AllocateKept(OpKernelContext* context, const char* name, bool wanted,
-                             const std::vector<TensorShape>& shapes, std::vector<uint16_t*>* data) {
-    OpOutputList outputs;
-    TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
-    TF_RETURN_IF_ERROR(CheckCount(name, outputs.size(), wanted ? shapes.size() : 0));
-    for (int i = 0; i < outputs.size(); ++i) {
-      Tensor* made = nullptr;
-      TF_RETURN_IF_ERROR(outputs.allocate(i, shapes[i], &made));
-      data->push_back(Kept(made));
-    }
-    return Status::OK();
-  }
-
   // Kernels in the precision of the products; those of bfloat16 are an output, for the gradient.
   Status PrepareKernels(OpKernelContext* context, const OpInputList& kernel, std::vector<Operand>* kernels) const {
     std::vector<uint16_t*> kept;
-    TF_RETURN_IF_ERROR(AllocateKept(context, "kernel_kept", is_kept(), ShapesOf(kernel), &kept));
+    TF_RETURN_IF_ERROR(AllocateKept(context, "kernel_kept", ShapesOf(kernel), &kept));
+    TF_RETURN_IF_ERROR(CheckCount("kernel_kept", kept.size(), is_kept() ? kernel.size() : 0));
     if (!is_kept()) {
       *kernels = Prepare(context, kernel);
       return Status::OK();

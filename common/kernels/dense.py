@@ -62,8 +62,9 @@ def dense(inputs: Sequence[tf.Tensor], kernels: Sequence[tf.Tensor], biases: Seq
 
 def _shortened(x: tf.Tensor) -> tf.Tensor:
     """The bfloat16 of a tensor: what the op that made it keeps beside it, else of an op of its own."""
-    if x.op.type == "ZooDense" and x.op.get_attr("outputs_kept"):
-        return x.op.outputs[x.op.get_attr("N") + x.value_index]
+    lists = {"ZooDense": 1, "ZooNorm": 3}.get(x.op.type)  # how many lists of outputs stand before what is kept
+    if lists and x.op.get_attr("outputs_kept"):
+        return x.op.outputs[lists * x.op.get_attr("N") + x.value_index]
     return native.load().ops.zoo_shorten(x=x)
 
 

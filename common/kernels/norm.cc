@@ -2,6 +2,8 @@
 #include <cmath>
 #include <vector>
 
+#include "gemm.h"
+#include "kept.h"
 #include "op.h"
 #include "parallel.h"
 #include "vector.h"
@@ -19,12 +21,15 @@ REGISTER_OP("ZooNorm")
     .Output("y: N * float")
     .Output("mean: N * float")
     .Output("variance: N * float")
+    .Output("y_kept: outputs_kept * bfloat16")
     .Attr("N: int >= 1")
+    .Attr("outputs_kept: int >= 0 = 0")
     .Attr("epsilon: float")
     .Attr("relu: bool")
     .SetShapeFn([](InferenceContext* c) {
-      int n;
+      int n, kept;
       TF_RETURN_IF_ERROR(c->GetAttr("N", &n));
+      TF_RETURN_IF_ERROR(c->GetAttr("outputs_kept", &kept));
       for (int i = 0; i < n; ++i) {
         ShapeHandle x, gamma;
         TF_RETURN_IF_ERROR(c->WithRank(c->input(i), 2, &x));
@@ -33,10 +38,12 @@ REGISTER_OP("ZooNorm")
         c->set_output(i, x);
         c->set_output(n + i, gamma);
         c->set_output(2 * n + i, gamma);
+        if (i < kept) c->set_output(3 * n + i, x);
       }
       return Status::OK();
     })
-    .Doc("y[i] = gamma[i] (x[i] - mean[i]) / sqrt(variance[i] + epsilon) + beta[i] over the rows, and relu of it.");
+    .Doc("y[i] = gamma[i] (x[i] - mean[i]) / sqrt(variance[i] + epsilon) + beta[i] over the rows, and relu of it; "
+         "y_kept is y shortened, where outputs_kept is N.");
 
 REGISTER_OP("ZooNormGrad")
     .Input("x: N * float")
@@ -175,18 +182,23 @@ class Norm : public Norms {
     OP_REQUIRES_OK(context, Allocate(context, "y", ShapesOf(x), &y));
     OP_REQUIRES_OK(context, Allocate(context, "mean", ShapesOf(gamma), &mean));
     OP_REQUIRES_OK(context, Allocate(context, "variance", ShapesOf(gamma), &variance));
+    std::vector<uint16_t*> y_kept;
+    OP_REQUIRES_OK(context, AllocateKept(context, "y_kept", ShapesOf(x), &y_kept));
     const std::vector<Piece> pieces = Pieces(context, x);
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
       const int64 low = pieces[task].columns.low;
-      Normalise(x[i], gamma[i].flat<float>().data() + low, beta[i].flat<float>().data() + low, pieces[task].columns,
-                y[i], mean[i] + low, variance[i] + low);
+      float scale[kMostColumns], offset[kMostColumns];
+      const Statistics found = {gamma[i].flat<float>().data() + low, beta[i].flat<float>().data() + low,
+                                mean[i] + low, variance[i] + low};
+      Measure(x[i], pieces[task].columns, mean[i] + low, variance[i] + low);
+      SetAffine(found, pieces[task].columns.size(), scale, offset);
+      TransformAll(x[i], scale, offset, pieces[task].columns, y[i], y_kept.empty() ? nullptr : y_kept[i]);
     });
   }
 
  private:
-  void Normalise(const Tensor& x, const float* gamma, const float* beta, Range columns, float* y, float* mean,
-                 float* variance) const {
+  static void Measure(const Tensor& x, Range columns, float* mean, float* variance) {
     const int64 rows = x.dim_size(0), width = x.dim_size(1), count = columns.size();
     const float* from = x.flat<float>().data() + columns.low;
     std::fill(mean, mean + count, 0.0f);
@@ -195,10 +207,14 @@ class Norm : public Norms {
     for (int64 i = 0; i < count; ++i) mean[i] /= rows;
     for (int64 row = 0; row < rows; ++row) AddSquares(from + row * width, mean, count, variance);
     for (int64 i = 0; i < count; ++i) variance[i] /= rows;
-    float scale[kMostColumns], offset[kMostColumns];
-    SetAffine({gamma, beta, mean, variance}, count, scale, offset);
-    for (int64 row = 0; row < rows; ++row) {
-      Transform(from + row * width, scale, offset, relu_ ? 0.0f : -INFINITY, count, y + row * width + columns.low);
+  }
+
+  void TransformAll(const Tensor& x, const float* scale, const float* offset, Range columns, float* y,
+                    uint16_t* y_kept) const {
+    const float* from = x.flat<float>().data();
+    for (int64 at = columns.low; at < x.NumElements(); at += x.dim_size(1)) {
+      Transform(from + at, scale, offset, relu_ ? 0.0f : -INFINITY, columns.size(), y + at);
+      if (y_kept) Shorten(y + at, columns.size(), y_kept + at);
     }
   }
 };
