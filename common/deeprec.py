@@ -46,7 +46,8 @@ class Toggles(_ToggleFields):
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         for name in self._fields[1:]:
             if self.tf and getattr(self, name):
-                raise refused_with_tf(name)
+                raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of "
+                                 "them.".format(name))
         return self
 
     @property
@@ -57,12 +58,6 @@ class Toggles(_ToggleFields):
     def plain(self) -> "Toggles":
         """The same numerics with TensorFlow's own ops alone, as exported models need them."""
         return self._replace(emb_fusion=False, op_fusion=False)
-
-
-def refused_with_tf(name: str) -> ValueError:
-    """Why a feature's flag cannot go with --tf."""
-    return ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of them.".format(
-        name))
 
 
 # Fixes without which a feature is not used: op_fusion crashed with some graphs (DeepRec's issues 126 and 144).

@@ -13,8 +13,8 @@ MODELS = {"ESMM": "data.taobao", "MMoE": "data.taobao", "PLE": "data.taobao", "D
           "DLRM": "data.eleme"}
 _SAME = (
     "data_location", "steps", "no_eval", "batch_size", "output_dir", "checkpoint", "checkpoint_dir", "save_steps",
-    "seed", "timeline", "keep_checkpoint_max", "learning_rate", "l2_regularization", "inter", "intra")
-
+    "seed", "timeline", "keep_checkpoint_max", "learning_rate", "l2_regularization", "inter", "intra", "shuffle_buffer",
+    "max_bad_rows", "wait_secs")
 
 _NUMBERS = ("ev_filter_freq", "ev_steps_to_live", "ev_l2_threshold", "hot_freq")  # of features that others switch on
 
@@ -252,8 +252,9 @@ def _columns_table() -> List[str]:
 
 
 def _rules_table() -> List[str]:
-    lines = ["| refused on DeepRec | why, and what instead |", "|---|---|"]
-    for rule in refusals.RULES:
-        since = "; from release {} on it is served".format(rule.before) if rule.before else ""
-        lines.append("| {} | {}{} |".format(rule.flags, rule.reason, since))
+    lines = ["| refused | where | why, and what instead |", "|---|---|---|"]
+    for where, rules in (("everywhere", refusals.EVERYWHERE), ("on DeepRec", refusals.ON_DEEPREC)):
+        for rule in rules:
+            since = "; from release {} on it is served".format(rule.before) if rule.before else ""
+            lines.append("| {} | {} | {}{} |".format(rule.flags, where, rule.reason, since))
     return lines

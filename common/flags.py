@@ -204,23 +204,11 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _storage(args: argparse.Namespace, settings: Settings) -> Storage:
     """How flags want hashed and vocabulary columns to be stored; args.own is read."""
-    kinds = [(flag, kind) for flag, kind in (("adaptive_emb", "adaptive"), ("dynamic_ev", "dynamic"),
-                                             ("multihash", "multihash"), ("ev", "ev")) if getattr(args, flag)]
-    wanted = [flag for flag, _ in kinds]
-    if len(set(wanted) - {"ev"}) > 1 or wanted == ["multihash", "ev"]:
-        raise ValueError("--{} and --{} store the same columns in different ways. Choose one.".format(*wanted))
-    for flag in ("ev_filter", "ev_elimination"):
-        if getattr(args, flag) and "ev" not in wanted:
-            raise ValueError("--{} {} is about embedding variables. Give --ev too.".format(flag, getattr(args, flag)))
-    if args.ev_filter and "adaptive_emb" in wanted:
-        raise ValueError("--ev_filter {}: --adaptive_emb decides by itself which keys get a row. Set --hot_freq.".
-                         format(args.ev_filter))
-    if args.ev_elimination == "l2" and "dynamic_ev" in wanted:
-        raise ValueError("--ev_elimination l2 would drop blocks of one key apart from one another with --dynamic_ev. "
-                         "Use gstep.")
+    kinds = [kind for flag, kind in (("adaptive_emb", "adaptive"), ("dynamic_ev", "dynamic"),
+                                     ("multihash", "multihash"), ("ev", "ev")) if getattr(args, flag)]
     if args.own:
         return Storage()
-    return Storage(kinds[0][1] if kinds else "", settings, args.hot_freq)
+    return Storage(kinds[0] if kinds else "", settings, args.hot_freq)
 
 
 def _slices(micro_batch: int, batch_size: int) -> int:

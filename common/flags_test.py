@@ -80,21 +80,21 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
 
 
 @pytest.mark.parametrize("argv, message", [
-    (["--ev_filter", "cbf"], "--ev_filter cbf is about embedding variables. Give --ev too."),
-    (["--ev_elimination", "l2", "--multihash"], "--ev_elimination l2 is about embedding variables. Give --ev too."),
-    (["--ev", "--multihash"], "--multihash and --ev store the same columns in different ways. Choose one."),
-    (["--dynamic_ev", "--adaptive_emb"], "--adaptive_emb and --dynamic_ev store the same columns in different ways"),
-    (["--ev", "--adaptive_emb", "--ev_filter", "counter"], "--ev_filter counter: --adaptive_emb decides by itself "
+    (["--ev_filter", "cbf"], "--ev_filter or --ev_elimination without --ev: they are options of embedding variables."),
+    (["--ev_elimination", "l2", "--multihash"], "--ev_elimination without --ev: they are options"),
+    (["--ev", "--multihash"], "or --multihash with --ev: they store the same columns in different ways. Choose one."),
+    (["--dynamic_ev", "--adaptive_emb"], "two of --adaptive_emb, --dynamic_ev and --multihash.*: they store the same"),
+    (["--ev", "--adaptive_emb", "--ev_filter", "counter"], "--ev_filter with --adaptive_emb: that decides by itself "
                                                            "which keys get a row. Set --hot_freq."),
     (["--ev", "--ev_filter", "cbf", "--ev_filter_freq", "300"], "--ev_filter cbf counts to 255. Got: --ev_filter_freq "
                                                                 "300. Use --ev_filter counter."),
-    (["--ev", "--dynamic_ev", "--ev_elimination", "l2"], "--ev_elimination l2 would drop blocks of one key apart"),
-    (["--tf", "--ev"], "--tf switches every DeepRec feature off, so it cannot go with --ev. Drop one"),
-    (["--incremental_ckpt", "60", "--tf"], "--tf switches every DeepRec .* cannot go with --incremental_ckpt. Drop"),
+    (["--ev", "--dynamic_ev", "--ev_elimination", "l2"], "--ev_elimination l2 with --dynamic_ev: it would drop blocks"),
+    (["--tf", "--ev"], "--tf with --ev, .*: it switches every DeepRec feature off. Drop one"),
+    (["--incremental_ckpt", "60", "--tf"], "--tf with .*--incremental_ckpt or .*: it switches every DeepRec feature"),
     (["--micro_batch", "4", "--tf"], "--tf switches every DeepRec feature off, so it cannot go with --micro_batch"),
     (["--micro_batch", "4", "--batch_size", "3"], "--micro_batch 4 cuts batches of --batch_size 3 into slices without "
                                                   "rows. Give 3 or less."),
-    (["--tf", "--workqueue"], "--tf switches every DeepRec feature off, so it cannot go with --workqueue"),
+    (["--tf", "--workqueue"], "--tf with .*--workqueue: it switches every DeepRec feature off"),
     (["--ev_elimination", "lru"], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
     (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
 def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:

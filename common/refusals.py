@@ -1,4 +1,4 @@
-"""Flags that do not go together, here or on DeepRec."""
+"""Flags that do not go together, anywhere or on DeepRec."""
 
 import os
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional
@@ -15,13 +15,13 @@ _TABLES = ("ev", "adaptive_emb", "dynamic_ev", "multihash")
 
 
 class Rule(NamedTuple):
-    """Flags that do not go together on DeepRec.
+    """Flags that do not go together.
 
     Attributes:
       flags: as a message names them.
       reason: why, and what to do instead.
       holds: whether the values of WANTED are such.
-      before: the release that mended it, None where none did.
+      before: DeepRec's release that mended it, 0 where none did.
     """
 
     flags: str
@@ -34,17 +34,28 @@ def _any(wanted: Mapping[str, Any], *names: str) -> bool:
     return any(wanted[name] for name in names)
 
 
-RULES = (
-    Rule("--ev_filter or --ev_elimination without --ev, or with --dynamic_ev",
-         "they are options of embedding variables, which DeepRec's tables of dynamic dimension do not take. Give --ev, "
-         "and not --dynamic_ev",
-         lambda w: _any(w, "ev_filter", "ev_elimination") and (not w["ev"] or w["dynamic_ev"])),
-    Rule("two of --adaptive_emb, --dynamic_ev and --multihash",
-         "each is a table of its own kind. Choose one",
-         lambda w: sum(bool(w[name]) for name in ("adaptive_emb", "dynamic_ev", "multihash")) > 1),
-    Rule("--multihash with --ev",
-         "two tables of fixed size and a growing one cannot serve the same columns. Choose one",
-         lambda w: w["multihash"] and w["ev"]),
+EVERYWHERE = (
+    Rule("--tf with --ev, --adaptive_emb, --dynamic_ev, --multihash, --incremental_ckpt or --workqueue",
+         "it switches every DeepRec feature off. Drop one of them",
+         lambda w: w["tf"] and _any(w, *_TABLES, "incremental_ckpt", "workqueue")),
+    Rule("two of --adaptive_emb, --dynamic_ev and --multihash, or --multihash with --ev",
+         "they store the same columns in different ways. Choose one",
+         lambda w: sum(map(bool, [w["adaptive_emb"], w["dynamic_ev"], w["multihash"]])) > 1 or
+         w["multihash"] and w["ev"]),
+    Rule("--ev_filter or --ev_elimination without --ev",
+         "they are options of embedding variables. Give --ev too",
+         lambda w: _any(w, "ev_filter", "ev_elimination") and not w["ev"]),
+    Rule("--ev_filter with --adaptive_emb",
+         "that decides by itself which keys get a row. Set --hot_freq",
+         lambda w: w["ev_filter"] and w["adaptive_emb"]),
+    Rule("--ev_elimination l2 with --dynamic_ev",
+         "it would drop blocks of one key apart from one another. Use --ev_elimination gstep",
+         lambda w: w["ev_elimination"] == "l2" and w["dynamic_ev"]),
+)
+ON_DEEPREC = (
+    Rule("--ev_filter or --ev_elimination with --dynamic_ev",
+         "they are options of embedding variables, which DeepRec's tables of dynamic dimension do not take. Drop one",
+         lambda w: _any(w, "ev_filter", "ev_elimination") and w["dynamic_ev"]),
     Rule("--ev_filter with --incremental_ckpt",
          "increments do not hold what the filter has counted, so ids would be admitted late after a restart. Save "
          "whole checkpoints often with --save_steps",
@@ -72,16 +83,16 @@ def check(wanted: Mapping[str, Any]) -> None:
     Raises:
       ValueError: flags do not go together, or a feature needs native ops and there are none.
     """
-    for name in (*_TABLES, "incremental_ckpt", "workqueue"):
-        if wanted["tf"] and wanted[name]:
-            raise deeprec.refused_with_tf(name)
+    for rule in EVERYWHERE:
+        if rule.holds(wanted):
+            raise ValueError("{}: {}.".format(rule.flags, rule.reason))
     reason = native.load().reason if wanted["workqueue"] else ""
     if reason:
         raise ValueError("--workqueue is a native op, and there are no native ops: {}. Mend that, or train without "
                          "--workqueue: each trainer then reads a part of the rows of its own.".format(reason))
     if not deeprec.is_deeprec():
         return
-    for rule in RULES:
+    for rule in ON_DEEPREC:
         if rule.holds(wanted) and (not rule.before or (deeprec.release() or rule.before) < rule.before):
             raise ValueError("{}: {}.".format(rule.flags, rule.reason))
 

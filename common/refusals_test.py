@@ -8,11 +8,26 @@ from common.kernels import native
 NOTHING = dict.fromkeys(refusals.WANTED, None)
 
 
-@pytest.mark.parametrize("name", ["ev", "adaptive_emb", "dynamic_ev", "multihash", "incremental_ckpt", "workqueue"])
-def test_tf_switches_features_off(name: str) -> None:
-    refusals.check(dict(NOTHING, tf=True))
-    with pytest.raises(ValueError, match="--tf switches every DeepRec feature off, so it cannot go with --" + name):
-        refusals.check(dict(NOTHING, tf=True, **{name: 2}))
+REFUSED_EVERYWHERE = [
+    *[(dict({name: 2}, tf=True), "it switches every DeepRec feature off") for name in (
+        "ev", "adaptive_emb", "dynamic_ev", "multihash", "incremental_ckpt", "workqueue")],
+    (dict(dynamic_ev=True, adaptive_emb=True), "two of --adaptive_emb.*Choose one"),
+    (dict(multihash=True, ev=True), "--multihash with --ev: .* Choose one"),
+    (dict(ev_filter="cbf"), "options of embedding variables.* Give --ev"),
+    (dict(multihash=True, ev_elimination="l2"), "options of embedding variables"),
+    (dict(ev=True, adaptive_emb=True, ev_filter="cbf"), "decides by itself which keys get a row. Set --hot_freq"),
+    (dict(ev=True, dynamic_ev=True, ev_elimination="l2"), "drop blocks of one key apart .* Use --ev_elimination gstep"),
+]
+
+
+@pytest.mark.parametrize("on_deeprec", [False, True])
+@pytest.mark.parametrize("given, message", REFUSED_EVERYWHERE)
+def test_combinations_that_mean_nothing_are_refused(given: dict, message: str, on_deeprec: bool,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    if on_deeprec:
+        recorded_deeprec.install(monkeypatch)
+    with pytest.raises(ValueError, match=message):
+        refusals.check(dict(NOTHING, **given))
 
 
 def test_a_work_queue_needs_native_ops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,12 +38,7 @@ def test_a_work_queue_needs_native_ops(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 REFUSED = [
-    ("deeprec2402", dict(tf=True, ev=True), "--tf switches every DeepRec feature off"),
-    ("deeprec2402", dict(ev_filter="cbf"), "options of embedding variables.* Give --ev"),
-    ("deeprec2402", dict(dynamic_ev=True, ev=True, ev_filter="cbf"), "options of embedding variables"),
-    ("deeprec2402", dict(multihash=True, ev_elimination="l2"), "options of embedding variables"),
-    ("deeprec2402", dict(dynamic_ev=True, adaptive_emb=True), "two of --adaptive_emb.*Choose one"),
-    ("deeprec2402", dict(multihash=True, ev=True), "--multihash with --ev: .* Choose one"),
+    ("deeprec2402", dict(dynamic_ev=True, ev=True, ev_filter="cbf"), "dynamic dimension do not take. Drop one"),
     ("deeprec2402", dict(ev=True, ev_filter="cbf", incremental_ckpt=60), "do not hold what the filter has counted"),
     ("deeprec2402", dict(ev=True, ev_filter="counter", incremental_ckpt=60), "Save whole checkpoints often"),
     ("deeprec2204", dict(ev=True, ev_filter="counter", ev_elimination="l2"), "Use --ev_elimination gstep"),
@@ -46,14 +56,15 @@ def test_combinations_that_deeprec_breaks_are_refused(release: str, given: dict,
         refusals.check(dict(NOTHING, **given))
 
 
-def test_every_rule_is_tested(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = {rule.flags for rule in refusals.RULES for _, given, _ in REFUSED if rule.holds(dict(NOTHING, **given))}
-    assert held == {rule.flags for rule in refusals.RULES}
+def test_every_rule_is_tested() -> None:
+    given = [one for one, _ in REFUSED_EVERYWHERE] + [one for _, one, _ in REFUSED]
+    for rule in refusals.EVERYWHERE + refusals.ON_DEEPREC:
+        assert any(rule.holds(dict(NOTHING, **one)) for one in given), rule.flags
 
 
 @pytest.mark.parametrize("given", [
     dict(ev=True, ev_filter="counter", ev_elimination="l2"), dict(ev=True, incremental_ckpt=60), dict(ev=True),
-    dict(ev=True, adaptive_emb=True, ev_filter="cbf"), dict(dynamic_ev=True), dict(multihash=True),
+    dict(ev=True, adaptive_emb=True), dict(dynamic_ev=True), dict(multihash=True),
     dict(ev=True, ev_elimination="gstep", optimizer="adagrad"), dict(input_layer_partitioner=1), dict(tf=True)])
 def test_other_combinations_pass(given: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_deeprec.install(monkeypatch)
