@@ -63,8 +63,8 @@ class Outputs(NamedTuple):
     @property
     def ctcvr(self) -> tf.Tensor:
         """The logit of pCTR * pCVR, float32 [B], exact for probabilities too small for a float."""
-        zero = tf.zeros_like(self.ctr)
-        return self.ctr + self.cvr - tf.reduce_logsumexp(tf.stack([zero, self.ctr, self.cvr]), axis=0)
+        loss = tf.nn.softplus(-self.ctr)  # -log pCTR
+        return self.cvr - loss - tf.nn.softplus(self.cvr - self.ctr - loss)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -108,9 +108,10 @@ MODELZOO_CLONES void AddBias(const float* RESTRICT bias, float floor, int64 colu
   }
 }
 
-// g = dy but where y is 0; sums += g.
-MODELZOO_CLONES void MaskAndSum(const float* RESTRICT dy, const float* RESTRICT y, int64 columns, float* RESTRICT g,
+// g = dy but where y is 0, which may be in place; sums += g.
+MODELZOO_CLONES void MaskAndSum(const float* dy, const float* RESTRICT y, int64 columns, float* g,
                                 float* RESTRICT sums) {
+#pragma omp simd  // no run-time check, which would find g and dy to be one
   for (int64 i = 0; i < columns; ++i) {
     g[i] = y[i] <= 0.0f ? 0.0f : dy[i];
     sums[i] += g[i];
@@ -322,14 +323,19 @@ class DenseGrad : public Layers {
     std::vector<Operand> operands;
   };
 
+  // Those of floats are made in place of dy where nothing else needs that.
   Status AllocateUpstream(OpKernelContext* context, const OpInputList& dy, Upstream* upstream) const {
+    int start, stop;
+    TF_RETURN_IF_ERROR(context->op_kernel().InputRange("dy", &start, &stop));
     upstream->made.resize(dy.size());
     for (int i = 0; i < dy.size(); ++i) {
       const int64 rows = dy[i].dim_size(0), width = dy[i].dim_size(1);
       Tensor& made = upstream->made[i];
-      if (is_kept() || relu_) {
-        const auto type = is_kept() ? tensorflow::DT_BFLOAT16 : tensorflow::DT_FLOAT;
-        TF_RETURN_IF_ERROR(context->allocate_temp(type, dy[i].shape(), &made));
+      if (is_kept()) {
+        TF_RETURN_IF_ERROR(context->allocate_temp(tensorflow::DT_BFLOAT16, dy[i].shape(), &made));
+      } else if (relu_) {
+        TF_RETURN_IF_ERROR(context->forward_input_or_allocate_temp({start + i}, tensorflow::DT_FLOAT, dy[i].shape(),
+                                                                   tensorflow::AllocatorAttributes(), &made));
       }
       if (is_kept()) {
         upstream->operands.emplace_back(Kept(made), rows, width);
