@@ -32,7 +32,7 @@ class Toggles(_ToggleFields):
       tf: build everything as a TF 1.15.5 user writes it.
       bf16: the inputs of dense layers' products are rounded to bfloat16; variables and sums stay float32.
       emb_fusion: all columns of an input layer are looked up in one native op.
-      op_fusion: dense layers, batch normalisations and mixtures side by side are native ops.
+      op_fusion: dense layers, batch normalisations, mixtures, DIN's attention and activation are native ops.
       smartstaged: rows are read and decoded ahead of the steps that need them.
       micro_batch: the slices of a batch that follow one another in a step; 0 for whole batches.
 

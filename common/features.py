@@ -73,7 +73,7 @@ FEATURES = (
         "servers divide them, which it cannot read, by `tf.nn.embedding_lookup`", "both"), ("emb_fusion",),
         for_model={"DIN": "ours"}),
     Feature("op_fusion", "", *_own(
-        "dense layers, norms, mixtures and attention in native ops on oneDNN",
+        "dense layers, norms, mixtures, DIN's attention and activation in native ops, products on oneDNN",
         "`do_op_fusion` for the rest of the graph; native ops as on stock where they can be built", "both"),
         ("op_fusion",)),
     Feature("smartstaged", "", *_own(
@@ -150,7 +150,7 @@ FEATURES = (
 def asked(wanted: Mapping[str, Any]) -> Tuple[Tuple[str, str], ...]:
     """The features that are on beside the toggles, and the values of their flags."""
     return tuple((name, "" if wanted[name] is True else str(wanted[name])) for name in refusals.WANTED
-                 if name not in ("tf", "input_layer_partitioner") and wanted[name])
+                 if name not in ("tf", "bf16", "input_layer_partitioner") and wanted[name])
 
 
 def here(feature: Feature) -> Answer:

@@ -126,7 +126,7 @@ def _add_features(group: argparse._ArgumentGroup) -> None:
     switch("tf", False, "build everything with TF 1.15.5's own API and switch the features off")
     switch("bf16", False, "multiply in BF16 in the dense layers but the last; variables stay FP32")
     switch("emb_fusion", True, "look all columns of an input layer up in one native op")
-    switch("op_fusion", True, "compute dense layers, batch normalisations and mixtures in native ops")
+    switch("op_fusion", True, "compute dense layers, batch normalisations, mixtures and DIN's attention in native ops")
     switch("smartstaged", True, "read and decode rows ahead of the steps that need them")
     group.add_argument("--micro_batch", type=count, default=0, metavar="N",
                        help="slices of a batch that follow one another, to save memory; 0 or 1: whole (default 0)")
@@ -176,12 +176,12 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     """
     args = parser.parse_args(argv)
     try:
+        refusals.check(_wanted(args))
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
             args.emb_fusion, args.op_fusion, args.smartstaged)], micro_batch=_slices(args.micro_batch, args.batch_size))
         args.cluster = cluster.read(os.environ)
         refusals.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
                                 else [])
-        refusals.check(_wanted(args))
         settings = _settings(args)
         args.own = own_tables.of_flags(_wanted(args), settings, args.hot_freq)
         args.storage = _storage(args, settings)

@@ -89,9 +89,10 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
     (["--ev", "--ev_filter", "cbf", "--ev_filter_freq", "300"], "--ev_filter cbf counts to 255. Got: --ev_filter_freq "
                                                                 "300. Use --ev_filter counter."),
     (["--ev", "--dynamic_ev", "--ev_elimination", "l2"], "--ev_elimination l2 with --dynamic_ev: it would drop blocks"),
-    (["--tf", "--ev"], "--tf with --ev, .*: it switches every DeepRec feature off. Drop one"),
+    (["--tf", "--ev"], "--tf with .*--ev, .*: it switches every DeepRec feature off. Drop one"),
     (["--incremental_ckpt", "60", "--tf"], "--tf with .*--incremental_ckpt or .*: it switches every DeepRec feature"),
-    (["--micro_batch", "4", "--tf"], "--tf switches every DeepRec feature off, so it cannot go with --micro_batch"),
+    (["--micro_batch", "4", "--tf"], "--tf with .*--micro_batch.*: it switches every .* Got: --tf, --micro_batch 4."),
+    (["--bf16", "--tf"], "--tf with --bf16.*: it switches every .* Drop one of them. Got: --tf, --bf16."),
     (["--micro_batch", "4", "--batch_size", "3"], "--micro_batch 4 cuts batches of --batch_size 3 into slices without "
                                                   "rows. Give 3 or less."),
     (["--tf", "--workqueue"], "--tf with .*--workqueue: it switches every DeepRec feature off"),

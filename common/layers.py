@@ -35,6 +35,11 @@ class Dense(NamedTuple):
         """Whether native ops compute the layers."""
         return self.toggles.op_fusion and native.load().ops is not None
 
+    @property
+    def in_bfloat16(self) -> bool:
+        """Whether native ops multiply bfloat16."""
+        return not deeprec.has("bf16") and dense_kernel.precision(self.toggles.bf16) == "bfloat16"
+
     def exported(self) -> "Dense":
         """The same with TensorFlow's own ops, as exported models need them."""
         return self._replace(toggles=self.toggles.plain())
@@ -130,28 +135,30 @@ def _regularizer(config: Dense) -> Optional[Callable]:
     return tf.keras.regularizers.l2(config.l2 / 2) if config.l2 else None
 
 
-def batch_norm(inputs: tf.Tensor, name: str, norm: Norm, config: Dense, affine: bool = True) -> tf.Tensor:
+def batch_norm(inputs: tf.Tensor, name: str, norm: Norm, config: Dense, affine: bool = True,
+               before_dense: bool = False) -> tf.Tensor:
     """Normalises each of H features to mean 0 and variance 1: by the batch [B, H] in training, else by running means.
 
     Args:
       affine: whether a learned scale and offset follow.
+      before_dense: whether a dense layer comes next, for which BF16 can be made at once.
     """
-    return batch_norms([inputs], [name], norm, config, affine)[0]
+    return batch_norms([inputs], [name], norm, config, affine, before_dense=before_dense)[0]
 
 
 def batch_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, config: Dense, affine: bool = True,
-                relu: bool = False) -> List[tf.Tensor]:
+                relu: bool = False, before_dense: bool = False) -> List[tf.Tensor]:
     """Batch normalisations side by side, as batch_norm makes them one by one, with a relu behind where it is wanted."""
     if norm.training and config.fused:
-        return _fused_norms(inputs, names, norm, config, affine, relu)
+        return _fused_norms(inputs, names, norm, affine, relu, before_dense and config.in_bfloat16)
     outputs = [tf.layers.batch_normalization(x, momentum=_BATCH_NORM_MOMENTUM, epsilon=norm.epsilon, center=affine,
                                              scale=affine, training=norm.training, name=name)
                for x, name in zip(inputs, names)]
     return [tf.nn.relu(y) for y in outputs] if relu else outputs
 
 
-def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, config: Dense, affine: bool,
-                 relu: bool) -> List[tf.Tensor]:
+def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, affine: bool, relu: bool,
+                 shortened: bool) -> List[tf.Tensor]:
     """The same with native ops; variables and updates are those that tf.layers.batch_normalization makes."""
     gammas, betas, moving = [], [], []
     for x, name in zip(inputs, names):
@@ -164,8 +171,7 @@ def _fused_norms(inputs: Sequence[tf.Tensor], names: Sequence[str], norm: Norm, 
             moving.append(tf.get_variable("moving_mean", width, initializer=tf.zeros_initializer(), trainable=False))
             moving.append(tf.get_variable("moving_variance", width, initializer=tf.ones_initializer(),
                                           trainable=False))
-    kept = relu and dense_kernel.precision(config.toggles.bf16) == "bfloat16"
-    outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu, kept)
+    outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu, shortened)
     measured = [value for pair in zip(means, variances) for value in pair]
     rate = 1 - _BATCH_NORM_MOMENTUM
     if all(map(update_kernel.serves, moving)):
@@ -195,7 +201,8 @@ def mlps(inputs: Sequence[tf.Tensor], sizes: Sequence[Sequence[int]], names: Seq
                               ["{}/dense_{}".format(names[i], depth) for i in at], config,
                               None if norm else tf.nn.relu)
         if norm:
-            outputs = batch_norms(outputs, ["{}/norm_{}".format(names[i], depth) for i in at], norm, config, relu=True)
+            outputs = batch_norms(outputs, ["{}/norm_{}".format(names[i], depth) for i in at], norm, config, relu=True,
+                                  before_dense=any(depth + 1 < len(sizes[i]) for i in at))
         for i, y in zip(at, outputs):
             hidden[i] = y
     return hidden

@@ -9,7 +9,7 @@ from common import deeprec
 from common.kernels import native
 
 # The flags that are looked at.
-WANTED = ("tf", "micro_batch", "ev", "ev_filter", "ev_elimination", "adaptive_emb", "dynamic_ev", "multihash",
+WANTED = ("tf", "bf16", "micro_batch", "ev", "ev_filter", "ev_elimination", "adaptive_emb", "dynamic_ev", "multihash",
           "incremental_ckpt", "workqueue", "optimizer", "input_layer_partitioner", "parquet_dataset_shuffle")
 _TABLES = ("ev", "adaptive_emb", "dynamic_ev", "multihash")
 
@@ -35,9 +35,11 @@ def _any(wanted: Mapping[str, Any], *names: str) -> bool:
 
 
 EVERYWHERE = (
-    Rule("--tf with --ev, --adaptive_emb, --dynamic_ev, --multihash, --incremental_ckpt or --workqueue",
+    Rule("--tf with --bf16, --micro_batch, --ev, --adaptive_emb, --dynamic_ev, --multihash, --incremental_ckpt or "
+         "--workqueue",
          "it switches every DeepRec feature off. Drop one of them",
-         lambda w: w["tf"] and _any(w, *_TABLES, "incremental_ckpt", "workqueue")),
+         lambda w: w["tf"] and (_any(w, "bf16", *_TABLES, "incremental_ckpt", "workqueue") or
+                                (w["micro_batch"] or 0) > 1)),
     Rule("two of --adaptive_emb, --dynamic_ev and --multihash, or --multihash with --ev",
          "they store the same columns in different ways. Choose one",
          lambda w: sum(map(bool, [w["adaptive_emb"], w["dynamic_ev"], w["multihash"]])) > 1 or
@@ -85,7 +87,7 @@ def check(wanted: Mapping[str, Any]) -> None:
     """
     for rule in EVERYWHERE:
         if rule.holds(wanted):
-            raise ValueError("{}: {}.".format(rule.flags, rule.reason))
+            raise _refused(rule, wanted)
     reason = native.load().reason if wanted["workqueue"] else ""
     if reason:
         raise ValueError("--workqueue is a native op, and there are no native ops: {}. Mend that, or train without "
@@ -94,7 +96,13 @@ def check(wanted: Mapping[str, Any]) -> None:
         return
     for rule in ON_DEEPREC:
         if rule.holds(wanted) and (not rule.before or (deeprec.release() or rule.before) < rule.before):
-            raise ValueError("{}: {}.".format(rule.flags, rule.reason))
+            raise _refused(rule, wanted)
+
+
+def _refused(rule: Rule, wanted: Mapping[str, Any]) -> ValueError:
+    given = ["--{} {}".format(name, "" if wanted[name] is True else wanted[name]).strip() for name in WANTED
+             if wanted[name] and "--" + name in rule.flags]
+    return ValueError("{}: {}. Got: {}.".format(rule.flags, rule.reason, ", ".join(given)))
 
 
 def check_protocol(protocol: str, addresses: Optional[List[str]] = None, folder: str = ".") -> None:

@@ -10,9 +10,9 @@ NOTHING = dict.fromkeys(refusals.WANTED, None)
 
 REFUSED_EVERYWHERE = [
     *[(dict({name: 2}, tf=True), "it switches every DeepRec feature off") for name in (
-        "ev", "adaptive_emb", "dynamic_ev", "multihash", "incremental_ckpt", "workqueue")],
+        "bf16", "micro_batch", "ev", "adaptive_emb", "dynamic_ev", "multihash", "incremental_ckpt", "workqueue")],
     (dict(dynamic_ev=True, adaptive_emb=True), "two of --adaptive_emb.*Choose one"),
-    (dict(multihash=True, ev=True), "--multihash with --ev: .* Choose one"),
+    (dict(multihash=True, ev=True), "--multihash with --ev: .* Choose one. Got: --ev, --multihash."),
     (dict(ev_filter="cbf"), "options of embedding variables.* Give --ev"),
     (dict(multihash=True, ev_elimination="l2"), "options of embedding variables"),
     (dict(ev=True, adaptive_emb=True, ev_filter="cbf"), "decides by itself which keys get a row. Set --hot_freq"),

@@ -80,7 +80,7 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
         features, columns("history_items", "history_categories"), "input", params.embedding)  # items [P, 2 D]
     interest, total = attend(item, history, params)  # [B, 2 D] each
     hidden = tf.concat([user, item, total, item * total, interest], axis=1)  # [B, 9 D]
-    hidden = layers.batch_norm(hidden, "top_norm", Norm(training), params.dense)
+    hidden = layers.batch_norm(hidden, "top_norm", Norm(training), params.dense, before_dense=True)
     for i, size in enumerate(params.top):
         hidden = layers.dense(hidden, size, "top_{}".format(i), params.dense)
         hidden = dice(hidden, "dice_{}".format(i), training, params)
@@ -114,8 +114,8 @@ def _attend_fused(query: tf.Tensor, history: RaggedHistory, params: Params) -> T
     sizes = [4 * query.shape[1].value, *params.attention, 1]
     names = ["dense_{}".format(i) for i in range(len(params.attention))] + ["score"]
     kernels, biases = zip(*[layers.dense_variables(*layer, params.dense) for layer in zip(sizes, sizes[1:], names)])
-    kept = dense.precision(params.dense.toggles.bf16)
-    return attention.attend(query, history.items, history.row_splits, kernels, biases, kept)
+    precision = dense.precision(params.dense.toggles.bf16)
+    return attention.attend(query, history.items, history.row_splits, kernels, biases, precision)
 
 
 def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:

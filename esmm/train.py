@@ -63,8 +63,8 @@ class Outputs(NamedTuple):
     @property
     def ctcvr(self) -> tf.Tensor:
         """The logit of pCTR * pCVR, float32 [B], exact for probabilities too small for a float."""
-        loss = tf.nn.softplus(-self.ctr)  # -log pCTR
-        return self.cvr - loss - tf.nn.softplus(self.cvr - self.ctr - loss)
+        minus_log_ctr = tf.nn.softplus(-self.ctr)
+        return self.cvr - minus_log_ctr - tf.nn.softplus(self.cvr - self.ctr - minus_log_ctr)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -78,9 +78,10 @@ REGISTER_OP("ZooAttentionGrad")
     })
     .Doc("The gradients of ZooAttention from those of y and total.");
 
-MODELZOO_CLONES void AddSigmoid(const float* RESTRICT z, const float* RESTRICT bias, int64 rows, int64 columns,
-                                float* RESTRICT y) {
+// y may be z.
+MODELZOO_CLONES void AddSigmoid(const float* z, const float* RESTRICT bias, int64 rows, int64 columns, float* y) {
   for (int64 row = 0; row < rows; ++row, z += columns, y += columns) {
+#pragma omp simd  // no run-time check, which would find y and z to be one
     for (int64 i = 0; i < columns; ++i) y[i] = Sigmoid(z[i] + bias[i]);
   }
 }
@@ -171,14 +172,14 @@ int64 Padding(Precision precision, int64 items) {
   return precision == Precision::kBfloat16 ? Blocks(items, kPadded) * kPadded - items : 0;
 }
 
-Operand Kept(Precision precision, const float* values, int64 rows, int64 columns, int64 padding = 0) {
+Operand Filled(Precision precision, const float* values, int64 rows, int64 columns, int64 padding = 0) {
   Operand operand(precision, values, rows, columns, padding);
   operand.Fill(0, rows);
   return operand;
 }
 
-Operand Kept(Precision precision, const Scratch& values, int64 padding = 0) {
-  return Kept(precision, values.row(0), values.rows(), values.columns(), padding);
+Operand Filled(Precision precision, const Scratch& values, int64 padding = 0) {
+  return Filled(precision, values.row(0), values.rows(), values.columns(), padding);
 }
 
 // What both ops are given.
@@ -218,11 +219,11 @@ struct Weights {
     for (int64 i = 0; i < size; ++i) sums[i] = for_query[i] + for_difference[i];
     for (int64 i = 0; i < size; ++i) parts[i] = for_item[i] - for_difference[i];
     std::copy(for_product, for_product + size, parts + size);
-    query = Kept(precision, query_sums);
-    layers.push_back(Kept(precision, pair_parts));
+    query = Filled(precision, query_sums);
+    layers.push_back(Filled(precision, pair_parts));
     for (int i = 1; i < inputs.kernel.size(); ++i) {
       const Tensor& kernel = inputs.kernel[i];
-      layers.push_back(Kept(precision, kernel.flat<float>().data(), kernel.dim_size(0), kernel.dim_size(1)));
+      layers.push_back(Filled(precision, kernel.flat<float>().data(), kernel.dim_size(0), kernel.dim_size(1)));
     }
   }
 
@@ -337,42 +338,52 @@ class Attention : public Attentions {
     const Range at = inputs.positions_of(rows);
     const int64 width = inputs.width(), units = inputs.units(0);
     const Scratch of_query(rows.size(), units);
-    const Operand query = Kept(precision_, inputs.query_of(rows.low), rows.size(), width);
+    const Operand query = Filled(precision_, inputs.query_of(rows.low), rows.size(), width);
     products->Multiply(rows.size(), units, width, query.matrix(), weights.query.matrix(), false, of_query.row(0),
                        units);
-    const Scratch pairs = inputs.Pairs(rows), z = OfItems(pairs.row(0), at.size(), weights.layers[0], products);
+    const Scratch pairs = inputs.Pairs(rows);
     float* out = outputs.activations[0] + at.low * units;
+    const Scratch room = Room(at.size(), units);
+    const float* z = OfItems(pairs.row(0), at.size(), weights.layers[0], room, out, products);
     if (inputs.kernel.size() == 1) {  // the row's share of the scores would leave their softmax as it is
-      std::copy_n(z.row(0), at.size() * units, out);
+      if (z != out) std::copy_n(z, at.size() * units, out);
       return;
     }
     const float* bias = outputs.bias[0].flat<float>().data();
     for (int64 row = 0; row < rows.size(); ++row) {
-      const int64 first = inputs.splits[rows.low + row] - at.low;
+      const int64 first = (inputs.splits[rows.low + row] - at.low) * units;
       Add(bias, units, of_query.row(row));
-      AddSigmoid(z.row(first), of_query.row(row), inputs.count(rows.low + row), units, out + first * units);
+      AddSigmoid(z + first, of_query.row(row), inputs.count(rows.low + row), units, out + first);
     }
   }
 
   void Layer(const Inputs& inputs, const Weights& weights, int layer, Range at, const Outputs& outputs,
              Products* products) const {
     const int64 from = inputs.units(layer - 1), units = inputs.units(layer);
-    const Scratch z = OfItems(outputs.activations[layer - 1] + at.low * from, at.size(), weights.layers[layer],
-                              products);
     float* out = outputs.activations[layer] + at.low * units;
-    if (layer + 1 == inputs.kernel.size()) {  // one bias for all scores leaves their softmax as it is
-      std::copy_n(z.row(0), at.size() * units, out);
-    } else {
-      AddSigmoid(z.row(0), outputs.bias[layer].flat<float>().data(), at.size(), units, out);
+    const Scratch room = Room(at.size(), units);
+    const float* z = OfItems(outputs.activations[layer - 1] + at.low * from, at.size(), weights.layers[layer], room,
+                             out, products);
+    if (layer + 1 < inputs.kernel.size()) {
+      AddSigmoid(z, outputs.bias[layer].flat<float>().data(), at.size(), units, out);
+    } else if (z != out) {  // one bias for all scores leaves their softmax as it is
+      std::copy_n(z, at.size() * units, out);
     }
   }
 
-  // The products of some items' rows and a kernel.
-  Scratch OfItems(const float* rows, int64 count, const Operand& kernel, Products* products) const {
+  // Room for what padding adds to the outputs of some items; none where nothing is added.
+  Scratch Room(int64 count, int64 units) const {
     const int64 padding = Padding(precision_, count);
-    const Operand x = Kept(precision_, rows, count, kernel.rows(), padding);
-    Scratch z(count, kernel.columns(), padding);
-    products->Multiply(count + padding, kernel.columns(), kernel.rows(), x.matrix(), kernel.matrix(), false, z.row(0),
+    return Scratch(padding ? count + padding : 0, units);
+  }
+
+  // The products of some items' rows and a kernel: in `room` where there is any, else in `out`.
+  const float* OfItems(const float* rows, int64 count, const Operand& kernel, const Scratch& room, float* out,
+                       Products* products) const {
+    const int64 padding = Padding(precision_, count);
+    const Operand x = Filled(precision_, rows, count, kernel.rows(), padding);
+    float* z = padding ? room.row(0) : out;
+    products->Multiply(count + padding, kernel.columns(), kernel.rows(), x.matrix(), kernel.matrix(), false, z,
                        kernel.columns());
     return z;
   }
@@ -468,8 +479,8 @@ class AttentionGrad : public Attentions {
   Scratch LayerGradients(const Part& part, int layer, const Scratch& g) const {
     const int64 units = part.inputs.units(layer), from = part.inputs.units(layer - 1), count = part.at.size();
     const int64 padding = Padding(precision_, count);
-    const Operand up = Kept(precision_, g, padding),
-                  x = Kept(precision_, part.outputs(layer - 1), count, from, padding);
+    const Operand up = Filled(precision_, g, padding),
+                  x = Filled(precision_, part.outputs(layer - 1), count, from, padding);
     part.products->Multiply(from, units, count + padding, x.matrix(true), up.matrix(), false,
                             part.share + part.layout.kernel[layer], units);
     SumRows(g.row(0), count, units, part.share + part.layout.bias[layer]);
@@ -484,7 +495,7 @@ class AttentionGrad : public Attentions {
     const int64 width = part.inputs.width(), units = part.inputs.units(0), count = part.at.size();
     const int64 padding = Padding(precision_, count);
     const Scratch pairs = part.inputs.Pairs(part.rows);
-    const Operand up = Kept(precision_, g, padding), x = Kept(precision_, pairs, padding);
+    const Operand up = Filled(precision_, g, padding), x = Filled(precision_, pairs, padding);
     part.products->Multiply(2 * width, units, count + padding, x.matrix(true), up.matrix(), false, part.share, units);
     const Scratch dpairs(count, 2 * width, padding), sums(part.rows.size(), units);
     part.products->Multiply(count + padding, 2 * width, units, up.matrix(), part.weights.layers[0].matrix(true), false,
@@ -503,8 +514,8 @@ class AttentionGrad : public Attentions {
   // What the queries' own product adds to the gradients; `sums` are those of each row's items before the sigmoid.
   void QueryGradients(const Part& part, const Scratch& sums, float* dquery) const {
     const int64 width = part.inputs.width(), units = part.inputs.units(0), rows = part.rows.size();
-    const Operand up = Kept(precision_, sums),
-                  query = Kept(precision_, part.inputs.query_of(part.rows.low), rows, width);
+    const Operand up = Filled(precision_, sums),
+                  query = Filled(precision_, part.inputs.query_of(part.rows.low), rows, width);
     part.products->Multiply(width, units, rows, query.matrix(true), up.matrix(), false,
                             part.share + part.layout.query, units);
     part.products->Multiply(rows, width, units, up.matrix(), part.weights.query.matrix(true), true, dquery, width);

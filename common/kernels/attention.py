@@ -8,7 +8,7 @@ from common.kernels import native
 
 
 def attend(query: tf.Tensor, items: tf.Tensor, row_splits: tf.Tensor, kernels: Sequence[tf.Tensor],
-           biases: Sequence[tf.Tensor], kept: str) -> Tuple[tf.Tensor, tf.Tensor]:
+           biases: Sequence[tf.Tensor], precision: str) -> Tuple[tf.Tensor, tf.Tensor]:
     """Sums of each row's items: weighted with the softmax of what an MLP makes of [q, h, q - h, q * h], and plain.
 
     Args:
@@ -17,13 +17,13 @@ def attend(query: tf.Tensor, items: tf.Tensor, row_splits: tf.Tensor, kernels: S
       row_splits: row i has the items row_splits[i] to before row_splits[i + 1], int64 [B + 1].
       kernels, biases: of the MLP's layers, float32 [4 W, H], [H, H'] ... [H'', 1] and [H], [H'] ... [1]; all layers
         but the last have sigmoids.
-      kept: how inputs of products are kept, one of those that dense.precision gives.
+      precision: of the products, one of those that dense.precision gives.
 
     Returns:
       both sums, float32 [B, W]; zeros for a row without items.
     """
     made = native.load().ops.zoo_attention(
-        query=query, items=items, row_splits=row_splits, kernel=kernels, bias=biases, precision=kept)
+        query=query, items=items, row_splits=row_splits, kernel=kernels, bias=biases, precision=precision)
     return made.y, made.total
 
 

@@ -33,7 +33,16 @@ def test_inputs_that_do_not_fit(shapes: List[List[int]], message: str) -> None:
         values = [tf.placeholder_with_default(tf.ones(shape), None) for shape in shapes]
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             session.run(dice.dice(*values))
-        x, alpha = tf.ones([2, 4]), tf.ones([4])
-        made = native.load().ops.zoo_dice_grad(x=x, alpha=alpha, share=x, dy=tf.ones([4, 2]))
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"dy must be of shape \[2,4\]. Got: \[4,2\]"):
-            session.run(made)
+
+
+@pytest.mark.parametrize("shapes, message", [
+    (([4], [4], [4], [4]), r"x must be \[B, H\]. Got: \[4\]"),
+    (([2, 4], [3], [2, 4], [2, 4]), r"alpha must be of shape \[4\]. Got: \[3\]"),
+    (([2, 4], [4], [2, 3], [2, 4]), r"share must be of shape \[2,4\]. Got: \[2,3\]"),
+    (([2, 4], [4], [2, 4], [4, 2]), r"dy must be of shape \[2,4\]. Got: \[4,2\]"),
+])
+def test_gradients_that_do_not_fit(shapes: List[List[int]], message: str) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x, alpha, share, dy = [tf.ones(shape) for shape in shapes]
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            session.run(native.load().ops.zoo_dice_grad(x=x, alpha=alpha, share=share, dy=dy))

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "gemm.h"
-#include "kept.h"
 #include "op.h"
 #include "parallel.h"
+#include "shortened.h"
 #include "vector.h"
 
 namespace modelzoo {
@@ -21,15 +21,15 @@ REGISTER_OP("ZooNorm")
     .Output("y: N * float")
     .Output("mean: N * float")
     .Output("variance: N * float")
-    .Output("y_kept: outputs_kept * bfloat16")
+    .Output("y_shortened: outputs_shortened * bfloat16")
     .Attr("N: int >= 1")
-    .Attr("outputs_kept: int >= 0 = 0")
+    .Attr("outputs_shortened: int >= 0 = 0")
     .Attr("epsilon: float")
     .Attr("relu: bool")
     .SetShapeFn([](InferenceContext* c) {
-      int n, kept;
+      int n, shortened;
       TF_RETURN_IF_ERROR(c->GetAttr("N", &n));
-      TF_RETURN_IF_ERROR(c->GetAttr("outputs_kept", &kept));
+      TF_RETURN_IF_ERROR(c->GetAttr("outputs_shortened", &shortened));
       for (int i = 0; i < n; ++i) {
         ShapeHandle x, gamma;
         TF_RETURN_IF_ERROR(c->WithRank(c->input(i), 2, &x));
@@ -38,12 +38,12 @@ REGISTER_OP("ZooNorm")
         c->set_output(i, x);
         c->set_output(n + i, gamma);
         c->set_output(2 * n + i, gamma);
-        if (i < kept) c->set_output(3 * n + i, x);
+        if (i < shortened) c->set_output(3 * n + i, x);
       }
       return Status::OK();
     })
     .Doc("y[i] = gamma[i] (x[i] - mean[i]) / sqrt(variance[i] + epsilon) + beta[i] over the rows, and relu of it; "
-         "y_kept is y shortened, where outputs_kept is N.");
+         "y_shortened is y shortened, where outputs_shortened is N.");
 
 REGISTER_OP("ZooNormGrad")
     .Input("x: N * float")
@@ -182,8 +182,8 @@ class Norm : public Norms {
     OP_REQUIRES_OK(context, Allocate(context, "y", ShapesOf(x), &y));
     OP_REQUIRES_OK(context, Allocate(context, "mean", ShapesOf(gamma), &mean));
     OP_REQUIRES_OK(context, Allocate(context, "variance", ShapesOf(gamma), &variance));
-    std::vector<uint16_t*> y_kept;
-    OP_REQUIRES_OK(context, AllocateKept(context, "y_kept", ShapesOf(x), &y_kept));
+    std::vector<uint16_t*> y_shortened;
+    OP_REQUIRES_OK(context, AllocateShortened(context, "y_shortened", ShapesOf(x), &y_shortened));
     const std::vector<Piece> pieces = Pieces(context, x);
     Parallel(context, pieces.size(), [&](int64 task) {
       const int i = pieces[task].index;
@@ -193,7 +193,7 @@ class Norm : public Norms {
                                 mean[i] + low, variance[i] + low};
       Measure(x[i], pieces[task].columns, mean[i] + low, variance[i] + low);
       SetAffine(found, pieces[task].columns.size(), scale, offset);
-      TransformAll(x[i], scale, offset, pieces[task].columns, y[i], y_kept.empty() ? nullptr : y_kept[i]);
+      TransformAll(x[i], scale, offset, pieces[task].columns, y[i], y_shortened.empty() ? nullptr : y_shortened[i]);
     });
   }
 
@@ -210,11 +210,11 @@ class Norm : public Norms {
   }
 
   void TransformAll(const Tensor& x, const float* scale, const float* offset, Range columns, float* y,
-                    uint16_t* y_kept) const {
+                    uint16_t* y_shortened) const {
     const float* from = x.flat<float>().data();
     for (int64 at = columns.low; at < x.NumElements(); at += x.dim_size(1)) {
       Transform(from + at, scale, offset, relu_ ? 0.0f : -INFINITY, columns.size(), y + at);
-      if (y_kept) Shorten(y + at, columns.size(), y_kept + at);
+      if (y_shortened) Shorten(y + at, columns.size(), y_shortened + at);
     }
   }
 };

@@ -10,19 +10,20 @@ Tensors = List[tf.Tensor]
 
 
 def normalise(inputs: Sequence[tf.Tensor], gammas: Sequence[tf.Tensor], betas: Sequence[tf.Tensor], epsilon: float,
-              relu: bool, kept: bool = False) -> Tuple[Tensors, Tensors, Tensors]:
+              relu: bool, shortened: bool = False) -> Tuple[Tensors, Tensors, Tensors]:
     """Normalises each of H features over the rows: N inputs, float32 [B, H], scaled by gammas [H], moved by betas [H].
 
     Args:
       epsilon: what is added to each variance.
       relu: whether a relu follows.
-      kept: whether dense layers multiply the outputs in bfloat16, so that they are to be shortened at once.
+      shortened: whether the outputs are made as bfloat16 too, for dense layers that multiply it.
 
     Returns:
       outputs [B, H], means [H] and variances [H] of each input; the last two have no gradient.
     """
     made = native.load().ops.zoo_norm(
-        x=inputs, gamma=gammas, beta=betas, epsilon=epsilon, relu=relu, outputs_kept=len(inputs) if kept else 0)
+        x=inputs, gamma=gammas, beta=betas, epsilon=epsilon, relu=relu,
+        outputs_shortened=len(inputs) if shortened else 0)
     return made.y, made.mean, made.variance
 
 

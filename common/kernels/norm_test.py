@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common import layers
 from common.kernels import native, norm
 
 EPSILON = 1e-3
@@ -50,6 +51,32 @@ def test_gradients_that_others_take_too_are_left_as_they_are() -> None:
     for ours, theirs in zip(alone, together):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(upstream, run(9, [70], True, False, shared=True)[-1])
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("batch", [0, 1, 300])
+def test_outputs_are_made_as_bfloat16_too(batch: int, relu: bool) -> None:
+    widths, rng = [65, 130, 7], np.random.default_rng(batch)
+    with tf.Graph().as_default(), tf.Session() as session:
+        inputs = [tf.constant(rng.normal(3, 2, [batch, h]), tf.float32) for h in widths]
+        gammas, betas = [[tf.constant(rng.standard_normal(h), tf.float32) for h in widths] for _ in range(2)]
+        plain, made = [norm.normalise(inputs, gammas, betas, EPSILON, relu, shortened)[0]
+                       for shortened in (False, True)]
+        shortened = made[0].op.outputs[3 * len(widths):]
+        gradients = [tf.gradients(outputs, inputs + gammas + betas) for outputs in (plain, made)]
+        for pair in zip(*session.run([list(plain) + gradients[0], list(made) + gradients[1]])):
+            np.testing.assert_array_equal(*pair)
+        for pair in zip(*session.run([[tf.cast(y, tf.float32) for y in shortened],
+                                      [layers.round_to_bf16(y) for y in plain]])):
+            np.testing.assert_array_equal(*pair)
+
+
+def test_as_many_outputs_as_inputs_are_made_as_bfloat16() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        made = native.load().ops.zoo_norm(x=[tf.ones([2, 3])], gamma=[tf.ones([3])], beta=[tf.ones([3])],
+                                          epsilon=EPSILON, relu=True, outputs_shortened=2)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="there must be 1 tensors of y_shortened. Got: 2"):
+            session.run(made)
 
 
 def test_an_empty_batch_gives_empty_outputs() -> None:

@@ -32,6 +32,12 @@ inline Status CheckShape(const char* name, const Tensor& given, const TensorShap
                          ".");
 }
 
+// Whether a list has as many tensors as there must be.
+inline Status CheckCount(const char* name, int count, int expected) {
+  if (count == expected) return Status::OK();
+  return InvalidArgument("there must be ", expected, " tensors of ", name, ". Got: ", count, ".");
+}
+
 // Whether `size` + 1 row splits ascend from 0 to `end`.
 inline bool AscendTo(const tensorflow::int64* splits, tensorflow::int64 size, tensorflow::int64 end) {
   return splits[0] == 0 && splits[size] == end && std::is_sorted(splits, splits + size + 1);

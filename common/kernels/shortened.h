@@ -1,7 +1,8 @@
-// What ops keep as bfloat16 beside their outputs, or of their inputs, for products to come.
-#ifndef MODELZOO_KEPT_H_
-#define MODELZOO_KEPT_H_
+// Tensors of bfloat16 that ops make of their inputs or beside their outputs, for products to come.
+#ifndef MODELZOO_SHORTENED_H_
+#define MODELZOO_SHORTENED_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "op.h"
@@ -9,21 +10,15 @@
 namespace modelzoo {
 
 // The numbers of a tensor of bfloat16.
-inline uint16_t* Kept(Tensor* tensor) {
+inline uint16_t* Shortened(Tensor* tensor) {
   return reinterpret_cast<uint16_t*>(tensor->flat<tensorflow::bfloat16>().data());
 }
-inline const uint16_t* Kept(const Tensor& tensor) {
+inline const uint16_t* Shortened(const Tensor& tensor) {
   return reinterpret_cast<const uint16_t*>(tensor.flat<tensorflow::bfloat16>().data());
 }
 
-// Whether a list has as many tensors as there must be.
-inline Status CheckCount(const char* name, int count, int expected) {
-  if (count == expected) return Status::OK();
-  return InvalidArgument("there must be ", expected, " tensors of ", name, ". Got: ", count, ".");
-}
-
 // Makes the outputs of a list of bfloat16, one for each shape; or none, where the graph asks for none.
-inline Status AllocateKept(OpKernelContext* context, const char* name, const std::vector<TensorShape>& shapes,
+inline Status AllocateShortened(OpKernelContext* context, const char* name, const std::vector<TensorShape>& shapes,
                            std::vector<uint16_t*>* data) {
   OpOutputList outputs;
   TF_RETURN_IF_ERROR(context->output_list(name, &outputs));
@@ -32,11 +27,11 @@ inline Status AllocateKept(OpKernelContext* context, const char* name, const std
   for (int i = 0; i < outputs.size(); ++i) {
     Tensor* made = nullptr;
     TF_RETURN_IF_ERROR(outputs.allocate(i, shapes[i], &made));
-    data->push_back(Kept(made));
+    data->push_back(Shortened(made));
   }
   return Status::OK();
 }
 
 }  // namespace modelzoo
 
-#endif  // MODELZOO_KEPT_H_
+#endif  // MODELZOO_SHORTENED_H_
