@@ -200,7 +200,7 @@ def test_base_rates_are_those_of_the_rows_and_have_logits(folder: str, tmp_path:
     (["--bf16", "maybe"], "argument --bf16: expected true or false. Got: 'maybe'"),
     (["--optimizer", "sgd"], "argument --optimizer: invalid choice: 'sgd'"),
     (["--protocol", "grpc++"], r"--protocol grpc\+\+ needs DeepRec"),
-    (["--tf", "--bf16"], "--tf switches every DeepRec feature off"),
+    (["--tf", "--bf16"], "it switches every DeepRec feature off. Drop one of them. Got: --tf, --bf16"),
     (["--stepz", "3"], "unrecognized arguments: --stepz 3"),
     (["--step", "3"], "unrecognized arguments: --step 3"),
 ])
