@@ -13,10 +13,16 @@ import tensorflow.compat.v1 as tf
 
 
 class Stopped(Exception):
-    """Training or evaluation ended because of a signal; `status` is the process' exit status for it."""
+    """Training or evaluation ended because of a signal; `status` is the process' exit status for it.
 
-    def __init__(self, number: int) -> None:
-        super().__init__("stopped by {}".format(signal.Signals(number).name))
+    Args:
+      number: of the signal.
+      folder: of the checkpoints, where they are known.
+    """
+
+    def __init__(self, number: int, folder: str = "") -> None:
+        super().__init__("stopped by {}; the same command with {} goes on from there".format(
+            signal.Signals(number).name, "--checkpoint " + folder if folder else "the same --checkpoint"))
         self.status = 128 + number
 
 

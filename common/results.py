@@ -1,11 +1,13 @@
 """The folder of a run's results: config.json when it starts, metrics.json when it is over."""
 
+import hashlib
+import itertools
 import json
 import os
 import platform
 import shlex
 import sys
-from typing import Dict, NamedTuple
+from typing import Dict, Iterable, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ from common.source import Data
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
+_GROWING = ("ev", "adaptive_emb", "dynamic_ev")  # whose tables have a row for each id that comes
 Metrics = Dict[str, Dict[str, float]]
 
 
@@ -62,7 +65,7 @@ def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, i
       is_complete: whether all of its steps were trained before.
 
     Raises:
-      BadInput: the folder has checkpoints of another model or another optimizer.
+      BadInput: the folder has checkpoints of another model, another optimizer or other vocabularies.
     """
     os.makedirs(folder, exist_ok=True)
     settings = params._asdict()
@@ -71,11 +74,19 @@ def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, i
     config = os.path.join(folder, CONFIG)
     if os.path.exists(config) and tf.train.latest_checkpoint(str(run["checkpoint_dir"])):
         _check_same(config, str(run["model"]), described["optimizer"])
+        _check_words(config, data, any(name in _GROWING for name, _ in run["asked"]))  # type: ignore[attr-defined]
+    vocabularies = {name: {"words": len(words), "sha256": _digest(words, len(words))}
+                    for name, words in data.vocabularies.items()}
     write_json(config, {"command": command(), "run": run, "params": described, "train": data.train.path,
-                        "test": data.test.path, "versions": versions()})
+                        "test": data.test.path, "vocabularies": vocabularies, "versions": versions()})
     path = os.path.join(folder, METRICS)
     if not is_complete and os.path.exists(path):
         os.remove(path)
+
+
+def _digest(words: Iterable[bytes], count: int) -> str:
+    """Of the first words of a vocabulary."""
+    return hashlib.sha256(b"\n".join(itertools.islice(words, count))).hexdigest()
 
 
 def _check_same(config: str, model: str, optimizer: str) -> None:
@@ -87,6 +98,18 @@ def _check_same(config: str, model: str, optimizer: str) -> None:
         raise BadInput("{}: the checkpoints of this folder are of {} trained with {}; {} with {} cannot go on from "
                        "them. Give the same flags, or another folder to --checkpoint.".format(
                            config, *was, model, optimizer))
+
+
+def _check_words(config: str, data: Data, may_grow: bool) -> None:
+    """Raises BadInput where the run of a config.json had words with other ids, or fewer than tables of fixed size."""
+    with open(config) as file:
+        before = json.load(file).get("vocabularies", {})
+    for name, of_run in before.items():
+        words = data.vocabularies.get(name, {})
+        if _digest(words, of_run["words"]) != of_run["sha256"] or len(words) != of_run["words"] and not may_grow:
+            raise BadInput("{}: the checkpoints of this folder were trained with another {}, of {:,} words; that of "
+                           "now has {:,}, with other ids. Give the vocabularies of that run, or another folder to "
+                           "--checkpoint.".format(config, name, of_run["words"], len(words)))
 
 
 def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int, data: Data, trained: Trained) -> None:

@@ -1,6 +1,6 @@
 import json
 import os
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 import pytest
 import tensorflow.compat.v1 as tf
@@ -22,8 +22,9 @@ def data(tmp_path: object) -> Data:
     return testing.open_toy(tmp_path, testing.random_rows(1, 9), testing.random_rows(2, 5))
 
 
-def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False) -> None:
-    run = {"model": model, "checkpoint_dir": str(folder)}
+def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False,
+          asked: Tuple[Tuple[str, str], ...] = ()) -> None:
+    run = {"model": model, "checkpoint_dir": str(folder), "asked": asked}
     results.start(str(folder), run, data, Params(Training(optimizer, 0.1)), complete)
 
 
@@ -64,3 +65,21 @@ def test_checkpoints_of_another_run_are_refused(tmp_path: object, data: Data, mo
         start(tmp_path, data, model, optimizer)
     assert read(tmp_path, "config.json")["run"]["model"] == "ESMM"
     start(tmp_path, data)
+
+
+def test_checkpoints_of_other_words_are_refused(tmp_path: object, data: Data) -> None:
+    def with_words(*words: bytes) -> Data:
+        return data._replace(vocabularies={"mid_voc": {word: i for i, word in enumerate(words)}})
+
+    fixed, growing = (), (("ev", ""),)
+    start(tmp_path, with_words(b"none", b"a", b"b"))
+    save_checkpoint(tmp_path)
+    for asked in (fixed, growing):
+        start(tmp_path, with_words(b"none", b"a", b"b"), asked=asked)
+    message = "trained with another mid_voc, of 3 words; that of now has {}, with other ids. Give the vocabularies"
+    for asked, *words in ((fixed, b"none", b"b", b"a"), (fixed, b"none", b"a", b"b", b"c"),
+                          (growing, b"none", b"b", b"a", b"c"), (growing, b"none")):
+        with pytest.raises(BadInput, match=message.format(len(words))):
+            start(tmp_path, with_words(*words), asked=asked)
+    start(tmp_path, with_words(b"none", b"a", b"b", b"c"), asked=growing)  # a row for each word more
+    assert read(tmp_path, "config.json")["vocabularies"]["mid_voc"]["words"] == 4

@@ -37,7 +37,7 @@ def exit_status(main: Callable[[], None]) -> int:
     except Lost as error:
         return _failed(error, cluster_module.LOST_STATUS)
     except hooks.Stopped as stopped:
-        print("{}; the same command with the same --checkpoint goes on from there.".format(stopped), file=sys.stderr)
+        print("{}.".format(stopped), file=sys.stderr)
         return stopped.status
     except KeyboardInterrupt:  # before training, when there is nothing to save
         return 128 + signal.SIGINT

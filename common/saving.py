@@ -44,6 +44,8 @@ class Saver(tf.train.Saver):
         self._tables = table_saving.restorers()
         self._of_variables = tf.train.Saver(tf.global_variables(), sharded=True) if served_table.tables() else None
         super().__init__(sharded=True, max_to_keep=keep, save_relative_paths=True, builder=Builder())
+        if served_table.tables():  # whose names in an exported graph would be taken for those of operations
+            tf.get_default_graph().clear_collection(tf.GraphKeys.SAVEABLE_OBJECTS)
 
     def has(self, save_path: str, global_step: Optional[int]) -> bool:
         """Whether the variables were restored from the checkpoint that save() would write."""

@@ -146,6 +146,10 @@ def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str)
                 other.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: exported})
                 np.testing.assert_array_equal(other.run(served, {ids: KEYS}), one.values())
                 assert not any(op.type.startswith("Zoo") for op in tf.get_default_graph().get_operations())
+                names = ids.name, served.name
+            with tf.Graph().as_default(), tf.Session() as session:  # as whoever serves it reads it
+                tf.train.import_meta_graph(exported + ".meta").restore(session, exported)
+                np.testing.assert_array_equal(session.run(names[1], {names[0]: KEYS}), one.values())
 
 
 class Incremental:

@@ -94,7 +94,7 @@ class Trainer:
         else:
             self._trainee.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
         if self._signals.received:
-            raise hooks.Stopped(self._signals.received)
+            raise hooks.Stopped(self._signals.received, self._run.checkpoint_dir)
         return evaluation[0] or {} if evaluation else {}
 
     def evaluate(self) -> Dict[str, float]:

@@ -33,8 +33,9 @@ def load(path_stem: str) -> List[str]:
     for path, read in ((path_stem + ".txt", load_txt), (path_stem + ".pkl", load_pkl)):
         if os.path.isfile(path):
             return read(path)
-    raise BadInput("{0}.txt: no such file, and no {0}.pkl either. Make them with data/din/prepare_data.sh or: "
-                   "python data/amazon.py make".format(path_stem))
+    raise BadInput("{0}.txt: no such file, and no {0}.pkl either. Make them of your rows with data/din/script/"
+                   "generate_voc.py, of the raw files with data/din/prepare_data.sh, or with synthetic rows: python "
+                   "data/amazon.py make --out {1}".format(path_stem, os.path.dirname(path_stem) or "."))
 
 
 def load_txt(path: str) -> List[str]:
