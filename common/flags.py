@@ -68,7 +68,7 @@ def choice(*names: str) -> Callable[[str], Optional[str]]:
 def make_parser(description: str, learning_rate: float, optimizer: str, epochs: int,
                 save_steps: Optional[int] = None) -> argparse.ArgumentParser:
     """A parser of the shared flags; the arguments are the model's defaults."""
-    parser = argparse.ArgumentParser(description=description, allow_abbrev=False,
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False, usage="%(prog)s [flags]; all: --help",
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     _add_basic(parser.add_argument_group("training"), learning_rate, optimizer, epochs)
     _add_files(parser.add_argument_group("files"), save_steps)

@@ -86,7 +86,8 @@ def find_file(location: str, name: str, schema: Schema, parquet: bool) -> str:
         "no rows of {name}: {there}.\n  Write synthetic rows: python {module} make --out {out}\n"
         "  Or convert your own:  python {module} convert IN {target}".format(
             name=schema.name, module=schema.module, out=location, target=candidates[0],
-            there=" and ".join("{} is missing".format(path) for path in candidates)))
+            there=" and ".join("{} is missing".format(path) for path in candidates) if os.path.isdir(location)
+            else "there is no folder {}".format(location)))
 
 
 def _check_vocabularies(data: Data) -> None:

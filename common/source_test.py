@@ -27,10 +27,15 @@ def test_parquet_is_taken_where_it_is_there(tmp_path: object) -> None:
 @pytest.mark.parametrize("parquet, missing", [
     (True, "nowhere/toy_train.parquet is missing and nowhere/toy_train is missing"),
     (False, "nowhere/toy_train is missing")])
-def test_missing_files_name_the_commands(parquet: bool, missing: str) -> None:
-    with pytest.raises(BadInput, match="no rows of toy: {}.*\n.*python data/toy.py make .*--out nowhere\n.*"
-                                       "python data/toy.py convert IN nowhere/toy_train".format(missing)):
-        source.open_data("nowhere", SCHEMA, parquet, 0, False)
+def test_missing_files_name_the_commands(parquet: bool, missing: str, tmp_path: object,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    for there in ("there is no folder nowhere", missing):
+        with pytest.raises(BadInput, match="no rows of toy: {}.*\n.*python data/toy.py make .*--out nowhere\n.*"
+                                           "python data/toy.py convert IN nowhere/toy_train".format(there)):
+            source.open_data("nowhere", SCHEMA, parquet, 0, False)
+        if not os.path.isdir("nowhere"):
+            os.mkdir("nowhere")
 
 
 def test_label_rates(tmp_path: object) -> None:
