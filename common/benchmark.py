@@ -81,13 +81,14 @@ def training_figures(model: str, location: str, steps: int, batch_size: int, rou
     """
     measured: Dict[str, List[Figures]] = {name: [] for name in TRAINING}
     limits: Dict[bool, List[float]] = {False: [], True: []}
+    products: List[limit.Product] = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds):
             for name, words in TRAINING.items():
                 checkpoint = os.path.join(folder, name, str(number))
                 measured[name].append(_train(model, location, steps, batch_size, checkpoint,
                                              words + _optimizer_flags(optimizer, name)))
-            products = _products(model, location, batch_size, os.path.join(folder, "--tf", "0"))
+            products = products or _products(model, location, batch_size, os.path.join(folder, "--tf", "0"))
             for bf16, rates in limits.items():
                 rates.append(limit.rounds_per_sec(products, bf16))
     figures = {name: {key: statistics.median(run[key] for run in runs) for key in _MEASURED}

@@ -7,7 +7,7 @@ import os
 import platform
 import shlex
 import sys
-from typing import Dict, Iterable, NamedTuple
+from typing import Any, Dict, Iterable, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -73,8 +73,11 @@ def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, i
     described = {name: repr(value) for name, value in settings.items()}
     config = os.path.join(folder, CONFIG)
     if os.path.exists(config) and tf.train.latest_checkpoint(str(run["checkpoint_dir"])):
-        _check_same(config, str(run["model"]), described["optimizer"])
-        _check_words(config, data, any(name in _GROWING for name, _ in run["asked"]))  # type: ignore[attr-defined]
+        with open(config) as file:
+            before = json.load(file)
+        _check_same(config, before, str(run["model"]), described["optimizer"])
+        may_grow = any(name in _GROWING for name, _ in run["asked"])  # type: ignore[attr-defined]
+        _check_words(config, before, data, may_grow)
     vocabularies = {name: {"words": len(words), "sha256": _digest(words, len(words))}
                     for name, words in data.vocabularies.items()}
     write_json(config, {"command": command(), "run": run, "params": described, "train": data.train.path,
@@ -89,10 +92,8 @@ def _digest(words: Iterable[bytes], count: int) -> str:
     return hashlib.sha256(b"\n".join(itertools.islice(words, count))).hexdigest()
 
 
-def _check_same(config: str, model: str, optimizer: str) -> None:
-    """Raises BadInput where the run of a config.json had other variables."""
-    with open(config) as file:
-        before = json.load(file)
+def _check_same(config: str, before: Dict[str, Any], model: str, optimizer: str) -> None:
+    """Raises BadInput where the run that a config.json holds had other variables."""
     was = before["run"]["model"], before["params"]["optimizer"]
     if was != (model, optimizer):
         raise BadInput("{}: the checkpoints of this folder are of {} trained with {}; {} with {} cannot go on from "
@@ -100,11 +101,9 @@ def _check_same(config: str, model: str, optimizer: str) -> None:
                            config, *was, model, optimizer))
 
 
-def _check_words(config: str, data: Data, may_grow: bool) -> None:
-    """Raises BadInput where the run of a config.json had words with other ids, or fewer than tables of fixed size."""
-    with open(config) as file:
-        before = json.load(file).get("vocabularies", {})
-    for name, of_run in before.items():
+def _check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool) -> None:
+    """Raises BadInput where the run that a config.json holds had other words, or fewer and tables of fixed size."""
+    for name, of_run in before.get("vocabularies", {}).items():
         words = data.vocabularies.get(name, {})
         if _digest(words, of_run["words"]) != of_run["sha256"] or len(words) != of_run["words"] and not may_grow:
             raise BadInput("{}: the checkpoints of this folder were trained with another {}, of {:,} words; that of "
