@@ -5,18 +5,22 @@ import os
 import time
 from typing import Callable, Dict, List, Optional
 
-from common import cluster, features, layers, optimizers, own_tables, refusals, source, threads
-from common import storage as storage_of
-from common.deeprec import Toggles
-from common.embedding import Embedding
-from common.embedding_variable import Settings
-from common.kernels.table import Eviction
-from common.heads import Training
+from common import layers
+from common.config import cluster
+from common.config.run import Run
+from common.config.schema import Schema
+from common.config.tables import L2_THRESHOLD, Eviction, Settings
+from common.config.toggles import Toggles
+from common.deeprec import conflicts, support
+from common.embedding import deeprec_tables
+from common.embedding.input_layer import Embedding
+from common.embedding.storage import Storage
 from common.layers import Dense
-from common.run import Run
-from common.schema import Schema
-from common.source import Data
-from common.storage import Storage
+from common.optimizers import catalog
+from common.optimizers.train_step import Training
+from common.pipeline import source
+from common.pipeline.source import Data
+from common.process import threads
 
 DEFAULT_DATA = "./data"
 DEFAULT_OUTPUT = "./result"
@@ -83,7 +87,7 @@ def _add_basic(group: argparse._ArgumentGroup, learning_rate: float, optimizer: 
     group.add_argument("--batch_size", type=positive, default=512, help="rows a step (default 512)")
     group.add_argument("--learning_rate", type=amount, default=learning_rate,
                        help="learning rate (default {})".format(learning_rate))
-    group.add_argument("--optimizer", choices=optimizers.NAMES, default=optimizer,
+    group.add_argument("--optimizer", choices=catalog.NAMES, default=optimizer,
                        help="optimizer of all variables (default {})".format(optimizer))
     group.add_argument("--l2_regularization", type=amount, default=None, metavar="SCALE",
                        help="adds SCALE * sum(kernel ** 2) / 2 of every dense kernel to the loss (default none)")
@@ -157,9 +161,9 @@ def _add_storage(group: argparse._ArgumentGroup, switch: Callable[[str, bool, st
                             "(default None)")
     group.add_argument("--ev_steps_to_live", type=positive, default=4000, metavar="STEPS",
                        help="gstep evicts keys that no step updated for longer (default 4000)")
-    group.add_argument("--ev_l2_threshold", type=amount, default=storage_of.L2_THRESHOLD, metavar="X",
+    group.add_argument("--ev_l2_threshold", type=amount, default=L2_THRESHOLD, metavar="X",
                        help="l2 evicts keys with half the squared norm of their row below X (default {})".format(
-                           storage_of.L2_THRESHOLD))
+                           L2_THRESHOLD))
     switch("adaptive_emb", False, "rows of their own for keys that are seen often, shared ones for the others")
     switch("dynamic_ev", False, "embeddings that grow wider the more often their key is seen")
     group.add_argument("--hot_freq", type=positive, default=8, metavar="N",
@@ -176,14 +180,14 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
     """
     args = parser.parse_args(argv)
     try:
-        refusals.check(_wanted(args))
+        conflicts.check(_wanted(args))
         args.toggles = Toggles(args.tf, args.bf16, *[flag and not args.tf for flag in (
             args.emb_fusion, args.op_fusion, args.smartstaged)], micro_batch=_slices(args.micro_batch, args.batch_size))
         args.cluster = cluster.read(os.environ)
-        refusals.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
+        conflicts.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
                                 else [])
         settings = _settings(args)
-        args.own = own_tables.of_flags(_wanted(args), settings, args.hot_freq)
+        args.own = deeprec_tables.of_flags(_wanted(args), settings, args.hot_freq)
         args.storage = _storage(args, settings)
     except ValueError as error:
         parser.error(str(error))
@@ -221,7 +225,7 @@ def _slices(micro_batch: int, batch_size: int) -> int:
 
 def _wanted(args: argparse.Namespace) -> Dict[str, object]:
     """The flags that features look at, by name."""
-    return {name: getattr(args, name) for name in refusals.WANTED}
+    return {name: getattr(args, name) for name in conflicts.WANTED}
 
 
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
@@ -270,7 +274,7 @@ def make_run(args: argparse.Namespace, model: str, epochs: int, train_rows: int)
                evaluate=not args.no_eval,
                inter=args.inter, intra=args.intra, protocol=args.protocol, toggles=args.toggles, cluster=args.cluster,
                wait_secs=args.wait_secs, incremental_ckpt=args.incremental_ckpt, workqueue=args.workqueue,
-               asked=features.asked(_wanted(args)))
+               asked=support.asked(_wanted(args)))
 
 
 def _new_folder(stem: str) -> str:

@@ -5,11 +5,11 @@ from typing import List
 
 import pytest
 
-from common import flags, testing
-from common.deeprec import Toggles
-from common.embedding_variable import Settings
+from common import flags
+from common.config.tables import Eviction, Settings
+from common.config.toggles import Toggles
 from common.kernels.native import Native
-from common.kernels.table import Eviction
+from common.testing.mains import FUSED
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -44,7 +44,7 @@ def test_flags_reach_the_run() -> None:
 
 
 def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flags.refusals.native, "load", lambda: Native(None, ""))
+    monkeypatch.setattr(flags.conflicts.native, "load", lambda: Native(None, ""))
     runs = [flags.make_run(parse(*argv), "M", 1, 1) for argv in ([], ["--workqueue"])]
     assert [run.workqueue for run in runs] == [False, True]
 
@@ -106,14 +106,14 @@ def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: py
 
 
 def test_fusions_and_stages_are_on_unless_tf_or_their_flag_says_no() -> None:
-    assert parse("--ev_filter", "None").toggles == testing.FUSED
+    assert parse("--ev_filter", "None").toggles == FUSED
     assert parse("--tf").toggles == Toggles(tf=True)
-    assert parse("--op_fusion", "false").toggles == testing.FUSED._replace(op_fusion=False)
+    assert parse("--op_fusion", "false").toggles == FUSED._replace(op_fusion=False)
 
 
 @pytest.mark.parametrize("argv, slices", [([], 0), (["0"], 0), (["1"], 0), (["2"], 2), (["512"], 512)])
 def test_one_slice_is_the_whole_batch(argv: List[str], slices: int) -> None:
     args = parse(*["--micro_batch"] * len(argv), *argv)
-    assert args.toggles == testing.FUSED._replace(micro_batch=slices)
+    assert args.toggles == FUSED._replace(micro_batch=slices)
     assert flags.training(args) == ("adagrad", 0.1, args.toggles)
     assert parse("--tf", "--micro_batch", "1").toggles == Toggles(tf=True)

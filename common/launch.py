@@ -14,7 +14,8 @@ from typing import Dict, List, Mapping, NoReturn, Optional
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
-from common import cluster, rehearsal  # noqa: E402
+from common.config import cluster  # noqa: E402
+from common.process import rehearsal  # noqa: E402
 
 MODELS = ("esmm", "mmoe", "ple", "din", "dlrm")
 # As DeepRec recommends; jemalloc reads it when it is loaded.

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
-from common.chunks import BadInput
+from common.errors import BadInput
 from common.files import write_json
-from common.source import Data
+from common.pipeline.source import Data
 
 CONFIG = "config.json"
 METRICS = "metrics.json"

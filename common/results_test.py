@@ -5,11 +5,12 @@ from typing import NamedTuple, Tuple
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import results, testing
-from common.chunks import BadInput
-from common.deeprec import Toggles
-from common.heads import Training
-from common.source import Data
+from common import results
+from common.config.toggles import Toggles
+from common.errors import BadInput
+from common.optimizers.train_step import Training
+from common.pipeline.source import Data
+from common.testing import toy
 
 
 class Params(NamedTuple):
@@ -19,7 +20,7 @@ class Params(NamedTuple):
 
 @pytest.fixture
 def data(tmp_path: object) -> Data:
-    return testing.open_toy(tmp_path, testing.random_rows(1, 9), testing.random_rows(2, 5))
+    return toy.open_toy(tmp_path, toy.random_rows(1, 9), toy.random_rows(2, 5))
 
 
 def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False,

@@ -12,13 +12,18 @@ from typing import Callable, Dict, List, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from common import cluster as cluster_module
-from common import features, heads, hooks, increment_files, metrics, results, roles
-from common.chunks import BadInput
-from common.cluster import Lost, NeverCame
+from common import results
+from common.checkpoint import increment_files
+from common.checkpoint.newest import newest_step
+from common.config import cluster as cluster_module
+from common.config.run import Run
+from common.deeprec import support
+from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
+from common.log import log
+from common.metrics import heads, table
+from common.pipeline.source import Data
+from common.process import roles, signals
 from common.results import Metrics
-from common.run import Run
-from common.source import Data
 from common.trainer import ModelFn, Trainer
 
 
@@ -30,13 +35,13 @@ def exit_status(main: Callable[[], None]) -> int:
     """
     quiet_tensorflow()
     try:
-        with hooks.raising_stopped():
+        with signals.raising_stopped():
             main()
-    except (BadInput, hooks.NanLoss, NeverCame, OSError) as error:
+    except (BadInput, NanLoss, NeverCame, OSError) as error:
         return _failed(error, 1)
     except Lost as error:
         return _failed(error, cluster_module.LOST_STATUS)
-    except hooks.Stopped as stopped:
+    except Stopped as stopped:
         print("{}.".format(stopped), file=sys.stderr)
         return stopped.status
     except KeyboardInterrupt:  # before training, when there is nothing to save
@@ -71,9 +76,9 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
 
     Raises:
       BadInput: rows that cannot be read. Nothing but checkpoints is written then.
-      hooks.NanLoss: the loss is not a number.
-      hooks.Stopped: a signal came; a checkpoint was saved.
-      cluster.NeverCame: another process was not there for run.wait_secs.
+      NanLoss: the loss is not a number.
+      Stopped: a signal came; a checkpoint was saved.
+      NeverCame: another process was not there for run.wait_secs.
       cluster.Lost: a step failed because another process was gone.
     """
     part = _Part(run, data, model_fn, params)
@@ -99,7 +104,7 @@ class _Part:
     def print_features(self) -> None:
         """Prints who serves which feature, and what there is to do."""
         run, data, queue = self._run, self._data, self._trainer.queue
-        rows = features.start_up(run.toggles, run.protocol, run.asked)
+        rows = support.start_up(run.toggles, run.protocol, run.asked)
         if queue:
             rows.append(("work queue", queue.described()))
         rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
@@ -124,7 +129,7 @@ class _Part:
             return self._finish(tasks, self._trainer.evaluate_each(cluster)) if run.evaluate else {}
         if role == "chief":
             results.start(run.result_dir, run.described(), self._data, self._params, self._trainer.is_over())
-        before, saved = self._trainer.first_step(), roles.newest_step(run.checkpoint_dir)
+        before, saved = self._trainer.first_step(), newest_step(run.checkpoint_dir)
         if saved >= run.steps:
             print("the newest checkpoint has step {}: nothing to train".format(saved))
         elif before:
@@ -134,7 +139,7 @@ class _Part:
             print("increments up to step {} are left out, as --incremental_ckpt is 0".format(increment))
         evaluation = None if self._trainer.is_over() else self._trainer.train()
         if role == "worker":
-            cluster_module.say("training is over; {} steps of {} rows were made here".format(
+            log("training is over; {} steps of {} rows were made here".format(
                 self._trainer.trained(0.0).steps, run.batch_size))
             return {}
         if cluster and cluster.has_evaluator and run.evaluate:
@@ -147,10 +152,10 @@ class _Part:
         run, trainer = self._run, self._trainer
         trainer.export()
         by_task = heads.task_metrics(evaluation, tasks) if evaluation else {}
-        results.finish(run.result_dir, by_task, run.seed, roles.newest_step(run.checkpoint_dir), run.batch_size,
+        results.finish(run.result_dir, by_task, run.seed, newest_step(run.checkpoint_dir), run.batch_size,
                        self._data, trainer.trained(time.monotonic() - self._began))
         if by_task:
-            print(metrics.table(by_task))
+            print(table.render(by_task))
         for column, count in self._data.bad_rows.unknown_ids.items():
             print("{}: {} values are not in their vocabulary and were read as its first word".format(column, count))
         print("results: {}".format(run.result_dir))

@@ -4,115 +4,26 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from typing import Dict, List, NamedTuple
+from typing import List
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import dataset, embedding, heads, hooks, layers, raw, runner, source, testing
-from common.children import Child
-from common.chunks import BadInput
-from common.cluster import Lost, NeverCame
-from common.deeprec import Toggles
-from common.embedding import Embedding
-from common.heads import Training
-from common.layers import Dense
-from common.run import Run
-from common.source import Data
-from common.testing import SCHEMA
+from common import runner
+from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
+from common.pipeline import raw
+from common.testing import toy
+from common.testing.runs import (TEST, TRAIN, Params, make_run, model_fn, rows_by_step, start_child,
+                                 train, wait_for)
+from common.testing.toy import SCHEMA
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(runner.__file__)))
-TRAIN, TEST = testing.random_rows(1, 400), testing.random_rows(2, 50)
-
-
-class Params(NamedTuple):
-    """Where the toy model appends 'step: rows' of each step; '' for nowhere. A step sleeps `secs`."""
-
-    log: str = ""
-    secs: float = 0.0
-    training: Training = Training("adagrad", 0.1)
-
-
-def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
-             params: Params) -> tf.estimator.EstimatorSpec:
-    """Logistic regression on the toy columns."""
-    def note(step: int, rows: np.ndarray) -> np.int64:
-        time.sleep(params.secs)
-        with open(params.log, "a") as file:
-            file.write("{}: {}\n".format(step, " ".join(map(str, rows.tolist()))))
-        return step
-
-    def forward(features: Dict[str, tf.Tensor]) -> tf.Tensor:
-        inputs = embedding.embed(features, SCHEMA.group("all"), "all", Embedding(4, Toggles()))
-        return layers.logit(inputs, "out", 0.5, Dense(Toggles()))
-
-    def loss(logit: tf.Tensor, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["y"], logits=logit))
-
-    if labels is None:
-        return heads.predict_spec([heads.Task("y", forward(features))])
-    if mode == tf.estimator.ModeKeys.EVAL:
-        logit = forward(features)
-        return heads.eval_spec(loss(logit, labels), [heads.Task("y", logit, labels["y"])], features[dataset.USER])
-    spec = heads.train_spec(lambda x, y: loss(forward(x), y), features, labels, params.training)
-    if params.log:
-        with tf.control_dependencies([spec.train_op]):
-            step = tf.train.get_global_step().read_value() if hasattr(tf.train.get_global_step(), "read_value") else (
-                tf.identity(tf.train.get_global_step()))
-            noted = tf.py_func(note, [step, features[dataset.ROW]], tf.int64)
-        spec = spec._replace(train_op=noted.op)
-    return spec
-
-
-def make_run(folder: object, **kwargs: object) -> Run:
-    values = dict(model="toy", checkpoint_dir=os.path.join(str(folder), "run"), result_dir=os.path.join(
-        str(folder), "run"), steps=30, epochs=0, batch_size=16, seed=3, shuffle_rows=100, parquet_shuffle=False,
-        save_steps=None, keep_checkpoint_max=1, timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc",
-        toggles=Toggles())
-    values.update(kwargs)
-    return Run(**values)
-
-
-def train(folder: object, data: Data = None, params: Params = Params(),
-          **kwargs: object) -> Dict[str, Dict[str, float]]:
-    data = data or testing.open_toy(folder, TRAIN, TEST)
-    return runner.train_and_evaluate(make_run(folder, **kwargs), data, model_fn, params, ["y"])
-
-
-def train_slowly(folder: str, secs: float, **features: float) -> None:
-    """Trains, each step for so many seconds at least; the rows of each are in the file "log"."""
-    data = source.open_data(folder, SCHEMA, False, 0, False)
-    params = Params(os.path.join(folder, "log"), secs)
-    sys.exit(runner.exit_status(lambda: train(folder, data, params, **features)))  # type: ignore
-
-
-def start_child(folder: object, secs: float = 0.02, **features: float) -> Child:
-    """Trains in a process of its own, slowly enough to be killed; features are fields of Run."""
-    return Child(train_slowly, str(folder), secs, log=os.path.join(str(folder), "output"), **features)
-
-
-def rows_by_step(folder: object) -> List[List[int]]:
-    """The rows of each step in the log; a step that was run again counts as it was run last."""
-    with open(os.path.join(str(folder), "log")) as file:
-        lines = [line.split(":") for line in file]
-    steps = {int(step): [int(row) for row in rows.split()] for step, rows in lines}
-    assert sorted(steps) == list(range(1, max(steps) + 1))
-    return [steps[step] for step in sorted(steps)]
-
-
-def wait_for(folder: object, step: int) -> None:
-    log = os.path.join(str(folder), "log")
-    deadline = time.monotonic() + 60
-    while not (os.path.exists(log) and any(line.startswith("{}:".format(step)) for line in open(log))):
-        assert time.monotonic() < deadline, "step {} was not reached".format(step)
-        time.sleep(0.02)
 
 
 @pytest.mark.slow
 def test_killed_and_started_again_no_row_is_lost_or_seen_twice(tmp_path: object) -> None:
-    testing.open_toy(tmp_path, TRAIN, TEST)
+    toy.open_toy(tmp_path, TRAIN, TEST)
     process = start_child(tmp_path, steps=75, save_steps=10)
     wait_for(tmp_path, 37)
     process.kill()
@@ -130,7 +41,7 @@ def test_killed_and_started_again_no_row_is_lost_or_seen_twice(tmp_path: object)
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: object, number: int) -> None:
-    testing.open_toy(tmp_path, TRAIN, TEST)
+    toy.open_toy(tmp_path, TRAIN, TEST)
     process = start_child(tmp_path, steps=50, save_steps=0)
     wait_for(tmp_path, 12)
     process.send_signal(number)
@@ -164,10 +75,10 @@ def test_results_are_written_and_a_finished_run_only_evaluates(tmp_path: object,
 def test_metrics_of_a_run_that_goes_on_are_gone_until_it_is_over(tmp_path: object) -> None:
     train(tmp_path)
     path = os.path.join(str(tmp_path), "run", "metrics.json")
-    bad = testing.random_rows(1, 400)
+    bad = toy.random_rows(1, 400)
     bad[7][0] = "2"
     with pytest.raises(BadInput, match="row 8, column 'y'"):
-        train(tmp_path, testing.open_toy(tmp_path, bad, TEST), steps=40)
+        train(tmp_path, toy.open_toy(tmp_path, bad, TEST), steps=40)
     assert not os.path.exists(path)
     train(tmp_path, steps=40)
     with open(path) as file:
@@ -214,8 +125,8 @@ def test_run_is_checked_when_made(tmp_path: object, field: str) -> None:
 
 
 @pytest.mark.parametrize("error, status", [
-    (BadInput("what"), 1), (OSError("what"), 1), (hooks.NanLoss("what"), 1), (hooks.Stopped(15), 143),
-    (hooks.Stopped(2), 130), (KeyboardInterrupt(), 130), (None, 0), (NeverCame("what"), 1), (Lost("what"), 138)])
+    (BadInput("what"), 1), (OSError("what"), 1), (NanLoss("what"), 1), (Stopped(15), 143),
+    (Stopped(2), 130), (KeyboardInterrupt(), 130), (None, 0), (NeverCame("what"), 1), (Lost("what"), 138)])
 def test_exit_status(error: BaseException, status: int, capsys: pytest.CaptureFixture) -> None:
     def main() -> None:
         if error:
@@ -257,7 +168,7 @@ def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object, 
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert done.returncode == 0, done.stderr
     with tf.Graph().as_default(), tf.Session() as session:
-        columns = dict(zip(testing.NAMES, zip(*TEST[:3])))
+        columns = dict(zip(toy.NAMES, zip(*TEST[:3])))
         columns["size"] = tuple(int(value or 0) for value in columns["size"])
         features = raw.decode({n: tf.constant(v) for n, v in columns.items()}, SCHEMA, {}, as_columns=False)
         spec = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, Params())

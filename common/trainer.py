@@ -7,16 +7,25 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
-from common import cluster as cluster_module
-from common import (dataset, deeprec, hooks, increment_files, increments, placement, results, roles, serving,
-                    table_saving)
-from common.cluster import Cluster
-from common.blocks import Stream
-from common.dataset import InputFn
-from common.encoder import Block
-from common.run import Run
-from common.source import Data
-from common.work_queue import RunQueue
+from common import export, results
+from common.callbacks import stop_on_signal
+from common.callbacks.nan_guard import StopAtNan
+from common.callbacks.progress import Progress
+from common.checkpoint import increment_files, increments, table_saving
+from common.checkpoint.newest import newest_step
+from common.config import cluster as cluster_module
+from common.config.cluster import Cluster
+from common.config.run import Run
+from common.deeprec import symbols as deeprec
+from common.errors import Stopped
+from common.pipeline import dataset
+from common.pipeline.blocks import Stream
+from common.pipeline.dataset import InputFn
+from common.pipeline.encoder import Block
+from common.pipeline.source import Data
+from common.pipeline.work_queue import RunQueue
+from common.process import placement, roles
+from common.process.signals import Signals
 
 ModelFn = Callable[..., tf.estimator.EstimatorSpec]
 _NO_SAVES = 1 << 30
@@ -36,8 +45,8 @@ class Trainer:
         self._run, self._data = run, data
         self._stream = Stream(run.batch_size)
         self.queue = RunQueue(run, data) if run.workqueue else None
-        self._signals = hooks.Signals()
-        self._progress: Optional[hooks.Progress] = None
+        self._signals = Signals()
+        self._progress: Optional[Progress] = None
         self._watch: Optional[roles.Watch] = None
         model_fn = increments.with_saver(self._with_queue(model_fn), run.checkpoint_dir, run.keep_checkpoint_max,
                                          self._increments == "ours")
@@ -48,25 +57,25 @@ class Trainer:
                                    params=_each(params, "alone")))
         self._exporter = tf.estimator.Estimator(model_fn, config=run_config(run, None),
                                                 params=_each(params, "exported"))
-        self._stop_at_nan = hooks.StopAtNan(data.train.path, self._rows_of_batch)
+        self._stop_at_nan = StopAtNan(data.train.path, self._rows_of_batch)
         self._eval_spec = tf.estimator.EvalSpec(make_input(run, data, False, Stream(run.batch_size)), steps=None,
-                                                hooks=[hooks.AbandonEvaluation(self._signals)])
+                                                hooks=[stop_on_signal.AbandonEvaluation(self._signals)])
 
     def is_over(self) -> bool:
         """Whether the newest checkpoint has the last step."""
-        return roles.newest_step(self._run.checkpoint_dir) >= self._run.steps
+        return newest_step(self._run.checkpoint_dir) >= self._run.steps
 
     def first_step(self) -> int:
         """The step at which training goes on."""
-        find = increment_files.newest_step if self._increments == "ours" else roles.newest_step
+        find = increment_files.newest_step if self._increments == "ours" else newest_step
         return find(self._run.checkpoint_dir)
 
     def train(self) -> Dict[str, float]:
         """Trains; returns the results of the last evaluation if training included it.
 
         Raises:
-          hooks.Stopped: a signal came; the chief saved a checkpoint.
-          cluster.NeverCame: a server was not there for run.wait_secs.
+          Stopped: a signal came; the chief saved a checkpoint.
+          NeverCame: a server was not there for run.wait_secs.
         """
         cluster = self._run.cluster
         if cluster and cluster.has_servers:
@@ -87,18 +96,18 @@ class Trainer:
 
     def _train_and_evaluate(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
         spec = tf.estimator.TrainSpec(lambda: self._train_input()(), self._run.steps, [
-            self._stop_at_nan, hooks.StopTraining(self._signals)] + watches)
+            self._stop_at_nan, stop_on_signal.StopTraining(self._signals)] + watches)
         evaluation = None
         if self._run.evaluate or self._run.cluster:
             evaluation = tf.estimator.train_and_evaluate(self._trainee, spec, self._eval_spec)
         else:
             self._trainee.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
         if self._signals.received:
-            raise hooks.Stopped(self._signals.received, self._run.checkpoint_dir)
+            raise Stopped(self._signals.received, self._run.checkpoint_dir)
         return evaluation[0] or {} if evaluation else {}
 
     def evaluate(self) -> Dict[str, float]:
-        """Evaluates the newest checkpoint; raises hooks.Stopped if a signal comes."""
+        """Evaluates the newest checkpoint; raises Stopped if a signal comes."""
         with self._signals:
             return self._evaluatee.evaluate(self._eval_spec.input_fn, hooks=self._eval_spec.hooks)
 
@@ -158,7 +167,7 @@ class Trainer:
             if mode != tf.estimator.ModeKeys.TRAIN:
                 return spec
             trainers = self._run.cluster.num_trainers if self._run.cluster else 1
-            self._progress = hooks.Progress(spec.loss, self._run.steps, self._run.batch_size, trainers)
+            self._progress = Progress(spec.loss, self._run.steps, self._run.batch_size, trainers)
             self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
             added: List[tf.train.SessionRunHook] = [self._progress, *spec.training_hooks]
             if self._increments == "DeepRec":
@@ -197,12 +206,12 @@ class Trainer:
     def export(self) -> None:
         """Writes export/TIMESTAMP with a sample request among its extra assets."""
         with tempfile.TemporaryDirectory() as folder:
-            sample = os.path.join(folder, serving.SAMPLE_REQUEST)
-            serving.write_sample_request(sample, self._data.test, self._data.schema)
+            sample = os.path.join(folder, export.SAMPLE_REQUEST)
+            export.write_sample_request(sample, self._data.test, self._data.schema)
             self._exporter.export_saved_model(
                 os.path.join(self._run.result_dir, "export"),
-                serving.receiver_fn(self._data.schema, self._data.vocabularies, self._run.toggles.tf),
-                assets_extra={serving.SAMPLE_REQUEST: sample})
+                export.receiver_fn(self._data.schema, self._data.vocabularies, self._run.toggles.tf),
+                assets_extra={export.SAMPLE_REQUEST: sample})
 
 
 def _each(params: NamedTuple, change: str) -> NamedTuple:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import dataset, metrics, source, testing, vocabulary
-from common.blocks import Stream
+from common.metrics import measures
+from common.pipeline import dataset, source, vocabulary
+from common.pipeline.blocks import Stream
+from common.testing import graphs
 from data import amazon, conversion
 
 NAMES = [column.name for column in amazon.SCHEMA.columns]
@@ -65,7 +67,7 @@ def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
     p = 1 / (1 + np.exp(-drawn.logits["click"]))
     assert labels.mean() == pytest.approx(p.mean(), abs=0.01)
     with open(os.path.join(folder, "amazon_planted.json")) as file:
-        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(metrics.auc(labels, p), abs=0.03)
+        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(measures.auc(labels, p), abs=0.03)
 
 
 def test_the_signal_is_in_the_relevant_part_of_the_history() -> None:
@@ -75,7 +77,7 @@ def test_the_signal_is_in_the_relevant_part_of_the_history() -> None:
     labels = np.random.default_rng(3).random(50000) < 1 / (1 + np.exp(-amazon._logit(world, draws)))
     relevant = amazon._source(world, "relevant history", draws)
     whole = np.bincount(draws.owner, world.effects["relevant history"][draws.history], 50000) / draws.lengths
-    assert metrics.auc(labels, relevant) > metrics.auc(labels, whole) + 0.05
+    assert measures.auc(labels, relevant) > measures.auc(labels, whole) + 0.05
 
 
 def test_same_arguments_same_bytes(tmp_path: object, folder: str) -> None:
@@ -90,7 +92,7 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
     batches = []
     for parquet in (False, True):
         data = source.open_data(folder, amazon.SCHEMA, parquet, 0, True)
-        batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(3000)))[0])
+        batches.append(graphs.read_batches(dataset.columnar_input(data.test, data, Stream(3000)))[0])
         assert data.bad_rows.unknown_ids["user"] == 2001
     for name, values in batches[0].items():
         np.testing.assert_array_equal(values, batches[1][name], name)

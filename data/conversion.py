@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from common import reader
-from common.checks import BadRows
-from common.chunks import Columns, Reject
-from common.columns import CheckedColumns, parse_numbers
-from common.encoder import Encoder
+from common.config.schema import Column, Schema
 from common.files import replacing
-from common.schema import Column, Schema
+from common.pipeline import reader
+from common.pipeline.checks import BadRows
+from common.pipeline.chunks import Columns, Reject
+from common.pipeline.columns import CheckedColumns, parse_numbers
+from common.pipeline.encoder import Encoder
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from common.chunks import BadInput
-from common.schema import Column, Schema
+from common.config.schema import Column, Schema
+from common.errors import BadInput
 from data import conversion
 
 SCHEMA = Schema(

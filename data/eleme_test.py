@@ -10,9 +10,11 @@ import pyarrow.compute
 import pyarrow.parquet
 import pytest
 
-from common import dataset, metrics, source, testing
-from common.blocks import Stream
-from common.chunks import BadInput
+from common.errors import BadInput
+from common.metrics import measures
+from common.pipeline import dataset, source
+from common.pipeline.blocks import Stream
+from common.testing import graphs, toy
 from data import conversion, eleme
 
 NAMES = [column.name for column in eleme.SCHEMA.columns]
@@ -69,7 +71,7 @@ def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
     p = 1 / (1 + np.exp(-drawn.logits["click"]))
     assert labels.mean() == pytest.approx(p.mean(), abs=0.005)
     with open(os.path.join(folder, "eleme_planted.json")) as file:
-        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(metrics.auc(labels, p), abs=0.03)
+        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(measures.auc(labels, p), abs=0.03)
 
 
 def test_every_source_has_its_share_of_the_signal() -> None:
@@ -93,7 +95,7 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
     batches = []
     for parquet in (False, True):
         data = source.open_data(folder, eleme.SCHEMA, parquet, 0, True)
-        batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
+        batches.append(graphs.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
     for name, values in batches[0].items():
         np.testing.assert_allclose(values, batches[1][name], rtol=1e-6, err_msg=name)
 
@@ -144,7 +146,7 @@ def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object
         assert conversion.convert(eleme.SCHEMA, path + ".parquet", path) == alone.num_rows > 10
     for parquet in (False, True):
         data = source.open_data(str(tmp_path), eleme.SCHEMA, parquet, 0, True)
-        batches.append(testing.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
+        batches.append(graphs.read_batches(dataset.columnar_input(data.test, data, Stream(500)))[0])
     for name, values in batches[0].items():
         np.testing.assert_array_equal(values, batches[1][name], name)
     assert set(batches[0]["price_list"]) == {0.0} and not len(batches[0]["brand_id_list.values"])
@@ -152,7 +154,7 @@ def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object
 
 def write(folder: str, lines: List[List[str]]) -> None:
     for name in ("train.csv", "eval.csv"):
-        testing.write_csv(os.path.join(folder, name), lines)
+        toy.write_csv(os.path.join(folder, name), lines)
 
 
 @pytest.mark.parametrize("argv, message", [

@@ -13,11 +13,11 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 import pyarrow as pa
 
-from common import metrics
-from common.chunks import BadInput
-from common.csv_file import CHUNK_ROWS
+from common.config.schema import Schema
+from common.errors import BadInput
 from common.files import replacing, write_json
-from common.schema import Schema
+from common.metrics import measures
+from common.pipeline.csv_file import CHUNK_ROWS
 from data.conversion import convert, parquet_writer, write_text
 
 _BLOCK_ROWS = 1 << 16
@@ -61,7 +61,7 @@ def intercept(logit: np.ndarray, weights: np.ndarray, rate: float) -> float:
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> Optional[float]:
     """The AUC of scores; None where the labels have one class only."""
-    value = metrics.auc(labels, scores)
+    value = measures.auc(labels, scores)
     return None if np.isnan(value) else value
 
 

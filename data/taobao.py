@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common.schema import Column, Schema  # noqa: E402
+from common.config.schema import Column, Schema  # noqa: E402
 from data import planted  # noqa: E402
 from data.conversion import arrow_schema  # noqa: E402
 from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402

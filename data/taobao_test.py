@@ -8,8 +8,9 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 
-from common import metrics, testing
-from common.chunks import BadInput
+from common.errors import BadInput
+from common.metrics import measures
+from common.testing import toy
 from data import conversion, taobao
 
 NAMES = [column.name for column in taobao.SCHEMA.columns]
@@ -111,9 +112,9 @@ def test_bayes_auc_is_that_of_the_true_probabilities(world: taobao.World) -> Non
     click, buy = [made.table.column(name).to_numpy() for name in ("clk", "buy")]
     p_click, p_buy = [1 / (1 + np.exp(-logit)) for logit in (made.logits["click"], made.logits["purchase"])]
     auc = taobao.bayes_auc(made)
-    assert auc["click"] == pytest.approx(metrics.auc(click, p_click))
-    assert auc["purchase_given_click"] == pytest.approx(metrics.auc(buy[click == 1], p_buy[click == 1]))
-    assert auc["click_and_purchase"] == pytest.approx(metrics.auc(buy, p_click * p_buy))
+    assert auc["click"] == pytest.approx(measures.auc(click, p_click))
+    assert auc["purchase_given_click"] == pytest.approx(measures.auc(buy[click == 1], p_buy[click == 1]))
+    assert auc["click_and_purchase"] == pytest.approx(measures.auc(buy, p_click * p_buy))
     # The probabilities are calibrated: where they say 10 to 20 %, 10 to 20 % are clicked.
     some = (p_click > 0.1) & (p_click < 0.2)
     assert click[some].mean() == pytest.approx(p_click[some].mean(), abs=0.01)
@@ -171,12 +172,12 @@ def test_convert_there_and_back(folder: str, tmp_path: object) -> None:
     assert pyarrow.parquet.read_schema(parquet).equals(conversion.arrow_schema(taobao.SCHEMA))
 
 
-@pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
+@pytest.mark.skipif(not os.path.exists(toy.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
 def test_convert_real_rows(tmp_path: object) -> None:
     target = os.path.join(str(tmp_path), "a.parquet")
-    assert conversion.convert(taobao.SCHEMA, testing.TAOBAO_SAMPLE, target) == 5078
+    assert conversion.convert(taobao.SCHEMA, toy.TAOBAO_SAMPLE, target) == 5078
     converted = pyarrow.parquet.read_table(target).to_pandas().astype(str)
-    pd.testing.assert_frame_equal(converted, read_csv(testing.TAOBAO_SAMPLE))
+    pd.testing.assert_frame_equal(converted, read_csv(toy.TAOBAO_SAMPLE))
 
 
 def test_convert_writes_nothing_from_bad_rows(folder: str, tmp_path: object, capsys: pytest.CaptureFixture) -> None:

@@ -20,14 +20,18 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
-from common.embedding import Embedding  # noqa: E402
-from common.heads import Training  # noqa: E402
-from common.history import History, RaggedHistory  # noqa: E402
+from common import flags, layers, runner  # noqa: E402
+from common.config.schema import Schema  # noqa: E402
+from common.embedding import input_layer  # noqa: E402
+from common.embedding.history import History, RaggedHistory  # noqa: E402
+from common.embedding.input_layer import Embedding  # noqa: E402
 from common.kernels import attention, dense  # noqa: E402
 from common.kernels import dice as activation  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
-from common.schema import Schema  # noqa: E402
+from common.metrics import heads  # noqa: E402
+from common.optimizers import train_step  # noqa: E402
+from common.optimizers.train_step import Training  # noqa: E402
+from common.pipeline import dataset, source  # noqa: E402
 from data.amazon import SCHEMA  # noqa: E402
 
 DIMENSION = 18
@@ -74,9 +78,9 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     def columns(*names: str) -> list:
         return params.schema.named(names)
 
-    user = embedding.look_up(features, columns("user"), "input", params.embedding)  # [B, D]
-    item = embedding.look_up(features, columns("item", "category"), "input", params.embedding)  # [B, 2 D]
-    history = embedding.look_up_history(
+    user = input_layer.look_up(features, columns("user"), "input", params.embedding)  # [B, D]
+    item = input_layer.look_up(features, columns("item", "category"), "input", params.embedding)  # [B, 2 D]
+    history = input_layer.look_up_history(
         features, columns("history_items", "history_categories"), "input", params.embedding)  # items [P, 2 D]
     interest, total = attend(item, history, params)  # [B, 2 D] each
     hidden = tf.concat([user, item, total, item * total, interest], axis=1)  # [B, 9 D]
@@ -143,7 +147,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: one task."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+        return train_step.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
     if labels is None:
         return heads.predict_spec([heads.Task("click", outputs.click)])

@@ -8,15 +8,20 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import blocks, dataset, flags, source, testing
-from common import history as history_of
-from common.chunks import BadInput
-from common.deeprec import Toggles
-from common.embedding import Embedding
-from common.heads import Training
-from common.history import History, PaddedHistory, RaggedHistory
+from common import flags
+from common.config.toggles import Toggles
+from common.embedding import history as history_of
+from common.embedding.history import History, PaddedHistory, RaggedHistory
+from common.embedding.input_layer import Embedding
+from common.errors import BadInput
 from common.layers import Dense
-from common.source import Data
+from common.optimizers.train_step import Training
+from common.pipeline import blocks, dataset, source
+from common.pipeline.source import Data
+from common.testing import graphs
+from common.testing.mains import (
+    DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
+)
 from data import amazon
 from data.din.testing import write_raw_files
 from din import train
@@ -42,29 +47,29 @@ def params(data: Data, toggles: Toggles, **kwargs: object) -> Params:
                   **kwargs)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     data = open_data(folder, toggles)
     small = params(data, toggles, attention=(5, 3), top=(7, 4))
-    assert testing.logit_shapes(data, train.model_fn, small, toggles, batch_size) == {"click": (batch_size,)}
+    assert graphs.logit_shapes(data, train.model_fn, small, toggles, batch_size) == {"click": (batch_size,)}
 
 
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         data = open_data(folder, toggles)
-        return testing.losses(data, train.model_fn, params(data, toggles), toggles, 20)
+        return graphs.losses(data, train.model_fn, params(data, toggles), toggles, 20)
 
     community = losses(Toggles(tf=True))
-    for toggles in (Toggles(), testing.FUSED):
+    for toggles in (Toggles(), FUSED):
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
-    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+    np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=3e-2)
 
 
-@pytest.mark.parametrize("count, toggles", [(2, testing.FUSED), (3, Toggles()), (5, testing.FUSED)])
+@pytest.mark.parametrize("count, toggles", [(2, FUSED), (3, Toggles()), (5, FUSED)])
 def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles) -> None:
     data = open_data(folder, toggles)
     small = params(data, toggles, attention=(5, 3), top=(7, 4))
-    testing.check_slices(data, train.model_fn, small, count, toggles)
+    graphs.check_slices(data, train.model_fn, small, count, toggles)
 
 
 def ragged(items: np.ndarray) -> RaggedHistory:
@@ -95,7 +100,7 @@ def test_padding_changes_nothing() -> None:
     rng = np.random.default_rng(0)
     items, item = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32), rng.standard_normal([4, 4])
     item = item.astype(np.float32)
-    expected = attended(lambda: ragged(items), testing.FUSED, item)
+    expected = attended(lambda: ragged(items), FUSED, item)
     for width, filler in ((5, 0.0), (9, 0.0), (30, 7.0)):
         got = attended(lambda: padded(items, width, filler), Toggles(tf=True), item)
         for value, wanted in zip(got, expected):
@@ -133,9 +138,9 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
     rng = np.random.default_rng(3)
     user, item, attention = [rng.standard_normal([4, width]).astype(np.float32) for width in (2, 4, 4)]
     items = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32)
-    monkeypatch.setattr(train.embedding, "look_up", lambda features, columns, *_: tf.constant(
+    monkeypatch.setattr(train.input_layer, "look_up", lambda features, columns, *_: tf.constant(
         user if len(columns) == 1 else item))
-    monkeypatch.setattr(train.embedding, "look_up_history", lambda *_: ragged(items))
+    monkeypatch.setattr(train.input_layer, "look_up_history", lambda *_: ragged(items))
     monkeypatch.setattr(train, "attend", lambda item, history, _: (
         tf.constant(attention), history.sum(history.items)))
     with tf.Graph().as_default(), tf.Session() as session:
@@ -159,7 +164,7 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(got, (x @ w["click_logit/kernel"] + w["click_logit/bias"])[:, 0], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), testing.FUSED])
+@pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), FUSED])
 def test_dice_in_training_and_evaluation(toggles: Toggles) -> None:
     x = np.random.default_rng(0).normal(2, 3, [200, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
@@ -195,7 +200,7 @@ def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(tmp_path
     data = open_data(folder, toggles)
     make = dataset.tf_input(data.train, data, blocks.Stream(2), True) if toggles.tf else (
         dataset.columnar_input(data.train, data, blocks.Stream(2)))
-    batch = testing.read_batches(make)[0]
+    batch = graphs.read_batches(make)[0]
     expected = [0 if i == 201 else i for i in range(151, 251)]
     if toggles.tf:
         assert batch["history_items"].tolist() == [expected] * 2
@@ -225,18 +230,18 @@ def test_a_missing_vocabulary_names_the_commands(folder: str, tmp_path: object) 
 @pytest.mark.slow
 def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
     common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
-    report = testing.run_main(train.main, *common, "--learning_rate", "0.003", "--steps", "156")
+    report = run_main(train.main, *common, "--learning_rate", "0.003", "--steps", "156")
     click = report["tasks"]["click"]
     assert click["auc"] > 0.55 and 0.8 < click["calibration"] < 1.25
     assert report["unknown_ids"]["user"] == 3000  # users are in one file only
-    data = open_data(folder, testing.FUSED)
-    expected = testing.predict_first_rows(common[-1], data, train.model_fn, params(data, testing.FUSED))
-    np.testing.assert_allclose(testing.serve_sample_request(common[-1])["click"], expected["click"], rtol=1e-5)
-    assert testing.run_main(train.main, *common, "--steps", "160", "--no_eval", "--tf")["steps_trained_here"] == 4
+    data = open_data(folder, FUSED)
+    expected = predict_first_rows(common[-1], data, train.model_fn, params(data, FUSED))
+    np.testing.assert_allclose(serve_sample_request(common[-1])["click"], expected["click"], rtol=1e-5)
+    assert run_main(train.main, *common, "--steps", "160", "--no_eval", "--tf")["steps_trained_here"] == 4
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1, -(-20000 // 512))
     assert run.save_steps == 0
     assert made.click_rate == pytest.approx(0.5, abs=0.02)
@@ -244,8 +249,8 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parser = flags.make_parser("", learning_rate=0.001, optimizer="adagrad", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
-    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
-    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+    assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
+    assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
 
 
 def test_planted_signal_is_in_the_report(folder: str) -> None:
@@ -259,7 +264,7 @@ def test_from_raw_files_to_a_trained_model(tmp_path: object) -> None:
     write_raw_files(raw, 3000, 200, 1)
     subprocess.run([os.path.join(os.path.dirname(amazon.__file__), "din", "prepare_data.sh"), raw, out], check=True,
                    env=dict(os.environ, PYTHON=sys.executable), stdout=subprocess.DEVNULL)
-    report = testing.run_main(train.main, "--data_location", out, "--batch_size", "64", "--steps", "250",
+    report = run_main(train.main, "--data_location", out, "--batch_size", "64", "--steps", "250",
                               "--learning_rate", "0.003", "--checkpoint", os.path.join(out, "run"))
     assert report["tasks"]["click"]["auc_low"] > 0.6
 
@@ -272,4 +277,4 @@ def test_vocabularies_of_other_data_are_refused(tmp_path: object) -> None:
     os.rename(os.path.join(folder, "mid_voc.txt_"), os.path.join(folder, "uid_voc.txt"))
     message = "local_train_splitByUser: uid_voc has none of the 2 values of column 'user' in the first 2 rows, so it is"
     with pytest.raises(BadInput, match=message):
-        open_data(folder, testing.FUSED)
+        open_data(folder, FUSED)

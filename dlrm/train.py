@@ -22,10 +22,14 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
-from common.embedding import Embedding  # noqa: E402
-from common.heads import Training  # noqa: E402
+from common import flags, layers, runner  # noqa: E402
+from common.embedding import input_layer  # noqa: E402
+from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
+from common.metrics import heads  # noqa: E402
+from common.optimizers import train_step  # noqa: E402
+from common.optimizers.train_step import Training  # noqa: E402
+from common.pipeline import dataset, source  # noqa: E402
 from data.eleme import SCHEMA  # noqa: E402
 
 BOTTOM = (512, 256, 64)
@@ -74,7 +78,7 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     width = params.embedding.dimension
     numbers = normalise(tf.stack([features[c.name] for c in SCHEMA.numbers], axis=1), training, params.dense)  # [B, 12]
     bottom = layers.mlp(numbers, params.bottom + (width,), "bottom", params.dense, Norm(training))  # [B, D]
-    embedded = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, C * D]
+    embedded = input_layer.embed(features, SCHEMA.features, "input", params.embedding)  # [B, C * D]
     joined = tf.concat([bottom, embedded], axis=1)  # [B, (C + 1) * D]
     if params.interaction_op == "dot":
         vectors = tf.reshape(joined, [-1, len(SCHEMA.features) + 1, width])  # [B, C + 1, D]
@@ -107,7 +111,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: one task."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+        return train_step.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
     if labels is None:
         return heads.predict_spec([heads.Task("click", outputs.click)])

@@ -5,12 +5,17 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import flags, source, testing
-from common.deeprec import Toggles
-from common.embedding import Embedding
-from common.heads import Training
+from common import flags
+from common.config.toggles import Toggles
+from common.embedding.input_layer import Embedding
 from common.layers import Dense
-from common.source import Data
+from common.optimizers.train_step import Training
+from common.pipeline import source
+from common.pipeline.source import Data
+from common.testing import graphs
+from common.testing.mains import (
+    DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
+)
 from data import eleme
 from dlrm import train
 from dlrm.train import Params
@@ -36,30 +41,30 @@ def params(toggles: Toggles, **kwargs: object) -> Params:
 
 
 @pytest.mark.parametrize("toggles, interaction_op, batch_size", [
-    (testing.FUSED, "dot", 2), (testing.FUSED, "cat", 7), (Toggles(tf=True), "dot", 7), (Toggles(bf16=True), "cat", 2)])
+    (FUSED, "dot", 2), (FUSED, "cat", 7), (Toggles(tf=True), "dot", 7), (Toggles(bf16=True), "cat", 2)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, interaction_op: str,
                                            batch_size: int) -> None:
     small = params(toggles, interaction_op=interaction_op, **SMALL)
-    assert testing.logit_shapes(open_data(folder, toggles), train.model_fn, small, toggles, batch_size) == {
+    assert graphs.logit_shapes(open_data(folder, toggles), train.model_fn, small, toggles, batch_size) == {
         "click": (batch_size,)}
 
 
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         small = params(toggles, interaction_op="dot", bottom=(32, 16), top=(32, 16))
-        return testing.losses(open_data(folder, toggles), train.model_fn, small, toggles, 10, batch_size=64)
+        return graphs.losses(open_data(folder, toggles), train.model_fn, small, toggles, 10, batch_size=64)
 
     community = losses(Toggles(tf=True))
-    for toggles in (Toggles(), testing.FUSED):
+    for toggles in (Toggles(), FUSED):
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
-    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+    np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=3e-2)
 
 
 @pytest.mark.parametrize("count, toggles, interaction_op", [
-    (2, testing.FUSED, "dot"), (3, Toggles(), "cat"), (5, testing.FUSED, "cat")])
+    (2, FUSED, "dot"), (3, Toggles(), "cat"), (5, FUSED, "cat")])
 def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles, interaction_op: str) -> None:
     small = params(toggles, interaction_op=interaction_op, **SMALL)
-    testing.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
+    graphs.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
 
 
 def test_dot_products_are_those_of_each_pair_once() -> None:
@@ -101,7 +106,7 @@ def test_forward_is_the_papers_equations_in_numpy(interaction_op: str, width: in
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
         patch.setattr(train.embedding, "embed", lambda *args: tf.constant(embedded, tf.float32))
         features = {c.name: tf.constant(x[:, i], tf.float32) for i, c in enumerate(eleme.SCHEMA.numbers)}
-        outputs = train.forward(features, params(testing.FUSED, interaction_op=interaction_op, **SMALL), False)
+        outputs = train.forward(features, params(FUSED, interaction_op=interaction_op, **SMALL), False)
         session.run(tf.global_variables_initializer())
         for variable in tf.global_variables():
             variable.load(rng.random(variable.shape.as_list()) - 0.4 * ("variance" not in variable.name), session)
@@ -113,10 +118,10 @@ def test_forward_is_the_papers_equations_in_numpy(interaction_op: str, width: in
 
 def test_numbers_of_any_scale_come_out_alike(folder: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        features, _ = testing.features_of(open_data(folder, Toggles()), Toggles(), 512)
+        features, _ = graphs.features_of(open_data(folder, Toggles()), Toggles(), 512)
         numbers = tf.stack([features[c.name] for c in eleme.SCHEMA.numbers], axis=1)
         normalised = train.normalise(numbers, True, Dense(Toggles()))
-        testing.initialize(session)
+        graphs.initialize(session)
         raw, got = session.run([numbers, normalised])
     assert raw.std(axis=0).max() / raw.std(axis=0).min() > 1e4
     np.testing.assert_allclose(got.mean(axis=0), 0, atol=1e-3)
@@ -126,28 +131,28 @@ def test_numbers_of_any_scale_come_out_alike(folder: str) -> None:
 @pytest.mark.slow
 def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
     common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
-    report = testing.run_main(train.main, *common, "--steps", "78")
+    report = run_main(train.main, *common, "--steps", "78")
     click = report["tasks"]["click"]
     assert click["auc"] > 0.6 and 0.7 < click["calibration"] < 1.4
     assert report["unknown_ids"] == {}
-    data = open_data(folder, testing.FUSED)
-    expected = testing.predict_first_rows(common[-1], data, train.model_fn, params(testing.FUSED))
-    np.testing.assert_allclose(testing.serve_sample_request(common[-1])["click"], expected["click"], rtol=1e-5)
-    assert testing.run_main(train.main, *common, "--steps", "80", "--no_eval", "--tf")["steps_trained_here"] == 2
+    data = open_data(folder, FUSED)
+    expected = predict_first_rows(common[-1], data, train.model_fn, params(FUSED))
+    np.testing.assert_allclose(serve_sample_request(common[-1])["click"], expected["click"], rtol=1e-5)
+    assert run_main(train.main, *common, "--steps", "80", "--no_eval", "--tf")["steps_trained_here"] == 2
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1, -(-10000 // 512))
     assert run.save_steps == 0
     assert (*made.training[:2], made.interaction_op) == ("adamasync", 0.001, "cat")
-    made = testing.run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"], monkeypatch)[1]
+    made = run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"], monkeypatch)[1]
     assert made.interaction_op == "dot"
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adamasync", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
-    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
+    assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
     with pytest.raises(SystemExit) as end:
         train.main(["--interaction_op", "sum"])
     assert end.value.code == 2 and "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr().err
-    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+    assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()

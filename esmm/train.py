@@ -20,10 +20,14 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
-from common.embedding import Embedding  # noqa: E402
-from common.heads import Training  # noqa: E402
+from common import flags, layers, runner  # noqa: E402
+from common.embedding import input_layer  # noqa: E402
+from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense  # noqa: E402
+from common.metrics import heads  # noqa: E402
+from common.optimizers import train_step  # noqa: E402
+from common.optimizers.train_step import Training  # noqa: E402
+from common.pipeline import dataset, source  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
 
 GROUP_MLPS = (("user", (256, 128, 96, 64)), ("item", (256, 128, 96, 64)), ("combo", (128, 96, 64, 32)))
@@ -74,7 +78,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
     """Embeds each group of columns, feeds it through its MLP, and the joined results through both towers."""
     groups, sizes = zip(*params.group_mlps)
-    inputs = [embedding.embed(features, SCHEMA.group(group), group, params.embedding) for group in groups]
+    inputs = [input_layer.embed(features, SCHEMA.group(group), group, params.embedding) for group in groups]
     bottoms = layers.mlps(inputs, sizes, [group + "_mlp" for group in groups], params.dense)
     joined = tf.concat(bottoms, axis=1)  # [B, 64 + 64 + 32]
     ctr, cvr = layers.mlps(2 * [joined], 2 * [params.tower], ["ctr_tower", "cvr_tower"], params.dense)  # [B, 64] each
@@ -94,7 +98,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: three tasks, purchase given click measured on clicked rows."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(lambda x, y: loss(forward(x, params), y), features, labels, params.training)
+        return train_step.train_spec(lambda x, y: loss(forward(x, params), y), features, labels, params.training)
     outputs = forward(features, params)
     if labels is None:
         return heads.predict_spec([heads.Task(*task) for task in zip(TASKS, [outputs.ctr, outputs.cvr, outputs.ctcvr])])

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import flags, hooks, source, testing
-from common.chunks import BadInput
-from common.deeprec import Toggles
-from common.embedding import Embedding
-from common.heads import Training
+from common import flags
+from common.config.toggles import Toggles
+from common.embedding.input_layer import Embedding
+from common.errors import BadInput, NanLoss
 from common.layers import Dense
+from common.optimizers.train_step import Training
+from common.pipeline import source
+from common.testing import graphs, toy
+from common.testing.mains import FUSED, run_main, run_of, unread_flags
 from data import taobao
 from esmm import train
 from esmm.train import Outputs, Params
@@ -38,7 +41,7 @@ def params(toggles: Toggles = Toggles(), **kwargs: object) -> Params:
 
 def losses(folder: str, toggles: Toggles, steps: int) -> List[float]:
     data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
-    return testing.losses(data, train.model_fn, params(toggles), toggles, steps)
+    return graphs.losses(data, train.model_fn, params(toggles), toggles, steps)
 
 
 def test_product_and_loss_against_numpy() -> None:
@@ -78,26 +81,26 @@ def test_purchase_without_click_counts_as_none() -> None:
     assert got[0] == got[1]
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
     data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
-    assert testing.logit_shapes(data, train.model_fn, sizes, toggles, batch_size) == {
+    assert graphs.logit_shapes(data, train.model_fn, sizes, toggles, batch_size) == {
         task: (batch_size,) for task in train.TASKS}
 
 
 def test_towers_start_at_the_base_rates(folder: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
-        features, _ = testing.features_of(source.open_data(folder, taobao.SCHEMA, True, 0, False), Toggles(), 512)
+        features, _ = graphs.features_of(source.open_data(folder, taobao.SCHEMA, True, 0, False), Toggles(), 512)
         outputs = train.forward(features, params()._replace(click_rate=0.05, buy_rate=0.01))
-        testing.initialize(session)
+        graphs.initialize(session)
         ctr, cvr = session.run([tf.sigmoid(outputs.ctr), tf.sigmoid(outputs.cvr)])
     assert ctr.mean() == pytest.approx(0.05, rel=0.05) and cvr.mean() == pytest.approx(0.01, rel=0.05)
 
 
 def test_columnar_and_tf_losses_are_equal_step_by_step(folder: str) -> None:
-    plain, fused, theirs = [losses(folder, toggles, 50) for toggles in (Toggles(), testing.FUSED, Toggles(tf=True))]
+    plain, fused, theirs = [losses(folder, toggles, 50) for toggles in (Toggles(), FUSED, Toggles(tf=True))]
     for ours in (plain, fused):
         np.testing.assert_allclose(ours[:15], theirs[:15], rtol=1e-5)
         np.testing.assert_allclose(ours, theirs, rtol=1e-3)  # the last bit of a sum may turn a ReLU on or off in time
@@ -111,19 +114,19 @@ def test_bf16_losses_follow_fp32(folder: str) -> None:
 
 
 @pytest.mark.parametrize("count, toggles, optimizer, l2", [
-    (2, testing.FUSED, "adagrad", 0.0), (3, Toggles(), "adam", 0.1), (5, testing.FUSED, "adamasync", 0.1)])
+    (2, FUSED, "adagrad", 0.0), (3, Toggles(), "adam", 0.1), (5, FUSED, "adamasync", 0.1)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles, optimizer: str,
                                            l2: float) -> None:
     data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
     sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
-    testing.check_micro_batch(data, train.model_fn, sizes._replace(dense=Dense(toggles, l2)), count, optimizer, toggles)
+    graphs.check_micro_batch(data, train.model_fn, sizes._replace(dense=Dense(toggles, l2)), count, optimizer, toggles)
 
 
-@pytest.mark.parametrize("toggles", [Toggles(), testing.FUSED._replace(micro_batch=3)])
+@pytest.mark.parametrize("toggles", [Toggles(), FUSED._replace(micro_batch=3)])
 def test_same_seed_same_losses(folder: str, toggles: Toggles) -> None:
     settings = params(toggles)._replace(training=Training("adagrad", 0.1, toggles))
     data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
-    first, second = [testing.losses(data, train.model_fn, settings, toggles, 20) for _ in range(2)]
+    first, second = [graphs.losses(data, train.model_fn, settings, toggles, 20) for _ in range(2)]
     assert first == second
 
 
@@ -131,7 +134,7 @@ def test_same_seed_same_losses(folder: str, toggles: Toggles) -> None:
 @pytest.mark.parametrize("mode", [[], ["--tf"], ["--bf16"]])
 def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, capsys: pytest.CaptureFixture,
                                                 mode: List[str]) -> None:
-    report = testing.run_main(train.main, "--data_location", folder, "--output_dir", str(tmp_path), "--steps", "400",
+    report = run_main(train.main, "--data_location", folder, "--output_dir", str(tmp_path), "--steps", "400",
                               "--batch_size", "128", *mode)
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
@@ -156,12 +159,12 @@ def test_any_modes_checkpoint_goes_on_in_any_other(folder: str, tmp_path: object
     common = ["--data_location", folder, "--batch_size", "64", "--checkpoint", checkpoint]
     sliced = ["--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
     for steps, mode in (("4", []), ("8", ["--tf"]), ("12", ["--bf16"]), ("16", sliced)):
-        assert testing.run_main(train.main, *common, "--no_eval", "--steps", steps, *mode)["steps_trained_here"] == 4
-    assert testing.run_main(train.main, *common, "--steps", "16")["steps_trained_here"] == 0
+        assert run_main(train.main, *common, "--no_eval", "--steps", steps, *mode)["steps_trained_here"] == 4
+    assert run_main(train.main, *common, "--steps", "16")["steps_trained_here"] == 0
 
 
 def test_no_flag_is_left_unread(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+    assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -177,18 +180,18 @@ def test_defaults_are_the_documented_ones() -> None:
 
 def test_steps_default_to_ten_epochs(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     common = ["--data_location", folder]
-    assert testing.run_of(train.main, common, monkeypatch)[0].steps == -(-50000 * 10 // 512)
-    assert testing.run_of(train.main, common + ["--steps", "3"], monkeypatch)[0].steps == 3
+    assert run_of(train.main, common, monkeypatch)[0].steps == -(-50000 * 10 // 512)
+    assert run_of(train.main, common + ["--steps", "3"], monkeypatch)[0].steps == 3
 
 
 def test_base_rates_are_those_of_the_rows_and_have_logits(folder: str, tmp_path: object,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)[1]
+    made = run_of(train.main, ["--data_location", folder], monkeypatch)[1]
     assert made.click_rate == pytest.approx(0.3, abs=0.02) and made.buy_rate == pytest.approx(1 / 3, abs=0.03)
     for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
         with open(os.path.join(str(tmp_path), name), "w") as file:
             file.write("1,1" + "," * 18 + "\n")
-    made = testing.run_of(train.main, ["--data_location", str(tmp_path)], monkeypatch)[1]
+    made = run_of(train.main, ["--data_location", str(tmp_path)], monkeypatch)[1]
     assert 0 < made.click_rate < 1 and 0 < made.buy_rate < 1
 
 
@@ -214,7 +217,7 @@ def test_wrong_use_ends_with_status_2(argv: List[str], message: str, capsys: pyt
 def test_nan_loss_names_step_and_rows(folder: str, tmp_path: object) -> None:
     for mode in ([], ["--tf"]):
         target = os.path.join(str(tmp_path), "run" + "".join(mode))
-        with pytest.raises(hooks.NanLoss, match=r"the loss of step \d+ is (nan|inf). Its batch held these rows of "
+        with pytest.raises(NanLoss, match=r"the loss of step \d+ is (nan|inf). Its batch held these rows of "
                                                 r".*taobao_train_data.*: (\d+, ){31}\d+\. Look at them") as stopped:
             train.main(["--data_location", folder, "--checkpoint", target, "--steps", "50", "--batch_size", "32",
                         "--optimizer", "gradientdescent", "--learning_rate", "1e30", "--save_steps", "1", *mode])
@@ -238,7 +241,7 @@ def test_bad_rows_stop_the_run_or_are_counted(folder: str, tmp_path: object) -> 
                                            "whole number from 0 to 49"):
             train.main(common)
         assert not os.path.exists(os.path.join(common[7], "metrics.json"))
-        report = testing.run_main(train.main, *common, "--max_bad_rows", "2")
+        report = run_main(train.main, *common, "--max_bad_rows", "2")
         assert report["bad_rows"] == 2 and report["tasks"]["click"]["rows"] == 299
 
 
@@ -272,22 +275,22 @@ def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(folder: str,
         with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
             report = json.load(file)
         assert steps <= report["global_step"] <= steps + 3  # what was under way
-    alone = testing.run_main(train.main, *flags, "--steps", str(report["global_step"]))
+    alone = run_main(train.main, *flags, "--steps", str(report["global_step"]))
     assert alone["steps_trained_here"] == 0
     for task in train.TASKS:
         assert alone["tasks"][task]["log_loss"] == pytest.approx(report["tasks"][task]["log_loss"], rel=1e-5)
-    assert testing.run_main(train.main, *flags, "--steps", "45", "--no_eval")["global_step"] == 45
+    assert run_main(train.main, *flags, "--steps", "45", "--no_eval")["global_step"] == 45
 
 
-@pytest.mark.skipif(not os.path.exists(testing.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
+@pytest.mark.skipif(not os.path.exists(toy.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
 @pytest.mark.slow
 def test_real_rows_without_purchases(tmp_path: object) -> None:
-    with open(testing.TAOBAO_SAMPLE) as file:
+    with open(toy.TAOBAO_SAMPLE) as file:
         lines = file.readlines()
     for name, part in ((taobao.SCHEMA.train_file, lines[:4000]), (taobao.SCHEMA.test_file, lines[4000:])):
         with open(os.path.join(str(tmp_path), name), "w") as file:
             file.writelines(part)
-    report = testing.run_main(train.main, "--data_location", str(tmp_path), "--steps", "60",
+    report = run_main(train.main, "--data_location", str(tmp_path), "--steps", "60",
                               "--checkpoint", str(tmp_path) + "/run")
     tasks = report["tasks"]
     assert tasks["click_and_purchase"]["auc"] is None and tasks["purchase_given_click"]["positives"] == 0

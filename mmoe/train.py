@@ -20,10 +20,14 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import dataset, embedding, flags, heads, layers, runner, source  # noqa: E402
-from common.embedding import Embedding  # noqa: E402
-from common.heads import Training  # noqa: E402
+from common import flags, layers, runner  # noqa: E402
+from common.embedding import input_layer  # noqa: E402
+from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense  # noqa: E402
+from common.metrics import heads  # noqa: E402
+from common.optimizers import train_step  # noqa: E402
+from common.optimizers.train_step import Training  # noqa: E402
+from common.pipeline import dataset, source  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
 
 EXPERTS = 4
@@ -70,7 +74,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
     """Embeds all columns, feeds them through the experts, and each task's mixture of them through its tower."""
-    inputs = embedding.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
+    inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
     count, tasks = params.experts, len(TASKS)
     experts = layers.mlps(count * [inputs], count * [params.expert], ["expert_{}".format(i) for i in range(count)],
                           params.dense)  # [B, H] each
@@ -93,7 +97,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: two tasks, each measured on all rows."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return heads.train_spec(lambda x, y: loss(forward(x, params), y), features, labels, params.training)
+        return train_step.train_spec(lambda x, y: loss(forward(x, params), y), features, labels, params.training)
     outputs = forward(features, params)
     if labels is None:
         return heads.predict_spec([heads.Task(*task) for task in outputs._asdict().items()])

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import flags, layers, source, testing
-from common.deeprec import Toggles
-from common.embedding import Embedding
-from common.heads import Training
+from common import flags, layers
+from common.config.toggles import Toggles
+from common.embedding.input_layer import Embedding
 from common.layers import Dense
-from common.source import Data
+from common.optimizers.train_step import Training
+from common.pipeline import source
+from common.pipeline.source import Data
+from common.testing import graphs
+from common.testing.mains import DOCUMENTED, FUSED, run_main, run_of, unread_flags
 from data import taobao
 from mmoe import train
 from mmoe.train import Outputs, Params
@@ -36,28 +39,28 @@ def open_data(folder: str, toggles: Toggles) -> Data:
     return source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
-    shapes = testing.logit_shapes(open_data(folder, toggles), train.model_fn, params(toggles, **SMALL), toggles,
+    shapes = graphs.logit_shapes(open_data(folder, toggles), train.model_fn, params(toggles, **SMALL), toggles,
                                   batch_size)
     assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
 
 
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
-        return testing.losses(open_data(folder, toggles), train.model_fn, params(toggles), toggles, 20)
+        return graphs.losses(open_data(folder, toggles), train.model_fn, params(toggles), toggles, 20)
 
     community = losses(Toggles(tf=True))
-    for toggles in (Toggles(), testing.FUSED):
+    for toggles in (Toggles(), FUSED):
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
-    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=2e-2)
+    np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=2e-2)
     assert community[-1] < community[0]
 
 
-@pytest.mark.parametrize("count, toggles", [(2, testing.FUSED), (3, Toggles()), (5, testing.FUSED)])
+@pytest.mark.parametrize("count, toggles", [(2, FUSED), (3, Toggles()), (5, FUSED)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles) -> None:
     small = params(toggles, **SMALL)
-    testing.check_micro_batch(open_data(folder, toggles), train.model_fn, small, count, toggles=toggles)
+    graphs.check_micro_batch(open_data(folder, toggles), train.model_fn, small, count, toggles=toggles)
 
 
 def test_forward_is_the_papers_equations_in_numpy() -> None:
@@ -66,7 +69,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
     x = rng.standard_normal([9, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
         patch.setattr(train.embedding, "embed", lambda *args: tf.constant(x))
-        outputs = train.forward({}, params(testing.FUSED, **SMALL))
+        outputs = train.forward({}, params(FUSED, **SMALL))
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
             variable.load(rng.standard_normal(variable.shape.as_list()), session)
@@ -109,22 +112,22 @@ def test_one_expert_is_a_shared_bottom() -> None:
 @pytest.mark.slow
 def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
     common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
-    report = testing.run_main(train.main, *common, "--steps", "234")
+    report = run_main(train.main, *common, "--steps", "234")
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     assert sorted(report["tasks"]) == ["click", "purchase"]
     for task in train.TASKS:
         assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
         assert 0.6 < report["tasks"][task]["calibration"] < 1.6
-    assert testing.run_main(train.main, *common, "--steps", "237", "--no_eval", "--tf")["steps_trained_here"] == 3
+    assert run_main(train.main, *common, "--steps", "237", "--no_eval", "--tf")["steps_trained_here"] == 3
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
     assert made.training[:2] == ("adamasync", 0.001)
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
-    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
-    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+    assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
+    assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()

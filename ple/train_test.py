@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import flags, source, testing
-from common.deeprec import Toggles
-from common.embedding import Embedding
-from common.heads import Training
+from common import flags
+from common.config.toggles import Toggles
+from common.embedding.input_layer import Embedding
 from common.layers import Dense
-from common.source import Data
+from common.optimizers.train_step import Training
+from common.pipeline import source
+from common.pipeline.source import Data
+from common.testing import graphs
+from common.testing.mains import DOCUMENTED, FUSED, run_main, run_of, unread_flags
 from data import taobao
 from ple import train
 from ple.train import Params
@@ -37,9 +40,9 @@ def open_data(folder: str, toggles: Toggles) -> Data:
     return source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(testing.FUSED, 2), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 2), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
-    shapes = testing.logit_shapes(open_data(folder, toggles), train.model_fn,
+    shapes = graphs.logit_shapes(open_data(folder, toggles), train.model_fn,
                                   params(toggles, levels=2, **SMALL), toggles, batch_size)
     assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
 
@@ -48,18 +51,18 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         small = params(toggles, levels=2, expert=(32, 16), gate=(32,), tower=(16,))._replace(
             training=Training("adagrad", 0.001))
-        return testing.losses(open_data(folder, toggles), train.model_fn, small, toggles, 6)
+        return graphs.losses(open_data(folder, toggles), train.model_fn, small, toggles, 6)
 
     community = losses(Toggles(tf=True))
-    for toggles in (Toggles(), testing.FUSED):  # batch normalisation of small inputs makes rounding grow fast
+    for toggles in (Toggles(), FUSED):  # batch normalisation of small inputs makes rounding grow fast
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
-    np.testing.assert_allclose(losses(testing.FUSED._replace(bf16=True)), community, rtol=3e-2)
+    np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=3e-2)
 
 
-@pytest.mark.parametrize("count, toggles", [(2, Toggles()), (3, testing.FUSED), (5, testing.FUSED)])
+@pytest.mark.parametrize("count, toggles", [(2, Toggles()), (3, FUSED), (5, FUSED)])
 def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles) -> None:
     small = params(toggles, levels=1, **SMALL)
-    testing.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
+    graphs.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
 
 
 def numpy_forward(x: np.ndarray, w: Dict[str, np.ndarray], levels: int) -> Dict[str, np.ndarray]:
@@ -97,7 +100,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
     x = rng.standard_normal([9, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
         patch.setattr(train.embedding, "embed", lambda *args: tf.constant(x))
-        outputs = train.forward({}, params(testing.FUSED, **SMALL), training=False)
+        outputs = train.forward({}, params(FUSED, **SMALL), training=False)
         session.run(tf.global_variables_initializer())
         for variable in tf.global_variables():
             variable.load(rng.random(variable.shape.as_list()) - 0.3 * ("moving" not in variable.name), session)
@@ -115,7 +118,7 @@ def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation()
         inputs = tf.placeholder(tf.float32, [None, 4])
         patch.setattr(train.embedding, "embed", lambda *args: inputs)
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
-            training, evaluating = [train.forward({}, params(testing.FUSED, **SMALL), mode).click
+            training, evaluating = [train.forward({}, params(FUSED, **SMALL), mode).click
                                     for mode in (True, False)]
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
         session.run(tf.global_variables_initializer())
@@ -134,22 +137,22 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     sizes = dict(levels=2, expert=(64, 32), gate=(32,), tower=(64, 32))
     monkeypatch.setattr(train, "Params", functools.partial(Params, **sizes))
     common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
-    report = testing.run_main(train.main, *common, "--steps", "234")
+    report = run_main(train.main, *common, "--steps", "234")
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     assert sorted(report["tasks"]) == ["click", "purchase"]
     for task in train.TASKS:
         assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
         assert 0.6 < report["tasks"][task]["calibration"] < 1.6
-    assert testing.run_main(train.main, *common, "--steps", "236", "--no_eval")["steps_trained_here"] == 2
+    assert run_main(train.main, *common, "--steps", "236", "--no_eval")["steps_trained_here"] == 2
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, made = testing.run_of(train.main, ["--data_location", folder], monkeypatch)
+    run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
     assert made.training[:2] == ("adam", 0.001)
     parser = flags.make_parser("", learning_rate=0.1, optimizer="adam", epochs=train.EPOCHS)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
-    assert {name: args[name] for name in testing.DOCUMENTED} == testing.DOCUMENTED
-    assert testing.unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+    assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
+    assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import layers
-from common.history import ragged
+from common.embedding.history import ragged
 from common.kernels import attention, native
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)

@@ -86,7 +86,8 @@ def _plan() -> _Plan:
     link = ["-shared", "-fopenmp", *tf.sysconfig.get_link_flags(), "-L" + os.path.join(prefix, "lib"), "-l:" + _ONEDNN,
             "-Wl,-rpath," + library, "-Wl,-rpath," + os.path.join(prefix, "lib")]
     version = os.path.join(prefix, "include", "oneapi", "dnnl", "dnnl_version.h")
-    return _Plan(command, sources, link, "kernels-{}.so".format(_hash(command[1:] + sources + link, version)))
+    names = [os.path.basename(source) for source in sources]
+    return _Plan(command, sources, link, "kernels-{}.so".format(_hash(command[1:] + names + link, version)))
 
 
 def _hash(command: List[str], version: str) -> str:

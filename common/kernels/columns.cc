@@ -1,5 +1,5 @@
-// Columns of texts to ids and numbers, without an object for each value. common/kernels/columns.py says what each
-// function does; all of them give what its NumPy counterpart in common/columns.py and common/encoder.py gives.
+// Columns of texts to ids and numbers, without an object for each value. common/pipeline/native_columns.py says what each
+// function does; all of them give what its NumPy counterpart in common/pipeline/columns.py and common/pipeline/encoder.py gives.
 
 #include "texts.h"
 

@@ -1,5 +1,5 @@
-// Columns of lists to ids and numbers. common/kernels/columns.py says what each function does; all of them give what
-// its NumPy counterpart in common/lists.py gives.
+// Columns of lists to ids and numbers. common/pipeline/native_columns.py says what each function does; all of them give what
+// its NumPy counterpart in common/pipeline/lists.py gives.
 
 #include <algorithm>
 #include <vector>
@@ -161,7 +161,7 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
 }
 
 // The mean of each list's numbers, empty items left out; returns 0 where an item is no plain decimal number. Equal
-// neighbours of at most 8 bytes are added as one product, as in common/lists.py.
+// neighbours of at most 8 bytes are added as one product, as in common/pipeline/lists.py.
 int zoo_list_means(const Texts* texts, char separator, double of_empty, double* out, int32_t* lengths) {
   Items items(*texts, separator);
   for (int64_t i = 0; i < texts->size; ++i) {

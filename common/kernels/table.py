@@ -1,6 +1,6 @@
 """Native embedding tables: key -> row of a value and slots, with frequency and version. DeepRec's EmbeddingVariable.
 
-A table is a resource that a handle names. It must be made before it is used; see common.embedding_variable for where
+A table is a resource that a handle names. It must be made before it is used; see common.embedding.embedding_variable for where
 that happens.
 """
 
@@ -8,37 +8,12 @@ from typing import List, NamedTuple, Optional, Sequence, Union
 
 import tensorflow.compat.v1 as tf
 
+from common.config.tables import Admission, Eviction
 from common.kernels import native
 
 Gradient = Union[tf.Tensor, tf.IndexedSlices]
 
 RULES = ("gradientdescent", "adagrad", "adam", "adagraddecay")
-
-
-class Admission(NamedTuple):
-    """When a key gets a row.
-
-    Attributes:
-      at: how often it must be seen; 0 for at once.
-      counters, hashes: of a Bloom filter that counts the keys that wait, 1 byte each; 0 to count them exactly.
-    """
-
-    at: int = 0
-    counters: int = 0
-    hashes: int = 0
-
-
-class Eviction(NamedTuple):
-    """Which keys a full save forgets.
-
-    Attributes:
-      rule: 'gstep': those that were not updated for more than steps_to_live steps; 'l2': those with half the squared
-        norm of the value below l2_threshold; '': none.
-    """
-
-    rule: str = ""
-    steps_to_live: int = 0
-    l2_threshold: float = 0.0
 
 
 class Contents(NamedTuple):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common.config.tables import Admission, Eviction
 from common.kernels import native, table
-from common.kernels.table import Admission, Contents, Eviction
+from common.kernels.table import Contents
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import optimizers
-from common.adagrad_decay import AdagradDecayOptimizer
-from common.adam_async import AdamAsyncOptimizer
 from common.kernels import lookup, native, update
+from common.optimizers import catalog
+from common.optimizers.adagrad_decay import AdagradDecayOptimizer
+from common.optimizers.adam_async import AdamAsyncOptimizer
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
@@ -40,7 +40,7 @@ def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int, lookups:
 @pytest.mark.parametrize("rows, size, lookups", [(3, 1, 1), (5000, 16, 1), (40, 18, 3), (2000, 5, 2)])
 def test_is_what_the_optimizers_own_ops_compute(name: str, rows: int, size: int, lookups: int) -> None:
     ours, theirs = [train(make, rows, size, lookups)
-                    for make in (lambda: optimizers.make(name, 0.1, native=True), lambda: PLAIN[name](0.1))]
+                    for make in (lambda: catalog.make(name, 0.1, native=True), lambda: PLAIN[name](0.1))]
     assert (ours.pop("natives"), theirs.pop("natives")) == (1, 0)
     assert sorted(set(ours) - {"global_step"}) == sorted(set(theirs) - {"global_step"})
     for variable in theirs:

@@ -8,7 +8,7 @@ import time
 import zlib
 from typing import IO, Iterator, NamedTuple, Tuple, Union
 
-from common.chunks import BadInput
+from common.errors import BadInput
 
 SEPARATOR = b"\x02"
 DEFAULT_CATEGORY = "default_cat"

@@ -15,8 +15,9 @@ from typing import Dict, List
 import pandas as pd
 import pytest
 
-from common import metrics, source, vocabulary
-from common.chunks import BadInput
+from common.errors import BadInput
+from common.metrics import measures
+from common.pipeline import source, vocabulary
 from data import amazon
 from data.din import testing
 
@@ -133,7 +134,7 @@ def test_reviews_and_items_are_listed(made: str, reviews: pd.DataFrame) -> None:
 
 def test_preferences_can_be_learned(samples: pd.DataFrame) -> None:
     score = [(line.categories + "\x02").count(line.category + "\x02") for line in samples.itertuples()]
-    assert metrics.auc((samples.label == "1").to_numpy().astype(int), pd.Series(score).to_numpy().astype(float)) > 0.8
+    assert measures.auc((samples.label == "1").to_numpy().astype(int), pd.Series(score).to_numpy().astype(float)) > 0.8
 
 
 def test_same_seed_same_bytes_other_seed_other_bytes(raw: str, made: str, tmp_path: object) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
 
-from common.chunks import BadInput
+from common.errors import BadInput
 from data.din.lines import Progress, is_utf8
 
 REVIEWS = pa.schema([("user", pa.binary()), ("item", pa.binary()), ("rating", pa.binary()), ("time", pa.int64())])

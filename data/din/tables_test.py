@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from common.chunks import BadInput
+from common.errors import BadInput
 from data.din import tables
 
 

@@ -13,8 +13,8 @@ import sys
 from typing import Counter, Dict, List, Optional
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
-from common import vocabulary  # noqa: E402
-from common.chunks import BadInput  # noqa: E402
+from common.errors import BadInput  # noqa: E402
+from common.pipeline import vocabulary  # noqa: E402
 from data.din.lines import DEFAULT_CATEGORY, SEPARATOR, describe, read_samples  # noqa: E402
 
 DEFAULTS = {"uid_voc": "default_uid", "mid_voc": "default_mid", "cat_voc": DEFAULT_CATEGORY}

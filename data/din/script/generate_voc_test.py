@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from common import vocabulary
-from common.chunks import BadInput
+from common.errors import BadInput
+from common.pipeline import vocabulary
 from data.din.script import generate_voc
 
 LINES = (b"0\tu2\ti3\tX\ti1\x02i2\tY\x02X\n"

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
-from common.chunks import BadInput  # noqa: E402
+from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din.lines import DEFAULT_CATEGORY, SEPARATOR, describe  # noqa: E402
 from data.din.tables import ITEMS, REVIEWS, one_array, read_tables  # noqa: E402

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from common.chunks import BadInput
+from common.errors import BadInput
 from data.din.lines import Sample, read_samples
 from data.din.script import local_aggretor
 

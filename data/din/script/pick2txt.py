@@ -11,8 +11,8 @@ import sys
 from typing import List, Optional
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
-from common import vocabulary  # noqa: E402
-from common.chunks import BadInput  # noqa: E402
+from common.errors import BadInput  # noqa: E402
+from common.pipeline import vocabulary  # noqa: E402
 from data.din.lines import describe  # noqa: E402
 
 

@@ -15,7 +15,7 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
-from common.chunks import BadInput  # noqa: E402
+from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din.lines import describe, read_lines  # noqa: E402
 

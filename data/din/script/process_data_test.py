@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from common.chunks import BadInput
+from common.errors import BadInput
 from data.din.script import process_data
 
 REVIEW = {"reviewerID": "A1", "asin": "000100", "overall": 4.0, "unixReviewTime": 1355616000, "reviewText": "It's\tok"}

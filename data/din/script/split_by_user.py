@@ -13,7 +13,7 @@ import sys
 from typing import List, Optional, Tuple
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
-from common.chunks import BadInput  # noqa: E402
+from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din.lines import describe, read_samples  # noqa: E402
 

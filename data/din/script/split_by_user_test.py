@@ -4,7 +4,7 @@ from typing import List
 import numpy as np
 import pytest
 
-from common.chunks import BadInput
+from common.errors import BadInput
 from data.din.script import split_by_user
 
 

@@ -1,0 +1,1 @@
+"""How fast input, training and tables are."""

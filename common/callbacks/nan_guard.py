@@ -1,0 +1,47 @@
+"""Ends training at the first loss that is not a number."""
+
+from typing import Callable, Dict, List, Optional
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from common.errors import NanLoss
+
+
+class StopAtNan(tf.train.SessionRunHook):
+    """Raises NanLoss at the first step whose loss is not finite.
+
+    It must come before the Estimator's own NaN hook, and does so only among the hooks of the TrainSpec, which is made
+    before the loss: hence `watch`.
+
+    Args:
+      path: the file that the rows come from.
+      find_rows: gives the numbers from 0 of the rows in a batch, batches of this process counted from 0.
+    """
+
+    def __init__(self, path: str, find_rows: Callable[[int], List[int]]) -> None:
+        self._path = path
+        self._find_rows = find_rows
+        self._fetches: Dict[str, tf.Tensor] = {}
+        self._batches = 0
+
+    def watch(self, loss: tf.Tensor, rows: Optional[tf.Tensor]) -> None:
+        """Sets what is watched: the loss, scalar, and the numbers of the batch's rows, int64 [B] or None."""
+        self._fetches = {"loss": loss} if rows is None else {"loss": loss, "rows": rows}
+        self._global_step = tf.train.get_global_step()
+
+    def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
+        """Asks for the loss and the batch's rows."""
+        return tf.train.SessionRunArgs(self._fetches)
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
+        """Checks the loss."""
+        results = run_values.results
+        self._batches += 1
+        if np.isfinite(results["loss"]):
+            return
+        step = int(run_context.session.run(self._global_step))
+        rows = results["rows"].tolist() if "rows" in results else self._find_rows(self._batches - 1)
+        raise NanLoss("the loss of step {} is {}. Its batch held these rows of {}: {}. Look at them, or lower "
+                      "--learning_rate; the last checkpoint is from before this step.".format(
+                          step, results["loss"], self._path, ", ".join(str(row + 1) for row in rows)))

@@ -1,0 +1,95 @@
+"""Step, loss, speed and time left, while a run trains."""
+
+import sys
+import time
+from typing import Optional, TextIO
+
+import tensorflow.compat.v1 as tf
+
+
+class Progress(tf.train.SessionRunHook):
+    """Reports step, loss, speed and the time left: a live line on a terminal, plain lines elsewhere.
+
+    Args:
+      trainers: how many processes make the steps up to max_steps together; the speed is that of this one.
+
+    Attributes:
+      steps: steps run by this process.
+      step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which sets up the graph.
+      cpu_secs: seconds that cores worked for this process since its first step, for whatever it did.
+    """
+
+    def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, trainers: int = 1,
+                 out: Optional[TextIO] = None) -> None:
+        self.steps = 0
+        self.step_secs = self.cpu_secs = self._cpu_began = 0.0
+        self._loss = loss
+        self._global_step = tf.train.get_global_step()
+        self._max_steps = max_steps
+        self._batch_size = batch_size
+        self._trainers = trainers
+        self._out = out or sys.stderr
+        self._live = self._out.isatty()
+        self._every_secs = 0.5 if self._live else 10.0
+        self._began = self._reported = 0.0
+        self._reported_steps = 0
+        self._reported_secs = self._last_loss = 0.0
+
+    @property
+    def steps_per_sec(self) -> float:
+        """Mean speed so far, 0 before the second step."""
+        return (self.steps - 1) / self.step_secs if self.step_secs else 0.0
+
+    def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
+        """Starts the clock of a step."""
+        self._began = time.monotonic()
+        return tf.train.SessionRunArgs(self._loss)
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
+        """Stops the clock and reports if it is time to."""
+        now = time.monotonic()
+        self.step_secs += now - self._began if self.steps else 0.0
+        if not self.steps:
+            self._cpu_began = time.process_time()
+        self.cpu_secs = time.process_time() - self._cpu_began
+        self.steps += 1
+        self._last_loss = float(run_values.results)
+        if now - self._reported >= self._every_secs:
+            self._report(run_context.session)
+            self._reported = now
+
+    def end(self, session: tf.Session) -> None:
+        """Reports the last step and leaves the live line."""
+        if self.steps:
+            if self.steps != self._reported_steps:
+                self._report(session)
+            self._out.write("\n" if self._live else "")
+
+    def _report(self, session: tf.Session) -> None:
+        step = int(session.run(self._global_step))
+        line = "step {}/{} ({:.0%})  loss {:.5f}".format(
+            step, self._max_steps, step / self._max_steps, self._last_loss)
+        if self.step_secs > self._reported_secs:
+            speed = (self.steps - max(self._reported_steps, 1)) / (self.step_secs - self._reported_secs)
+            left = max(self._max_steps - step, 0) / (self.steps_per_sec * self._trainers)
+            line += "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(speed, speed * self._batch_size, _clock(left))
+        self._out.write("\r\x1b[K{} {}".format(_bar(step / self._max_steps), line) if self._live else line + "\n")
+        self._out.flush()
+        self._reported_steps, self._reported_secs = self.steps, self.step_secs
+
+
+def _bar(share: float) -> str:
+    """A bar of ten cells, as many of them filled as the share says."""
+    filled = int(10 * min(share, 1.0))
+    return "[{}{}]".format("#" * filled, "." * (10 - filled))
+
+
+def _clock(secs: float) -> str:
+    """Seconds as days, hours, minutes or seconds, two units at most."""
+    secs = int(round(secs))
+    days, hours, minutes = secs // 86400, secs // 3600 % 24, secs // 60 % 60
+    if days:
+        return "{} d {} h".format(days, hours)
+    if hours:
+        return "{} h {} min".format(hours, minutes)
+    return "{} min {} s".format(minutes, secs % 60) if minutes else "{} s".format(secs)

@@ -1,0 +1,1 @@
+"""What is on disk, written and read back."""

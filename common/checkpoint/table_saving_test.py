@@ -1,0 +1,270 @@
+import os
+import socket
+from typing import Dict, Iterator, List, Tuple
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from tensorflow.python.ops import resources
+
+from common.checkpoint import increment_files, increments, saving, table_saving, touched
+from common.config.tables import Eviction, Settings
+from common.embedding import embedding_variable, storage
+from common.embedding.storage import Storage
+from common.errors import BadInput
+from common.kernels import native
+from common.optimizers import table_rules, train_step
+from common.optimizers.train_step import Training
+
+pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+
+WANTED = storage.Wanted("t", 100, 4, 0.3, "t")
+KEYS = np.arange(40) * 987654321012345 % (1 << 62)
+
+
+def free_address() -> str:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return "127.0.0.1:{}".format(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[str]:
+    """A worker beside two parameter servers."""
+    spec = tf.train.ClusterSpec({"ps": [free_address(), free_address()], "worker": [free_address()]})
+    servers = [tf.train.Server(spec, job, task) for job, task in (("ps", 0), ("ps", 1), ("worker", 0))]
+    yield servers[-1].target
+
+
+class Trained:
+    """A graph with one embedding variable, and a session of it."""
+
+    def __init__(self, target: str = "", servers: int = 0, optimizer: str = "adagrad", kept: Storage = Storage("ev")):
+        kept = kept._replace(settings=kept.settings._replace(servers=servers))
+        self.graph = tf.Graph()
+        with self.graph.as_default(), tf.device("/job:worker" if servers else None):
+            tf.set_random_seed(7)
+            self.ids = tf.placeholder(tf.int64, [None])
+            rows, (index,) = storage.rows_of_batch(WANTED, [self.ids], kept)
+            self.rows = tf.gather(rows, index)
+            lookups, step = embedding_variable.take_lookups(), tf.train.get_or_create_global_step()
+            gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)), [one.rows for one in lookups])
+            with tf.control_dependencies(table_rules.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
+                self.train = tf.assign_add(step, 1)
+            self.saver = saving.Saver(5)
+            self.init = tf.group(tf.global_variables_initializer(),
+                                 resources.initialize_resources(resources.shared_resources()))
+            self.missing = resources.report_uninitialized_resources()
+        self.session = tf.Session(target, graph=self.graph)
+
+    def run(self, steps: int, seed: int = 0) -> None:
+        random = np.random.RandomState(seed)
+        for _ in range(steps):
+            self.session.run(self.train, {self.ids: random.choice(KEYS, 9)})
+
+    def start(self) -> "Trained":
+        assert self.session.run(self.missing).size or self.session.sess_str  # servers keep those of other tests
+        self.session.run(self.init)
+        assert not self.session.run(self.missing).size
+        return self
+
+    def values(self) -> np.ndarray:
+        return self.session.run(self.rows, {self.ids: KEYS})
+
+    def save(self, folder: object) -> str:
+        return self.saver.save(self.session, os.path.join(str(folder), "model.ckpt"), 1)
+
+
+@pytest.mark.parametrize("optimizer", ["gradientdescent", "adagrad", "adam", "adamasync", "adagraddecay"])
+@pytest.mark.parametrize("before, after", [(0, 0), (0, 2), (2, 0), (2, 2)])
+def test_training_goes_on_with_other_servers(tmp_path: object, target: str, optimizer: str, before: int,
+                                             after: int) -> None:
+    def make(servers: int) -> Trained:
+        return Trained(target if servers else "", servers, optimizer)
+
+    one = make(before).start()
+    one.run(20)
+    path = one.save(tmp_path)
+    one.run(20, seed=1)
+    other = make(after)
+    other.saver.restore(other.session, path)
+    assert not other.session.run(other.missing).size
+    other.run(20, seed=1)
+    np.testing.assert_allclose(other.values(), one.values(), rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_checkpoint_holds(tmp_path: object) -> None:
+    one = Trained(kept=Storage("ev", Settings("counter", 3))).start()
+    one.run(10)
+    path = one.save(tmp_path)
+    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    rows, waiting = shapes["t-keys"][0], shapes["t-keys_filtered"][0]
+    assert rows and waiting
+    assert shapes == {"global_step": [], "t-keys": [rows], "t-values": [rows, 4], "t-freqs": [rows],
+                      "t-versions": [rows], "t-keys_filtered": [waiting], "t-freqs_filtered": [waiting],
+                      "t-versions_filtered": [waiting], "t-bloom": [0], "t/Adagrad-values": [rows, 4]}
+
+
+def test_saving_evicts(tmp_path: object) -> None:
+    one = Trained(kept=Storage("ev", Settings(eviction=Eviction("gstep", steps_to_live=5)))).start()
+    fresh = one.values()
+    one.session.run(one.train, {one.ids: KEYS[:3]})
+    for _ in range(6):
+        one.session.run(one.train, {one.ids: KEYS[3:5]})
+    path = one.save(tmp_path)
+    assert sorted(tf.train.load_variable(path, "t-keys")) == sorted(KEYS[3:5])
+    np.testing.assert_array_equal(one.values()[:3], fresh[:3])
+
+
+def test_another_optimizer_is_refused(tmp_path: object) -> None:
+    one = Trained(optimizer="adagrad").start()
+    one.run(20)
+    other = Trained(optimizer="adamasync")
+    with pytest.raises(BadInput, match="t/AdamAsync/beta1_power"):
+        other.saver.restore(other.session, one.save(tmp_path))
+
+
+def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str) -> None:
+    for kind in ("ev", "adaptive", "dynamic"):
+        for servers in (0, 2):
+            kept = Storage(kind, often=2)
+            one = Trained(target if servers else "", servers, kept=kept).start()
+            one.run(15)
+            folder = os.path.join(str(tmp_path), kind, str(servers))
+            os.makedirs(folder)
+            path = one.save(folder)
+            with tf.Graph().as_default(), tf.Session() as session:
+                tf.set_random_seed(7)
+                tf.train.get_or_create_global_step()
+                ids = tf.placeholder(tf.int64, [None])
+                rows, (index,) = storage.rows_of_batch(WANTED, [ids], kept._replace(exported=True))
+                served = tf.gather(rows, index)
+                saver = saving.Saver(1)
+                saver.restore(session, path)
+                np.testing.assert_array_equal(session.run(served, {ids: KEYS}), one.values())
+                exported = saver.save(session, os.path.join(folder, "exported"))
+                other = tf.Session()
+                other.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: exported})
+                np.testing.assert_array_equal(other.run(served, {ids: KEYS}), one.values())
+                assert not any(op.type.startswith("Zoo") for op in tf.get_default_graph().get_operations())
+                names = ids.name, served.name
+            with tf.Graph().as_default(), tf.Session() as session:  # as whoever serves it reads it
+                tf.train.import_meta_graph(exported + ".meta").restore(session, exported)
+                np.testing.assert_array_equal(session.run(names[1], {names[0]: KEYS}), one.values())
+
+
+class Incremental:
+    """A graph with an embedding variable whose training steps mark what they touch, and a session of it."""
+
+    def __init__(self, folder: object, target: str = "", servers: int = 0) -> None:
+        self.path = os.path.join(str(folder), "model.ckpt")
+        kept = Storage("ev", Settings("counter", 2, servers=servers))
+        with tf.Graph().as_default() as graph, tf.device("/job:worker" if servers else None):
+            tf.set_random_seed(7)
+            self.ids = tf.placeholder(tf.int64, [None])
+            rows, (index,) = storage.rows_of_batch(WANTED, [self.ids], kept)
+            self.rows = tf.gather(rows, index)
+            scale = tf.get_variable("scale", [], initializer=tf.ones_initializer())
+            loss = tf.reduce_sum(tf.square(scale * self.rows - 1.0))
+            spec = train_step.train_spec(lambda features, labels: loss, {}, {}, Training("adagrad", 0.1))
+            table_saving.contribute()
+            self.train = touched.track(spec.train_op)
+            self.saver = increments.Saver(str(folder), 5)
+            self.init = tf.group(tf.global_variables_initializer(),
+                                 resources.initialize_resources(resources.shared_resources()))
+        self.session = tf.Session(target, graph=graph)
+
+    def start(self) -> None:
+        self.session.run(self.init)
+        self.saver.start(self.session)
+
+    def run(self, keys: np.ndarray, times: int) -> None:
+        for _ in range(times):
+            self.session.run(self.train, {self.ids: keys})
+
+    def values(self) -> np.ndarray:
+        return self.session.run(self.rows, {self.ids: KEYS})
+
+
+@pytest.mark.parametrize("servers", [0, 2])
+def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: str, servers: int) -> None:
+    one = Incremental(tmp_path, target if servers else "", servers)
+    one.start()
+    one.run(KEYS[:20], 3)
+    one.saver.save(one.session, one.path, 3)
+    one.run(KEYS[15:25], 2)
+    one.saver.save_increment(one.session, 5)
+    held = tf.train.load_checkpoint(tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
+    names = [name for name in held.get_variable_to_shape_map() if name.endswith("-sparse_incr_keys")]
+    assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted(KEYS[15:25])
+    expected = one.values()
+    one.session.close()
+    again = Incremental(tmp_path, target if servers else "", servers)
+    again.saver.restore(again.session, tf.train.latest_checkpoint(str(tmp_path)))
+    np.testing.assert_array_equal(again.values(), expected)
+    again.run(KEYS[:2], 1)
+    again.saver.save_increment(again.session, 6)
+    held = tf.train.load_checkpoint(tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
+    assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted([*KEYS[:2], *KEYS[15:25]])
+
+
+def test_an_increment_of_other_servers_is_left_out(tmp_path: object, target: str,
+                                                   capsys: pytest.CaptureFixture) -> None:
+    one = Incremental(tmp_path, target, 2)
+    one.start()
+    one.run(KEYS[:20], 3)
+    one.saver.save(one.session, one.path, 3)
+    expected = one.values()
+    one.run(KEYS[15:25], 2)
+    one.saver.save_increment(one.session, 5)
+    alone = Incremental(tmp_path)
+    alone.saver.restore(alone.session, tf.train.latest_checkpoint(str(tmp_path)))
+    assert "model.ckpt-5 is left out: " in "".join(capsys.readouterr())
+    np.testing.assert_array_equal(alone.values(), expected)
+
+
+def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(tmp_path: object,
+                                                                capsys: pytest.CaptureFixture) -> None:
+    one = Trained(kept=Storage("ev", Settings("cbf", 3))).start()
+    one.run(10)
+    path = one.save(tmp_path)
+    fresh = np.setdiff1d(KEYS, tf.train.load_variable(path, "t-keys"))[:1]
+    one.session.run(one.train, {one.ids: np.repeat(fresh, 2)})
+    path = one.save(tmp_path)
+    same = Trained(kept=Storage("ev", Settings("cbf", 3)))
+    same.saver.restore(same.session, path)
+    assert "Bloom" not in "".join(capsys.readouterr())
+    other = Trained(kept=Storage("ev", Settings("cbf", 3, error=0.2)))
+    other.saver.restore(other.session, path)
+    assert "the Bloom filter of t is of another size; keys that wait are counted anew" in "".join(capsys.readouterr())
+    np.testing.assert_array_equal(other.values(), one.values())
+    for saved, times in ((same, 1), (other, 3)):
+        for number in range(times):
+            assert not saved.session.run(saved.rows, {saved.ids: fresh}).any()
+            saved.session.run(saved.train, {saved.ids: fresh})
+        assert saved.session.run(saved.rows, {saved.ids: fresh}).any()
+
+
+def test_adam_async_corrects_its_bias_by_the_steps_that_had_keys() -> None:
+    one = Trained(optimizer="adamasync").start()
+    for keys, power in ((KEYS[:0], 0.9), (KEYS[:3], 0.81), (KEYS[:0], 0.81)):
+        one.session.run(one.train, {one.ids: keys})
+        assert one.session.run("t/AdamAsync/beta1_power:0") == pytest.approx(power)
+
+
+def test_a_checkpoint_without_the_variable(tmp_path: object) -> None:
+    one = Trained().start()
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.train.get_or_create_global_step()
+        session.run(tf.global_variables_initializer())
+        path = tf.train.Saver().save(session, os.path.join(str(tmp_path), "other"))
+    with pytest.raises(BadInput, match="other: it holds no embedding variable 't'. Go on with the flags"):
+        one.saver.restore(one.session, path)
+
+
+def test_stored_parts() -> None:
+    shapes: Dict[str, List[int]] = {"a/part_0-keys": [], "a/part_1-keys": [], "a/part_1/Adagrad-keys": [],
+                                    "ab-keys": []}
+    found: Tuple[List[str], List[str]] = (table_saving.stored_parts("a", shapes, "x"),
+                                          table_saving.stored_parts("ab", shapes, "x"))
+    assert found == (["a/part_0", "a/part_1"], ["ab"])

@@ -1,0 +1,174 @@
+"""The processes of one job, as TF_CONFIG names them, and waiting for each other.
+
+Kubernetes' training operator, `common/launch.py --local` and people write TF_CONFIG:
+
+    {"cluster": {"chief": ["host:port"], "worker": [...], "ps": [...], "evaluator": [...]},
+     "task": {"type": "worker", "index": 0}}
+
+Where there is no chief, worker 0 becomes it and the other workers move up by one.
+"""
+
+import contextlib
+import json
+import os
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+
+ROLES = ("chief", "worker", "ps", "evaluator")
+LOST_STATUS = 138  # what a process ends with that is to be started again
+_EXAMPLE = ('Write it as {"cluster": {"chief": ["host:port"], "worker": ["host:port"], "ps": ["host:port"]}, '
+            '"task": {"type": "worker", "index": 0}}')
+
+
+class Cluster(NamedTuple):
+    """The job that this process is a part of.
+
+    Attributes:
+      jobs: role -> addresses "host:port", in the order of their indices; always with a chief.
+      role, task: this process' own place, its index among the processes of the role.
+    """
+
+    jobs: Dict[str, List[str]]
+    role: str
+    task: int
+
+    @property
+    def trains(self) -> bool:
+        """Whether this process computes gradients."""
+        return self.role in ("chief", "worker")
+
+    @property
+    def has_servers(self) -> bool:
+        """Whether the variables live on parameter servers."""
+        return bool(self.jobs.get("ps"))
+
+    @property
+    def has_evaluator(self) -> bool:
+        """Whether the job is known to have an evaluator; older operators do not name it in the cluster."""
+        return bool(self.jobs.get("evaluator"))
+
+    @property
+    def num_trainers(self) -> int:
+        """How many processes compute gradients."""
+        return 1 + len(self.jobs.get("worker", []))
+
+    @property
+    def shard(self) -> int:
+        """This trainer's part of the rows: 0 for the chief, i + 1 for worker i."""
+        return 0 if self.role == "chief" else self.task + 1
+
+    @property
+    def name(self) -> str:
+        """This process' name, as "worker-0"."""
+        return "{}-{}".format(self.role, self.task)
+
+    def processes(self, *roles: str) -> Dict[str, str]:
+        """The names of the processes of some roles, as "ps-0", and their addresses."""
+        return {"{}-{}".format(role, i): address
+                for role in roles for i, address in enumerate(self.jobs.get(role, []))}
+
+    def tf_config(self) -> str:
+        """The value of TF_CONFIG for this place."""
+        return json.dumps({"cluster": self.jobs, "task": {"type": self.role, "index": self.task},
+                           "environment": "cloud"}, sort_keys=True)
+
+
+def read(environ: Mapping[str, str]) -> Optional[Cluster]:
+    """The job that TF_CONFIG describes, with a chief; None where it is missing, empty or names no cluster.
+
+    Raises:
+      ValueError: it is malformed or contradicts itself; the message says what was given and what to write.
+    """
+    text = environ.get("TF_CONFIG", "").strip()
+    try:
+        config = json.loads(text) if text else {}
+    except ValueError as error:
+        raise _wrong("is not JSON ({})".format(error), text)
+    _check(isinstance(config, dict), "is not a JSON object", config)
+    jobs, task = config.get("cluster", {}), config.get("task", {})
+    _check(isinstance(jobs, dict), "has a cluster that is not an object of roles", jobs)
+    _check(isinstance(task, dict), "has a task that is not an object with type and index", task)
+    if not jobs:
+        return None
+    jobs = _checked_jobs(jobs)
+    return _with_chief(Cluster(jobs, *_checked_task(task, jobs)))
+
+
+def _checked_jobs(jobs: Dict[str, object]) -> Dict[str, List[str]]:
+    """The addresses of each role; roles without any are left out."""
+    known: Dict[str, List[str]] = {}
+    for role, addresses in jobs.items():
+        _check(role in ROLES, "names the role {!r}; the roles are {}".format(role, ", ".join(ROLES)), jobs)
+        _check(not isinstance(addresses, dict),
+               "lists {} by number, as the training operator does with enableDynamicWorker, which TensorFlow 1.15.5 "
+               "cannot train with. Leave enableDynamicWorker out".format(role), addresses)
+        _check(isinstance(addresses, list) and all(_is_address(address) for address in addresses),
+               "needs a list of \"host:port\" for {}".format(role), addresses)
+        if addresses:
+            known[role] = [str(address) for address in addresses]  # type: ignore[attr-defined]
+    everyone = [address for addresses in known.values() for address in addresses]
+    twice = sorted({address for address in everyone if everyone.count(address) > 1})
+    _check(not twice, "gives two processes one address", twice)
+    for role in ("chief", "evaluator"):
+        _check(len(known.get(role, [])) <= 1, "has more than one {}".format(role), known.get(role))
+    _check(bool(known.get("chief") or known.get("worker")), "has neither a chief nor a worker", jobs)
+    trainers = len(known.get("chief", [])) + len(known.get("worker", []))
+    _check("ps" in known or trainers == 1,
+           "has {} processes that train and no ps to hold their variables".format(trainers), jobs)
+    return known
+
+
+def _is_address(address: object) -> bool:
+    host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+    return bool(host) and port.isdigit() and 0 < int(port) < 65536
+
+
+def _checked_task(task: Dict[str, object], jobs: Dict[str, List[str]]) -> Sequence:
+    """The role and the index of this process."""
+    role, index = task.get("type"), task.get("index")
+    _check(role in ROLES, "needs a task with a type, one of {}".format(", ".join(ROLES)), task)
+    _check(isinstance(index, int) and not isinstance(index, bool) and index >= 0,
+           "needs a task with an index, a whole number >= 0", task)
+    if role == "evaluator" and role not in jobs:  # as older operators write it
+        return role, index
+    count = len(jobs.get(str(role), []))
+    _check(index < count, "has the task {}-{}, and a cluster with {} of {}".format(  # type: ignore[operator]
+        role, index, count, role), task)
+    return role, index
+
+
+def _with_chief(cluster: Cluster) -> Cluster:
+    """The same job with worker 0 as its chief where it has none."""
+    if "chief" in cluster.jobs:
+        return cluster
+    first, *others = cluster.jobs["worker"]
+    jobs = {role: addresses for role, addresses in cluster.jobs.items() if role != "worker"}
+    jobs.update({"chief": [first], **({"worker": others} if others else {})})
+    if cluster.role != "worker":
+        return cluster._replace(jobs=jobs)
+    role, index = ("worker", cluster.task - 1) if cluster.task else ("chief", 0)
+    return Cluster(jobs, role, index)
+
+
+def _check(right: bool, problem: str, given: object) -> None:
+    if not right:
+        raise _wrong(problem, given)
+
+
+def _wrong(problem: str, given: object) -> ValueError:
+    return ValueError("TF_CONFIG {}. Given: {}. {}, or unset TF_CONFIG to train in one process.".format(
+        problem, given if isinstance(given, str) else json.dumps(given), _EXAMPLE))
+
+
+@contextlib.contextmanager
+def environment(cluster: Optional[Cluster]) -> Iterator[None]:
+    """TF_CONFIG as TensorFlow is to read it: this cluster without its evaluator, or nothing for one process."""
+    before = os.environ.pop("TF_CONFIG", None)
+    if cluster:
+        jobs = {role: addresses for role, addresses in cluster.jobs.items() if role != "evaluator"}
+        os.environ["TF_CONFIG"] = cluster._replace(jobs=jobs).tf_config()
+    try:
+        yield
+    finally:
+        os.environ.pop("TF_CONFIG", None)
+        if before is not None:
+            os.environ["TF_CONFIG"] = before

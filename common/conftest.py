@@ -1,0 +1,3 @@
+"""Fixtures that several rooms' tests take."""
+
+from common.testing.jobs import make_job  # noqa: F401

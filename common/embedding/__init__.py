@@ -1,0 +1,1 @@
+"""From ids to rows, whatever stores them."""

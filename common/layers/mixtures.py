@@ -1,0 +1,26 @@
+"""Mixtures of experts: sums weighted by gates."""
+
+from typing import List, Sequence
+
+import tensorflow.compat.v1 as tf
+
+from common.kernels import mix as mix_kernel
+from common.layers.dense_layers import Dense
+
+
+def mix(experts: Sequence[tf.Tensor], gates: Sequence[tf.Tensor], members: Sequence[Sequence[int]],
+        config: Dense) -> List[tf.Tensor]:
+    """For each gate, its experts weighted with the softmax of its logits: [B, H].
+
+    Args:
+      experts: outputs of all experts, [B, H] each.
+      gates: logits [B, E] of each gate over its own experts.
+      members: which experts these are, as indices.
+    """
+    if config.fused:
+        return list(mix_kernel.mix(experts, gates, members))
+    mixed = []
+    for gate, indices in zip(gates, members):
+        weights = tf.expand_dims(tf.nn.softmax(gate), 1)  # [B, 1, E]
+        mixed.append(tf.squeeze(tf.matmul(weights, tf.stack([experts[i] for i in indices], axis=1)), axis=1))
+    return mixed

@@ -1,0 +1,51 @@
+from typing import List
+
+import numpy as np
+import pytest
+
+from common.pipeline import blocks, csv_file, dataset, source
+from common.pipeline.blocks import Stream
+from common.testing import graphs, toy
+
+TEST = toy.random_rows(9, 20)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 30)
+
+
+def read_rows(data: source.Data, stream: Stream) -> List[int]:
+    return [row for block in blocks.read_blocks(data.train, data, stream) for row in block.rows]
+
+
+def test_parquet_chunks_keep_their_order_unless_any_is_wanted(tmp_path: object) -> None:
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 500), TEST, parquet=True)
+    for any_order in (False, True):
+        stream = Stream(50, 1, shuffle_rows=100, seed=1, any_order=any_order)
+        rows = [batch[dataset.ROW] for batch in graphs.read_batches(dataset.columnar_input(data.train, data, stream))]
+        windows = [set(range(low, low + 100)) for low in range(0, 500, 100)]
+        found = [set(np.concatenate(rows[i:i + 2]).tolist()) for i in range(0, 10, 2)]
+        assert (found == windows) is not any_order
+        assert sorted(np.concatenate(rows).tolist()) == list(range(500))
+        assert not any((np.diff(batch) > 0).all() for batch in rows)
+
+
+def test_shards_are_read_once(tmp_path: object) -> None:
+    rows = toy.random_rows(1, 103)
+    for parquet in (False, True):
+        data = toy.open_toy(tmp_path, rows, rows[:5], parquet)
+        for shards in (1, 2, 4, 50):
+            for shuffle_rows in (0, 16, 1000):
+                streams = [Stream(8, 1, shuffle_rows, 3, shard=shard, shards=shards) for shard in range(shards)]
+                parts = [read_rows(data, stream) for stream in streams]
+                assert sorted(sum(parts, [])) == list(range(103))
+                assert {len(part) for part in parts} <= {103 // shards, -(-103 // shards)}
+
+
+def test_an_epoch_of_a_shard_is_as_long_as_the_shard(tmp_path: object) -> None:
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 103), TEST)
+    stream = Stream(8, 3, 16, 3, shard=1, shards=2)
+    rows = read_rows(data, stream)
+    assert len(rows) == 3 * 52 and set(rows) == set(range(51, 103))
+    assert read_rows(data, stream._replace(start_row=60)) == rows[60:]

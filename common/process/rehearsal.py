@@ -1,0 +1,180 @@
+"""A whole cluster on one machine, run as Kubernetes' training operator runs it.
+
+Each process gets a TF_CONFIG, a free port and a log. One that ends with 128 or above, or by a signal, is started again
+under the same name; one that ends with 1 to 127 fails the job; with all at 0 the job is done.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import IO, Dict, List, Optional
+
+from common.config.cluster import ROLES
+
+RESTART_SECS = 1.0
+_STOP_SECS = 30.0
+_POLL_SECS = 0.2
+
+
+def read_roles(text: str) -> Dict[str, int]:
+    """Reads "ps=2,worker=2,evaluator=1".
+
+    Raises:
+      ValueError: it is not of that form, or names an unknown role.
+    """
+    roles: Dict[str, int] = {}
+    for part in text.split(","):
+        role, _, count = part.partition("=")
+        if role not in ROLES or not count.isdigit() or role in roles:
+            raise ValueError("--local takes ROLE=COUNT,... with the roles {}. Got: {!r}. For example: --local "
+                             "ps=2,worker=2,evaluator=1".format(", ".join(ROLES), text))
+        roles[role] = int(count)
+    if not roles.get("chief", 0) + roles.get("worker", 0):
+        raise ValueError("--local needs a chief or a worker. Got: {!r}.".format(text))
+    return {role: count for role, count in roles.items() if count}
+
+
+def free_ports(count: int) -> List[int]:
+    """Ports of this machine that nothing listens at."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def run(roles: Dict[str, int], launcher: str, words: List[str]) -> int:
+    """Runs a command as every process of a cluster; returns the job's exit status.
+
+    Args:
+      roles: how many processes of each role.
+      launcher: the path of launch.py.
+      words: what follows it: the model's name and flags. Without --checkpoint they get one of a new folder.
+
+    Returns:
+      0 when every process has ended with 0, the status of the first that failed, or 128 + n after signal n to this
+      process; all others are ended before.
+    """
+    folder = _checkpoint_of(words) or os.path.join("result", "local_{}_{}".format(words[0], int(time.time())))
+    command = [sys.executable, launcher] + words + ([] if _checkpoint_of(words) else ["--checkpoint", folder])
+    logs = os.path.join(folder, "logs")
+    os.makedirs(logs, exist_ok=True)
+    names = [(role, i) for role in ROLES for i in range(roles.get(role, 0))]
+    ports = iter(free_ports(len(names)))
+    cluster = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)] for role, count in roles.items()}
+    processes = [_Process(role, i, cluster, command, logs) for role, i in names]
+    print("logs: {}".format(os.path.join(logs, "ROLE-INDEX.log")), flush=True)
+    stops: List[int] = []
+    before = {number: signal.signal(number, lambda got, _: stops.append(got))
+              for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _supervise(processes, stops)
+    finally:
+        _end(processes)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _checkpoint_of(words: List[str]) -> Optional[str]:
+    """The folder that the flags name for checkpoints."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--checkpoint", "--checkpoint_dir")
+    return parser.parse_known_args(words)[0].checkpoint
+
+
+class _Process:
+    """One process of the cluster, its log, and its lines in the live view."""
+
+    def __init__(self, role: str, index: int, cluster: Dict[str, List[str]], command: List[str], logs: str) -> None:
+        self.name = "{}-{}".format(role, index)
+        self._command = command
+        self._environment = dict(os.environ, TF_CONFIG=json.dumps(
+            {"cluster": cluster, "task": {"type": role, "index": index}}))
+        self._log = open(os.path.join(logs, self.name + ".log"), "ab")
+        self._restart_at = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Starts the process in a session of its own, so that a terminal's Ctrl-C reaches it through us alone."""
+        self.process = subprocess.Popen(self._command, env=self._environment, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, start_new_session=True)
+        self._reader = threading.Thread(target=self._copy, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+
+    def say(self, text: str) -> None:
+        """Adds a line of ours to the log and to the live view."""
+        self._write("--- {}\n".format(text).encode())
+
+    def status(self) -> int:
+        """-1 while the process runs or is about to be started again, else its exit status."""
+        code = self.process.poll()
+        if code is None:
+            return -1
+        if 0 <= code < 128:
+            return code
+        now = time.monotonic()
+        if not self._restart_at:
+            self._restart_at = now + RESTART_SECS
+            self.say("ended with {}, is started again".format(code if code > 0 else 128 - code))
+        elif now >= self._restart_at:
+            self._restart_at = 0.0
+            self.start()
+        return -1
+
+    def send(self, number: int) -> None:
+        """Sends a signal if the process runs."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def end(self, secs: float) -> None:
+        """Waits up to so many seconds for the process to end, then kills it, and closes its log."""
+        try:
+            self.process.wait(max(secs, 0.0))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join()
+        self._log.close()
+
+    def _copy(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            for line in pipe:
+                self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        self._log.write(line)
+        self._log.flush()
+        sys.stdout.write("[{}] {}".format(self.name, line.decode("utf-8", "replace")))
+        sys.stdout.flush()
+
+
+def _supervise(processes: List[_Process], stops: List[int]) -> int:
+    """Starts again what was killed until all are done, one failed, or a signal came; returns the job's status."""
+    while not stops:
+        statuses = [process.status() for process in processes]
+        for process, status in zip(processes, statuses):
+            if status > 0:
+                process.say("failed with {}; the job ends".format(status))
+                return status
+        if not any(statuses):
+            return 0
+        time.sleep(_POLL_SECS)
+    return 128 + stops[0]
+
+
+def _end(processes: List[_Process]) -> None:
+    """Ends what still runs: SIGTERM to all, as when a job is deleted, and after a time SIGKILL."""
+    for process in processes:
+        process.send(signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECS
+    for process in processes:
+        process.end(deadline - time.monotonic())

@@ -1,0 +1,179 @@
+"""Whole clusters of the toy model, in processes of their own."""
+
+import os
+import re
+import signal
+import socket
+import time
+from typing import List, Optional
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common.checkpoint.newest import newest_step
+from common.config.cluster import Cluster
+from common.errors import NeverCame
+from common.process import rehearsal, roles, waiting
+from common.process.signals import Signals
+
+
+@pytest.mark.slow
+def test_every_role_ends_by_itself_and_reads_its_own_rows(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 2, "ps": 2, "evaluator": 1}, steps=60, save_steps=20, secs=0.02)
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+    assert job.metrics()["global_step"] >= 60 and job.metrics()["tasks"]["y"]["rows"] == 50
+    assert os.listdir(os.path.join(job.folder, "run", "export"))
+    for shard, name in enumerate(["chief-0", "worker-0", "worker-1"]):
+        seen = sum(job.rows(name), [])
+        assert seen and set(seen) <= set(range(400 * shard // 3, 400 * (shard + 1) // 3))
+    assert "Traceback" not in job.logs()
+    assert "training is over and no trainer is left" in job.log("ps-0")
+    assert "training is over" in job.log("worker-1")
+    # A finished job that is started again only evaluates; nobody waits for anybody.
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+
+
+@pytest.mark.slow
+def test_without_an_evaluator_the_chief_evaluates_and_any_process_may_be_killed(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 1, "ps": 2}, steps=400, save_steps=20, secs=0.02)
+    job.start()
+    for name in ("ps-1", "worker-0", "chief-0"):
+        job.wait_for_steps("chief-0", len(job.rows("chief-0")) + 25)
+        job.processes[name].kill()
+        job.start(name)
+    assert set(job.last_statuses().values()) == {0}, job.logs()
+    assert job.metrics()["global_step"] >= 400 and job.metrics()["tasks"]["y"]["rows"] == 50
+
+
+@pytest.mark.slow
+def test_a_worker_that_never_comes_back_stops_nobody(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=400, secs=0.03)
+    job.start("chief-0", "ps-0", "worker-0")  # worker-1 never comes at all
+    job.wait_for_steps("worker-0", 5)
+    job.processes.pop("worker-0").kill()
+    assert job.statuses() == {"chief-0": 0, "ps-0": 0}, job.logs()
+
+
+@pytest.mark.slow
+def test_who_waits_says_for_whom_and_how_long_it_may_be(make_job: object) -> None:
+    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=10, wait_secs=12)
+    job.start("worker-0", "ps-0")
+    assert job.statuses() == {"worker-0": 1, "ps-0": 1}, job.logs()
+    assert "waiting for chief-0 (127.0.0.1:" in job.log("worker-0")
+    assert "Raise --wait_secs to wait longer" in job.log("worker-0")
+
+
+@pytest.mark.slow
+def test_alone(make_job: object) -> None:
+    waits_for = {"chief-0": "ps-0", "ps-0": "one of chief-0", "evaluator-0": "a checkpoint of chief-0"}
+    jobs = {name: make_job({"chief": 1, "ps": 1, "evaluator": 1}, steps=10, wait_secs=11) for name in waits_for}
+    for name, job in jobs.items():
+        job.start(name)
+    for name, job in jobs.items():
+        assert job.statuses() == {name: 1}
+        assert "waiting for" in job.log(name)
+        assert re.search(r"waited 1\d s for {} \(".format(waits_for[name]), job.log(name)), job.log(name)
+
+
+@pytest.mark.slow
+def test_sigterm_ends_all_with_143_the_chief_saves_and_the_job_goes_on(make_job: object) -> None:
+    job = make_job({"chief": 1, "ps": 1}, steps=100, secs=0.02)
+    job.start()
+    job.wait_for_steps("chief-0", 20)
+    for name in ("ps-0", "chief-0"):
+        job.processes[name].send_signal(signal.SIGTERM)
+    assert job.statuses() == {"ps-0": 143, "chief-0": 143}, job.logs()
+    saved = newest_step(os.path.join(job.folder, "run"))
+    assert 20 <= saved < 100
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+    assert "going on from step {}".format(saved) in job.log("chief-0")
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_chief_whose_server_is_gone(make_job: object) -> None:
+    job = make_job({"chief": 1, "ps": 1}, steps=1000, secs=0.02)
+    job.start()
+    job.wait_for_steps("chief-0", 20)
+    job.processes["ps-0"].kill()
+    job.processes["chief-0"].send_signal(signal.SIGTERM)
+    assert job.processes["chief-0"].wait(60) == 143, job.logs()
+
+
+def test_the_newest_step(tmp_path: object) -> None:
+    assert newest_step(str(tmp_path)) == 0
+    with tf.Graph().as_default(), tf.Session() as session:
+        step = tf.train.get_or_create_global_step()
+        session.run(step.initializer)
+        session.run(step.assign(7))
+        tf.train.Saver().save(session, os.path.join(str(tmp_path), "model.ckpt"), 7)
+    assert newest_step(str(tmp_path)) == 7
+
+
+def test_metrics_of_an_earlier_step_are_waited_out(tmp_path: object) -> None:
+    path = os.path.join(str(tmp_path), "metrics.json")
+    for content, step in (('{"global_step": 9}', 10), (None, 10)):
+        if content:
+            with open(path, "w") as file:
+                file.write(content)
+        with pytest.raises(NeverCame, match="for the evaluator to write {}".format(path)):
+            roles.await_metrics(path, step, 0.0)
+    roles.await_metrics(path, 9, 0.0)
+
+
+def test_sessions_look_for_the_chief_more_often() -> None:
+    init = tf.train.SessionManager.__init__
+    with roles.quick_recovery(), tf.Graph().as_default():
+        assert tf.train.SessionManager()._recovery_wait_secs == 2.0
+    assert tf.train.SessionManager.__init__ is init
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, port: int, is_over: bool = False, received: Optional[int] = None,
+            saving: bool = False, wait_secs: float = 0.5) -> List[int]:
+    """The statuses with which a watch leaves within two seconds of a chief that has run a step."""
+    left: List[int] = []
+    signals = Signals()
+    monkeypatch.setattr(waiting, "SAY_SECS", 0.0)
+    monkeypatch.setattr(roles, "_GRACE_SECS", 0.0 if received else 1e9)
+    monkeypatch.setattr(roles, "_STUCK_SECS", 0.1)
+    monkeypatch.setattr(roles.os, "_exit", left.append)
+    job = Cluster({"chief": ["127.0.0.1:1"], "ps": ["127.0.0.1:{}".format(port)]}, "chief", 0)
+    with signals, roles.Watch(job, signals, lambda: is_over, wait_secs) as watch:
+        watch.after_run(None, None)
+        if saving:
+            watch.listener().before_save(None, 1)
+        signals.received = received
+        time.sleep(2.3)
+    return left
+
+
+@pytest.mark.parametrize("is_over, received, status, reason", [
+    (True, None, 0, "training is over and the others have left"), (False, None, 1, "no step for .*waiting for ps-0"),
+    (False, 15, 143, "no step ends; left without a checkpoint")])
+def test_a_watch_leaves(is_over: bool, received: int, status: int, reason: str, monkeypatch: pytest.MonkeyPatch,
+                        capsys: pytest.CaptureFixture) -> None:
+    port, = rehearsal.free_ports(1)
+    assert watched(monkeypatch, port, is_over, received)[0] == status
+    assert re.search(reason, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("saving", [False, True])
+def test_a_step_that_does_not_end_though_servers_answer(saving: bool, monkeypatch: pytest.MonkeyPatch,
+                                                        capsys: pytest.CaptureFixture) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(64)
+        left = watched(monkeypatch, server.getsockname()[1], saving=saving, wait_secs=60.0)
+    assert left == [] if saving else left[0] == 138
+    assert ("An answer was lost; to be started again" in capsys.readouterr().err) != saving
+
+
+@pytest.mark.slow
+def test_a_chief_without_servers_trains_on_its_own_and_leaves_evaluation_to_the_evaluator(make_job: object) -> None:
+    job = make_job({"chief": 1, "evaluator": 1}, steps=30, save_steps=10)
+    job.start()
+    assert set(job.statuses().values()) == {0}, job.logs()
+    assert job.metrics()["global_step"] == 30 and job.metrics()["steps_trained_here"] == 0
+    assert sorted(sum(job.rows("chief-0"), [])[:400]) == list(range(400))
