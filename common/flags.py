@@ -185,7 +185,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
             args.emb_fusion, args.op_fusion, args.smartstaged)], micro_batch=_slices(args.micro_batch, args.batch_size))
         args.cluster = cluster.read(os.environ)
         conflicts.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
-                                else [])
+                                 else [])
         settings = _settings(args)
         args.own = deeprec_tables.of_flags(_wanted(args), settings, args.hot_freq)
         args.storage = _storage(args, settings)

@@ -265,7 +265,7 @@ def test_from_raw_files_to_a_trained_model(tmp_path: object) -> None:
     subprocess.run([os.path.join(os.path.dirname(amazon.__file__), "din", "prepare_data.sh"), raw, out], check=True,
                    env=dict(os.environ, PYTHON=sys.executable), stdout=subprocess.DEVNULL)
     report = run_main(train.main, "--data_location", out, "--batch_size", "64", "--steps", "250",
-                              "--learning_rate", "0.003", "--checkpoint", os.path.join(out, "run"))
+                      "--learning_rate", "0.003", "--checkpoint", os.path.join(out, "run"))
     assert report["tasks"]["click"]["auc_low"] > 0.6
 
 

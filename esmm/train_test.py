@@ -135,7 +135,7 @@ def test_same_seed_same_losses(folder: str, toggles: Toggles) -> None:
 def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, capsys: pytest.CaptureFixture,
                                                 mode: List[str]) -> None:
     report = run_main(train.main, "--data_location", folder, "--output_dir", str(tmp_path), "--steps", "400",
-                              "--batch_size", "128", *mode)
+                      "--batch_size", "128", *mode)
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     tasks = report["tasks"]
@@ -218,7 +218,7 @@ def test_nan_loss_names_step_and_rows(folder: str, tmp_path: object) -> None:
     for mode in ([], ["--tf"]):
         target = os.path.join(str(tmp_path), "run" + "".join(mode))
         with pytest.raises(NanLoss, match=r"the loss of step \d+ is (nan|inf). Its batch held these rows of "
-                                                r".*taobao_train_data.*: (\d+, ){31}\d+\. Look at them") as stopped:
+                           r".*taobao_train_data.*: (\d+, ){31}\d+\. Look at them") as stopped:
             train.main(["--data_location", folder, "--checkpoint", target, "--steps", "50", "--batch_size", "32",
                         "--optimizer", "gradientdescent", "--learning_rate", "1e30", "--save_steps", "1", *mode])
         step = int(str(stopped.value).split("step ")[1].split()[0])
@@ -291,7 +291,7 @@ def test_real_rows_without_purchases(tmp_path: object) -> None:
         with open(os.path.join(str(tmp_path), name), "w") as file:
             file.writelines(part)
     report = run_main(train.main, "--data_location", str(tmp_path), "--steps", "60",
-                              "--checkpoint", str(tmp_path) + "/run")
+                      "--checkpoint", str(tmp_path) + "/run")
     tasks = report["tasks"]
     assert tasks["click_and_purchase"]["auc"] is None and tasks["purchase_given_click"]["positives"] == 0
     assert tasks["click"]["auc_low"] < tasks["click"]["auc"] < tasks["click"]["auc_high"]

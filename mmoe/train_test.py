@@ -42,7 +42,7 @@ def open_data(folder: str, toggles: Toggles) -> Data:
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     shapes = graphs.logit_shapes(open_data(folder, toggles), train.model_fn, params(toggles, **SMALL), toggles,
-                                  batch_size)
+                                 batch_size)
     assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
 
 

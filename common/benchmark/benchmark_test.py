@@ -14,7 +14,7 @@ def test_measures_every_variant(tmp_path: object, capsys: pytest.CaptureFixture)
     taobao.make(2000, 100, 1, 0.3, 0.1, str(tmp_path))
     out = os.path.join(str(tmp_path), "out.json")
     __main__.main(["esmm", "--data_location", str(tmp_path), "--batch_size", "64", "--rows", "1000",
-                    "--rounds", "1", "--optimizer", "documented", "--out", out])
+                   "--rounds", "1", "--optimizer", "documented", "--out", out])
     with open(out) as file:
         report = json.load(file)
     assert set(report["input_rows_per_sec"]) == {"--tf (CSV)", "CSV", "Parquet"}

@@ -161,7 +161,7 @@ def test_the_stand_in_trains_evaluates_and_exports(folder: str, tmp_path: object
     sessions: List[Any] = []
     monkeypatch.setattr(deeprec, "configure", lambda *args: sessions.append(args))  # TensorFlow's has no such fields
     results = run_main(train.main, "--data_location", folder, "--checkpoint", str(tmp_path), "--steps", "6",
-                               "--batch_size", "32", "--ev", "--incremental_ckpt", "60")
+                       "--batch_size", "32", "--ev", "--incremental_ckpt", "60")
     assert results["global_step"] == 6 and results["tasks"]["click"]["rows"] == 100
     assert sessions and all(args[1].smartstaged for args in sessions)
     assert module.of("train.CheckpointSaverHook")[0]["incremental_save_secs"] == 60

@@ -1,4 +1,5 @@
-"""What the recorded calls of common.deeprec.recorded_api answer: the checks that DeepRec makes, and tensors with gradients
+"""What the recorded calls of common.deeprec.recorded_api answer: the checks that DeepRec makes,
+and tensors with gradients
 of TensorFlow 1.15.5's own ops. Only tests import it.
 """
 

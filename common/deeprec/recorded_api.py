@@ -1,7 +1,8 @@
 """A stand-in for DeepRec's tf module, made of a record of its names, arguments and defaults; only tests import it.
 
 DeepRec cannot be installed beside TensorFlow. Every call is bound to the recorded signature, noted, and checked and
-answered by common.deeprec.recorded_answers, so that graphs of the models can be built and trained. It shows that calls are as
+answered by common.deeprec.recorded_answers, so that graphs of the models can be built and trained. It shows that
+calls are as
 documented, not that DeepRec does what its documents say.
 
 The record follows DeepRec's sources and documents of the releases 2208 to 2402.

@@ -96,7 +96,7 @@ def test_start_up_names_who_serves_what() -> None:
 def test_start_up_on_deeprec(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_api.install(monkeypatch, missing=["get_multihash_variable"])
     wanted = support.asked(dict(dict.fromkeys(conflicts.WANTED, None), ev=True, ev_filter="cbf",
-                                 optimizer="adamasync", adaptive_emb=True))
+                                optimizer="adamasync", adaptive_emb=True))
     table = dict(support.start_up(FUSED._replace(bf16=True), "star_server", wanted))
     assert table["TensorFlow"] == "1.15.5 (DeepRec)" and table["protocol"] == "star_server"
     assert "keep_weights" in table["bf16"] and "tf.staged" in table["smartstaged"]

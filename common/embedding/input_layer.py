@@ -194,7 +194,7 @@ def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], of
         if isinstance(table, deeprec_tables.Table):
             if table.combines:
                 embedded[column.name] = deeprec_tables.combined(table, *_ragged(features, column), column.combiner,
-                                                            config.toggles.emb_fusion)
+                                                                config.toggles.emb_fusion)
         elif not config.toggles.emb_fusion:
             if config.storage.holds(column):  # row 0, which stands in for an empty list, must be there
                 table = tf.pad(table, [[0, 1], [0, 0]])

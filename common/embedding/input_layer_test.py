@@ -59,7 +59,7 @@ def numpy_mean(features: Dict[str, np.ndarray], table: np.ndarray) -> np.ndarray
 @pytest.mark.parametrize("fused", [False, True])
 def test_lists_are_weighted_means_and_zeros_when_empty(tmp_path: object, fused: bool) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(3, 60) + [["1", "0", "u", "", "", "", "|"]],
-                            toy.random_rows(3, 5))
+                        toy.random_rows(3, 5))
     features = graphs.read_batches(dataset.columnar_input(data.train, data, Stream(61)))[0]
     with tf.Graph().as_default(), tf.Session() as session:
         tensors = {name: tf.constant(value) for name, value in features.items()}

@@ -1,6 +1,7 @@
 """Native embedding tables: key -> row of a value and slots, with frequency and version. DeepRec's EmbeddingVariable.
 
-A table is a resource that a handle names. It must be made before it is used; see common.embedding.embedding_variable for where
+A table is a resource that a handle names. It must be made before it is used; see
+common.embedding.embedding_variable for where
 that happens.
 """
 

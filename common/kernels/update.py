@@ -78,7 +78,9 @@ def moves(operation: tf.Operation) -> List[Tuple[tf.Tensor, tf.Tensor]]:
 
 def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Variable, rate: float, periods: tf.Tensor,
                   gradient: Union[tf.Tensor, tf.IndexedSlices], initial: float, discount: float) -> tf.Operation:
-    """AdagradDecay's update (common.optimizers.adagrad_decay) of a variable [V, ...] by a gradient of its shape or of some rows.
+    """AdagradDecay's update of a variable [V, ...] by a gradient of its shape or of some rows.
+
+    common.optimizers.adagrad_decay has the rule.
 
     Args:
       power: discounts so far of each row, int64, V of them; 1 of a scalar.

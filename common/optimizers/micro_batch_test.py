@@ -76,7 +76,7 @@ def train(count: int, rows: Sequence[int], optimizer: str, native_lookups: bool 
             return tf.reduce_mean((outputs - labels["y"]) ** 2) + tf.losses.get_regularization_loss()
 
         spec = train_step.train_spec(loss_of, features, {"y": labels["y"][:size]},
-                                Training(optimizer, 0.01, Toggles(emb_fusion=native_lookups, micro_batch=count)))
+                                     Training(optimizer, 0.01, Toggles(emb_fusion=native_lookups, micro_batch=count)))
         assert len(tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)) == 1
         assert not native_lookups or optimizer == "gradientdescent" or any(
             op.type.startswith("ZooA") for op in graph.get_operations())
@@ -168,7 +168,7 @@ def test_a_slice_without_rows_counts_no_keys() -> None:
 
     with tf.Graph().as_default(), tf.Session() as session:
         spec = train_step.train_spec(loss_of, {"key": tf.constant([5, 6], tf.int64)}, {"y": tf.ones([2])},
-                                Training("adagrad", 0.1, Toggles(micro_batch=3)))
+                                     Training("adagrad", 0.1, Toggles(micro_batch=3)))
         embedding_variable.register()
         variable, = embedding_variable.variables()
         session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])

@@ -1,6 +1,7 @@
 """Files to batches: one columnar path for CSV and Parquet, and the path a TF 1.15.5 user would write (--tf).
 
-Columnar: a Python generator decodes whole chunks (common.pipeline.reader, common.pipeline.encoder), mixes the rows of a window
+Columnar: a Python generator decodes whole chunks (common.pipeline.reader,
+common.pipeline.encoder), mixes the rows of a window
 (common.pipeline.blocks) and hands blocks of many batches to tf.data, which cuts them into batches in C++.
 """
 

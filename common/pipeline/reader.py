@@ -1,4 +1,4 @@
-"""Files of rows, CSV or Parquet: both read, chunk by chunk, into one array a column, as common.pipeline.chunks.Columns says."""
+"""Files of rows, CSV or Parquet: both are read chunk by chunk into one array a column (common.pipeline.chunks.Columns)."""
 
 import os
 from typing import Union

@@ -68,7 +68,7 @@ def await_servers(cluster: Cluster, is_over: Callable[[], bool], wait_secs: floa
     """Waits until each server can be reached, or training is over; raises NeverCame after wait_secs."""
     servers = cluster.processes("ps")
     waiting.wait(lambda: is_over() or not waiting.missing(servers),
-                        lambda: ", ".join(waiting.missing(servers)), wait_secs)
+                 lambda: ", ".join(waiting.missing(servers)), wait_secs)
 
 
 def await_metrics(path: str, steps: int, wait_secs: float) -> None:
@@ -93,8 +93,8 @@ def evaluate_each(estimator: tf.estimator.Estimator, spec: tf.estimator.EvalSpec
     (chief, address), = cluster.processes("chief").items()
     while True:
         waiting.wait(lambda: tf.train.latest_checkpoint(estimator.model_dir) not in (None, evaluated),
-                            lambda: "a checkpoint of {} ({})".format(chief, address), wait_secs,
-                            is_coming=lambda: waiting.is_reachable(address))
+                     lambda: "a checkpoint of {} ({})".format(chief, address), wait_secs,
+                     is_coming=lambda: waiting.is_reachable(address))
         checkpoint = tf.train.latest_checkpoint(estimator.model_dir)
         try:
             results = estimator.evaluate(spec.input_fn, hooks=spec.hooks, checkpoint_path=checkpoint)
