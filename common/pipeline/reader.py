@@ -1,4 +1,7 @@
-"""Files of rows, CSV or Parquet: both are read chunk by chunk into one array a column (common.pipeline.chunks.Columns)."""
+"""Files of rows, CSV or Parquet: both are read chunk by chunk into one array a column.
+
+The arrays are those of common.pipeline.chunks.Columns.
+"""
 
 import os
 from typing import Union
