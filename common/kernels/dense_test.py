@@ -125,7 +125,7 @@ def test_an_input_that_no_layer_takes_has_a_gradient_of_zeros() -> None:
 _PROGRAM = """
 import hashlib, sys
 import numpy as np
-from common import threads
+from common.process import threads
 from common.kernels import attention, dense, dice, lookup, mix, norm
 import tensorflow.compat.v1 as tf
 threads.start(int(sys.argv[1]))

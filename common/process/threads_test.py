@@ -3,7 +3,7 @@ import sys
 
 _PROGRAM = """
 import os, sys
-from common import threads
+from common.process import threads
 import tensorflow.compat.v1 as tf
 threads.start(int(sys.argv[1]))
 with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=3)) as session:
