@@ -66,7 +66,7 @@ def test_what_is_told_to_be_deeprecs_is_looked_for() -> None:
 
 def test_the_readme_holds_what_the_command_prints() -> None:
     printed = subprocess.run([sys.executable, "-m", "common.deeprec"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    with open(os.path.join(ROOT, "README.md")) as file:
+    with open(os.path.join(ROOT, "common", "deeprec", "README.md")) as file:
         assert printed.stdout.decode() in file.read()
 
 
