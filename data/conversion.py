@@ -11,8 +11,8 @@ from common.config.schema import Column, Schema
 from common.files import replacing
 from common.pipeline import reader
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import Columns, Reject
-from common.pipeline.columns import CheckedColumns, parse_numbers
+from common.pipeline.chunks import RawColumns, Reject
+from common.pipeline.column_decoder import ColumnDecoder, parse_numbers
 from common.pipeline.encoder import Encoder
 
 
@@ -85,9 +85,9 @@ def _tables(schema: Schema, source: str, as_text: bool) -> Iterator[pa.Table]:
                        schema=stored)
 
 
-def _unfit(columns: Columns, schema: Schema, as_text: bool) -> List[Reject]:
+def _unfit(columns: RawColumns, schema: Schema, as_text: bool) -> List[Reject]:
     """The rows that the other format cannot hold: strings that are no UTF-8 or, for text, hold what divides it."""
-    chunk = CheckedColumns(columns)
+    chunk = ColumnDecoder(columns)
     for column in schema.columns:
         if column.dtype == "string":
             is_list = pa.types.is_list(columns.arrays[column.name].type)
@@ -108,11 +108,11 @@ def _holds(values: pa.BinaryArray, dividers: List[str]) -> np.ndarray:
     return np.logical_or.reduce([np.zeros(len(values), bool)] + held)
 
 
-def _stored(columns: Columns, column: Column, kind: pa.DataType) -> pa.Array:
+def _stored(columns: RawColumns, column: Column, kind: pa.DataType) -> pa.Array:
     """A column as a file gives it, as the stored type; missing integers get the default, numbers null."""
     array = columns.arrays[column.name]
     if column.dtype == "int32":
-        return pa.array(CheckedColumns(columns).integers(column))
+        return pa.array(ColumnDecoder(columns).integers(column))
     if pa.types.is_list(array.type):
         return pa.ListArray.from_arrays(array.offsets, _values(array.values, kind.value_type))
     return _split(array, column, kind.value_type) if pa.types.is_list(kind) else _values(array, kind)

@@ -98,7 +98,7 @@ def _make_decoder(file: reader.InputFile, data: Data) -> Callable[[Chunk, int, i
     def decode(chunk: Chunk, low: int, high: int) -> Block:
         if chunk not in decoded:
             decoded.clear()
-            decoded[chunk] = decoder.encode(file.read(chunk, source.used_columns(data.schema), as_texts=True))
+            decoded[chunk] = decoder.encode(file.read(chunk, source.used_columns(data.schema), as_views=True))
         block = decoded[chunk]
         first, last = np.searchsorted(block.rows, [chunk.first_row + low, chunk.first_row + high])
         return block if last - first == len(block.rows) else block.take(np.arange(first, last))

@@ -23,13 +23,13 @@ class Chunk(NamedTuple):
     size: int
 
 
-class Columns(NamedTuple):
+class RawColumns(NamedTuple):
     """What a chunk reads into.
 
     Attributes:
       arrays: name -> array [N]: a DictionaryArray of binary values; in Parquet also integers, floats, and lists of
-        dictionary-encoded binary values, integers or floats. Where they were asked for, Texts of valid UTF-8, of which
-        an empty one may stand for a null.
+        dictionary-encoded binary values, integers or floats. Where they were asked for, StringViews of valid UTF-8,
+        of which an empty one may stand for a null.
       rows: the rows' numbers in the file from 0, int64 [N].
       rejects: rows that could not be split into columns; they are not among the N.
     """

@@ -13,8 +13,8 @@ import pyarrow.compute
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import native_columns as compiled
-from common.pipeline.chunks import Chunk, Columns, Reject
-from common.pipeline.texts import Texts, is_utf8, split_at, without_last
+from common.pipeline.chunks import Chunk, RawColumns, Reject
+from common.pipeline.string_views import StringViews, is_utf8, split_at, without_last
 
 CHUNK_ROWS = 16384
 _SCAN_BYTES = 1 << 24
@@ -28,11 +28,11 @@ class CsvFile(NamedTuple):
     schema: Schema
     chunks: List[Chunk]
 
-    def read(self, chunk: Chunk, names: Sequence[str], as_texts: bool = False) -> Columns:
+    def read(self, chunk: Chunk, names: Sequence[str], as_views: bool = False) -> RawColumns:
         """Reads the named columns of one chunk; lines of other widths or with a '\\r' within become rejects.
 
         Args:
-          as_texts: leave the columns where they lie in the file, if all of it is UTF-8.
+          as_views: leave the columns where they lie in the file, if all of it is UTF-8.
         """
         data = self._content(chunk)
         ends, lines = _split(data, self.schema.delimiter)
@@ -47,9 +47,9 @@ class CsvFile(NamedTuple):
                 good[line] = False
                 rejects.append(Reject(chunk.first_row + int(line), self.schema.columns[field - first[line]].name,
                                       _text(data, ends, field, field), "text without '\\r'"))
-        as_texts = as_texts and compiled.library() is not None and _is_utf8(data)
-        columns = (_text_columns if as_texts else _encoded_columns)(data, ends, first[good], self.schema, names)
-        return Columns(columns, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
+        as_views = as_views and compiled.library() is not None and _is_utf8(data)
+        columns = (_text_columns if as_views else _encoded_columns)(data, ends, first[good], self.schema, names)
+        return RawColumns(columns, chunk.first_row + np.flatnonzero(good).astype(np.int64), rejects)
 
     def _content(self, chunk: Chunk) -> bytes:
         if chunk.size > _MAX_CHUNK_BYTES:
@@ -135,7 +135,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _text_columns(data: bytes, ends: np.ndarray, first: np.ndarray, schema: Schema,
-                  names: Sequence[str]) -> Dict[str, Texts]:
+                  names: Sequence[str]) -> Dict[str, StringViews]:
     """The named columns of the rows whose first fields are given, where they lie."""
     content = np.frombuffer(data, np.uint8)
     whole = len(ends) == len(first) * len(schema.columns)  # no row was left out, so the fields are a table
@@ -146,7 +146,7 @@ def _text_columns(data: bytes, ends: np.ndarray, first: np.ndarray, schema: Sche
             starts, stops = _starts(ends, at), np.ascontiguousarray(ends[at])
             if position == len(schema.columns) - 1:  # a line may end in \r\n
                 stops -= (stops > starts) & (content[stops - 1] == ord("\r"))
-            columns[column.name] = Texts(content, starts, stops)
+            columns[column.name] = StringViews(content, starts, stops)
     return columns
 
 

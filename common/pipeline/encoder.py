@@ -12,12 +12,12 @@ import pyarrow.compute
 from common.config.schema import Column, Schema
 from common.pipeline import hashing, lists
 from common.pipeline import native_columns as compiled
-from common.pipeline import texts as texts_of
+from common.pipeline import string_views
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import Columns, Reject
-from common.pipeline.columns import CheckedColumns, Found
+from common.pipeline.chunks import RawColumns, Reject
+from common.pipeline.column_decoder import ColumnDecoder, Found
 from common.pipeline.lists import Ragged
-from common.pipeline.texts import Texts
+from common.pipeline.string_views import StringViews
 
 
 def feature_names(column: str) -> Ragged:
@@ -107,13 +107,13 @@ class Encoder:
         if compiled.library() is not None:
             self._tables = {name: compiled.make_words(words) for name, words in self._words.items()}
 
-    def encode(self, columns: Columns) -> Block:
+    def encode(self, columns: RawColumns) -> Block:
         """Decodes one chunk; rows that cannot be used go to bad_rows and are left out.
 
         Raises:
           BadInput: more rows than bad_rows allows cannot be used.
         """
-        schema, chunk = self._schema, CheckedColumns(columns)
+        schema, chunk = self._schema, ColumnDecoder(columns)
         labels = _stack([chunk.integers(c) for c in schema.labels], chunk.size, np.float32)
         ids = np.empty([len(schema.scalars), chunk.size], schema.id_type)
         for column, out in zip(schema.scalars, ids):
@@ -124,9 +124,9 @@ class Encoder:
         block = Block(columns.rows, labels, self._users(chunk), ids.T, _stack(numbers, chunk.size, np.float32), ragged)
         return self._without_rejects(block, chunk.rejects)
 
-    def read_labels(self, columns: Columns) -> np.ndarray:
+    def read_labels(self, columns: RawColumns) -> np.ndarray:
         """Decodes the labels of one chunk alone, float32 [N, K], checked as encode checks them."""
-        chunk = CheckedColumns(columns)
+        chunk = ColumnDecoder(columns)
         labels = [chunk.integers(c) for c in self._schema.labels]
         self._bad_rows.add(self._path, chunk.rejects)
         good = ~np.isin(columns.rows, [reject.row for reject in chunk.rejects])
@@ -138,7 +138,7 @@ class Encoder:
         self._bad_rows.add(self._path, rejects)
         return block.take(np.flatnonzero(~np.isin(block.rows, [reject.row for reject in rejects])))
 
-    def _users(self, chunk: CheckedColumns) -> np.ndarray:
+    def _users(self, chunk: ColumnDecoder) -> np.ndarray:
         """The fingerprint of each row's user, int64 [N]."""
         column = self._schema.named([self._schema.user_column])[0]
         found = chunk.found(column)
@@ -147,7 +147,7 @@ class Encoder:
         users, index = chunk.strings(column)
         return self._fingerprint(users).view(np.int64)[index]
 
-    def _scalar(self, chunk: CheckedColumns, column: Column) -> np.ndarray:
+    def _scalar(self, chunk: ColumnDecoder, column: Column) -> np.ndarray:
         """The ids of a column of strings, int [N]."""
         found = chunk.found(column)
         if found is not None:
@@ -162,7 +162,7 @@ class Encoder:
             chunk.reject(ids < 0, column, "one of " + ", ".join(column.words))
         return self._known(chunk, ids, column)
 
-    def _list(self, chunk: CheckedColumns, column: Column) -> Ragged:
+    def _list(self, chunk: ColumnDecoder, column: Column) -> Ragged:
         """The ids of a column of lists of strings."""
         found = chunk.found(column)
         ragged = None if found is None else self._native_list(chunk, found, column)
@@ -178,7 +178,7 @@ class Encoder:
         chunk.reject_items(items, (ids < 0) & ~empty, column, "items out of " + ", ".join(column.words))
         return lists.merge(items, ids)
 
-    def _native_list(self, chunk: CheckedColumns, found: Found, column: Column) -> Optional[Ragged]:
+    def _native_list(self, chunk: ColumnDecoder, found: Found, column: Column) -> Optional[Ragged]:
         """The ids of a column of joined lists; None where an item is not one of the column's fixed words."""
         separator, words, missing = column.separator.encode(), self._table(column), column.default.encode()
         if column.newest:
@@ -198,7 +198,7 @@ class Encoder:
     def _table(self, column: Column) -> Optional[compiled.Words]:
         return None if column.kind == "hash" else self._tables[column.vocabulary or column.name]
 
-    def _native_ids(self, texts: Texts, column: Column, missing: bytes) -> np.ndarray:
+    def _native_ids(self, texts: StringViews, column: Column, missing: bytes) -> np.ndarray:
         """The ids of texts, column.id_type [N], an empty one as the missing one; -1 for what is in no vocabulary."""
         ids = np.empty(len(texts.starts), column.id_type)
         compiled.ids(texts, self._table(column), column.buckets, missing, ids)
@@ -207,13 +207,13 @@ class Encoder:
     def _ids(self, values: pa.Array, column: Column) -> np.ndarray:
         """The ids of distinct binary strings, column.id_type [D]; -1 for what is in no vocabulary."""
         if compiled.library() is not None:
-            return self._native_ids(texts_of.of_arrow(values), column, b"")
+            return self._native_ids(string_views.from_arrow(values), column, b"")
         if column.kind == "hash":
             return (self._fingerprint(values) % np.uint64(column.buckets)).astype(column.id_type)
         words = self._words[column.vocabulary or column.name]
         return np.array([words.get(value, -1) for value in values.to_pylist()], column.id_type)
 
-    def _known(self, chunk: CheckedColumns, ids: np.ndarray, column: Column) -> np.ndarray:
+    def _known(self, chunk: ColumnDecoder, ids: np.ndarray, column: Column) -> np.ndarray:
         """The ids with 0 for -1, which is counted if the column has a vocabulary."""
         unknown = ids < 0
         if not unknown.any():

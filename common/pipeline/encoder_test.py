@@ -11,17 +11,17 @@ from common.pipeline import csv_file, encoder, raw, reader
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Block, Encoder
 from common.pipeline.lists import Ragged
-from common.pipeline.texts import Texts
+from common.pipeline.string_views import StringViews
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA
 
 PLAIN_AND_KEYS = pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])
 
 
-def encode_file(path: str, bad_rows: BadRows, as_texts: bool = False, schema: Schema = SCHEMA) -> Block:
+def encode_file(path: str, bad_rows: BadRows, as_views: bool = False, schema: Schema = SCHEMA) -> Block:
     file = reader.open_file(path, schema)
     decoder = Encoder(path, schema, {}, bad_rows)
-    return encoder.concat([decoder.encode(file.read(chunk, NAMES, as_texts)) for chunk in file.chunks])
+    return encoder.concat([decoder.encode(file.read(chunk, NAMES, as_views)) for chunk in file.chunks])
 
 
 def lists_of(ragged: Ragged) -> List[Dict[int, float]]:
@@ -87,11 +87,11 @@ def test_parquet_strings_that_are_no_dictionary_give_tensorflows_ids(tmp_path: o
                else column for name, column in zip(NAMES, toy.to_table(rows).columns)]
     pa.parquet.write_table(pa.table(columns, names=NAMES), path)
     file = reader.open_file(path, SCHEMA)
-    arrays = file.read(file.chunks[0], NAMES, as_texts=True).arrays
-    assert {name for name in NAMES if isinstance(arrays[name], Texts)} == {"user", "kind", "tags"}
+    arrays = file.read(file.chunks[0], NAMES, as_views=True).arrays
+    assert {name for name in NAMES if isinstance(arrays[name], StringViews)} == {"user", "kind", "tags"}
     ids, lists = ids_by_tensorflow(rows, schema)
-    for as_texts in (False, True):
-        block = encode_file(path, BadRows(0), as_texts, schema)
+    for as_views in (False, True):
+        block = encode_file(path, BadRows(0), as_views, schema)
         np.testing.assert_array_equal(block.ids, ids)
         assert lists_of(block.lists[0]) == lists
 

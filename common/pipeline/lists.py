@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from common.pipeline import native_columns as compiled
-from common.pipeline.texts import split_at, without_last
+from common.pipeline.string_views import split_at, without_last
 
 _LOW_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from common.kernels import native
-from common.pipeline import texts as texts_of
-from common.pipeline.texts import Texts
+from common.pipeline import string_views
+from common.pipeline.string_views import StringViews
 
 _COUNTING = ("zoo_split", "zoo_merged_lists", "zoo_sequences", "zoo_merge", "zoo_gather_splits")
 _ROOM = threading.local()
@@ -52,7 +52,7 @@ def _at(array: Optional[np.ndarray]) -> Any:
     return ctypes.c_void_p(array.ctypes.data if array is not None else None)
 
 
-def _c_texts(texts: Texts, missing: bytes) -> _CTexts:
+def _c_texts(texts: StringViews, missing: bytes) -> _CTexts:
     return _CTexts(texts.data.ctypes.data, texts.starts.ctypes.data, texts.ends.ctypes.data, len(texts.starts),
                    missing, len(missing))
 
@@ -81,7 +81,7 @@ def split(data: np.ndarray, delimiter: bytes) -> Optional[Tuple[np.ndarray, np.n
     return fields[:count.value].copy(), lines[:num_lines].copy()
 
 
-def fingerprints(texts: Texts, missing: bytes = b"") -> np.ndarray:
+def fingerprints(texts: StringViews, missing: bytes = b"") -> np.ndarray:
     """TensorFlow's Fingerprint64 of each text, uint64 [N]; an empty one stands for the missing one."""
     out = np.empty(len(texts.starts), np.uint64)
     library().zoo_fingerprints(ctypes.byref(_c_texts(texts, missing)), _at(out))
@@ -90,7 +90,7 @@ def fingerprints(texts: Texts, missing: bytes = b"") -> np.ndarray:
 
 def make_words(ids_of: Dict[bytes, int]) -> Words:
     """A hash table of words and their ids."""
-    texts = texts_of.of_arrow(pa.array(list(ids_of), pa.binary()))
+    texts = string_views.from_arrow(pa.array(list(ids_of), pa.binary()))
     numbers = np.array(list(ids_of.values()), np.int32)
     slots = np.zeros(4 << len(ids_of).bit_length(), np.int32)
     table = _CWords(_c_texts(texts, b""), numbers.ctypes.data, slots.ctypes.data, len(slots) - 1)
@@ -107,27 +107,27 @@ def _width(array: np.ndarray) -> Any:
     return ctypes.c_int(array.itemsize)
 
 
-def ids(texts: Texts, words: Optional[Words], buckets: int, missing: bytes, out: np.ndarray) -> None:
+def ids(texts: StringViews, words: Optional[Words], buckets: int, missing: bytes, out: np.ndarray) -> None:
     """Writes the id of each text, int32 or int64 [N]: that of the words (-1 if it is none), else its bucket."""
     library().zoo_ids(ctypes.byref(_c_texts(texts, missing)), _of(words), ctypes.c_uint64(buckets), _width(out),
                       _at(out))
 
 
-def integers(texts: Texts, limit: int, missing: bytes) -> Optional[np.ndarray]:
+def integers(texts: StringViews, limit: int, missing: bytes) -> Optional[np.ndarray]:
     """Whole numbers from 0 to below the limit, int32 [N]; None where a text is none."""
     out = np.empty(len(texts.starts), np.int32)
     return out if library().zoo_integers(ctypes.byref(_c_texts(texts, missing)), ctypes.c_int64(limit),
                                          _at(out)) else None
 
 
-def numbers(texts: Texts, of_empty: float) -> Optional[np.ndarray]:
+def numbers(texts: StringViews, of_empty: float) -> Optional[np.ndarray]:
     """Decimal numbers, float64 [N]; None where a text is none that C++ reads exactly."""
     out = np.empty(len(texts.starts), np.float64)
     return out if library().zoo_numbers(ctypes.byref(_c_texts(texts, b"")), ctypes.c_double(of_empty),
                                         _at(out)) else None
 
 
-def merged_lists(texts: Texts, separator: bytes, words: Optional[Words], buckets: int,
+def merged_lists(texts: StringViews, separator: bytes, words: Optional[Words], buckets: int,
                  missing: bytes, dtype: str) -> Optional[Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Lists of items in which order does not count, as the fields of a Ragged, and the items of each, int32 [N].
 
@@ -141,8 +141,8 @@ def merged_lists(texts: Texts, separator: bytes, words: Optional[Words], buckets
     return None if count < 0 else (values[:count].copy(), row_splits, weights[:count].copy(), lengths)
 
 
-def sequences(texts: Texts, separator: bytes, words: Optional[Words], buckets: int, newest: int, missing: bytes,
-              dtype: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sequences(texts: StringViews, separator: bytes, words: Optional[Words], buckets: int, newest: int,
+              missing: bytes, dtype: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The newest items of lists in their order: ids (-1 for what is no word), row splits, the items of each [N].
 
     dtype is that of the ids, 'int32' or 'int64'.
@@ -154,14 +154,14 @@ def sequences(texts: Texts, separator: bytes, words: Optional[Words], buckets: i
     return values[:count].copy(), row_splits, lengths
 
 
-def _list_buffers(texts: Texts, missing: bytes, dtype: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _list_buffers(texts: StringViews, missing: bytes, dtype: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Room for the values, row splits and lengths of lists; a text has at most one item more than bytes."""
     size = len(texts.starts)
     return (_scratch(dtype + "_values", texts.num_bytes + size * (1 + len(missing)), dtype),
             np.empty(size + 1, np.int64), np.empty(size, np.int32))
 
 
-def list_means(texts: Texts, separator: bytes, of_empty: float) -> Optional[Tuple[np.ndarray, np.ndarray]]:
+def list_means(texts: StringViews, separator: bytes, of_empty: float) -> Optional[Tuple[np.ndarray, np.ndarray]]:
     """The mean of each list of numbers, float64 [N], and its items, int32 [N]; None as numbers gives it."""
     out, lengths = np.empty(len(texts.starts), np.float64), np.empty(len(texts.starts), np.int32)
     return (out, lengths) if library().zoo_list_means(

@@ -9,11 +9,11 @@ from common.config.schema import KEYS, Schema
 from common.pipeline import blocks, csv_file, encoder, hashing, lists
 from common.pipeline import native_columns as compiled
 from common.pipeline import source
-from common.pipeline import texts as texts_of
+from common.pipeline import string_views
 from common.pipeline.blocks import Stream
 from common.pipeline.encoder import Block
 from common.pipeline.lists import Lists
-from common.pipeline.texts import Texts
+from common.pipeline.string_views import StringViews
 from common.testing import toy
 from data import amazon, eleme, taobao
 
@@ -25,8 +25,8 @@ def random_texts(seed: int, size: int, longest: int) -> List[bytes]:
     return [rng.integers(0, 256, rng.integers(0, longest + 1)).astype(np.uint8).tobytes() for _ in range(size)]
 
 
-def to_texts(values: List[bytes]) -> Texts:
-    return texts_of.of_arrow(pa.array(values, pa.binary()))
+def to_texts(values: List[bytes]) -> StringViews:
+    return string_views.from_arrow(pa.array(values, pa.binary()))
 
 
 @pytest.mark.parametrize("longest, buckets, dtype", [

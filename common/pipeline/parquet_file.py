@@ -13,8 +13,8 @@ import pyarrow.parquet
 from common.config.schema import Column, Schema
 from common.errors import BadInput
 from common.pipeline import native_columns as compiled
-from common.pipeline.chunks import Chunk, Columns
-from common.pipeline.texts import Texts, is_utf8, of_arrow
+from common.pipeline.chunks import Chunk, RawColumns
+from common.pipeline.string_views import StringViews, from_arrow, is_utf8
 
 _INDEX_BYTES = 4  # more than an index into a dictionary of this file takes; also what a string takes beside its bytes
 _SHORT_BYTES = 16  # as many bytes are hashed without a loop
@@ -31,11 +31,11 @@ class ParquetFile(NamedTuple):
     chunks: List[Chunk]
     handle: pa.parquet.ParquetFile
 
-    def read(self, chunk: Chunk, names: Sequence[str], as_texts: bool = False) -> Columns:
+    def read(self, chunk: Chunk, names: Sequence[str], as_views: bool = False) -> RawColumns:
         """Reads the named columns of one row group.
 
         Args:
-          as_texts: leave strings that the handle does not encode where they lie, if they are UTF-8.
+          as_views: leave strings that the handle does not encode where they lie, if they are UTF-8.
         """
         try:
             table = self.handle.read_row_group(chunk.start, columns=list(names), use_threads=False)
@@ -43,9 +43,9 @@ class ParquetFile(NamedTuple):
             raise BadInput("{}, rows {} to {}: the Parquet data are damaged ({}). Write the file again.".format(
                 self.path, chunk.first_row + 1, chunk.first_row + chunk.num_rows, error))
         rows = np.arange(chunk.first_row, chunk.first_row + chunk.num_rows, dtype=np.int64)
-        as_texts = as_texts and compiled.library() is not None
-        return Columns({name: as_texts and _texts(table.column(name)) or _one_array(table.column(name))
-                        for name in names}, rows, [])
+        as_views = as_views and compiled.library() is not None
+        return RawColumns({name: as_views and _texts(table.column(name)) or _one_array(table.column(name))
+                           for name in names}, rows, [])
 
 
 def open_parquet(path: str, schema: Schema) -> ParquetFile:
@@ -127,12 +127,12 @@ def _is_string(found: pa.DataType) -> bool:
             or pa.types.is_binary(found) or pa.types.is_large_binary(found))
 
 
-def _texts(column: pa.ChunkedArray) -> Optional[Texts]:
+def _texts(column: pa.ChunkedArray) -> Optional[StringViews]:
     """A column of strings that are not encoded, in which an empty one stands for a null; None if one is no UTF-8."""
     if not (pa.types.is_string(column.type) or pa.types.is_binary(column.type)) or column.num_chunks != 1:
         return None
     array = column.chunk(0).fill_null("").cast(pa.binary())
-    return of_arrow(array) if is_utf8(array) else None
+    return from_arrow(array) if is_utf8(array) else None
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import BadInput
 from common.pipeline import reader
-from common.pipeline.texts import Texts
+from common.pipeline.string_views import StringViews
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA, read_all
 
@@ -83,8 +83,8 @@ def test_parquet_leaves_short_strings_that_hardly_repeat_where_they_lie(tmp_path
     different = ["u{}".format(i) for i in range(1000)]
     rows = [["0", "1", user, "kind", "an extra of many bytes " + user, "3", "a"] for user in different]
     file = reader.open_file(toy.write_parquet("{}/a.parquet".format(tmp_path), rows, 1000), SCHEMA)
-    arrays = file.read(file.chunks[0], NAMES, as_texts=True).arrays
-    assert {name for name in NAMES if isinstance(arrays[name], Texts)} == {"user"}
+    arrays = file.read(file.chunks[0], NAMES, as_views=True).arrays
+    assert {name for name in NAMES if isinstance(arrays[name], StringViews)} == {"user"}
     assert arrays["user"].to_arrow().to_pylist() == [user.encode() for user in different]
     assert file.read(file.chunks[0], NAMES).arrays["user"].to_pylist() == [user.encode() for user in different]
 
@@ -96,7 +96,7 @@ def test_parquet_with_nulls_or_no_utf8_among_them(tmp_path: object, special: obj
     users[7] = special  # type: ignore[call-overload]
     pa.parquet.write_table(toy.to_table(rows).set_column(2, "user", pa.array(users, kind)), path)
     file = reader.open_file(path, SCHEMA)
-    user = file.read(file.chunks[0], ["user"], as_texts=True).arrays["user"]
+    user = file.read(file.chunks[0], ["user"], as_views=True).arrays["user"]
     if special is None:
         assert user.to_arrow().to_pylist() == users[:7] + [b""] + users[8:]
     else:

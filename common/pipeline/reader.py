@@ -1,6 +1,6 @@
 """Files of rows, CSV or Parquet: both are read chunk by chunk into one array a column.
 
-The arrays are those of common.pipeline.chunks.Columns.
+The arrays are those of common.pipeline.chunks.RawColumns.
 """
 
 import os

@@ -14,10 +14,10 @@ import pyarrow.compute
 from common.config.schema import Column, Schema
 from common.pipeline import lists
 from common.pipeline import native_columns as compiled
-from common.pipeline import texts as texts_of
-from common.pipeline.chunks import Columns, Reject
+from common.pipeline import string_views
+from common.pipeline.chunks import RawColumns, Reject
 from common.pipeline.lists import Lists
-from common.pipeline.texts import Texts
+from common.pipeline.string_views import StringViews
 
 _INTEGER = re.compile(rb"\s*-?[0-9]{1,18}\s*")
 _NUMBER = re.compile(rb"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?\s*")
@@ -26,7 +26,7 @@ _NUMBER = re.compile(rb"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?
 class Found(NamedTuple):
     """The distinct texts of a column for C++, the index of each row's among them (None if row i has text i)."""
 
-    texts: Texts
+    texts: StringViews
     index: np.ndarray
 
     def by_row(self, values: np.ndarray) -> np.ndarray:
@@ -34,7 +34,7 @@ class Found(NamedTuple):
         return values if self.index is None else values.take(self.index)
 
 
-class CheckedColumns:
+class ColumnDecoder:
     """The columns of a chunk, and the rejects among its rows.
 
     Columns are decoded in C++ where they can be. Where that meets a value that is not as it should be, the column is
@@ -46,7 +46,7 @@ class CheckedColumns:
       first_row: the number of the first row in its file.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: RawColumns) -> None:
         self.rejects = list(columns.rejects)
         self.size = len(columns.rows)
         self.first_row = int(columns.rows[0]) if self.size else 0
@@ -57,7 +57,7 @@ class CheckedColumns:
     def _array(self, name: str) -> pa.Array:
         """A column as a pyarrow array, its texts dictionary-encoded."""
         array = self._arrays[name]
-        if not isinstance(array, Texts):
+        if not isinstance(array, StringViews):
             return array
         if name not in self._encoded:
             self._encoded[name] = array.to_arrow().dictionary_encode()
@@ -66,7 +66,7 @@ class CheckedColumns:
     def found(self, column: Column) -> Optional[Found]:
         """A column's texts for C++; None where they have to go the long way."""
         array = self._arrays[column.name]
-        if isinstance(array, Texts):
+        if isinstance(array, StringViews):
             return Found(array, None)
         if (compiled.library() is None or not pa.types.is_dictionary(array.type)
                 or _not_utf8(array.dictionary) is not None):
@@ -223,10 +223,10 @@ def _with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, 
     return values, indices.to_numpy()
 
 
-def _distinct(array: pa.DictionaryArray) -> Tuple[Texts, np.ndarray]:
+def _distinct(array: pa.DictionaryArray) -> Tuple[StringViews, np.ndarray]:
     """The values of a dictionary and each row's index into them; nulls index an empty text."""
     values, index = _with_missing(array, b"")
-    return texts_of.of_arrow(values), index
+    return string_views.from_arrow(values), index
 
 
 def parse_numbers(values: pa.BinaryArray) -> np.ndarray:
@@ -242,7 +242,7 @@ def parse_numbers(values: pa.BinaryArray) -> np.ndarray:
 
 def _not_utf8(values: pa.Array) -> Optional[np.ndarray]:
     """Which binary values are no UTF-8, bool [D]; None if all are."""
-    if texts_of.is_utf8(values):
+    if string_views.is_utf8(values):
         return None
     return np.array([not _is_utf8(value) for value in values.to_pylist()])
 

@@ -5,16 +5,16 @@ import pyarrow as pa
 import pytest
 
 from common.config.schema import Column, Schema
-from common.pipeline.chunks import Columns, Reject
-from common.pipeline.columns import CheckedColumns
+from common.pipeline.chunks import RawColumns, Reject
+from common.pipeline.column_decoder import ColumnDecoder
 
 
-def of_arrays(**arrays: pa.Array) -> CheckedColumns:
+def of_arrays(**arrays: pa.Array) -> ColumnDecoder:
     size = len(next(iter(arrays.values())))
-    return CheckedColumns(Columns(arrays, np.arange(10, 10 + size), []))
+    return ColumnDecoder(RawColumns(arrays, np.arange(10, 10 + size), []))
 
 
-def checked(**texts: List[str]) -> CheckedColumns:
+def checked(**texts: List[str]) -> ColumnDecoder:
     return of_arrays(**{name: pa.array([text.encode() for text in values], pa.binary()).dictionary_encode()
                         for name, values in texts.items()})
 
@@ -67,7 +67,7 @@ def test_what_is_no_finite_number_in_a_list_is_rejected(number: str) -> None:
         assert [(reject.row, reject.expected) for reject in columns.rejects] == [(11, "finite numbers")]
 
 
-def check_aligned(columns: CheckedColumns, newest: int = 0, **aligned: bool) -> List[Reject]:
+def check_aligned(columns: ColumnDecoder, newest: int = 0, **aligned: bool) -> List[Reject]:
     lists = [Column(name, "hash", 9, separator=";", default="", aligned=value, newest=newest)
              for name, value in aligned.items()]
     for column in lists:

@@ -1,4 +1,4 @@
-"""Texts that lie in a buffer: a column of a text file as it was read, or the values of a pyarrow array."""
+"""Strings that lie in a buffer: a column of a text file as it was read, or the values of a pyarrow array."""
 
 import sys
 from typing import NamedTuple
@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute
 
 
-class Texts(NamedTuple):
-    """Texts where they lie.
+class StringViews(NamedTuple):
+    """Strings where they lie.
 
     Attributes:
       data: the buffer, uint8.
@@ -35,13 +35,13 @@ class Texts(NamedTuple):
         return pieces.take(pa.array(np.arange(0, len(offsets), 2)))
 
 
-def of_arrow(values: pa.BinaryArray) -> Texts:
+def from_arrow(values: pa.BinaryArray) -> StringViews:
     """The values of an array without nulls, without a copy."""
     if not len(values):
-        return Texts(np.zeros(0, np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32))
+        return StringViews(np.zeros(0, np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32))
     _, offsets, data = values.buffers()
     ends = np.frombuffer(offsets, np.int32)[values.offset:values.offset + len(values) + 1]
-    return Texts(np.frombuffer(data or b"", np.uint8), ends[:-1], ends[1:])
+    return StringViews(np.frombuffer(data or b"", np.uint8), ends[:-1], ends[1:])
 
 
 def is_utf8(values: pa.BinaryArray) -> bool:
