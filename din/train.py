@@ -25,8 +25,8 @@ from common.config.schema import Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.history import History, RaggedHistory  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
-from common.kernels import attention, dense  # noqa: E402
-from common.kernels import dice as activation  # noqa: E402
+from common.kernels.layers import attention, dense  # noqa: E402
+from common.kernels.layers import dice as activation  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402

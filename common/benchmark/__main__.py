@@ -22,7 +22,7 @@ from common import files, flags, results, runner
 from common.benchmark import report
 from common.benchmark.report import Figures
 from common.config.schema import Schema
-from common.kernels import limit
+from common.kernels.layers import limit
 from common.optimizers import catalog
 from common.pipeline import dataset, source
 from common.pipeline.blocks import Stream

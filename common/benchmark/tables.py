@@ -18,7 +18,7 @@ from common.benchmark import report
 from common.embedding import embedding_variable, storage
 from common.embedding.embedding_variable import EmbeddingVariable
 from common.embedding.storage import Storage
-from common.kernels import lookup, table
+from common.kernels.embedding import lookup, table
 from common.optimizers import catalog, table_rules
 
 _WIDTH = 16

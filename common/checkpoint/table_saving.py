@@ -19,8 +19,8 @@ from common.embedding import embedding_variable, served_table
 from common.embedding.embedding_variable import EmbeddingVariable
 from common.embedding.served_table import Served
 from common.errors import BadInput
-from common.kernels import table as native_table
-from common.kernels.table import Contents
+from common.kernels.embedding import table as native_table
+from common.kernels.embedding.table import Contents
 from common.log import log
 
 _WITHOUT_SLOTS = [field for field in Contents._fields if field != "slots"]

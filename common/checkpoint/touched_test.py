@@ -10,8 +10,8 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.training.saving.saveable_object import SaveableObject, SaveSpec
 
 from common.checkpoint import increments, touched
-from common.kernels import lookup as lookup_kernel
 from common.kernels import native
+from common.kernels.embedding import lookup as lookup_kernel
 from common.process import rehearsal
 from common.testing.increments import ROWS, WIDTH, State, Toy, assert_same
 

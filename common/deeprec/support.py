@@ -8,7 +8,8 @@ import tensorflow as tf
 from common.config.toggles import Toggles
 from common.deeprec import conflicts
 from common.deeprec import symbols as deeprec
-from common.kernels import dense, native
+from common.kernels import native
+from common.kernels.layers import dense
 
 MODELS = {"ESMM": "data.taobao", "MMoE": "data.taobao", "PLE": "data.taobao", "DIN": "data.amazon",
           "DLRM": "data.eleme"}

@@ -13,8 +13,8 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
 
 from common.config.tables import Settings
-from common.kernels import lookup as lookup_kernel
-from common.kernels import table as native_table
+from common.kernels.embedding import lookup as lookup_kernel
+from common.kernels.embedding import table as native_table
 
 DEFAULT_ROWS = 4096
 _BUCKETS = 1000  # keys are cut by key % 1000 % parts, as DeepRec cuts them
@@ -182,7 +182,7 @@ def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tens
     Args:
       gradients: float32 [U, D] of each lookup's rows, or IndexedSlices of them, or None.
       step: int64 scalar, which becomes the keys' version.
-      rule, hyper: as common.kernels.table.update takes them.
+      rule, hyper: as common.kernels.embedding.table.update takes them.
     """
     variable = lookups[0].variable
     one, gradient = _as_one(lookups, gradients)

@@ -12,8 +12,8 @@ from common.config.toggles import Toggles
 from common.embedding import deeprec_tables, history, lookup, storage
 from common.embedding.history import History, PaddedHistory
 from common.embedding.storage import Storage
-from common.kernels import lookup as lookup_kernel
 from common.kernels import native
+from common.kernels.embedding import lookup as lookup_kernel
 from common.layers import initializers
 from common.pipeline.encoder import feature_names
 from common.pipeline.lists import Ragged

@@ -16,7 +16,7 @@ from common.config.tables import Settings
 from common.embedding import embedding_variable, lookup, served_table, sizes
 from common.embedding.embedding_variable import Lookup
 from common.kernels import native
-from common.kernels import table as native_table
+from common.kernels.embedding import table as native_table
 from common.layers import initializers
 
 

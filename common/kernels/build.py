@@ -23,7 +23,7 @@ import tensorflow as tf
 _SOURCES = os.path.dirname(os.path.abspath(__file__))
 _ONEDNN = "libdnnl.so.3"
 _PACKAGE = "onednn-devel-cpu-gomp"
-_HEADER = "op.h"
+_HEADER = "shared/op.h"
 _MESSAGE_CHARS = 2000
 
 
@@ -80,20 +80,22 @@ def _plan() -> _Plan:
     # TensorFlow is built with NDEBUG: its headers' checks in debug mode fail on objects that its library counts.
     command = [compiler, "-std=c++14", "-O3", "-DNDEBUG", "-fno-math-errno", "-fno-trapping-math", "-fPIC",
                "-fopenmp", "-Wall", "-Wno-sign-compare"]
-    sources = sorted(glob.glob(os.path.join(_SOURCES, "*.cc")))
+    sources = sorted(glob.glob(os.path.join(_SOURCES, "**", "*.cc"), recursive=True))
     include, library = tf.sysconfig.get_include(), tf.sysconfig.get_lib()
     command += tf.sysconfig.get_compile_flags() + ["-isystem", include, "-isystem", os.path.join(prefix, "include")]
     link = ["-shared", "-fopenmp", *tf.sysconfig.get_link_flags(), "-L" + os.path.join(prefix, "lib"), "-l:" + _ONEDNN,
             "-Wl,-rpath," + library, "-Wl,-rpath," + os.path.join(prefix, "lib")]
     version = os.path.join(prefix, "include", "oneapi", "dnnl", "dnnl_version.h")
     names = [os.path.basename(source) for source in sources]
-    return _Plan(command, sources, link, "kernels-{}.so".format(_hash(command[1:] + names + link, version)))
+    name = "kernels-{}.so".format(_hash(command[1:] + names + link, version))
+    return _Plan(command + ["-I" + _SOURCES], sources, link, name)
 
 
 def _hash(command: List[str], version: str) -> str:
     """A name for what a command compiles with TensorFlow's and oneDNN's headers, told by their versions."""
     digest = hashlib.sha256("\0".join([tf.__version__] + command).encode())
-    sources = glob.glob(os.path.join(_SOURCES, "*.cc")) + glob.glob(os.path.join(_SOURCES, "*.h"))
+    sources = [path for kind in ("*.cc", "*.h")
+               for path in glob.glob(os.path.join(_SOURCES, "**", kind), recursive=True)]
     for source in sorted(sources) + [version]:
         with open(source, "rb") as file:
             digest.update(os.path.basename(source).encode() + b"\0" + file.read())
@@ -155,7 +157,7 @@ def _compile_sources(plan: _Plan, parts: str, threads: ThreadPoolExecutor) -> Li
     """Compiles each source; what takes longest, TensorFlow's headers, once for all sources that name _HEADER."""
     objects = {source: os.path.join(parts, os.path.basename(source) + ".o") for source in plan.sources}
     ops = [source for source in plan.sources if _includes_header(source)]
-    header = os.path.join(parts, _HEADER)
+    header = os.path.join(parts, os.path.basename(_HEADER))
     with open(header, "w") as file:  # what a compiler reads that cannot take the compiled one
         file.write('#include "{}"\n'.format(os.path.join(_SOURCES, _HEADER)))
 

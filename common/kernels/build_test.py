@@ -31,6 +31,11 @@ def counting_compiler(folder: str) -> str:
     return path
 
 
+def shared_header(sources: str) -> str:
+    os.makedirs(os.path.join(sources, "shared"))
+    return os.path.join(sources, "shared", "op.h")
+
+
 def calls(folder: str) -> List[str]:
     with open(os.path.join(folder, "calls")) as file:
         return file.readlines()
@@ -85,11 +90,11 @@ def test_two_processes_at_once_build_once(sources: str) -> None:
 
 
 def test_the_header_that_ops_share_is_compiled_once(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open(os.path.join(sources, "op.h"), "w") as file:
+    with open(shared_header(sources), "w") as file:
         file.write("#pragma once\ninline int answer_of_all() { return 42; }\n")
     for name in ("one", "two"):
         with open(os.path.join(sources, name + ".cc"), "w") as file:
-            file.write('#include "op.h"\nextern "C" int {}() {{ return answer_of_all(); }}\n'.format(name))
+            file.write('#include "shared/op.h"\nextern "C" int {}() {{ return answer_of_all(); }}\n'.format(name))
     monkeypatch.setenv("CXX", counting_compiler(sources))
     plan = build._plan()
     monkeypatch.setattr(build, "_plan", lambda: plan._replace(
@@ -118,17 +123,17 @@ def broken_source(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
 
 
 def broken_header(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
-    with open(os.path.join(sources, "op.h"), "w") as file:
+    with open(shared_header(sources), "w") as file:
         file.write("no C++")
     with open(os.path.join(sources, "op.cc"), "w") as file:
-        file.write('#include "op.h"\n')
+        file.write('#include "shared/op.h"\n')
 
 
 def broken_op(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
-    with open(os.path.join(sources, "op.h"), "w"):
+    with open(shared_header(sources), "w"):
         pass
     with open(os.path.join(sources, "op.cc"), "w") as file:
-        file.write('#include "op.h"\nno C++')
+        file.write('#include "shared/op.h"\nno C++')
 
 
 @pytest.mark.parametrize("change, message", [

@@ -11,8 +11,8 @@ import tensorflow.compat.v1 as tf
 
 from common.config.toggles import Toggles
 from common.deeprec import symbols as deeprec
-from common.kernels import dense as dense_kernel
 from common.kernels import native
+from common.kernels.layers import dense as dense_kernel
 from common.layers import initializers
 from common.layers.gradients import Gradient, custom_gradient
 

@@ -4,7 +4,7 @@ from typing import List, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common.kernels import mix as mix_kernel
+from common.kernels.layers import mix as mix_kernel
 from common.layers.dense_layers import Dense
 
 

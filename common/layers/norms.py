@@ -4,8 +4,8 @@ from typing import List, NamedTuple, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common.kernels import norm as norm_kernel
-from common.kernels import update as update_kernel
+from common.kernels.layers import norm as norm_kernel
+from common.kernels.optimizers import update as update_kernel
 from common.layers.dense_layers import Dense
 
 _BATCH_NORM_MOMENTUM = 0.97

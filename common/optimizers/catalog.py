@@ -5,7 +5,8 @@ from typing import List, Sequence, Tuple
 import tensorflow.compat.v1 as tf
 
 from common.deeprec import symbols as deeprec
-from common.kernels import lookup, update
+from common.kernels.embedding import lookup
+from common.kernels.optimizers import update
 from common.optimizers.adagrad_decay import AdagradDecayOptimizer
 from common.optimizers.adam_async import AdamAsyncOptimizer
 

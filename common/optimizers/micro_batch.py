@@ -11,7 +11,7 @@ from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 import tensorflow.compat.v1 as tf
 
 from common.embedding.embedding_variable import Lookup
-from common.kernels import update as update_kernel
+from common.kernels.optimizers import update as update_kernel
 from common.pipeline.encoder import feature_names
 from common.pipeline.lists import Ragged
 

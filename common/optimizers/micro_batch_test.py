@@ -9,7 +9,8 @@ from common import layers
 from common.config.toggles import Toggles
 from common.embedding import embedding_variable, storage
 from common.embedding.storage import Storage
-from common.kernels import lookup, native
+from common.kernels import native
+from common.kernels.embedding import lookup
 from common.layers import Dense, Norm
 from common.optimizers import micro_batch, train_step
 from common.optimizers.micro_batch import Computed, Slice

@@ -16,7 +16,7 @@ class Rule(NamedTuple):
     """What updates a variable in one step.
 
     Attributes:
-      name: of common.kernels.table.RULES.
+      name: of common.kernels.embedding.table.RULES.
       hyper: its numbers.
       after: what follows the update.
     """

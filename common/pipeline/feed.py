@@ -7,8 +7,8 @@ from typing import Callable, Iterator, NamedTuple, Optional, Union
 
 import tensorflow.compat.v1 as tf
 
-from common.kernels import work_queue
-from common.kernels.work_queue import WorkQueue
+from common.kernels.pipeline import work_queue
+from common.kernels.pipeline.work_queue import WorkQueue
 from common.log import log
 
 _POLL_SECS = 0.2

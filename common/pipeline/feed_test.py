@@ -5,7 +5,7 @@ from typing import Callable, List, Optional
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.kernels.work_queue import END, ITEM, NOTHING_NOW, Taken
+from common.kernels.pipeline.work_queue import END, ITEM, NOTHING_NOW, Taken
 from common.pipeline import feed as feed_module
 from common.pipeline.feed import Feed, Item, Taking
 

@@ -13,8 +13,8 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.training.saving import saveable_object
 
 from common.config.run import Run
-from common.kernels import work_queue as kernel
-from common.kernels.work_queue import Plan, WorkQueue
+from common.kernels.pipeline import work_queue as kernel
+from common.kernels.pipeline.work_queue import Plan, WorkQueue
 from common.log import log
 from common.pipeline import blocks, reader
 from common.pipeline.blocks import Part

@@ -8,8 +8,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.kernels import native  # noqa: F401
-from common.kernels import work_queue as kernel  # noqa: F401
-from common.kernels.work_queue import Plan  # noqa: F401
+from common.kernels.pipeline import work_queue as kernel  # noqa: F401
+from common.kernels.pipeline.work_queue import Plan  # noqa: F401
 from common.pipeline import source, work_queue  # noqa: F401
 from common.testing import toy  # noqa: F401
 from common.testing.jobs import BATCH, Job, cluster_of

@@ -1,0 +1,1 @@
+"""Ops of embeddings: lookups and hash tables, and their Python wrappers."""

@@ -1,0 +1,1 @@
+"""Ops that update variables, and their Python wrapper."""

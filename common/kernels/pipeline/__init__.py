@@ -1,0 +1,1 @@
+"""Ops and functions of input: columns, batches and the work queue."""
