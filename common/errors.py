@@ -4,28 +4,33 @@ import signal
 
 
 class BadInput(ValueError):
-    """Input that cannot be read; the message says where, what was given, what was expected and what to do."""
+    """Input that cannot be read.
+
+    The message says where it is, what it is, what was expected and what to do.
+    """
 
 
 class NeverCame(RuntimeError):
-    """A process was waited for longer than --wait_secs."""
+    """A process did not start within --wait_secs."""
 
 
 class Lost(RuntimeError):
-    """A process lost others of its cluster in a way that it cannot mend; started again, it goes on."""
+    """A process lost the connection to its cluster for good; a restart resumes training."""
 
 
 class Stopped(Exception):
-    """Training or evaluation ended because of a signal; `status` is the process' exit status for it.
+    """Training or evaluation ended because of a signal; `status` is the process' exit status for
+    it.
 
     Args:
-      number: of the signal.
-      folder: of the checkpoints, where they are known.
+      number: the signal's.
+      folder: the checkpoints', if known.
     """
 
     def __init__(self, number: int, folder: str = "") -> None:
+        checkpoint = "--checkpoint " + folder if folder else "the same --checkpoint"
         super().__init__("stopped by {}; the same command with {} goes on from there".format(
-            signal.Signals(number).name, "--checkpoint " + folder if folder else "the same --checkpoint"))
+            signal.Signals(number).name, checkpoint))
         self.status = 128 + number
 
 

@@ -1,8 +1,6 @@
 import io
 import os
 import signal
-import threading
-import time
 from typing import List, Optional
 
 import numpy as np
@@ -115,21 +113,3 @@ def test_progress_on_a_terminal_is_one_live_line() -> None:
                                         (90000, "1 d 1 h"), (86400 * 40, "40 d 0 h")])
 def test_clock(secs: float, text: str) -> None:
     assert progress._clock(secs) == text
-
-
-def test_a_signal_is_seen_while_the_main_thread_runs_no_handlers() -> None:
-    """Here the main thread waits for a thread that looks for the signal; a lock's wait runs no handlers."""
-    seen: List[float] = []
-    with Signals() as signals:
-        def look() -> None:
-            os.kill(os.getpid(), signal.SIGTERM)
-            deadline = time.monotonic() + 10
-            while not signals.pending_secs() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            seen.append(signals.pending_secs())
-
-        assert signals.pending_secs() == 0
-        thread = threading.Thread(target=look)
-        thread.start()
-        thread.join()
-        assert signals.received == signal.SIGTERM and seen[0] > 0

@@ -1,22 +1,23 @@
-"""The processes of one job, as TF_CONFIG names them, and waiting for each other.
+"""The processes of one job, as TF_CONFIG names them.
 
 Kubernetes' training operator, `common/launch.py --local` and people write TF_CONFIG:
 
     {"cluster": {"chief": ["host:port"], "worker": [...], "ps": [...], "evaluator": [...]},
      "task": {"type": "worker", "index": 0}}
 
-Where there is no chief, worker 0 becomes it and the other workers move up by one.
+Without a chief, worker 0 becomes the chief and the other workers move up by one.
 """
 
 import contextlib
+import itertools
 import json
 import os
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 ROLES = ("chief", "worker", "ps", "evaluator")
-LOST_STATUS = 138  # what a process ends with that is to be started again
-_EXAMPLE = ('Write it as {"cluster": {"chief": ["host:port"], "worker": ["host:port"], "ps": ["host:port"]}, '
-            '"task": {"type": "worker", "index": 0}}')
+LOST_STATUS = 138  # asks for a restart; the training operator restarts from 128 on
+_EXAMPLE = ('Write it as {"cluster": {"chief": ["host:port"], "worker": ["host:port"], "ps": '
+            '["host:port"]}, "task": {"type": "worker", "index": 0}}')
 
 
 class Cluster(NamedTuple):
@@ -43,7 +44,7 @@ class Cluster(NamedTuple):
 
     @property
     def has_evaluator(self) -> bool:
-        """Whether the job is known to have an evaluator; older operators do not name it in the cluster."""
+        """Whether the cluster names an evaluator, which older operators do not."""
         return bool(self.jobs.get("evaluator"))
 
     @property
@@ -63,20 +64,27 @@ class Cluster(NamedTuple):
 
     def processes(self, *roles: str) -> Dict[str, str]:
         """The names of the processes of some roles, as "ps-0", and their addresses."""
-        return {"{}-{}".format(role, i): address
-                for role in roles for i, address in enumerate(self.jobs.get(role, []))}
+        named: Dict[str, str] = {}
+        for role in roles:
+            for i, address in enumerate(self.jobs.get(role, [])):
+                named["{}-{}".format(role, i)] = address
+        return named
 
     def tf_config(self) -> str:
         """The value of TF_CONFIG for this place."""
-        return json.dumps({"cluster": self.jobs, "task": {"type": self.role, "index": self.task},
-                           "environment": "cloud"}, sort_keys=True)
+        task = {"type": self.role, "index": self.task}
+        # "cloud" is what the training operator writes.
+        config = {"cluster": self.jobs, "task": task, "environment": "cloud"}
+        return json.dumps(config, sort_keys=True)
 
 
 def read(environ: Mapping[str, str]) -> Optional[Cluster]:
-    """The job that TF_CONFIG describes, with a chief; None where it is missing, empty or names no cluster.
+    """The job that TF_CONFIG describes, with a chief; None if it is missing, empty or names no
+    cluster.
 
     Raises:
-      ValueError: it is malformed or contradicts itself; the message says what was given and what to write.
+      ValueError: it is malformed or contradicts itself; the message says what was given and what to
+        write.
     """
     text = environ.get("TF_CONFIG", "").strip()
     try:
@@ -97,28 +105,48 @@ def _checked_jobs(jobs: Dict[str, object]) -> Dict[str, List[str]]:
     """The addresses of each role; roles without any are left out."""
     known: Dict[str, List[str]] = {}
     for role, addresses in jobs.items():
-        _check(role in ROLES, "names the role {!r}; the roles are {}".format(role, ", ".join(ROLES)), jobs)
-        _check(not isinstance(addresses, dict),
-               "lists {} by number, as the training operator does with enableDynamicWorker, which TensorFlow 1.15.5 "
-               "cannot train with. Leave enableDynamicWorker out".format(role), addresses)
-        _check(isinstance(addresses, list) and all(_is_address(address) for address in addresses),
-               "needs a list of \"host:port\" for {}".format(role), addresses)
-        if addresses:
-            known[role] = [str(address) for address in addresses]  # type: ignore[attr-defined]
-    everyone = [address for addresses in known.values() for address in addresses]
-    twice = sorted({address for address in everyone if everyone.count(address) > 1})
-    _check(not twice, "gives two processes one address", twice)
-    for role in ("chief", "evaluator"):
-        _check(len(known.get(role, [])) <= 1, "has more than one {}".format(role), known.get(role))
-    _check(bool(known.get("chief") or known.get("worker")), "has neither a chief nor a worker", jobs)
-    trainers = len(known.get("chief", [])) + len(known.get("worker", []))
-    _check("ps" in known or trainers == 1,
-           "has {} processes that train and no ps to hold their variables".format(trainers), jobs)
+        problem = "names the role {!r}; the roles are {}".format(role, ", ".join(ROLES))
+        _check(role in ROLES, problem, jobs)
+        checked = _checked_addresses(role, addresses)
+        if checked:
+            known[role] = checked
+    _check_addresses_differ(known)
+    _check_counts(known, jobs)
     return known
 
 
+def _checked_addresses(role: str, addresses: object) -> List[str]:
+    _check(not isinstance(addresses, dict),
+           "lists {} by number, as the training operator does with enableDynamicWorker, which "
+           "TensorFlow 1.15.5 cannot train with. Leave enableDynamicWorker out".format(role),
+           addresses)
+    problem = "needs a list of \"host:port\" for {}".format(role)
+    if not isinstance(addresses, list) or not all(map(_is_address, addresses)):
+        raise _wrong(problem, addresses)
+    return addresses
+
+
+def _check_addresses_differ(jobs: Dict[str, List[str]]) -> None:
+    addresses = list(itertools.chain.from_iterable(jobs.values()))
+    repeated = sorted({address for address in addresses if addresses.count(address) > 1})
+    _check(not repeated, "gives two processes one address", repeated)
+
+
+def _check_counts(jobs: Dict[str, List[str]], original: Dict[str, object]) -> None:
+    counts = {role: len(jobs.get(role, [])) for role in ROLES}
+    for role in ("chief", "evaluator"):
+        _check(counts[role] <= 1, "has more than one {}".format(role), jobs.get(role))
+    trainers = counts["chief"] + counts["worker"]
+    _check(trainers > 0, "has neither a chief nor a worker", original)
+    _check(counts["ps"] > 0 or trainers == 1,
+           "has {} processes that train and no ps to hold their variables".format(trainers),
+           original)
+
+
 def _is_address(address: object) -> bool:
-    host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+    if not isinstance(address, str):
+        return False
+    host, _, port = address.rpartition(":")
     return bool(host) and port.isdigit() and 0 < int(port) < 65536
 
 
@@ -131,8 +159,8 @@ def _checked_task(task: Dict[str, object], jobs: Dict[str, List[str]]) -> Sequen
     if role == "evaluator" and role not in jobs:  # as older operators write it
         return role, index
     count = len(jobs.get(str(role), []))
-    _check(index < count, "has the task {}-{}, and a cluster with {} of {}".format(  # type: ignore[operator]
-        role, index, count, role), task)
+    problem = "has the task {0}-{1}, and a cluster with {2} of {0}".format(role, index, count)
+    _check(index < count, problem, task)  # type: ignore[operator]
     return role, index
 
 
@@ -140,13 +168,16 @@ def _with_chief(cluster: Cluster) -> Cluster:
     """The same job with worker 0 as its chief where it has none."""
     if "chief" in cluster.jobs:
         return cluster
-    first, *others = cluster.jobs["worker"]
-    jobs = {role: addresses for role, addresses in cluster.jobs.items() if role != "worker"}
-    jobs.update({"chief": [first], **({"worker": others} if others else {})})
+    jobs = dict(cluster.jobs)
+    first, *others = jobs.pop("worker")
+    jobs["chief"] = [first]
+    if others:
+        jobs["worker"] = others
     if cluster.role != "worker":
         return cluster._replace(jobs=jobs)
-    role, index = ("worker", cluster.task - 1) if cluster.task else ("chief", 0)
-    return Cluster(jobs, role, index)
+    if cluster.task == 0:
+        return Cluster(jobs, "chief", 0)
+    return Cluster(jobs, "worker", cluster.task - 1)
 
 
 def _check(right: bool, problem: str, given: object) -> None:
@@ -155,13 +186,17 @@ def _check(right: bool, problem: str, given: object) -> None:
 
 
 def _wrong(problem: str, given: object) -> ValueError:
-    return ValueError("TF_CONFIG {}. Given: {}. {}, or unset TF_CONFIG to train in one process.".format(
-        problem, given if isinstance(given, str) else json.dumps(given), _EXAMPLE))
+    text = given if isinstance(given, str) else json.dumps(given)
+    return ValueError("TF_CONFIG {}. Given: {}. {}, or unset TF_CONFIG to train in one "
+                      "process.".format(problem, text, _EXAMPLE))
 
 
 @contextlib.contextmanager
 def environment(cluster: Optional[Cluster]) -> Iterator[None]:
-    """TF_CONFIG as TensorFlow is to read it: this cluster without its evaluator, or nothing for one process."""
+    """TF_CONFIG for TensorFlow: this cluster without its evaluator, or none for one process.
+
+    With an evaluator in the cluster, every trainer's session would wait for it to start.
+    """
     before = os.environ.pop("TF_CONFIG", None)
     if cluster:
         jobs = {role: addresses for role, addresses in cluster.jobs.items() if role != "evaluator"}

@@ -3,9 +3,10 @@
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "unused")
-DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "string", "vocabulary": "string",
-          "number": "float"}
-KEYS = 2 ** 63 - 1  # the buckets of a hash column whose hash is itself the key of an embedding variable
+DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "string",
+          "vocabulary": "string", "number": "float"}
+# The buckets of a hash column whose hash is itself the key of an embedding variable.
+KEYS = 2 ** 63 - 1
 _MAX_BUCKETS = 2 ** 31 - 1
 
 
@@ -29,20 +30,22 @@ class Column(_ColumnFields):
 
     Attributes:
       name: the column's name, which is also its feature's.
-      kind: 'label' (0 or 1), 'hash' (a string hashed into buckets), 'identity' (an integer that is its own bucket),
-        'words' (a string from a fixed list; others are errors), 'vocabulary' (a string from a vocabulary file; others
-        are id 0), 'number' (a float; a list stands for its mean) or 'unused' (read past, never decoded).
-      buckets: the rows of the column's embedding table, at most 2**31 - 1; KEYS for a hash column without one, whose
-        ids are keys. A vocabulary's are known when its file is read.
+      kind: 'label' (0 or 1), 'hash' (a string hashed into buckets), 'identity' (an integer that is
+        its own bucket), 'words' (a string from a fixed list; others are errors), 'vocabulary' (a
+        string from a vocabulary file; others are id 0), 'number' (a float; a list stands for its
+        mean) or 'unused' (read past, never decoded).
+      buckets: the rows of the column's embedding table, at most 2**31 - 1; KEYS for a hash column
+        without one, whose ids are keys. A vocabulary's are known when its file is read.
       group: the name of the group of columns whose embeddings are concatenated.
       separator: what divides the items of a list; empty for a column with one value a row.
       default: what an empty or null field stands for; labels and words have none.
       combiner: how the embeddings of a list's items become one: 'mean' or 'sum'.
-      table: the name of its embedding table, which columns may share; the column's own name if empty.
+      table: the name of its embedding table, which columns may share; the column's own name if
+        empty.
       words: the words of a 'words' column, in the order of their ids.
       vocabulary: the name of a 'vocabulary' column's file, without its ending.
-      newest: for a list whose items keep their order and number: how many are kept, counted from its end. 0 for a list
-        in which order does not count.
+      newest: for a list whose items keep their order and number: how many are kept, counted from
+        its end. 0 for a list in which order does not count.
       aligned: whether the list has as many items in each row as the schema's other aligned lists.
 
     Raises:
@@ -54,31 +57,46 @@ class Column(_ColumnFields):
     def __new__(cls, *args: object, **kwargs: object) -> "Column":
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         if self.kind not in KINDS:
-            raise ValueError("column {!r}: kind must be one of {}. Got: {!r}.".format(self.name, KINDS, self.kind))
+            raise self._wrong("kind must be one of {}. Got: {!r}.".format(KINDS, self.kind))
         if self.kind == "words":
             self = self._replace(buckets=len(self.words))
-        needs_buckets = self.kind in ("hash", "identity", "words")
-        if self.kind != "vocabulary" and (self.buckets > 0) != needs_buckets:
-            raise ValueError("column {!r}: a {} column needs buckets {} 0. Got: {}.".format(
-                self.name, self.kind, ">" if needs_buckets else "==", self.buckets))
-        if self.buckets > _MAX_BUCKETS and not self.is_keyed:
-            raise ValueError("column {!r}: buckets must be at most {}, or KEYS for a hash column. Got: {}.".format(
-                self.name, _MAX_BUCKETS, self.buckets))
-        if (self.kind == "vocabulary") != bool(self.vocabulary):
-            raise ValueError("column {!r}: vocabulary is for a vocabulary column, and it needs one.".format(self.name))
-        if self.separator and self.kind in ("label", "identity"):
-            raise ValueError("column {!r}: a column of kind {} cannot be a list.".format(self.name, self.kind))
-        if self.vocabulary and self.separator and not self.newest:
-            raise ValueError("column {!r}: a list of a vocabulary keeps its order; say how many items with newest.".
-                             format(self.name))
-        if (self.newest or self.aligned) and (not self.separator or self.kind == "unused"):
-            raise ValueError("column {!r}: newest and aligned are for lists that are used, which have a separator and "
-                             "a kind other than 'unused'.".format(self.name))
+        self._check_buckets()
+        self._check_vocabulary()
+        self._check_list()
         return self
+
+    def _check_buckets(self) -> None:
+        needs_buckets = self.kind in ("hash", "identity", "words")
+        has_buckets = self.buckets > 0
+        if self.kind != "vocabulary" and has_buckets != needs_buckets:
+            relation = ">" if needs_buckets else "=="
+            raise self._wrong("a {} column needs buckets {} 0. Got: {}.".format(
+                self.kind, relation, self.buckets))
+        if self.buckets > _MAX_BUCKETS and not self.is_keyed:
+            raise self._wrong("buckets must be at most {}, or KEYS for a hash column. Got: "
+                              "{}.".format(_MAX_BUCKETS, self.buckets))
+
+    def _check_vocabulary(self) -> None:
+        if (self.kind == "vocabulary") != bool(self.vocabulary):
+            raise self._wrong("vocabulary is for a vocabulary column, and it needs one.")
+        if self.vocabulary and self.separator and not self.newest:
+            raise self._wrong("a list of a vocabulary keeps its order; say how many items with "
+                              "newest.")
+
+    def _check_list(self) -> None:
+        if self.separator and self.kind in ("label", "identity"):
+            raise self._wrong("a column of kind {} cannot be a list.".format(self.kind))
+        is_used_list = bool(self.separator) and self.kind != "unused"
+        if (self.newest or self.aligned) and not is_used_list:
+            raise self._wrong("newest and aligned are for lists that are used, which have a "
+                              "separator and a kind other than 'unused'.")
+
+    def _wrong(self, problem: str) -> ValueError:
+        return ValueError("column {!r}: {}".format(self.name, problem))
 
     @property
     def dtype(self) -> str:
-        """How a value stands in a file: 'string', 'int32' or 'float'."""
+        """How a file holds a value: 'string', 'int32' or 'float'."""
         return DTYPES.get(self.kind, "string")
 
     @property
@@ -98,7 +116,7 @@ class Column(_ColumnFields):
 
     @property
     def may_grow(self) -> bool:
-        """True for a column whose table of fixed size may make room for one that grows with its keys."""
+        """True for a column whose table may be one that grows with its keys."""
         return self.kind in ("hash", "vocabulary")
 
     @property
@@ -131,45 +149,66 @@ class Schema(_SchemaFields):
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
 
     Raises:
-      ValueError: two columns share a name, the columns of a table are fewer than two or differ in buckets, lists have
-        a default that parquet_lists cannot hold, or user_column is no column of single strings.
+      ValueError: two columns share a name, the columns of a table are fewer than two or differ in
+        buckets, lists have a default that parquet_lists cannot hold, or user_column is no column of
+        single strings.
     """
 
     __slots__ = ()
 
     def __new__(cls, *args: object, **kwargs: object) -> "Schema":
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
+        self._check_names()
+        self._check_tables()
+        if self.parquet_lists and any(column.default for column in self.lists):
+            raise self._wrong("an empty list has no items where lists are stored as lists; give "
+                              "list columns default=''.")
+        return self
+
+    def _check_names(self) -> None:
         names = [column.name for column in self.columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError("schema {!r}: columns named twice: {}.".format(self.name, ", ".join(twice)))
-        if not any(c.name == self.user_column and c.kind in ("hash", "vocabulary") for c in self.scalars):
-            raise ValueError("schema {!r}: user_column {!r} is not a hash or vocabulary column.".format(
-                self.name, self.user_column))
-        if self.parquet_lists and any(c.default for c in self.lists):
-            raise ValueError("schema {!r}: an empty list has no items where lists stand as lists; give list columns "
-                             "default=''.".format(self.name))
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise self._wrong("columns named twice: {}.".format(", ".join(repeated)))
+        users = [column.name for column in self.scalars if column.kind in ("hash", "vocabulary")]
+        if self.user_column not in users:
+            raise self._wrong("user_column {!r} is not a hash or vocabulary column.".format(
+                self.user_column))
+
+    def _check_tables(self) -> None:
         tables = [column.table for column in self.features if column.table]
         alone = sorted(table for table in tables if tables.count(table) == 1)
         if alone:
-            raise ValueError("schema {!r}: only one column names the table {!r}.".format(self.name, alone[0]))
+            raise self._wrong("only one column names the table {!r}.".format(alone[0]))
         sizes: Dict[str, int] = {}
         for column in self.features:
-            if sizes.setdefault(column.table or column.name, column.buckets) != column.buckets:
-                raise ValueError("schema {!r}: the columns of table {!r} differ in buckets.".format(
-                    self.name, column.table))
-        return self
+            table = column.table or column.name
+            if sizes.setdefault(table, column.buckets) != column.buckets:
+                raise self._wrong("the columns of table {!r} differ in buckets.".format(
+                    column.table))
+
+    def _wrong(self, problem: str) -> ValueError:
+        return ValueError("schema {!r}: {}".format(self.name, problem))
 
     def with_vocabularies(self, sizes: Dict[str, int]) -> "Schema":
-        """The same schema with the buckets of its vocabulary columns: vocabulary name -> number of words."""
-        columns = [column._replace(buckets=sizes[column.vocabulary]) if column.vocabulary else column
-                   for column in self.columns]
-        return self._replace(columns=tuple(columns))
+        """The same schema with the buckets of its vocabulary columns.
+
+        Args:
+          sizes: vocabulary name -> number of words.
+        """
+        def with_size(column: Column) -> Column:
+            if not column.vocabulary:
+                return column
+            return column._replace(buckets=sizes[column.vocabulary])
+
+        return self._replace(columns=tuple(map(with_size, self.columns)))
 
     def with_keys(self) -> "Schema":
-        """The same schema with keys for the ids of its hash columns, as embedding variables take them."""
-        columns = [column._replace(buckets=KEYS) if column.kind == "hash" else column for column in self.columns]
-        return self._replace(columns=tuple(columns))
+        """The same schema with keys as ids of its hash columns, for embedding variables."""
+        def with_keys(column: Column) -> Column:
+            return column._replace(buckets=KEYS) if column.kind == "hash" else column
+
+        return self._replace(columns=tuple(map(with_keys, self.columns)))
 
     @property
     def vocabularies(self) -> List[str]:
@@ -193,8 +232,9 @@ class Schema(_SchemaFields):
 
     @property
     def id_type(self) -> str:
-        """The type of the ids of all scalars, which share an array: 'int64' if a scalar is keyed, else 'int32'."""
-        return "int64" if any(column.is_keyed for column in self.scalars) else "int32"
+        """The type of the ids of all scalars, which share an array: 'int64' if one is keyed."""
+        has_keys = any(column.is_keyed for column in self.scalars)
+        return "int64" if has_keys else "int32"
 
     @property
     def lists(self) -> List[Column]:

@@ -38,7 +38,7 @@ def test_schema_is_checked_when_made() -> None:
     with pytest.raises(ValueError, match="schema 's': the columns of table 't' differ in buckets"):
         Schema("s", (label, user._replace(table="t"), other), "a", "b", "u", "m")
     tags = Column("t", "hash", 10, "g", separator="|")
-    with pytest.raises(ValueError, match="schema 's': an empty list has no items where lists stand as lists"):
+    with pytest.raises(ValueError, match="schema 's': an empty list has no items where lists are stored as lists"):
         Schema("s", (label, user, tags), "a", "b", "u", "m", parquet_lists=True)
 
 

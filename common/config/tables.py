@@ -3,13 +3,17 @@
 import math
 from typing import NamedTuple
 
+L2_THRESHOLD = 0.001
+
 
 class Admission(NamedTuple):
     """When a key gets a row.
 
     Attributes:
       at: how often it must be seen; 0 for at once.
-      counters, hashes: of a Bloom filter that counts the keys that wait, 1 byte each; 0 to count them exactly.
+      counters: how many cells of 1 byte the Bloom filter has that counts keys without a row; 0 to
+        count exactly.
+      hashes: how many of these cells a key is counted in.
     """
 
     at: int = 0
@@ -21,8 +25,8 @@ class Eviction(NamedTuple):
     """Which keys a full save forgets.
 
     Attributes:
-      rule: 'gstep': those that were not updated for more than steps_to_live steps; 'l2': those with half the squared
-        norm of the value below l2_threshold; '': none.
+      rule: 'gstep': those that were not updated for more than steps_to_live steps; 'l2': those with
+        half the squared norm of the value below l2_threshold; '': none.
     """
 
     rule: str = ""
@@ -34,13 +38,13 @@ class Settings(NamedTuple):
     """How embedding variables are made.
 
     Attributes:
-      filter: which keys get rows: '' all, 'counter' those that were seen filter_freq times, counted exactly, 'cbf' the
-        same counted by a Bloom filter, which may admit a key too early.
+      filter: which keys get rows: '' all, 'counter' those that were seen filter_freq times, counted
+        exactly, 'cbf' the same counted by a Bloom filter, which may admit a key too early.
       filter_freq: how often.
-      error: the share of keys that a Bloom filter may admit too early when it has counted as many keys as it is made
-        for, which are those of the table of fixed size.
+      error: the share of keys that a Bloom filter may admit too early once it holds as many keys as
+        it is sized for, which is the number of rows of the fixed-size table.
       eviction: which keys a full checkpoint forgets.
-      servers: how many parameter servers they are cut over; 0 for none.
+      servers: how many parameter servers they are partitioned over; 0 for none.
     """
 
     filter: str = ""
@@ -50,11 +54,17 @@ class Settings(NamedTuple):
     servers: int = 0
 
     def admission(self, expected: int) -> Admission:
-        """When the keys of a variable get rows, of which so many distinct ones are expected."""
-        if self.filter != "cbf":
-            return Admission(self.filter_freq if self.filter else 0)
-        counters = math.ceil(-math.log(self.error) / math.log(2) ** 2 * expected)
-        return Admission(self.filter_freq, counters, math.ceil(-math.log2(self.error)))
+        """When a key of a variable gets a row.
 
-
-L2_THRESHOLD = 0.001
+        Args:
+          expected: how many distinct keys the variable will see.
+        """
+        if not self.filter:
+            return Admission()
+        if self.filter == "counter":
+            return Admission(self.filter_freq)
+        # A Bloom filter of n keys and error p is smallest with -n ln p / (ln 2)^2 cells and -log2 p
+        # hashes.
+        cells_per_key = -math.log(self.error) / math.log(2) ** 2
+        hashes = math.ceil(-math.log2(self.error))
+        return Admission(self.filter_freq, math.ceil(cells_per_key * expected), hashes)

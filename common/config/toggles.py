@@ -17,9 +17,11 @@ class Toggles(_ToggleFields):
 
     Attributes:
       tf: build everything as a TF 1.15.5 user writes it.
-      bf16: the inputs of dense layers' products are rounded to bfloat16; variables and sums stay float32.
+      bf16: the inputs of dense layers' products are rounded to bfloat16; variables and sums stay
+        float32.
       emb_fusion: all columns of an input layer are looked up in one native op.
-      op_fusion: dense layers, batch normalisations, mixtures, DIN's attention and activation are native ops.
+      op_fusion: dense layers, batch normalisations, mixtures, DIN's attention and activation are
+        native ops.
       smartstaged: rows are read and decoded ahead of the steps that need them.
       micro_batch: the slices of a batch that follow one another in a step; 0 for whole batches.
 
@@ -33,8 +35,8 @@ class Toggles(_ToggleFields):
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         for name in self._fields[1:]:
             if self.tf and getattr(self, name):
-                raise ValueError("--tf switches every DeepRec feature off, so it cannot go with --{}. Drop one of "
-                                 "them.".format(name))
+                raise ValueError("--tf switches every DeepRec feature off, so it cannot go with "
+                                 "--{}. Drop one of them.".format(name))
         return self
 
     @property

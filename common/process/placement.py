@@ -1,4 +1,4 @@
-"""Where the variables and the operations of a process live in a cluster with parameter servers."""
+"""Which process of a cluster with parameter servers holds a variable or runs an operation."""
 
 from typing import Callable, List, Optional
 
@@ -10,9 +10,13 @@ _VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
 
 
 class BySize:
-    """A strategy of replica_device_setter: each variable to the server that holds the fewest bytes so far.
+    """A strategy of replica_device_setter: each variable goes to the server that holds the fewest
+    bytes so far.
 
-    Every process builds its variables in the same order and so comes to the same answer.
+    Every process builds its variables in the same order, so all arrive at the same placement.
+
+    Attributes:
+      load: the bytes that each server holds.
     """
 
     def __init__(self, num_servers: int) -> None:
@@ -21,21 +25,27 @@ class BySize:
     def __call__(self, op: tf.Operation) -> int:
         """The server of a variable's op."""
         server = self.load.index(min(self.load))
-        self.load[server] += tf.TensorShape(op.get_attr("shape")).num_elements() * op.get_attr("dtype").size
+        num_elements = tf.TensorShape(op.get_attr("shape")).num_elements()
+        self.load[server] += num_elements * op.get_attr("dtype").size
         return server
 
 
 def device_fn(cluster: Cluster) -> Optional[Callable[[tf.Operation], str]]:
-    """Variables on the servers, all else on this process; None without servers."""
+    """Places variables on the servers and everything else on this process; None without servers."""
     servers = cluster.jobs.get("ps", [])
     if not servers:
         return None
+    here = "/job:{}/task:{}".format(cluster.role, cluster.task)
     setter = tf.train.replica_device_setter(
-        worker_device="/job:{}/task:{}".format(cluster.role, cluster.task), ps_tasks=len(servers),
-        ps_ops=_VARIABLES, ps_strategy=BySize(len(servers)))
-    return lambda op: setter(op)  # RunConfig wants an argument of this name
+        worker_device=here, ps_tasks=len(servers), ps_ops=_VARIABLES,
+        ps_strategy=BySize(len(servers)))
+    return lambda op: setter(op)  # RunConfig refuses a device_fn whose argument has another name
 
 
 def device_filters(cluster: Cluster) -> List[str]:
-    """The processes that this one talks to: a trainer does not wait for other trainers, nor ends with them."""
+    """The devices that this process' session uses.
+
+    Without other trainers among them, a session neither waits for their start nor fails when one
+    ends.
+    """
     return ["/job:ps", "/job:{}/task:{}".format(cluster.role, cluster.task)]

@@ -1,11 +1,12 @@
 """A whole cluster on one machine, run as Kubernetes' training operator runs it.
 
-Each process gets a TF_CONFIG, a free port and a log. One that ends with 128 or above, or by a signal, is started again
-under the same name; one that ends with 1 to 127 fails the job; with all at 0 the job is done.
+Each process gets a TF_CONFIG, a free port and a log. A process that exits with 128 or above, or is
+killed by a signal, is restarted under the same name; an exit status of 1 to 127 fails the job; the
+job is done when all have exited with 0.
 """
 
 import argparse
-import json
+import contextlib
 import os
 import signal
 import socket
@@ -13,13 +14,14 @@ import subprocess
 import sys
 import threading
 import time
-from typing import IO, Dict, List, Optional
+from typing import IO, Dict, Iterator, List, Optional
 
-from common.config.cluster import ROLES
+from common.config.cluster import ROLES, Cluster
 
 RESTART_SECS = 1.0
 _STOP_SECS = 30.0
 _POLL_SECS = 0.2
+_RUNNING = -1  # instead of an exit status
 
 
 def read_roles(text: str) -> Dict[str, int]:
@@ -32,8 +34,9 @@ def read_roles(text: str) -> Dict[str, int]:
     for part in text.split(","):
         role, _, count = part.partition("=")
         if role not in ROLES or not count.isdigit() or role in roles:
-            raise ValueError("--local takes ROLE=COUNT,... with the roles {}. Got: {!r}. For example: --local "
-                             "ps=2,worker=2,evaluator=1".format(", ".join(ROLES), text))
+            raise ValueError("--local takes ROLE=COUNT,... with the roles {}. Got: {!r}. For "
+                             "example: --local ps=2,worker=2,evaluator=1".format(
+                                 ", ".join(ROLES), text))
         roles[role] = int(count)
     if not roles.get("chief", 0) + roles.get("worker", 0):
         raise ValueError("--local needs a chief or a worker. Got: {!r}.".format(text))
@@ -44,12 +47,12 @@ def free_ports(count: int) -> List[int]:
     """Ports of this machine that nothing listens at."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in sockets]
     finally:
-        for one in sockets:
-            one.close()
+        for listener in sockets:
+            listener.close()
 
 
 def run(roles: Dict[str, int], launcher: str, words: List[str]) -> int:
@@ -58,30 +61,51 @@ def run(roles: Dict[str, int], launcher: str, words: List[str]) -> int:
     Args:
       roles: how many processes of each role.
       launcher: the path of launch.py.
-      words: what follows it: the model's name and flags. Without --checkpoint they get one of a new folder.
+      words: what follows it: the model's name and flags. Without --checkpoint they get one of a new
+        folder.
 
     Returns:
-      0 when every process has ended with 0, the status of the first that failed, or 128 + n after signal n to this
-      process; all others are ended before.
+      0 when every process has ended with 0, the status of the first that failed, or 128 + n after
+      signal n to this process; all others are ended before.
     """
-    folder = _checkpoint_of(words) or os.path.join("result", "local_{}_{}".format(words[0], int(time.time())))
-    command = [sys.executable, launcher] + words + ([] if _checkpoint_of(words) else ["--checkpoint", folder])
+    folder = _checkpoint_of(words)
+    command = [sys.executable, launcher] + words
+    if not folder:
+        folder = os.path.join("result", "local_{}_{}".format(words[0], int(time.time())))
+        command += ["--checkpoint", folder]
     logs = os.path.join(folder, "logs")
     os.makedirs(logs, exist_ok=True)
-    names = [(role, i) for role in ROLES for i in range(roles.get(role, 0))]
-    ports = iter(free_ports(len(names)))
-    cluster = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)] for role, count in roles.items()}
-    processes = [_Process(role, i, cluster, command, logs) for role, i in names]
+    processes = [_Process(place, command, logs) for place in _places(roles)]
     print("logs: {}".format(os.path.join(logs, "ROLE-INDEX.log")), flush=True)
     stops: List[int] = []
-    before = {number: signal.signal(number, lambda got, _: stops.append(got))
-              for number in (signal.SIGINT, signal.SIGTERM)}
+    with _remembering_signals(stops):
+        try:
+            return _supervise(processes, stops)
+        finally:
+            _end(processes)
+
+
+def _places(roles: Dict[str, int]) -> List[Cluster]:
+    """The place of each process in a cluster on free ports of this machine."""
+    ports = free_ports(sum(roles.values()))
+    jobs: Dict[str, List[str]] = {}
+    for role in ROLES:
+        if role in roles:
+            jobs[role] = ["127.0.0.1:{}".format(ports.pop()) for _ in range(roles[role])]
+    return [Cluster(jobs, role, index) for role in jobs for index in range(len(jobs[role]))]
+
+
+@contextlib.contextmanager
+def _remembering_signals(stops: List[int]) -> Iterator[None]:
+    """SIGINT and SIGTERM add their number to a list."""
+    before: Dict[int, object] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, lambda received, _: stops.append(received))
     try:
-        return _supervise(processes, stops)
+        yield
     finally:
-        _end(processes)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler)  # type: ignore[arg-type]
 
 
 def _checkpoint_of(words: List[str]) -> Optional[str]:
@@ -94,41 +118,42 @@ def _checkpoint_of(words: List[str]) -> Optional[str]:
 class _Process:
     """One process of the cluster, its log, and its lines in the live view."""
 
-    def __init__(self, role: str, index: int, cluster: Dict[str, List[str]], command: List[str], logs: str) -> None:
-        self.name = "{}-{}".format(role, index)
+    def __init__(self, place: Cluster, command: List[str], logs: str) -> None:
+        self.name = place.name
         self._command = command
-        self._environment = dict(os.environ, TF_CONFIG=json.dumps(
-            {"cluster": cluster, "task": {"type": role, "index": index}}))
-        self._log = open(os.path.join(logs, self.name + ".log"), "ab")
+        self._environment = dict(os.environ, TF_CONFIG=place.tf_config())
+        self._log_file = open(os.path.join(logs, self.name + ".log"), "ab")
         self._restart_at = 0.0
         self.start()
 
     def start(self) -> None:
-        """Starts the process in a session of its own, so that a terminal's Ctrl-C reaches it through us alone."""
-        self.process = subprocess.Popen(self._command, env=self._environment, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, start_new_session=True)
+        """Starts the process in a session of its own, out of reach of a terminal's Ctrl-C."""
+        self.process = subprocess.Popen(
+            self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True)
         self._reader = threading.Thread(target=self._copy, args=(self.process.stdout,), daemon=True)
         self._reader.start()
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Adds a line of ours to the log and to the live view."""
         self._write("--- {}\n".format(text).encode())
 
     def status(self) -> int:
-        """-1 while the process runs or is about to be started again, else its exit status."""
+        """Its exit status, or _RUNNING while it runs or waits for the restart made here."""
         code = self.process.poll()
         if code is None:
-            return -1
+            return _RUNNING
         if 0 <= code < 128:
             return code
         now = time.monotonic()
         if not self._restart_at:
             self._restart_at = now + RESTART_SECS
-            self.say("ended with {}, is started again".format(code if code > 0 else 128 - code))
+            status = code if code > 0 else 128 - code  # as a shell reports what a signal killed
+            self.log("ended with {}, is started again".format(status))
         elif now >= self._restart_at:
             self._restart_at = 0.0
             self.start()
-        return -1
+        return _RUNNING
 
     def send(self, number: int) -> None:
         """Sends a signal if the process runs."""
@@ -143,7 +168,7 @@ class _Process:
             self.process.kill()
             self.process.wait()
         self._reader.join()
-        self._log.close()
+        self._log_file.close()
 
     def _copy(self, pipe: IO[bytes]) -> None:
         with pipe:
@@ -151,19 +176,23 @@ class _Process:
                 self._write(line)
 
     def _write(self, line: bytes) -> None:
-        self._log.write(line)
-        self._log.flush()
+        self._log_file.write(line)
+        self._log_file.flush()
         sys.stdout.write("[{}] {}".format(self.name, line.decode("utf-8", "replace")))
         sys.stdout.flush()
 
 
 def _supervise(processes: List[_Process], stops: List[int]) -> int:
-    """Starts again what was killed until all are done, one failed, or a signal came; returns the job's status."""
+    """Restarts what was killed until all are done, one fails or a signal comes.
+
+    Returns:
+      The job's exit status.
+    """
     while not stops:
         statuses = [process.status() for process in processes]
         for process, status in zip(processes, statuses):
             if status > 0:
-                process.say("failed with {}; the job ends".format(status))
+                process.log("failed with {}; the job ends".format(status))
                 return status
         if not any(statuses):
             return 0

@@ -1,7 +1,8 @@
-"""What the processes of a cluster do besides steps: serve, evaluate, wait for each other, and end.
+"""What the processes of a cluster do besides training steps: serve, evaluate, wait for each other,
+and end.
 
-Training is over when the newest checkpoint in the shared folder has the last step. Nothing else is remembered, so every
-process may be killed and started again at any moment.
+Training is over when the newest checkpoint in the shared folder has the last step. No other state
+exists, so every process may be killed and restarted at any moment.
 """
 
 import contextlib
@@ -27,22 +28,24 @@ _POLL_SECS = 2.0
 _GRACE_SECS = 10.0
 _LINGER_SECS = 15.0
 _STUCK_SECS = 120.0
-# What a step may raise when a server was started again and TensorFlow's session could not make up for it.
+# What a step may raise after a server was restarted: MonitoredSession recovers from most of them,
+# but not within a save.
 LOSSES = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.FailedPreconditionError,
           tf.errors.DeadlineExceededError, tf.errors.CancelledError)
 
 
-def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[], bool], wait_secs: float) -> None:
+def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[], bool],
+          wait_secs: float) -> None:
     """A parameter server: serves until training is over and no trainer is left.
 
-    A signal ends it when no trainer can be reached any more, so that a chief that is ended too can save its variables,
-    or after some seconds.
+    After a signal it goes on serving for up to 15 s while a trainer is reachable: the chief gets
+    the same signal, and can save the variables only from here.
 
     Raises:
       NeverCame: no trainer was reachable for wait_secs.
       Stopped: a signal came.
     """
-    native.load()  # trainers put ops of theirs here
+    native.load()  # graphs of the trainers place native ops on this server
     server = tf.train.Server(config.cluster_spec, "ps", cluster.task, config=config.session_config,
                              protocol=config.protocol)
     log("ps-{} serves at {}".format(cluster.task, server.target))
@@ -51,10 +54,12 @@ def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[]
     def is_served() -> bool:
         return any(waiting.is_reachable(address) for address in trainers.values())
 
+    def describe() -> str:
+        return "one of " + ", ".join(waiting.missing(trainers))
+
     try:
         while not is_over() or is_served():
-            waiting.wait(lambda: is_served() or is_over(), lambda: "one of " + ", ".join(
-                waiting.missing(trainers)), wait_secs)
+            waiting.wait(lambda: is_served() or is_over(), describe, wait_secs)
             time.sleep(_POLL_SECS)
     except Stopped:
         stopped_at = time.monotonic()
@@ -65,14 +70,25 @@ def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[]
 
 
 def await_servers(cluster: Cluster, is_over: Callable[[], bool], wait_secs: float) -> None:
-    """Waits until each server can be reached, or training is over; raises NeverCame after wait_secs."""
+    """Waits until each server can be reached, or training is over.
+
+    Raises:
+      NeverCame: it took longer than wait_secs.
+    """
     servers = cluster.processes("ps")
-    waiting.wait(lambda: is_over() or not waiting.missing(servers),
-                 lambda: ", ".join(waiting.missing(servers)), wait_secs)
+
+    def describe() -> str:
+        return ", ".join(waiting.missing(servers))
+
+    waiting.wait(lambda: is_over() or not describe(), describe, wait_secs)
 
 
 def await_metrics(path: str, steps: int, wait_secs: float) -> None:
-    """Waits until the evaluator has written the metrics of the last step; raises NeverCame after wait_secs."""
+    """Waits until the evaluator has written the metrics of the last step.
+
+    Raises:
+      NeverCame: it took longer than wait_secs.
+    """
     def is_there() -> bool:
         if not os.path.exists(path):
             return False
@@ -82,31 +98,39 @@ def await_metrics(path: str, steps: int, wait_secs: float) -> None:
     waiting.wait(is_there, lambda: "the evaluator to write {}".format(path), wait_secs)
 
 
-def evaluate_each(estimator: tf.estimator.Estimator, spec: tf.estimator.EvalSpec, cluster: Cluster, steps: int,
-                  wait_secs: float) -> Dict[str, float]:
+def evaluate_each(estimator: tf.estimator.Estimator, spec: tf.estimator.EvalSpec, cluster: Cluster,
+                  steps: int, wait_secs: float) -> Dict[str, float]:
     """Evaluates each new checkpoint; returns the results of the one with the last step.
 
     Raises:
       NeverCame: no checkpoint came, and the chief was not reachable, for wait_secs.
     """
+    def newest() -> Optional[str]:
+        return tf.train.latest_checkpoint(estimator.model_dir)
+
     evaluated: Optional[str] = None
     (chief, address), = cluster.processes("chief").items()
     while True:
-        waiting.wait(lambda: tf.train.latest_checkpoint(estimator.model_dir) not in (None, evaluated),
+        waiting.wait(lambda: newest() not in (None, evaluated),
                      lambda: "a checkpoint of {} ({})".format(chief, address), wait_secs,
                      is_coming=lambda: waiting.is_reachable(address))
-        checkpoint = tf.train.latest_checkpoint(estimator.model_dir)
+        checkpoint = newest()
         try:
-            results = estimator.evaluate(spec.input_fn, hooks=spec.hooks, checkpoint_path=checkpoint)
+            results = estimator.evaluate(spec.input_fn, hooks=spec.hooks,
+                                         checkpoint_path=checkpoint)
         except (ValueError, tf.errors.NotFoundError, tf.errors.DataLossError):
-            if tf.train.latest_checkpoint(estimator.model_dir) == checkpoint:
+            if newest() == checkpoint:
                 raise
-            continue  # a newer one has taken its place
+            continue  # the chief removed its files when it saved the next
         evaluated = checkpoint
         if results["global_step"] >= steps:
             return results
-        log("step {}: {}".format(results["global_step"], ", ".join(
-            "{} {:.4f}".format(name, value) for name, value in sorted(results.items()) if name.endswith("/auc"))))
+        log("step {}: {}".format(results["global_step"], _aucs(results)))
+
+
+def _aucs(results: Dict[str, float]) -> str:
+    aucs = {name: value for name, value in results.items() if name.endswith("/auc")}
+    return ", ".join("{} {:.4f}".format(name, aucs[name]) for name in sorted(aucs))
 
 
 @contextlib.contextmanager
@@ -123,9 +147,10 @@ def quick_recovery() -> Iterator[None]:
 class Watch(tf.train.SessionRunHook):
     """Says whom a trainer waits for when no step ends, and leaves where it would wait in vain.
 
-    TensorFlow's calls cannot be interrupted while they wait for another process, so leaving ends the process: with 0
-    when training is over, with 128 + n when signal n came and no step ended since, with 138 when a step does not end
-    though the servers answer (an answer was lost on the way), with 1 after wait_secs.
+    TensorFlow's calls cannot be interrupted while they wait for another process, so leaving ends
+    the process: with 0 when training is over, with 128 + n when signal n came and no step ended
+    since, with 138 when a step does not end though the servers answer (an answer was lost on the
+    way), with 1 after wait_secs.
     """
 
     def __init__(self, cluster: Cluster, signals: Signals, is_over: Callable[[], bool], wait_secs: float) -> None:

@@ -1,4 +1,4 @@
-"""Waiting for the other processes of a cluster, with a word about whom."""
+"""Waits for other processes of a cluster, and logs which."""
 
 import socket
 import time
@@ -22,30 +22,33 @@ def is_reachable(address: str, timeout_secs: float = 2.0) -> bool:
 
 
 def missing(processes: Mapping[str, str]) -> List[str]:
-    """Those of the processes (name -> address) that cannot be reached, as "ps-0 (host:port)"."""
-    return ["{} ({})".format(name, address) for name, address in processes.items() if not is_reachable(address)]
+    """Those of name -> address that cannot be reached, each as "ps-0 (host:port)"."""
+    absent = {name: address for name, address in processes.items() if not is_reachable(address)}
+    return ["{} ({})".format(name, address) for name, address in absent.items()]
 
 
 def wait(is_there: Callable[[], bool], describe: Callable[[], str], wait_secs: float,
          is_coming: Callable[[], bool] = lambda: False) -> None:
-    """Waits until is_there(), saying every 10 s what for.
+    """Polls is_there() until it is true, and logs every 10 s what it waits for.
 
     Args:
-      describe: says who is waited for.
-      wait_secs: the longest wait.
-      is_coming: while it is so, the wait has no bound.
+      describe: names what is missing, for the log and the error.
+      wait_secs: the time limit in seconds.
+      is_coming: while it is true, the time limit does not run.
 
     Raises:
-      NeverCame: it took longer.
+      NeverCame: the time limit is over.
     """
-    began = alone = said = time.monotonic()
+    began = deadline_from = logged = time.monotonic()
     while not is_there():
         now = time.monotonic()
-        alone = now if is_coming() else alone
-        if now - alone >= wait_secs:
-            raise NeverCame("waited {:.0f} s for {}. See why it does not run, or raise --wait_secs.".format(
-                now - alone, describe()))
-        if now - said >= SAY_SECS:
+        if is_coming():
+            deadline_from = now
+        waited = now - deadline_from
+        if waited >= wait_secs:
+            raise NeverCame("waited {:.0f} s for {}. See why it does not run, or raise "
+                            "--wait_secs.".format(waited, describe()))
+        if now - logged >= SAY_SECS:
             log("waiting for {}, {:.0f} s".format(describe(), now - began))
-            said = now
+            logged = now
         time.sleep(min(_POLL_SECS, wait_secs))
