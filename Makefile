@@ -37,6 +37,7 @@ test: setup-ci
 lint: setup-ci
 	$(PYTHON37) -m flake8
 	$(PYTHON37) -m mypy
+	PYTHONPATH=.ci .venv/bin/lint-imports
 	.venv/bin/hadolint docker/Dockerfile docker/Dockerfile.deeprec
 
 bench: known setup sample

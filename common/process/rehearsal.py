@@ -99,7 +99,7 @@ def _places(roles: Dict[str, int]) -> List[Cluster]:
 def _remembering_signals(stops: List[int]) -> Iterator[None]:
     """SIGINT and SIGTERM add their number to a list."""
     before: Dict[int, object] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (int(signal.SIGINT), int(signal.SIGTERM)):
         before[number] = signal.signal(number, lambda received, _: stops.append(received))
     try:
         yield

@@ -61,10 +61,12 @@ def start(folder: object, does: Dict[str, str], *words: str) -> subprocess.Popen
     for path, text in [(launcher, STAND_IN)] + [(os.path.join(str(folder), name), text) for name, text in does.items()]:
         with open(path, "w") as file:
             file.write(text)
-    code = "import sys; from common.process import rehearsal; rehearsal._STOP_SECS = 1.0; rehearsal.RESTART_SECS = 0.1; " \
-           "sys.exit(rehearsal.run({'ps': 2, 'worker': 2}, sys.argv[1], sys.argv[2:]))"
-    return subprocess.Popen([sys.executable, "-c", code, launcher, *words], cwd=str(folder), stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, universal_newlines=True, env=dict(os.environ, PYTHONPATH=ROOT))
+    code = ("import sys; from common.process import rehearsal\n"
+            "rehearsal._STOP_SECS, rehearsal.RESTART_SECS = 1.0, 0.1\n"
+            "sys.exit(rehearsal.run({'ps': 2, 'worker': 2}, sys.argv[1], sys.argv[2:]))")
+    return subprocess.Popen(
+        [sys.executable, "-c", code, launcher, *words], cwd=str(folder), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, universal_newlines=True, env=dict(os.environ, PYTHONPATH=ROOT))
 
 
 def run(folder: object, does: Dict[str, str]) -> List[object]:
