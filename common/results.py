@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
+from common.callbacks.progress import Trained
 from common.errors import BadInput
 from common.files import write_json
 from common.pipeline.source import Data
@@ -21,22 +22,6 @@ CONFIG = "config.json"
 METRICS = "metrics.json"
 _GROWING = ("ev", "adaptive_emb", "dynamic_ev")  # whose tables have a row for each id that comes
 Metrics = Dict[str, Dict[str, float]]
-
-
-class Trained(NamedTuple):
-    """What a process did.
-
-    Attributes:
-      steps: that it ran.
-      steps_per_sec: their mean speed.
-      cpu_secs_per_step: seconds that cores worked for the process a step, input, checkpoints and evaluations with it.
-      secs: of the whole run.
-    """
-
-    steps: int
-    steps_per_sec: float
-    cpu_secs_per_step: float
-    secs: float
 
 
 def versions() -> Dict[str, str]:

@@ -26,6 +26,8 @@ from common.process import roles, signals
 from common.results import Metrics
 from common.trainer import ModelFn, Trainer
 
+EXPORT = "export"  # the folder of a run's exported models
+
 
 def exit_status(main: Callable[[], None]) -> int:
     """Runs main and says how it went as a process does.
@@ -103,10 +105,9 @@ class _Part:
 
     def print_features(self) -> None:
         """Prints who serves which feature, and what there is to do."""
-        run, data, queue = self._run, self._data, self._trainer.queue
+        run, data = self._run, self._data
         rows = support.start_up(run.toggles, run.protocol, run.asked)
-        if queue:
-            rows.append(("work queue", queue.described()))
+        rows += self._trainer.rows.described()
         rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
                  ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
                  ("steps", "{} of {} rows, {:.2f} epochs".format(
@@ -129,28 +130,39 @@ class _Part:
             return self._finish(tasks, self._trainer.evaluate_each(cluster)) if run.evaluate else {}
         if role == "chief":
             results.start(run.result_dir, run.described(), self._data, self._params, self._trainer.is_over())
-        before, saved = self._trainer.first_step(), newest_step(run.checkpoint_dir)
-        if saved >= run.steps:
-            print("the newest checkpoint has step {}: nothing to train".format(saved))
-        elif before:
-            print("going on from step {}".format(before))
-        increment = 0 if run.incremental_ckpt else increment_files.newest_step(run.checkpoint_dir)
-        if increment > before:
-            print("increments up to step {} are left out, as --incremental_ckpt is 0".format(increment))
-        evaluation = None if self._trainer.is_over() else self._trainer.train()
+        self._say_where()
+        if not self._trainer.is_over():
+            self._trainer.train()
+        self._trainer.close()
         if role == "worker":
             log("training is over; {} steps of {} rows were made here".format(
                 self._trainer.trained(0.0).steps, run.batch_size))
             return {}
         if cluster and cluster.has_evaluator and run.evaluate:
-            roles.await_metrics(os.path.join(run.result_dir, results.METRICS), run.steps, run.wait_secs)
+            last_step = min(newest_step(run.checkpoint_dir), run.steps)
+            roles.await_metrics(os.path.join(run.result_dir, results.METRICS), last_step, run.wait_secs)
             return {}
-        return self._finish(tasks, evaluation or (self._trainer.evaluate() if run.evaluate else {}))
+        return self._finish(tasks, self._trainer.evaluate() if run.evaluate else {})
+
+    def _say_where(self) -> None:
+        """Prints where training goes on, or why it does not."""
+        run, trainer = self._run, self._trainer
+        before, saved, end = trainer.first_step(), newest_step(run.checkpoint_dir), trainer.ended_early()
+        if saved >= run.steps:
+            print("the newest checkpoint has step {}: nothing to train".format(saved))
+        elif end:
+            print("training ended early at step {}: {}. Give another --early_stop to go on".format(
+                end.step, end.reason))
+        elif before:
+            print("going on from step {}".format(before))
+        increment = 0 if run.incremental_ckpt else increment_files.newest_step(run.checkpoint_dir)
+        if increment > before:
+            print("increments up to step {} are left out, as --incremental_ckpt is 0".format(increment))
 
     def _finish(self, tasks: List[str], evaluation: Dict[str, float]) -> Metrics:
         """Exports the model, writes the metrics and prints them."""
         run, trainer = self._run, self._trainer
-        trainer.export()
+        trainer.export(os.path.join(run.result_dir, EXPORT))
         by_task = heads.task_metrics(evaluation, tasks) if evaluation else {}
         results.finish(run.result_dir, by_task, run.seed, newest_step(run.checkpoint_dir), run.batch_size,
                        self._data, trainer.trained(time.monotonic() - self._began))

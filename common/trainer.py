@@ -1,29 +1,42 @@
-"""Training, evaluation and export of a run with tf.estimator, alone or as a process of a cluster."""
+"""Training, evaluation and export of a run with tf.estimator, alone or as a process of a cluster.
 
-import functools
+A run is put together here from where its rows come from (common.rows) and from what it does besides
+its steps (common.callbacks): callbacks_of is the whole list.
+"""
+
+import contextlib
 import os
 import tempfile
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
-from common import export, results
-from common.callbacks import stop_on_signal
-from common.callbacks.nan_guard import StopAtNan
-from common.callbacks.progress import Progress
-from common.checkpoint import increment_files, increments, table_saving
+from common import export, rows
+from common.callbacks import keeping
+from common.callbacks.best_export import BestExport
+from common.callbacks.callback import Callback, Evaluation, Listeners
+from common.callbacks.early_stopping import EarlyStopping
+from common.callbacks.ending import EndEarly
+from common.callbacks.evaluate_every import EvaluateEvery
+from common.callbacks.evaluation_log import EvaluationLog
+from common.callbacks.keeping import Keeping
+from common.callbacks.nan_guard import NanGuard
+from common.callbacks.progress import Progress, Trained
+from common.callbacks.queue_record import QueueRecord
+from common.callbacks.staging import Staging
+from common.callbacks.stop_on_signal import StopOnSignal
+from common.callbacks.timeline import Timeline
+from common.callbacks.watch import AwaitServers, WatchCluster
+from common.checkpoint import early_end
+from common.checkpoint.early_end import EarlyEnd
 from common.checkpoint.newest import newest_step
 from common.config import cluster as cluster_module
 from common.config.cluster import Cluster
 from common.config.run import Run
 from common.deeprec import symbols as deeprec
 from common.errors import Stopped
-from common.pipeline import dataset
-from common.pipeline.blocks import Stream
-from common.pipeline.dataset import InputFn
-from common.pipeline.encoder import Block
+from common.log import log
 from common.pipeline.source import Data
-from common.pipeline.work_queue import RunQueue
 from common.process import placement, roles
 from common.process.signals import Signals
 
@@ -32,207 +45,220 @@ _NO_SAVES = 1 << 30
 _SAVE_SECS = 600
 
 
+def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress) -> List[Callback]:
+    """Everything that a run does besides its steps, in the order in which each sees a step."""
+    return [
+        NanGuard(data.train.path, train_rows.rows_of_batch),
+        AwaitServers(),
+        StopOnSignal(),
+        progress,
+        QueueRecord(train_rows.queue),
+        Keeping(run),
+        Timeline(run.timeline, run.result_dir),
+        Staging(run.toggles),
+        EvaluateEvery(run),
+        EvaluationLog(run.result_dir),
+        BestExport(run),
+        EarlyStopping(run),
+        EndEarly(run),
+        WatchCluster(run),
+    ]
+
+
 class Trainer:
-    """The Estimators of a run with their inputs and hooks.
+    """The Estimators of a run, put together.
 
     Attributes:
-      config: of training; in a cluster, this process' place in it.
-      queue: the work queue that it takes rows from, None where each trainer has a part of the rows of its own.
+      run: what it is asked to do.
+      config: of training; in a cluster, this process's place in it.
+      signals: that came while this process trains or evaluates.
+      rows: where its training rows come from.
     """
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple) -> None:
+        self.run = run
         self.config = run_config(run, run.cluster)
-        self._run, self._data = run, data
-        self._stream = Stream(run.batch_size)
-        self.queue = RunQueue(run, data) if run.workqueue else None
-        self._signals = Signals()
-        self._progress: Optional[Progress] = None
-        self._watch: Optional[roles.Watch] = None
-        model_fn = increments.with_saver(self._with_queue(model_fn), run.checkpoint_dir, run.keep_checkpoint_max,
-                                         self._increments == "ours")
-        self._trainee = tf.estimator.Estimator(deeprec.staged(self._with_hooks(model_fn), run.toggles),
-                                               config=self.config, params=params)
-        self._evaluatee = self._trainee if not run.cluster else (
-            tf.estimator.Estimator(deeprec.staged(model_fn, run.toggles), config=run_config(run, None),
-                                   params=_each(params, "alone")))
-        self._exporter = tf.estimator.Estimator(model_fn, config=run_config(run, None),
-                                                params=_each(params, "exported"))
-        self._stop_at_nan = StopAtNan(data.train.path, self._rows_of_batch)
-        self._eval_spec = tf.estimator.EvalSpec(make_input(run, data, False, Stream(run.batch_size)), steps=None,
-                                                hooks=[stop_on_signal.AbandonEvaluation(self._signals)])
+        self.signals = Signals()
+        self._data, self._model_fn = data, model_fn
+        self._progress = Progress(run)
+        self.rows = _rows_of(run, data, self.first_step, lambda: self._progress.steps)
+        self._callbacks = callbacks_of(run, data, self.rows, self._progress)
+        self._early_end: Optional[EarlyEnd] = None
+        self._evaluation: Optional[Evaluation] = None
+        self._trainee = self._estimator(self.config, params)
+        self._evaluatee = self._trainee
+        if run.cluster:
+            self._evaluatee = self._estimator(run_config(run, None), _each(params, "alone"))
+        self._exporter = self._estimator(run_config(run, None), _each(params, "exported"))
+        for callback in self._callbacks:
+            callback.attach(self)
 
-    def is_over(self) -> bool:
-        """Whether the newest checkpoint has the last step."""
-        return newest_step(self._run.checkpoint_dir) >= self._run.steps
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process trains alone or is the chief of its cluster."""
+        return not self.run.cluster or self.run.cluster.role == "chief"
 
     def first_step(self) -> int:
         """The step at which training goes on."""
-        find = increment_files.newest_step if self._increments == "ours" else newest_step
-        return find(self._run.checkpoint_dir)
+        return keeping.first_step(self.run)
 
-    def train(self) -> Dict[str, float]:
-        """Trains; returns the results of the last evaluation if training included it.
+    def is_over(self) -> bool:
+        """Whether the newest checkpoint is the last one of the run."""
+        step = newest_step(self.run.checkpoint_dir)
+        if step >= self.run.steps:
+            return True
+        end = self.ended_early()
+        return end is not None and step >= end.step
+
+    def is_last(self, step: int) -> bool:
+        """Whether the checkpoint of a step is the last one, as far as the chief has said so."""
+        end = self.ended_early()
+        if step >= self.run.steps:
+            return True
+        return end is not None and end.last_step is not None and step >= end.last_step
+
+    def ended_early(self) -> Optional[EarlyEnd]:
+        """Why the run ends before --steps, None where it does not."""
+        return early_end.read(self.run.checkpoint_dir, self.run.early_stop)
+
+    @property
+    def has_ended_early(self) -> bool:
+        """Whether this process has ended the run early."""
+        return bool(self._early_end)
+
+    def end_early(self, step: int, reason: str) -> None:
+        """Ends the run in all of its processes.
+
+        Args:
+          step: of the checkpoint that decided it.
+        """
+        self._early_end = EarlyEnd(step, reason, self.run.early_stop)
+        early_end.write(self.run.checkpoint_dir, self._early_end)
+        log("step {}: training ends early: {}".format(step, reason))
+
+    def train(self) -> None:
+        """Trains to the last step, or to an early end.
 
         Raises:
           Stopped: a signal came; the chief saved a checkpoint.
           NeverCame: a server was not there for run.wait_secs.
         """
-        cluster = self._run.cluster
-        if cluster and cluster.has_servers:
-            roles.await_servers(cluster, self.is_over, self._run.wait_secs)
-            self._watch = roles.Watch(cluster, self._signals, self.is_over, self._run.wait_secs)
-            with self._signals, roles.quick_recovery(), self._watch:
-                return self._train([self._watch])
-        with self._signals:
-            return self._train([])
+        with contextlib.ExitStack() as stack:
+            for callback in self._callbacks:
+                stack.enter_context(callback.around())
+            try:
+                self._train()
+            except tf.errors.OpError:
+                if self.rows.error:  # what tf.data made of the exception names no type
+                    raise self.rows.error
+                raise
+        if self.signals.received:
+            raise Stopped(self.signals.received, self.run.checkpoint_dir)
 
-    def _train(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
-        try:
-            return self._train_and_evaluate(watches)
-        except tf.errors.OpError:
-            if self.queue and self.queue.feed.error:  # what tf.data made of the exception names no type
-                raise self.queue.feed.error
-            raise
-
-    def _train_and_evaluate(self, watches: List[tf.train.SessionRunHook]) -> Dict[str, float]:
-        spec = tf.estimator.TrainSpec(lambda: self._train_input()(), self._run.steps, [
-            self._stop_at_nan, stop_on_signal.StopTraining(self._signals)] + watches)
-        evaluation = None
-        if self._run.evaluate or self._run.cluster:
-            evaluation = tf.estimator.train_and_evaluate(self._trainee, spec, self._eval_spec)
-        else:
+    def _train(self) -> None:
+        hooks = [hook for callback in self._callbacks for hook in callback.first_hooks()]
+        spec = tf.estimator.TrainSpec(lambda: self.rows.input_fn()(), self.run.steps, hooks)
+        if not self.run.cluster:
             self._trainee.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
-        if self._signals.received:
-            raise Stopped(self._signals.received, self._run.checkpoint_dir)
-        return evaluation[0] or {} if evaluation else {}
+            return
+        # TensorFlow's executor starts this process's server; as trainers evaluate by a callback, it
+        # gets an EvalSpec that it never uses.
+        unused = tf.estimator.EvalSpec(rows.test_input(self.run, self._data), steps=None)
+        tf.estimator.train_and_evaluate(self._trainee, spec, unused)
+
+    def close(self) -> None:
+        """This process has made its last step, now or in an earlier start."""
+        for callback in self._callbacks:
+            callback.close()
+
+    def save(self, run_context: tf.train.SessionRunContext, step: int) -> None:
+        """Saves a full checkpoint within training; for hooks of the chief."""
+        saver, = [callback.saver for callback in self._callbacks if isinstance(callback, Keeping)]
+        if saver._save(run_context.session, step):  # TensorFlow's hook offers no other way
+            run_context.request_stop()
+
+    def listeners(self) -> Listeners:
+        """What hears of full checkpoints."""
+        return [listener for callback in self._callbacks for listener in callback.listeners()]
+
+    def tell_saving(self, is_saving: bool) -> None:
+        """Tells the callbacks that something begins to be saved, or is saved."""
+        for callback in self._callbacks:
+            callback.saving(is_saving)
 
     def evaluate(self) -> Dict[str, float]:
-        """Evaluates the newest checkpoint; raises Stopped if a signal comes."""
-        with self._signals:
-            return self._evaluatee.evaluate(self._eval_spec.input_fn, hooks=self._eval_spec.hooks)
+        """The metrics of the newest checkpoint; raises Stopped if a signal comes."""
+        evaluation = self._evaluation
+        if evaluation and evaluation.step == newest_step(self.run.checkpoint_dir):
+            return evaluation.values  # the run ended with a checkpoint that was evaluated within it
+        with self.signals:
+            return self.evaluate_newest()
+
+    def evaluate_newest(self) -> Dict[str, float]:
+        """The same where signals are taken care of already, as within training."""
+        return self.evaluate_checkpoint(tf.train.latest_checkpoint(self.run.checkpoint_dir))
+
+    def evaluate_checkpoint(self, checkpoint: str) -> Dict[str, float]:
+        """The metrics of a checkpoint, which all callbacks are told."""
+        values = self._evaluatee.evaluate(rows.test_input(self.run, self._data), checkpoint_path=checkpoint)
+        self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values)
+        for callback in self._callbacks:
+            callback.evaluated(self._evaluation)
+        return values
 
     def evaluate_each(self, cluster: Cluster) -> Dict[str, float]:
-        """Evaluates checkpoints as they come; returns the results of the last."""
-        return roles.evaluate_each(self._evaluatee, self._eval_spec, cluster, self._run.steps, self._run.wait_secs)
+        """Evaluates checkpoints as they come; returns the metrics of the last."""
+        return roles.evaluate_each(self.evaluate_checkpoint, self.run.checkpoint_dir, cluster,
+                                   self.is_last, self.run.wait_secs)
 
-    def trained(self, secs: float) -> results.Trained:
+    def trained(self, secs: float) -> Trained:
         """What this process trained in a run of so many seconds."""
-        progress = self._progress
-        if not progress:
-            return results.Trained(0, 0.0, 0.0, secs)
-        return results.Trained(progress.steps, progress.steps_per_sec, progress.cpu_secs / max(progress.steps - 1, 1),
-                               secs)
+        return self._progress.trained(secs)
 
-    def _train_input(self) -> InputFn:
-        self._stream = self._make_stream()
-        return make_input(self._run, self._data, True, self._stream,
-                          lambda: self._progress.steps * self._run.batch_size if self._progress else 0,
-                          self.queue.read if self.queue else None)
+    def export(self, folder: str, checkpoint: Optional[str] = None) -> None:
+        """Writes FOLDER/TIMESTAMP with a sample request among its extra assets.
 
-    def _make_stream(self) -> Stream:
-        """The rows of this process from where the newest checkpoint is; in a cluster, from where each trainer would be
-        if all were equally fast. The work queue needs no more than the size of a batch."""
-        run = self._run
-        if self.queue:
-            return Stream(run.batch_size)
-        step = self.first_step()
-        any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
-        stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size, any_order)
-        if not run.cluster:
-            return stream
-        trainers = run.cluster.num_trainers
-        return stream._replace(epochs=0, start_row=step // trainers * run.batch_size, shard=run.cluster.shard,
-                               shards=trainers)
+        Args:
+          checkpoint: that is exported; None for the newest.
+        """
+        data = self._data
+        with tempfile.TemporaryDirectory() as temporary:
+            sample = os.path.join(temporary, export.SAMPLE_REQUEST)
+            export.write_sample_request(sample, data.test, data.schema)
+            receiver = export.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
+            self._exporter.export_saved_model(folder, receiver, checkpoint_path=checkpoint,
+                                              assets_extra={export.SAMPLE_REQUEST: sample})
 
-    def _rows_of_batch(self, batch: int) -> List[int]:
-        start_row = self._stream.start_row + batch * self._run.batch_size
-        return dataset.rows_of_batch(self._data.train, self._data, self._stream._replace(start_row=start_row))
+    def _estimator(self, config: tf.estimator.RunConfig, params: NamedTuple) -> tf.estimator.Estimator:
+        return tf.estimator.Estimator(self._put_together, config=config, params=params)
 
-    def _with_queue(self, model_fn: ModelFn) -> ModelFn:
-        """The model_fn whose training steps tell the work queue, if there is one, which rows they trained."""
-        def model_fn_with_queue(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
-                                params: NamedTuple) -> tf.estimator.EstimatorSpec:
-            spec = model_fn(features, labels, mode, params)
-            if not self.queue or mode != tf.estimator.ModeKeys.TRAIN:
-                return spec
-            spec, taking = self.queue.attach(spec, features[dataset.ROW])
-            return spec._replace(training_hooks=[taking])
+    def _put_together(self, features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]],
+                      mode: str, params: NamedTuple) -> tf.estimator.EstimatorSpec:
+        """The model_fn with what the callbacks add to it."""
+        if labels is not None:
+            for callback in self._callbacks:
+                features, labels = callback.batch(features, labels, mode)
+        spec = self._model_fn(features, labels, mode, params)
+        for callback in self._callbacks:
+            spec = callback.change(spec, features, mode)
+        if mode != tf.estimator.ModeKeys.TRAIN:
+            return spec
+        added = [hook for callback in self._callbacks for hook in callback.hooks(spec)]
+        return spec._replace(training_hooks=[*added, *spec.training_hooks])
 
-        return model_fn_with_queue
 
-    def _with_hooks(self, model_fn: ModelFn) -> ModelFn:
-        def model_fn_with_hooks(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
-                                params: NamedTuple) -> tf.estimator.EstimatorSpec:
-            spec = model_fn(features, labels, mode, params)
-            if mode != tf.estimator.ModeKeys.TRAIN:
-                return spec
-            trainers = self._run.cluster.num_trainers if self._run.cluster else 1
-            self._progress = Progress(spec.loss, self._run.steps, self._run.batch_size, trainers)
-            self._stop_at_nan.watch(spec.loss, features.get(dataset.ROW))
-            added: List[tf.train.SessionRunHook] = [self._progress, *spec.training_hooks]
-            if self._increments == "DeepRec":
-                spec = spec._replace(scaffold=deeprec.scaffold(self._run.keep_checkpoint_max))
-            if self.config.is_chief:
-                added.append(self._saver_hook(spec))
-                if self._increments == "ours":
-                    added.append(self._increments_hook(spec))
-            if self._run.timeline:
-                added.append(tf.train.ProfilerHook(self._run.timeline, output_dir=self._run.result_dir))
-            return spec._replace(training_hooks=added)
-
-        return model_fn_with_hooks
-
-    @property
-    def _increments(self) -> str:
-        """Who saves increments between checkpoints: 'DeepRec', 'ours', or '' for nobody."""
-        if not self._run.incremental_ckpt:
-            return ""
-        return "DeepRec" if deeprec.has("incremental_ckpt") else "ours"
-
-    def _saver_hook(self, spec: tf.estimator.EstimatorSpec) -> tf.train.CheckpointSaverHook:
-        """What an Estimator adds by itself, but behind StopAtNan: weights that gave a NaN are not saved."""
-        make = functools.partial(deeprec.saver_hook, self._run.incremental_ckpt) if self._increments == "DeepRec" else (
-            tf.train.CheckpointSaverHook)
-        return make(
-            self.config.model_dir, self.config.save_checkpoints_secs, self.config.save_checkpoints_steps,
-            scaffold=spec.scaffold,
-            listeners=([self._watch.listener()] if self._watch else []) + table_saving.listeners())
-
-    def _increments_hook(self, spec: tf.estimator.EstimatorSpec) -> increments.SaveEvery:
-        note = self._watch.note_saving if self._watch else lambda saving: None
-        return increments.SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt, self._run.steps, note,
-                                    roles.LOSSES if self._run.cluster else ())
-
-    def export(self) -> None:
-        """Writes export/TIMESTAMP with a sample request among its extra assets."""
-        with tempfile.TemporaryDirectory() as folder:
-            sample = os.path.join(folder, export.SAMPLE_REQUEST)
-            export.write_sample_request(sample, self._data.test, self._data.schema)
-            self._exporter.export_saved_model(
-                os.path.join(self._run.result_dir, "export"),
-                export.receiver_fn(self._data.schema, self._data.vocabularies, self._run.toggles.tf),
-                assets_extra={export.SAMPLE_REQUEST: sample})
+def _rows_of(run: Run, data: Data, first_step: Callable[[], int],
+             steps_here: Callable[[], int]) -> rows.Rows:
+    if run.workqueue:
+        return rows.Queue(run, data)
+    return rows.FilePart(run, data, first_step, steps_here)
 
 
 def _each(params: NamedTuple, change: str) -> NamedTuple:
     """A model's parameters, those that have a method of that name changed by it."""
-    return params._replace(**{name: getattr(value, change)() for name, value in params._asdict().items()
-                              if hasattr(value, change)})
-
-
-def make_input(run: Run, data: Data, training: bool, stream: Stream,
-               rows_taken: Callable[[], int] = lambda: 0,
-               read_items: Optional[Callable[[], Iterator[Block]]] = None) -> InputFn:
-    """The input_fn of a run: of the training rows or of the test rows, columnar or for --tf.
-
-    Args:
-      rows_taken: how many rows of the stream to leave out when a session starts to read; --tf does not ask.
-      read_items: gives the rows in place of the stream; --tf has none.
-    """
-    file = data.train if training else data.test
-    if run.toggles.tf:
-        return dataset.tf_input(file, data, stream, with_users=not training)
-    return dataset.columnar_input(file, data, stream, run.toggles.smartstaged, rows_taken, read_items)
+    changed = {name: getattr(value, change)() for name, value in params._asdict().items()
+               if hasattr(value, change)}
+    return params._replace(**changed)
 
 
 def run_config(run: Run, cluster: Optional[Cluster]) -> tf.estimator.RunConfig:
@@ -245,8 +271,10 @@ def run_config(run: Run, cluster: Optional[Cluster]) -> tf.estimator.RunConfig:
     if cluster and cluster.has_servers and cluster.trains:
         session.device_filters.extend(placement.device_filters(cluster))
     deeprec.configure(session, run.toggles, run.protocol)
+    protocol = None if run.protocol == "grpc" else run.protocol
+    device_fn = placement.device_fn(cluster) if cluster else None
     with cluster_module.environment(cluster):
         return tf.estimator.RunConfig(
-            model_dir=run.checkpoint_dir, tf_random_seed=run.seed, keep_checkpoint_max=run.keep_checkpoint_max,
-            session_config=session, protocol=None if run.protocol == "grpc" else run.protocol,
-            device_fn=placement.device_fn(cluster) if cluster else None, experimental_max_worker_delay_secs=0, **saves)
+            model_dir=run.checkpoint_dir, tf_random_seed=run.seed,
+            keep_checkpoint_max=run.keep_checkpoint_max, session_config=session, protocol=protocol,
+            device_fn=device_fn, experimental_max_worker_delay_secs=0, **saves)

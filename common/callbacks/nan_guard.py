@@ -5,18 +5,43 @@ from typing import Callable, Dict, List, Optional
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common.callbacks.callback import Callback, Hooks, Tensors
+from common.pipeline.dataset import ROW
 from common.errors import NanLoss
+
+
+class NanGuard(Callback):
+    """Ends the run with NanLoss, before weights that gave a NaN are saved.
+
+    Args:
+      path: the file that the rows come from.
+      find_rows: gives the numbers from 0 of the rows in a batch, batches of this process counted
+        from 0; asked only where the batch does not carry them.
+    """
+
+    def __init__(self, path: str, find_rows: Callable[[int], List[int]]) -> None:
+        self._hook = StopAtNan(path, find_rows)
+
+    def first_hooks(self) -> Hooks:
+        """The guard, ahead of the Estimator's own NaN hook, which knows no rows."""
+        return [self._hook]
+
+    def change(self, spec: tf.estimator.EstimatorSpec, features: Tensors,
+               mode: str) -> tf.estimator.EstimatorSpec:
+        """Leaves the spec as it is and watches its loss."""
+        if mode == tf.estimator.ModeKeys.TRAIN:
+            self._hook.watch(spec.loss, features.get(ROW))
+        return spec
 
 
 class StopAtNan(tf.train.SessionRunHook):
     """Raises NanLoss at the first step whose loss is not finite.
 
-    It must come before the Estimator's own NaN hook, and does so only among the hooks of the TrainSpec, which is made
-    before the loss: hence `watch`.
+    It must come before the Estimator's own NaN hook, and does so only among the hooks of the
+    TrainSpec, which is made before the loss: hence `watch`.
 
     Args:
-      path: the file that the rows come from.
-      find_rows: gives the numbers from 0 of the rows in a batch, batches of this process counted from 0.
+      path, find_rows: as NanGuard takes them.
     """
 
     def __init__(self, path: str, find_rows: Callable[[int], List[int]]) -> None:
@@ -26,22 +51,29 @@ class StopAtNan(tf.train.SessionRunHook):
         self._batches = 0
 
     def watch(self, loss: tf.Tensor, rows: Optional[tf.Tensor]) -> None:
-        """Sets what is watched: the loss, scalar, and the numbers of the batch's rows, int64 [B] or None."""
-        self._fetches = {"loss": loss} if rows is None else {"loss": loss, "rows": rows}
+        """Sets what is watched: the loss, scalar, and the rows' numbers, int64 [B] or None."""
+        self._fetches = {"loss": loss}
+        if rows is not None:
+            self._fetches["rows"] = rows
         self._global_step = tf.train.get_global_step()
 
     def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
         """Asks for the loss and the batch's rows."""
         return tf.train.SessionRunArgs(self._fetches)
 
-    def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
+    def after_run(self, run_context: tf.train.SessionRunContext,
+                  run_values: tf.train.SessionRunValues) -> None:
         """Checks the loss."""
-        results = run_values.results
+        values = run_values.results
         self._batches += 1
-        if np.isfinite(results["loss"]):
+        if np.isfinite(values["loss"]):
             return
         step = int(run_context.session.run(self._global_step))
-        rows = results["rows"].tolist() if "rows" in results else self._find_rows(self._batches - 1)
+        if "rows" in values:
+            rows = values["rows"].tolist()
+        else:
+            rows = self._find_rows(self._batches - 1)
+        numbers = ", ".join(str(row + 1) for row in rows)
         raise NanLoss("the loss of step {} is {}. Its batch held these rows of {}: {}. Look at them, or lower "
                       "--learning_rate; the last checkpoint is from before this step.".format(
-                          step, results["loss"], self._path, ", ".join(str(row + 1) for row in rows)))
+                          step, values["loss"], self._path, numbers))

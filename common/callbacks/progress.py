@@ -2,12 +2,59 @@
 
 import sys
 import time
-from typing import Optional, TextIO
+from typing import NamedTuple, Optional, TextIO
 
 import tensorflow.compat.v1 as tf
 
+from common.callbacks.callback import Callback, Hooks
+from common.config.run import Run
 
-class Progress(tf.train.SessionRunHook):
+
+class Trained(NamedTuple):
+    """What a process did.
+
+    Attributes:
+      steps: that it ran.
+      steps_per_sec: their mean speed.
+      cpu_secs_per_step: seconds that cores worked for the process a step, input, checkpoints and evaluations with it.
+      secs: of the whole run.
+    """
+
+    steps: int
+    steps_per_sec: float
+    cpu_secs_per_step: float
+    secs: float
+
+
+class Progress(Callback):
+    """Reports how far training is, and remembers how fast it was."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._meter: Optional[Meter] = None
+
+    @property
+    def steps(self) -> int:
+        """How many steps this process has made since training began."""
+        return self._meter.steps if self._meter else 0
+
+    def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
+        """The meter of a new graph."""
+        run = self._run
+        trainers = run.cluster.num_trainers if run.cluster else 1
+        self._meter = Meter(spec.loss, run.steps, run.batch_size, trainers)
+        return [self._meter]
+
+    def trained(self, secs: float) -> Trained:
+        """What this process trained in a run of so many seconds."""
+        meter = self._meter
+        if not meter:
+            return Trained(0, 0.0, 0.0, secs)
+        cpu_secs_per_step = meter.cpu_secs / max(meter.steps - 1, 1)
+        return Trained(meter.steps, meter.steps_per_sec, cpu_secs_per_step, secs)
+
+
+class Meter(tf.train.SessionRunHook):
     """Reports step, loss, speed and the time left: a live line on a terminal, plain lines elsewhere.
 
     Args:

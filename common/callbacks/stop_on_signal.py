@@ -1,11 +1,36 @@
 """Ends training after a step, or an evaluation at once, when a signal came."""
 
-from typing import Optional
+from typing import ContextManager, Optional
 
 import tensorflow.compat.v1 as tf
 
+from common.callbacks.callback import Callback, Hooks, Tensors, Trainer
 from common.errors import Stopped
 from common.process.signals import Signals
+
+
+class StopOnSignal(Callback):
+    """Lets SIGTERM and SIGINT end a run at the next place where nothing is lost."""
+
+    def attach(self, trainer: Trainer) -> None:
+        """Takes the signals of the run."""
+        self._signals = trainer.signals
+
+    def first_hooks(self) -> Hooks:
+        """What ends training."""
+        return [StopTraining(self._signals)]
+
+    def change(self, spec: tf.estimator.EstimatorSpec, features: Tensors,
+               mode: str) -> tf.estimator.EstimatorSpec:
+        """Adds to an evaluation what abandons it."""
+        if mode != tf.estimator.ModeKeys.EVAL:
+            return spec
+        hooks = [AbandonEvaluation(self._signals), *spec.evaluation_hooks]
+        return spec._replace(evaluation_hooks=hooks)
+
+    def around(self) -> ContextManager[object]:
+        """Signals are remembered instead of ending the process."""
+        return self._signals
 
 
 class StopTraining(tf.train.SessionRunHook):

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from common.callbacks import progress, stop_on_signal
 from common.callbacks.nan_guard import StopAtNan
-from common.callbacks.progress import Progress
+from common.callbacks.progress import Meter
 from common.callbacks.stop_on_signal import StopTraining
 from common.errors import NanLoss, Stopped
 from common.process.signals import Signals
@@ -89,10 +89,10 @@ class Terminal(io.StringIO):
 
 def test_progress_in_a_log_is_plain_lines() -> None:
     out = io.StringIO()
-    progress: List[Progress] = []
+    progress: List[Meter] = []
 
     def make(loss: tf.Tensor, rows: tf.Tensor) -> List[tf.train.SessionRunHook]:
-        progress.append(Progress(loss, 40, 512, out=out))
+        progress.append(Meter(loss, 40, 512, out=out))
         return list(progress)
 
     train(make, [0.5] * 40)
@@ -104,7 +104,7 @@ def test_progress_in_a_log_is_plain_lines() -> None:
 
 def test_progress_on_a_terminal_is_one_live_line() -> None:
     out = Terminal()
-    train(lambda loss, rows: [Progress(loss, 5, 512, out=out)], [0.5] * 5)
+    train(lambda loss, rows: [Meter(loss, 5, 512, out=out)], [0.5] * 5)
     assert out.getvalue().count("\n") == 1 and out.getvalue().startswith("\r\x1b[K[##........] step 1/5")
     assert out.getvalue().endswith("[##########] " + out.getvalue().split("] ")[-1])
 

@@ -7,7 +7,7 @@ DeepRec feature: incremental checkpoints (its docs/docs_en/Incremental-Checkpoin
 
 import os
 import time
-from typing import Callable, NamedTuple, Optional, Tuple, Type
+from typing import Callable, Optional, Tuple, Type
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
@@ -138,23 +138,18 @@ class SaveEvery(tf.train.SessionRunHook):
             self._note(False)
 
 
-def with_saver(model_fn: Callable[..., tf.estimator.EstimatorSpec], folder: str, keep: int,
-               incremental: bool) -> Callable[..., tf.estimator.EstimatorSpec]:
-    """The model_fn with the saver of its graph in the spec's scaffold.
+def with_saver(spec: tf.estimator.EstimatorSpec, folder: str, keep: int,
+               incremental: bool) -> tf.estimator.EstimatorSpec:
+    """The spec whose scaffold saves and restores the checkpoints of its graph.
 
     Args:
       folder: of the checkpoints.
       keep: newest checkpoints kept, and newest increments.
-      incremental: whether training saves increments.
+      incremental: whether the graph trains and saves increments.
     """
-    def model_fn_with_saver(features: object, labels: object, mode: str,
-                            params: NamedTuple) -> tf.estimator.EstimatorSpec:
-        spec = model_fn(features, labels, mode, params)
-        if incremental and mode == tf.estimator.ModeKeys.TRAIN:
-            return _with_increments(spec, folder, keep)
-        return spec._replace(scaffold=tf.train.Scaffold(saver=saving.Saver(keep), copy_from_scaffold=spec.scaffold))
-
-    return model_fn_with_saver
+    if incremental:
+        return _with_increments(spec, folder, keep)
+    return spec._replace(scaffold=tf.train.Scaffold(saver=saving.Saver(keep), copy_from_scaffold=spec.scaffold))
 
 
 def _with_increments(spec: tf.estimator.EstimatorSpec, folder: str, keep: int) -> tf.estimator.EstimatorSpec:

@@ -28,6 +28,9 @@ class _RunFields(NamedTuple):
     wait_secs: float = 1800.0
     incremental_ckpt: int = 0
     workqueue: bool = False
+    eval_steps: int = 0
+    early_stop: int = 0
+    early_stop_metric: str = ""
     asked: Tuple[Tuple[str, str], ...] = ()
 
 
@@ -56,6 +59,9 @@ class Run(_RunFields):
       wait_secs: how long to wait for other processes of it.
       incremental_ckpt: seconds between incremental checkpoints, 0 for none.
       workqueue: whether trainers take their rows from one queue of work items.
+      eval_steps: global steps between evaluations within training, 0 for none.
+      early_stop: evaluations in a row without improvement that end the run, 0 for none.
+      early_stop_metric: "task/metric" by which evaluations are better or worse.
       asked: the features that are on beside the toggles, and their values.
 
     Raises:

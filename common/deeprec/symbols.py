@@ -8,7 +8,7 @@ import functools
 import importlib
 import inspect
 import re
-from typing import Any, Callable, ContextManager, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, Optional, Tuple
 
 import tensorflow as tf
 
@@ -114,25 +114,18 @@ def configure(session: tf.compat.v1.ConfigProto, toggles: Toggles, protocol: str
         session.tensor_fuse = True
 
 
-def staged(model_fn: Callable[..., Any], toggles: Toggles) -> Callable[..., Any]:
-    """The same model_fn with batches that are taken ahead of the steps, where DeepRec serves smartstaged.
+def staged(features: Dict[str, Any], labels: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """The batch that was taken ahead of its step.
 
-    One thread takes them, so that their order stays that of the seed. Each session gets the hook without which it would
-    wait for ever; predictions are not staged, as their rows come from a request.
+    One thread takes batches, so that their order stays that of the seed.
     """
-    if not (toggles.smartstaged and has("smartstaged")):
-        return model_fn
+    batch = tf.staged({"features": features, "labels": labels}, capacity=_STAGED_BATCHES, num_threads=1)
+    return batch["features"], batch["labels"]
 
-    def with_staged_batches(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
-                            params: NamedTuple) -> Any:
-        if labels is None:
-            return model_fn(features, labels, mode, params)
-        batch = tf.staged({"features": features, "labels": labels}, capacity=_STAGED_BATCHES, num_threads=1)
-        spec = model_fn(batch["features"], batch["labels"], mode, params)
-        hooks = "training_hooks" if mode == tf.estimator.ModeKeys.TRAIN else "evaluation_hooks"
-        return spec._replace(**{hooks: list(getattr(spec, hooks)) + [tf.make_prefetch_hook()]})
 
-    return with_staged_batches
+def staging_hook() -> tf.compat.v1.train.SessionRunHook:
+    """What starts the staging of a session, which would otherwise wait for ever."""
+    return tf.make_prefetch_hook()
 
 
 def kept_weights() -> ContextManager[Any]:

@@ -9,20 +9,16 @@ import contextlib
 import functools
 import json
 import os
-import threading
 import time
 from typing import Callable, Dict, Iterator, Optional
 
 import tensorflow.compat.v1 as tf
 
-from common.config import cluster as cluster_module
 from common.config.cluster import Cluster
 from common.errors import Stopped
 from common.kernels import native
 from common.log import log
 from common.process import waiting
-from common.process.signals import Signals
-from common.process.waiting import SAY_SECS
 
 _POLL_SECS = 2.0
 _GRACE_SECS = 10.0
@@ -98,9 +94,13 @@ def await_metrics(path: str, steps: int, wait_secs: float) -> None:
     waiting.wait(is_there, lambda: "the evaluator to write {}".format(path), wait_secs)
 
 
-def evaluate_each(estimator: tf.estimator.Estimator, spec: tf.estimator.EvalSpec, cluster: Cluster,
-                  steps: int, wait_secs: float) -> Dict[str, float]:
-    """Evaluates each new checkpoint; returns the results of the one with the last step.
+def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: str, cluster: Cluster,
+                  is_last: Callable[[int], bool], wait_secs: float) -> Dict[str, float]:
+    """Evaluates each new checkpoint of a folder; returns the metrics of the last one.
+
+    Args:
+      evaluate: gives the metrics of a checkpoint, `global_step` among them.
+      is_last: whether a step's checkpoint is the last one of the run.
 
     Raises:
       NeverCame: no checkpoint came, and the chief was not reachable, for wait_secs.
@@ -109,28 +109,38 @@ def evaluate_each(estimator: tf.estimator.Estimator, spec: tf.estimator.EvalSpec
         return tf.train.latest_checkpoint(estimator.model_dir)
 
     evaluated: Optional[str] = None
+    values: Dict[str, float] = {}
     (chief, address), = cluster.processes("chief").items()
-    while True:
-        waiting.wait(lambda: newest() not in (None, evaluated),
-                     lambda: "a checkpoint of {} ({})".format(chief, address), wait_secs,
-                     is_coming=lambda: waiting.is_reachable(address))
-        checkpoint = newest()
+
+    def is_done() -> bool:
+        return bool(values) and is_last(int(values["global_step"]))
+
+    def is_new() -> bool:
+        return tf.train.latest_checkpoint(checkpoint_dir) not in (None, evaluated)
+
+    while not is_done():
+        waiting.wait(lambda: is_done() or is_new(), lambda: "a checkpoint of {} ({})".format(chief, address),
+                     wait_secs, is_coming=lambda: waiting.is_reachable(address))
+        if is_done():
+            break
+        checkpoint = tf.train.latest_checkpoint(checkpoint_dir)
         try:
-            results = estimator.evaluate(spec.input_fn, hooks=spec.hooks,
-                                         checkpoint_path=checkpoint)
+            values = evaluate(checkpoint)
         except (ValueError, tf.errors.NotFoundError, tf.errors.DataLossError):
-            if newest() == checkpoint:
+            if tf.train.latest_checkpoint(checkpoint_dir) == checkpoint:
                 raise
             continue  # the chief removed its files when it saved the next
         evaluated = checkpoint
-        if results["global_step"] >= steps:
-            return results
-        log("step {}: {}".format(results["global_step"], _aucs(results)))
+        if not is_done():
+            _say_areas(values)
+    return values
 
 
-def _aucs(results: Dict[str, float]) -> str:
-    aucs = {name: value for name, value in results.items() if name.endswith("/auc")}
-    return ", ".join("{} {:.4f}".format(name, aucs[name]) for name in sorted(aucs))
+def _say_areas(values: Dict[str, float]) -> None:
+    """Logs the AUC of each task."""
+    areas = ["{} {:.4f}".format(name, value) for name, value in sorted(values.items())
+             if name.endswith("/auc")]
+    log("step {}: {}".format(values["global_step"], ", ".join(areas)))
 
 
 @contextlib.contextmanager
@@ -142,99 +152,3 @@ def quick_recovery() -> Iterator[None]:
         yield
     finally:
         tf.train.SessionManager.__init__ = init
-
-
-class Watch(tf.train.SessionRunHook):
-    """Says whom a trainer waits for when no step ends, and leaves where it would wait in vain.
-
-    TensorFlow's calls cannot be interrupted while they wait for another process, so leaving ends
-    the process: with 0 when training is over, with 128 + n when signal n came and no step ended
-    since, with 138 when a step does not end though the servers answer (an answer was lost on the
-    way), with 1 after wait_secs.
-    """
-
-    def __init__(self, cluster: Cluster, signals: Signals, is_over: Callable[[], bool], wait_secs: float) -> None:
-        self._cluster, self._signals, self._is_over, self._wait_secs = cluster, signals, is_over, wait_secs
-        self._last_step = time.monotonic()
-        self._steps = 0
-        self._answered_since: Optional[float] = None
-        self._saving = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "Watch":
-        self._last_step = time.monotonic()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def after_run(self, run_context: tf.train.SessionRunContext, run_values: object) -> None:
-        """Notes that a step ended."""
-        self._last_step = time.monotonic()
-        self._steps += 1
-
-    def listener(self) -> tf.train.CheckpointSaverListener:
-        """What a saver tells when it saves, which may take longer than a step."""
-        return _SavingNoted(self.note_saving)
-
-    def note_saving(self, saving: bool) -> None:
-        """Notes that a checkpoint is being saved, or is saved."""
-        self._saving = saving
-        self._last_step = time.monotonic()
-
-    def _watch(self) -> None:
-        said = 0.0
-        while not self._stop.wait(1.0):
-            idle = time.monotonic() - self._last_step
-            if idle < SAY_SECS:
-                said, self._answered_since = 0.0, None
-                continue
-            if self._signals.pending_secs() > _GRACE_SECS:
-                self._leave("no step ends; left without a checkpoint", 128 + int(self._signals.received or 0))
-            if idle - said >= SAY_SECS:
-                said = idle
-                self._look_around(idle)
-
-    def _look_around(self, idle: float) -> None:
-        absent = waiting.missing(self._cluster.processes("ps"))
-        if self._is_over() and (absent or self._cluster.role == "worker"):
-            self._leave("training is over and the others have left", 0)
-        state = "waiting for " + ", ".join(absent) if absent else "the servers answer" + self._state_of_the_chief()
-        text = "no step for {:.0f} s; {}".format(idle, state)
-        if idle >= self._wait_secs:
-            self._leave(text + ". Raise --wait_secs to wait longer", 1)
-        now = time.monotonic()
-        self._answered_since = None if absent or self._saving else self._answered_since or now
-        if self._steps and self._answered_since and now - self._answered_since >= _STUCK_SECS:
-            self._leave(text + ". An answer was lost; to be started again", cluster_module.LOST_STATUS)
-        log(text)
-
-    def _state_of_the_chief(self) -> str:
-        if self._cluster.role == "chief":
-            return ""
-        (chief, address), = self._cluster.processes("chief").items()
-        state = "" if self._steps else "; waiting for {} ({}) to set the variables".format(chief, address)
-        return state + ("" if waiting.is_reachable(address) else "; {} ({}) does not".format(chief, address))
-
-    def _leave(self, reason: str, status: int) -> None:
-        if not self._stop.is_set():
-            log(reason)
-            os._exit(status)
-
-
-class _SavingNoted(tf.train.CheckpointSaverListener):
-    """Tells when a checkpoint is being saved (True) and when it is saved (False)."""
-
-    def __init__(self, note: Callable[[bool], None]) -> None:
-        self._note = note
-
-    def before_save(self, session: tf.Session, global_step_value: int) -> None:
-        """Saving begins."""
-        self._note(True)
-
-    def after_save(self, session: tf.Session, global_step_value: int) -> None:
-        """The checkpoint is there."""
-        self._note(False)

@@ -1,0 +1,39 @@
+"""export_best/: the model of the best evaluation within training."""
+
+import os
+import shutil
+
+from common.callbacks import evaluation_log
+from common.callbacks.callback import Callback, Evaluation, Trainer
+from common.callbacks.improvement import Improvement
+from common.config.run import Run
+
+FOLDER = "export_best"
+_MOST_KEPT = 5  # as TensorFlow's BestExporter
+
+
+class BestExport(Callback):
+    """Exports to export_best/TIMESTAMP whenever an evaluation has the best --early_stop_metric so far."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._folder = os.path.join(run.result_dir, FOLDER)
+        self._improvement = Improvement(run.early_stop_metric)
+
+    def attach(self, trainer: Trainer) -> None:
+        """Learns what was best before the step at which training goes on."""
+        self._trainer = trainer
+        if self._run.eval_steps:
+            for line in evaluation_log.read(self._run.result_dir, trainer.first_step()):
+                self._improvement.improves(line.values)
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Exports the checkpoint, if it is the best."""
+        if self._run.eval_steps and self._improvement.improves(evaluation.values):
+            self._trainer.export(self._folder, evaluation.checkpoint)
+            self._remove_all_but_newest()
+
+    def _remove_all_but_newest(self) -> None:
+        exports = sorted(name for name in os.listdir(self._folder) if name.isdigit())
+        for name in exports[:-_MOST_KEPT]:
+            shutil.rmtree(os.path.join(self._folder, name))

@@ -1,0 +1,59 @@
+"""Ends the training of every process once one of them has written that the run ends early."""
+
+import time
+
+import tensorflow.compat.v1 as tf
+
+from common.callbacks.callback import Callback, Hooks, Trainer
+from common.checkpoint import early_end
+from common.checkpoint.newest import newest_step
+from common.config.run import Run
+
+_POLL_SECS = 1.0
+
+
+class EndEarly(Callback):
+    """Stops this process's training when the run has ended early, and notes the last step of the run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def attach(self, trainer: Trainer) -> None:
+        """Takes back what an earlier start with another patience has decided."""
+        self._trainer = trainer
+        folder, patience = self._run.checkpoint_dir, self._run.early_stop
+        if trainer.is_chief and not early_end.read(folder, patience):
+            early_end.remove(folder)
+
+    def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
+        """What stops training."""
+        return [_StopWhenEnded(self._trainer)] if self._run.early_stop else []
+
+    def close(self) -> None:
+        """The chief says which checkpoint is the last, so that the evaluator knows when it is done."""
+        folder = self._run.checkpoint_dir
+        end = early_end.read(folder, self._run.early_stop)
+        if end and self._trainer.is_chief:
+            early_end.write(folder, end._replace(last_step=newest_step(folder)))
+
+
+class _StopWhenEnded(tf.train.SessionRunHook):
+    """Asks for a stop after the step in which this process, or another one, ended the run.
+
+    Args:
+      trainer: whose run it is. What this process decides is seen at once; the file that another one
+        writes is looked for once a second.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._looked_at = 0.0
+
+    def after_run(self, run_context: tf.train.SessionRunContext, run_values: object) -> None:
+        """Looks, and asks for the stop."""
+        now = time.monotonic()
+        if not self._trainer.has_ended_early and now - self._looked_at < _POLL_SECS:
+            return
+        self._looked_at = now
+        if self._trainer.ended_early():
+            run_context.request_stop()

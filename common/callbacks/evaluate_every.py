@@ -1,0 +1,111 @@
+"""Evaluation within training (--eval_steps)."""
+
+import argparse
+import time
+from typing import Callable
+
+import tensorflow.compat.v1 as tf
+
+from common.callbacks.callback import Callback, Hooks, Listeners, Trainer
+from common.config.run import Run
+
+_THROTTLE_SECS = 600.0  # as TensorFlow's train_and_evaluate
+
+
+class EvaluateEvery(Callback):
+    """Saves a checkpoint every so many global steps, which this process or the evaluator evaluates.
+
+    Without --eval_steps, a process that trains alone evaluates the checkpoints that it saves anyway,
+    one in ten minutes at most.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._evaluated_at = time.monotonic()
+
+    def attach(self, trainer: Trainer) -> None:
+        """Asks the trainer for checkpoints and evaluations."""
+        self._trainer = trainer
+
+    def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
+        """What saves the checkpoints, in the chief alone."""
+        if not self._run.eval_steps or not self._trainer.config.is_chief:
+            return []
+        return [_SaveEvery(self._run.eval_steps, self._trainer.save)]
+
+    def listeners(self) -> Listeners:
+        """What evaluates a checkpoint that was saved, where no evaluator does."""
+        cluster = self._run.cluster
+        if not self._run.evaluate or cluster and cluster.has_evaluator:
+            return []
+        return [_EvaluateSaved(self._evaluate)]
+
+    def _evaluate(self, step: int, last_step: int) -> None:
+        """Evaluates the checkpoint of a step, if it is time to.
+
+        Args:
+          last_step: that of the checkpoint before.
+        """
+        is_last = step >= self._run.steps  # which is evaluated when training is over
+        if not is_last and self._is_due(step, last_step):
+            self._trainer.evaluate_newest()
+            self._evaluated_at = time.monotonic()
+
+    def _is_due(self, step: int, last_step: int) -> bool:
+        every = self._run.eval_steps
+        if every:
+            return step // every > last_step // every
+        is_alone = not self._run.cluster
+        return is_alone and time.monotonic() - self._evaluated_at >= _THROTTLE_SECS
+
+
+class _SaveEvery(tf.train.SessionRunHook):
+    """Saves a checkpoint when the global step passes a multiple of a number."""
+
+    def __init__(self, every: int, save: Callable[[tf.train.SessionRunContext, int], None]) -> None:
+        self._every, self._save = every, save
+        self._global_step = tf.train.get_global_step()
+        self._last_step = 0
+
+    def after_create_session(self, session: tf.Session, coord: tf.train.Coordinator) -> None:
+        """Counts from the step at which the session begins."""
+        self._last_step = int(session.run(self._global_step))
+
+    def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
+        """Asks for the global step."""
+        return tf.train.SessionRunArgs(self._global_step)
+
+    def after_run(self, run_context: tf.train.SessionRunContext,
+                  run_values: tf.train.SessionRunValues) -> None:
+        """Saves if it is time to."""
+        before_step = int(run_values.results)  # read beside the update, so it may lag by the step itself
+        if not self._passes(before_step + 1):
+            return
+        step = int(run_context.session.run(self._global_step))
+        if self._passes(step):
+            self._last_step = step
+            self._save(run_context, step)
+
+    def _passes(self, step: int) -> bool:
+        return step // self._every > self._last_step // self._every
+
+
+class _EvaluateSaved(tf.train.CheckpointSaverListener):
+    """Hands each checkpoint but a session's first, and the one before it, to a function."""
+
+    def __init__(self, evaluate: Callable[[int, int], None]) -> None:
+        self._evaluate = evaluate
+        self._last_step = -1
+
+    def after_save(self, session: tf.Session, global_step_value: int) -> None:
+        """The checkpoint is there."""
+        if self._last_step >= 0:
+            self._evaluate(global_step_value, self._last_step)
+        self._last_step = global_step_value
+
+
+def add_flags(group: argparse._ArgumentGroup) -> None:
+    """Adds --eval_steps."""
+    group.add_argument("--eval_steps", type=int, default=0, metavar="N",
+                       help="global steps between evaluations within training; 0: only at the end "
+                            "(default 0)")
