@@ -3,18 +3,13 @@
 import os
 import re
 import signal
-import socket
-import time
-from typing import List, Optional
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common.checkpoint.newest import newest_step
-from common.config.cluster import Cluster
 from common.errors import NeverCame
-from common.process import rehearsal, roles, waiting
-from common.process.signals import Signals
+from common.process import roles
 
 
 @pytest.mark.slow
@@ -128,46 +123,6 @@ def test_sessions_look_for_the_chief_more_often() -> None:
     with roles.quick_recovery(), tf.Graph().as_default():
         assert tf.train.SessionManager()._recovery_wait_secs == 2.0
     assert tf.train.SessionManager.__init__ is init
-
-
-def watched(monkeypatch: pytest.MonkeyPatch, port: int, is_over: bool = False, received: Optional[int] = None,
-            saving: bool = False, wait_secs: float = 0.5) -> List[int]:
-    """The statuses with which a watch leaves within two seconds of a chief that has run a step."""
-    left: List[int] = []
-    signals = Signals()
-    monkeypatch.setattr(waiting, "SAY_SECS", 0.0)
-    monkeypatch.setattr(roles, "_GRACE_SECS", 0.0 if received else 1e9)
-    monkeypatch.setattr(roles, "_STUCK_SECS", 0.1)
-    monkeypatch.setattr(roles.os, "_exit", left.append)
-    job = Cluster({"chief": ["127.0.0.1:1"], "ps": ["127.0.0.1:{}".format(port)]}, "chief", 0)
-    with signals, roles.Watch(job, signals, lambda: is_over, wait_secs) as watch:
-        watch.after_run(None, None)
-        if saving:
-            watch.listener().before_save(None, 1)
-        signals.received = received
-        time.sleep(2.3)
-    return left
-
-
-@pytest.mark.parametrize("is_over, received, status, reason", [
-    (True, None, 0, "training is over and the others have left"), (False, None, 1, "no step for .*waiting for ps-0"),
-    (False, 15, 143, "no step ends; left without a checkpoint")])
-def test_a_watch_leaves(is_over: bool, received: int, status: int, reason: str, monkeypatch: pytest.MonkeyPatch,
-                        capsys: pytest.CaptureFixture) -> None:
-    port, = rehearsal.free_ports(1)
-    assert watched(monkeypatch, port, is_over, received)[0] == status
-    assert re.search(reason, capsys.readouterr().err)
-
-
-@pytest.mark.parametrize("saving", [False, True])
-def test_a_step_that_does_not_end_though_servers_answer(saving: bool, monkeypatch: pytest.MonkeyPatch,
-                                                        capsys: pytest.CaptureFixture) -> None:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen(64)
-        left = watched(monkeypatch, server.getsockname()[1], saving=saving, wait_secs=60.0)
-    assert left == [] if saving else left[0] == 138
-    assert ("An answer was lost; to be started again" in capsys.readouterr().err) != saving
 
 
 @pytest.mark.slow
