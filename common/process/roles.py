@@ -106,7 +106,7 @@ def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: s
       NeverCame: no checkpoint came, and the chief was not reachable, for wait_secs.
     """
     def newest() -> Optional[str]:
-        return tf.train.latest_checkpoint(estimator.model_dir)
+        return tf.train.latest_checkpoint(checkpoint_dir)
 
     evaluated: Optional[str] = None
     values: Dict[str, float] = {}
@@ -116,18 +116,18 @@ def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: s
         return bool(values) and is_last(int(values["global_step"]))
 
     def is_new() -> bool:
-        return tf.train.latest_checkpoint(checkpoint_dir) not in (None, evaluated)
+        return newest() not in (None, evaluated)
 
     while not is_done():
         waiting.wait(lambda: is_done() or is_new(), lambda: "a checkpoint of {} ({})".format(chief, address),
                      wait_secs, is_coming=lambda: waiting.is_reachable(address))
         if is_done():
             break
-        checkpoint = tf.train.latest_checkpoint(checkpoint_dir)
+        checkpoint = newest()
         try:
             values = evaluate(checkpoint)
         except (ValueError, tf.errors.NotFoundError, tf.errors.DataLossError):
-            if tf.train.latest_checkpoint(checkpoint_dir) == checkpoint:
+            if newest() == checkpoint:
                 raise
             continue  # the chief removed its files when it saved the next
         evaluated = checkpoint
