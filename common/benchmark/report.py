@@ -32,7 +32,7 @@ def input_line(rates: Figures, batch_size: int) -> str:
 
 def provenance(argv: List[str], rounds: int, module: str = "common.benchmark") -> str:
     """The command, machine, date and commit of figures as a sentence."""
-    return "`python -m {} {}` on {}, {}, commit {}; medians of {} in turns.".format(
+    return "`python -m {} {}` on {}, {}, commit {}; medians of {}, interleaved.".format(
         module, " ".join(shlex.quote(word) for word in argv), _machine(), datetime.date.today(), _commit(), rounds)
 
 
@@ -67,7 +67,12 @@ def write_section(path: str, section: str, lines: List[str]) -> None:
     Raises:
       ValueError: the file does not have both marks, once each and in their order.
     """
-    before, after = around_section(path, section)
+    write_between(path, marks(section), lines)
+
+
+def write_between(path: str, ends: Tuple[str, str], lines: List[str]) -> None:
+    """Puts lines between two marks of a text file; raises as write_section does."""
+    before, after = _around(path, ends)
     with replacing(path) as temporary, open(temporary, "w") as file:
         file.write("\n".join([before, *lines, after]))
 
@@ -78,7 +83,11 @@ def around_section(path: str, section: str) -> Tuple[str, str]:
     Raises:
       ValueError: as write_section says.
     """
-    first, last = marks(section)
+    return _around(path, marks(section))
+
+
+def _around(path: str, ends: Tuple[str, str]) -> Tuple[str, str]:
+    first, last = ends
     with open(path) as file:
         text = file.read()
     before, begin, rest = text.partition(first)

@@ -18,7 +18,7 @@ def test_input_line() -> None:
 
 def test_provenance_names_command_machine_date_and_commit() -> None:
     assert re.match(r"`python -m common.benchmark esmm --out 'a b'` on \d+ cores of .+, \d{4}-\d\d-\d\d, commit "
-                    r"([0-9a-f]{7,}(-dirty)?|unknown); medians of 3 in turns\.$",
+                    r"([0-9a-f]{7,}(-dirty)?|unknown); medians of 3, interleaved\.$",
                     report.provenance(["esmm", "--out", "a b"], 3))
 
 

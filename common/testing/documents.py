@@ -1,0 +1,111 @@
+"""Reads Markdown for the tests of documents: links, anchors, files and make's targets."""
+
+import os
+import re
+from typing import Iterator, List, Set
+
+_FENCE = re.compile(r"^(```|~~~).*?^\1\s*?$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]+`")
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?: \"[^\"]*\")?\)"
+                   r"|<(https?://[^>\s]+)>"
+                   r"|^\[[^\]]+\]: (\S+)", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
+_GENERATED = re.compile(r"<!-- (?!end)[^>]+-->.*?<!-- end[^>]*-->", re.DOTALL)
+_EXTERNAL = re.compile(r"https?://[\w.-]+\.[a-z]{2,}(:\d+)?(/[^\s<>()]*)?$")
+_PATH = re.compile(r"(?:common|esmm|mmoe|ple|din|dlrm|data|docker|k8s|\.ci)/"
+                   r"[\w./-]+\.(?:py|sh|md|yaml|cc|h|cfg|svg)")
+_FILE = re.compile(r"(?<![\w./{-])[A-Za-z]\w*\.(?:py|cc|sh)(?![\w/])")
+_PLACEHOLDER = re.compile(r"(?:^|/)(?:NAME|MODEL)[_./]")
+_MODULE = re.compile(r"-m ((?:common|data|esmm|mmoe|ple|din|dlrm)(?:\.\w+)*)")
+_TARGET = re.compile(r"(?<!\.py )\bmake ([a-z][a-z-]*)")
+
+
+def documents(root: str) -> Iterator[str]:
+    """Paths of the Markdown files below a folder, relative to it, without hidden folders."""
+    for folder, folders, names in os.walk(root):
+        visible = [name for name in folders if not name.startswith(".") and name != "result"]
+        folders[:] = sorted(visible)
+        for name in sorted(names):
+            if name.endswith(".md"):
+                yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def prose(text: str) -> str:
+    """A document's text without its code."""
+    return _CODE.sub("`code`", _FENCE.sub("", text))
+
+
+def code(text: str) -> List[str]:
+    """The blocks and spans of code of a document; of a picture, none."""
+    blocks = [match.group() for match in _FENCE.finditer(text)]
+    spans = _CODE.findall(_FENCE.sub("", text))
+    return [block for block in blocks if not block.startswith("```mermaid")] + spans
+
+
+def links(text: str) -> List[str]:
+    """Where the links and images of a document point to."""
+    return [next(filter(None, groups)) for groups in _LINK.findall(prose(text))]
+
+
+def anchors(text: str) -> Set[str]:
+    """The anchors that GitHub gives a document's headings."""
+    slugs: List[str] = []
+    for heading in _HEADING.findall(_FENCE.sub("", text)):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        slugs.append(re.sub(r"[^\w\- ]", "", words).replace(" ", "-"))
+    counted = [(slug, slugs[:place].count(slug)) for place, slug in enumerate(slugs)]
+    return {"{}-{}".format(slug, times) if times else slug for slug, times in counted}
+
+
+def broken_links(root: str, document: str) -> List[str]:
+    """Links of a document that lead nowhere, with the reason; web addresses are judged by form."""
+    with open(os.path.join(root, document)) as file:
+        text = file.read()
+    reasons = {link: _wrong(root, document, link) for link in links(text)}
+    return ["{}: {}".format(link, reason) for link, reason in reasons.items() if reason]
+
+
+def _wrong(root: str, document: str, link: str) -> str:
+    """Why a link leads nowhere, or nothing."""
+    if "://" in link:
+        return "" if _EXTERNAL.match(link) else "not a web address"
+    path, _, anchor = link.partition("#")
+    source = os.path.join(root, document)
+    target = os.path.normpath(os.path.join(os.path.dirname(source), path)) if path else source
+    if not os.path.exists(target):
+        return "no such file"
+    if not anchor:
+        return ""
+    with open(target) as file:
+        return "" if anchor in anchors(file.read()) else "no such heading"
+
+
+def stale_names(root: str, document: str) -> List[str]:
+    """Files and modules that a document's code names and that do not exist.
+
+    A path counts from the root, a bare name such as `input_layer.py` from anywhere; NAME and MODEL
+    stand for any name.
+    """
+    with open(os.path.join(root, document)) as file:
+        text = "\n".join(code(file.read()))
+    names = {name for _, _, files in os.walk(root) for name in files}
+    paths = [path for path in _PATH.findall(text) if not _PLACEHOLDER.search(path)]
+    gone = [path for path in paths if not os.path.exists(os.path.join(root, path))]
+    bare = [name for name in _FILE.findall(text) if name not in names]
+    modules = [name for name in _MODULE.findall(text) if not _is_module(root, name)]
+    return gone + bare + modules
+
+
+def _is_module(root: str, name: str) -> bool:
+    path = os.path.join(root, name.replace(".", os.sep))
+    return os.path.exists(path + ".py") or os.path.exists(os.path.join(path, "__main__.py"))
+
+
+def targets(text: str) -> Set[str]:
+    """The targets of make that a document's code calls."""
+    return set(_TARGET.findall("\n".join(code(text))))
+
+
+def lines_by_hand(text: str) -> int:
+    """The lines of a document, what commands write between marks left out."""
+    return len(_GENERATED.sub("", text).splitlines())
