@@ -12,7 +12,7 @@ from common.config.schema import Schema
 from common.config.tables import L2_THRESHOLD, Eviction, Settings
 from common.config.toggles import Toggles
 from common.deeprec import conflicts, support
-from common.embedding import deeprec_tables
+from common.embedding import deeprec_tables, kinds
 from common.embedding.input_layer import Embedding
 from common.embedding.storage import Storage
 from common.layers import Dense
@@ -175,8 +175,8 @@ def _add_storage(group: argparse._ArgumentGroup, switch: Callable[[str, bool, st
 def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argparse.Namespace:
     """Parses and checks across flags and TF_CONFIG; wrong use ends the process with status 2 and a message.
 
-    Adds `toggles` (Toggles), `cluster` (Cluster or None), `storage` (Storage) and `own` (OwnTables or None) to the
-    flags.
+    Adds `toggles` (Toggles), `cluster` (Cluster or None), `storage` (Storage) and `deeprec_tables` (DeepRecTables or
+    None) to the flags.
     """
     args = parser.parse_args(argv)
     try:
@@ -187,7 +187,7 @@ def parse(parser: argparse.ArgumentParser, argv: Optional[List[str]]) -> argpars
         conflicts.check_protocol(args.protocol, list(args.cluster.processes(*cluster.ROLES).values()) if args.cluster
                                  else [])
         settings = _settings(args)
-        args.own = deeprec_tables.of_flags(_wanted(args), settings, args.hot_freq)
+        args.deeprec_tables = deeprec_tables.of_flags(_wanted(args), settings, args.hot_freq)
         args.storage = _storage(args, settings)
     except ValueError as error:
         parser.error(str(error))
@@ -207,12 +207,10 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _storage(args: argparse.Namespace, settings: Settings) -> Storage:
-    """How flags want hashed and vocabulary columns to be stored; args.own is read."""
-    kinds = [kind for flag, kind in (("adaptive_emb", "adaptive"), ("dynamic_ev", "dynamic"),
-                                     ("multihash", "multihash"), ("ev", "ev")) if getattr(args, flag)]
-    if args.own:
+    """How flags want hashed and vocabulary columns to be stored; args.deeprec_tables is read."""
+    if args.deeprec_tables:
         return Storage()
-    return Storage(kinds[0] if kinds else "", settings, args.hot_freq)
+    return Storage(kinds.of_flags(vars(args)), settings, args.hot_freq)
 
 
 def _slices(micro_batch: int, batch_size: int) -> int:
@@ -243,7 +241,7 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
 def embedding(args: argparse.Namespace, dimension: int) -> Embedding:
     """How flags want columns to be embedded, with width D."""
     return Embedding(dimension, args.toggles, layers.partitioner(args.input_layer_partitioner << 20),
-                     storage=args.storage, own=args.own)
+                     storage=args.storage, deeprec_tables=args.deeprec_tables)
 
 
 def dense(args: argparse.Namespace) -> Dense:

@@ -15,9 +15,11 @@ import tensorflow.compat.v1 as tf
 
 from common import flags, runner
 from common.benchmark import report
-from common.embedding import embedding_variable, storage
+from common.embedding import graph_record, storage
 from common.embedding.embedding_variable import EmbeddingVariable
+from common.embedding.kinds import Kind
 from common.embedding.storage import Storage
+from common.embedding.table_spec import TableSpec
 from common.kernels.embedding import lookup, table
 from common.optimizers import catalog, table_rules
 
@@ -43,10 +45,10 @@ def fixed(keys: int) -> Variant:
 def grown(keys: int) -> Variant:
     """An embedding variable."""
     ids = tf.placeholder(tf.int64, [None])
-    wanted = storage.Wanted("grown", keys, _WIDTH, 0.0, "grown")
-    rows, (index,) = storage.rows_of_batch(wanted, [ids], Storage("ev"))
+    spec, record = TableSpec("grown", keys, _WIDTH, 0.0, "grown"), graph_record.of_graph()
+    with record.collect_lookups() as lookups:
+        rows, (index,) = storage.rows_of_batch(spec, [ids], Storage(Kind.EV), record)
     loss = tf.reduce_mean(tf.square(lookup.lookup([rows], [lookup.Lookup(0, index)]) - 1.0))
-    lookups = embedding_variable.take_lookups()
     gradients = tf.gradients(loss, [one.rows for one in lookups])
     return Variant(ids, tf.group(table_rules.update_all(list(zip(lookups, gradients)), "adagrad", 0.01)))
 
@@ -87,7 +89,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.train.get_or_create_global_step()
         variants: Dict[str, Variant] = {"fixed": fixed(args.keys), "embedding variable": grown(args.keys)}
-        variable, = embedding_variable.variables()
+        variable, = graph_record.of_graph().variables.values()
         session.run([tf.global_variables_initializer(), variable.make()])
         size = fill(session, variable, args.keys)
         rates: Dict[str, List[float]] = {name: [] for name in variants}

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.training import saver as tf_saver
 
 from common.checkpoint import table_saving
-from common.embedding import served_table
+from common.embedding import graph_record
 from common.errors import BadInput
 from common.optimizers.adam_async import full_name
 
@@ -43,9 +43,10 @@ class Saver(tf.train.Saver):
         self._restored: Optional[str] = None
         self._needed = sorted({full_name(variable) for variable in tf.global_variables()})
         self._tables = table_saving.restorers()
-        self._of_variables = tf.train.Saver(tf.global_variables(), sharded=True) if served_table.tables() else None
+        is_exported = bool(graph_record.of_graph().served_tables)
+        self._of_variables = tf.train.Saver(tf.global_variables(), sharded=True) if is_exported else None
         super().__init__(sharded=True, max_to_keep=keep, save_relative_paths=True, builder=Builder())
-        if served_table.tables():  # whose names in an exported graph would be taken for those of operations
+        if is_exported:  # whose names in an exported graph would be taken for those of operations
             tf.get_default_graph().clear_collection(tf.GraphKeys.SAVEABLE_OBJECTS)
 
     def has(self, save_path: str, global_step: Optional[int]) -> bool:

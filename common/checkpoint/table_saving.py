@@ -15,9 +15,9 @@ from tensorflow.python.ops import gen_lookup_ops, io_ops
 from tensorflow.python.training.saver import BaseSaverBuilder
 
 from common.checkpoint import touched
-from common.embedding import embedding_variable, served_table
+from common.embedding import embedding_variable, graph_record
 from common.embedding.embedding_variable import EmbeddingVariable
-from common.embedding.served_table import Served
+from common.embedding.served_table import ServedTable
 from common.errors import BadInput
 from common.kernels.embedding import table as native_table
 from common.kernels.embedding.table import Contents
@@ -94,7 +94,7 @@ class Increment(BaseSaverBuilder.SaveableObject):
 
 def contribute() -> None:
     """Adds the default graph's embedding variables to its increments; to be called before touched.track."""
-    for variable in embedding_variable.variables():
+    for variable in graph_record.of_graph().variables.values():
         parts = embedding_variable.cut(variable, variable.updated, variable.updated)
         for part, (saveable, mine) in enumerate(zip(_saveables(variable), parts)):
             touched.contribute(touched.Contribution(
@@ -158,7 +158,7 @@ class Restorer:
 class ServedRestorer:
     """Restores one table of an exported model from the parts of a checkpoint."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: ServedTable) -> None:
         self._name = served.name
         self._keys, self._values = tf.placeholder(tf.int64), tf.placeholder(tf.float32)  # it takes no known shapes
         self._restore = gen_lookup_ops.lookup_table_import_v2(served.table.resource_handle, self._keys, self._values)
@@ -173,11 +173,12 @@ class ServedRestorer:
 
 def restorers() -> List[Union[Restorer, ServedRestorer]]:
     """Gets the default graph's tables ready to be saved and restored; to be called once, behind all else."""
-    embedding_variable.register()
-    for variable in embedding_variable.variables():
+    record = graph_record.of_graph()
+    embedding_variable.register(record.variables.values())
+    for variable in record.variables.values():
         _saveables(variable)
-    return [*[Restorer(variable) for variable in embedding_variable.variables()],
-            *[ServedRestorer(served) for served in served_table.tables()]]
+    return [*[Restorer(variable) for variable in record.variables.values()],
+            *[ServedRestorer(served) for served in record.served_tables.values()]]
 
 
 class Sizes(tf.train.CheckpointSaverListener):
@@ -185,7 +186,7 @@ class Sizes(tf.train.CheckpointSaverListener):
 
     def __init__(self) -> None:
         sizes = []
-        for variable in embedding_variable.variables():
+        for variable in graph_record.of_graph().variables.values():
             for handle in variable.parts:
                 with tf.device(handle.device):
                     sizes.append(tf.stack(native_table.size(handle)))
@@ -205,7 +206,7 @@ class Sizes(tf.train.CheckpointSaverListener):
 
 def listeners() -> List[tf.train.CheckpointSaverListener]:
     """What is to listen to savers of the default graph."""
-    return [Sizes()] if embedding_variable.variables() else []
+    return [Sizes()] if graph_record.of_graph().variables else []
 
 
 def stored_parts(name: str, shapes: Dict[str, List[int]], path: str) -> List[str]:

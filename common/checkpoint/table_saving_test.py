@@ -9,8 +9,10 @@ from tensorflow.python.ops import resources
 
 from common.checkpoint import increment_files, increments, saving, table_saving, touched
 from common.config.tables import Eviction, Settings
-from common.embedding import embedding_variable, storage
+from common.embedding import graph_record, storage
+from common.embedding.kinds import Kind
 from common.embedding.storage import Storage
+from common.embedding.table_spec import TableSpec
 from common.errors import BadInput
 from common.kernels import native
 from common.optimizers import table_rules, train_step
@@ -18,7 +20,7 @@ from common.optimizers.train_step import Training
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
-WANTED = storage.Wanted("t", 100, 4, 0.3, "t")
+SPEC = TableSpec("t", 100, 4, 0.3, "t")
 KEYS = np.arange(40) * 987654321012345 % (1 << 62)
 
 
@@ -39,15 +41,17 @@ def target() -> Iterator[str]:
 class Trained:
     """A graph with one embedding variable, and a session of it."""
 
-    def __init__(self, target: str = "", servers: int = 0, optimizer: str = "adagrad", kept: Storage = Storage("ev")):
+    def __init__(self, target: str = "", servers: int = 0, optimizer: str = "adagrad",
+                 kept: Storage = Storage(Kind.EV)) -> None:
         kept = kept._replace(settings=kept.settings._replace(servers=servers))
         self.graph = tf.Graph()
         with self.graph.as_default(), tf.device("/job:worker" if servers else None):
             tf.set_random_seed(7)
             self.ids = tf.placeholder(tf.int64, [None])
-            rows, (index,) = storage.rows_of_batch(WANTED, [self.ids], kept)
+            record, step = graph_record.of_graph(), tf.train.get_or_create_global_step()
+            with record.collect_lookups() as lookups:
+                rows, (index,) = storage.rows_of_batch(SPEC, [self.ids], kept, record)
             self.rows = tf.gather(rows, index)
-            lookups, step = embedding_variable.take_lookups(), tf.train.get_or_create_global_step()
             gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)), [one.rows for one in lookups])
             with tf.control_dependencies(table_rules.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
                 self.train = tf.assign_add(step, 1)
@@ -94,7 +98,7 @@ def test_training_goes_on_with_other_servers(tmp_path: object, target: str, opti
 
 
 def test_what_a_checkpoint_holds(tmp_path: object) -> None:
-    one = Trained(kept=Storage("ev", Settings("counter", 3))).start()
+    one = Trained(kept=Storage(Kind.EV, Settings("counter", 3))).start()
     one.run(10)
     path = one.save(tmp_path)
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
@@ -106,7 +110,7 @@ def test_what_a_checkpoint_holds(tmp_path: object) -> None:
 
 
 def test_saving_evicts(tmp_path: object) -> None:
-    one = Trained(kept=Storage("ev", Settings(eviction=Eviction("gstep", steps_to_live=5)))).start()
+    one = Trained(kept=Storage(Kind.EV, Settings(eviction=Eviction("gstep", steps_to_live=5)))).start()
     fresh = one.values()
     one.session.run(one.train, {one.ids: KEYS[:3]})
     for _ in range(6):
@@ -125,19 +129,20 @@ def test_another_optimizer_is_refused(tmp_path: object) -> None:
 
 
 def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str) -> None:
-    for kind in ("ev", "adaptive", "dynamic"):
+    for kind in (Kind.EV, Kind.ADAPTIVE, Kind.DYNAMIC):
         for servers in (0, 2):
             kept = Storage(kind, often=2)
             one = Trained(target if servers else "", servers, kept=kept).start()
             one.run(15)
-            folder = os.path.join(str(tmp_path), kind, str(servers))
+            folder = os.path.join(str(tmp_path), kind.value, str(servers))
             os.makedirs(folder)
             path = one.save(folder)
             with tf.Graph().as_default(), tf.Session() as session:
                 tf.set_random_seed(7)
                 tf.train.get_or_create_global_step()
                 ids = tf.placeholder(tf.int64, [None])
-                rows, (index,) = storage.rows_of_batch(WANTED, [ids], kept._replace(exported=True))
+                rows, (index,) = storage.rows_of_batch(SPEC, [ids], kept._replace(exported=True),
+                                                       graph_record.of_graph())
                 served = tf.gather(rows, index)
                 saver = saving.Saver(1)
                 saver.restore(session, path)
@@ -158,21 +163,23 @@ class Incremental:
 
     def __init__(self, folder: object, target: str = "", servers: int = 0) -> None:
         self.path = os.path.join(str(folder), "model.ckpt")
-        kept = Storage("ev", Settings("counter", 2, servers=servers))
+        kept = Storage(Kind.EV, Settings("counter", 2, servers=servers))
         with tf.Graph().as_default() as graph, tf.device("/job:worker" if servers else None):
             tf.set_random_seed(7)
             self.ids = tf.placeholder(tf.int64, [None])
-            rows, (index,) = storage.rows_of_batch(WANTED, [self.ids], kept)
-            self.rows = tf.gather(rows, index)
-            scale = tf.get_variable("scale", [], initializer=tf.ones_initializer())
-            loss = tf.reduce_sum(tf.square(scale * self.rows - 1.0))
-            spec = train_step.train_spec(lambda features, labels: loss, {}, {}, Training("adagrad", 0.1))
+            spec = train_step.train_spec(lambda *_: self.loss(kept), {}, {}, Training("adagrad", 0.1))
             table_saving.contribute()
             self.train = touched.track(spec.train_op)
             self.saver = increments.Saver(str(folder), 5)
             self.init = tf.group(tf.global_variables_initializer(),
                                  resources.initialize_resources(resources.shared_resources()))
         self.session = tf.Session(target, graph=graph)
+
+    def loss(self, kept: Storage) -> tf.Tensor:
+        rows, (index,) = storage.rows_of_batch(SPEC, [self.ids], kept, graph_record.of_graph())
+        self.rows = tf.gather(rows, index)
+        scale = tf.get_variable("scale", [], initializer=tf.ones_initializer())
+        return tf.reduce_sum(tf.square(scale * self.rows - 1.0))
 
     def start(self) -> None:
         self.session.run(self.init)
@@ -225,16 +232,16 @@ def test_an_increment_of_other_servers_is_left_out(tmp_path: object, target: str
 
 def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(tmp_path: object,
                                                                 capsys: pytest.CaptureFixture) -> None:
-    one = Trained(kept=Storage("ev", Settings("cbf", 3))).start()
+    one = Trained(kept=Storage(Kind.EV, Settings("cbf", 3))).start()
     one.run(10)
     path = one.save(tmp_path)
     fresh = np.setdiff1d(KEYS, tf.train.load_variable(path, "t-keys"))[:1]
     one.session.run(one.train, {one.ids: np.repeat(fresh, 2)})
     path = one.save(tmp_path)
-    same = Trained(kept=Storage("ev", Settings("cbf", 3)))
+    same = Trained(kept=Storage(Kind.EV, Settings("cbf", 3)))
     same.saver.restore(same.session, path)
     assert "Bloom" not in "".join(capsys.readouterr())
-    other = Trained(kept=Storage("ev", Settings("cbf", 3, error=0.2)))
+    other = Trained(kept=Storage(Kind.EV, Settings("cbf", 3, error=0.2)))
     other.saver.restore(other.session, path)
     assert "the Bloom filter of t is of another size; keys that wait are counted anew" in "".join(capsys.readouterr())
     np.testing.assert_array_equal(other.values(), one.values())

@@ -5,46 +5,46 @@ in training (common.embedding.frequency).
 """
 
 import zlib
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
 from common.config.tables import Settings
 from common.deeprec import symbols as deeprec
-from common.embedding import frequency, sizes
+from common.embedding import frequency, kinds, sizes
+from common.embedding.kinds import Kind
 
 _MOST_ROWS = 1 << 20  # of a table of fixed size
-_TABLES = ("__own_tables",)  # not a string, so that no MetaGraph holds it
 
 
-class OwnTables(NamedTuple):
+class DeepRecTables(NamedTuple):
     """Which of DeepRec's tables a run uses.
 
     Attributes:
-      kind: 'ev', 'adaptive_emb', 'dynamic_ev' or 'multihash'.
+      kind: of table, not FIXED.
       settings: of embedding variables.
-      often: how often an id must have been seen for a row of its own ('adaptive_emb') or a second block ('dynamic_ev').
+      often: how often an id must have been seen for a row of its own (ADAPTIVE) or a second block (DYNAMIC).
     """
 
-    kind: str
+    kind: Kind
     settings: Settings = Settings()
     often: int = 8
 
 
-class Table(NamedTuple):
+class DeepRecTable(NamedTuple):
     """One of DeepRec's tables.
 
     Attributes:
-      kind: of OwnTables.
-      often: of OwnTables.
+      kind: of DeepRecTables.
+      often: of DeepRecTables.
       variable: DeepRec's.
       counts: how often ids were seen, int32 [slots]; None where that does not matter.
-      hashed: of 'adaptive_emb', the rows that cold ids share, float32 [H, D].
-      blocks: of 'dynamic_ev', the most blocks of a row.
+      hashed: of ADAPTIVE, the rows that cold ids share, float32 [H, D].
+      blocks: of DYNAMIC, the most blocks of a row.
       is_divided: whether several servers share it.
     """
 
-    kind: str
+    kind: Kind
     often: int
     variable: Any
     counts: Optional[tf.Variable] = None
@@ -55,70 +55,70 @@ class Table(NamedTuple):
     @property
     def combines(self) -> bool:
         """Whether `combined` takes it."""
-        return self.kind == "ev" and not self.is_divided
+        return self.kind is Kind.EV and not self.is_divided
 
 
-def of_flags(wanted: Mapping[str, Any], settings: Settings, often: int) -> Optional[OwnTables]:
+def of_flags(flags: Mapping[str, Any], settings: Settings, often: int) -> Optional[DeepRecTables]:
     """The tables that flags ask for, a flag's name -> its value; None where DeepRec lacks what they need.
 
     Args:
-      settings, often: of OwnTables.
+      settings, often: of DeepRecTables.
     """
-    kinds = [kind for kind in ("multihash", "dynamic_ev", "adaptive_emb", "ev") if wanted[kind]]
-    if not kinds:
+    kind = kinds.of_flags(flags)
+    if kind is Kind.FIXED:
         return None
-    needed = [kinds[0]] + [part for part in ("ev_filter", "ev_elimination") if wanted[part]]
-    if kinds[0] == "adaptive_emb":
-        needed.append("ev")
-    if not all(deeprec.has(part) for part in needed):
+    needed = [kind.value] + [option for option in ("ev_filter", "ev_elimination") if flags[option]]
+    if kind is Kind.ADAPTIVE:
+        needed.append(Kind.EV.value)
+    if not all(deeprec.has(feature) for feature in needed):
         return None
-    return OwnTables(kinds[0], settings, often)
+    return DeepRecTables(kind, settings, often)
 
 
-def table(own: OwnTables, dimension: int, buckets: int, stddev: float) -> Table:
+def table(tables: Dict[str, DeepRecTable], config: DeepRecTables, dimension: int, buckets: int,
+          stddev: float) -> DeepRecTable:
     """The table of the current variable scope, made at its first use.
 
     Args:
+      tables: those of the graph by scope; a new one is added.
       dimension: the width D.
       buckets: ids are less than this.
       stddev: of the initial values, a truncated normal with a seed of the scope's name.
     """
-    scope, made_before = tf.get_variable_scope().name, tf.get_collection_ref(_TABLES)
-    for name, made in made_before:
-        if name == scope:
-            return made
-    initializer = tf.truncated_normal_initializer(stddev=stddev, seed=zlib.crc32(scope.encode()) >> 1)
-    made_before.append((scope, _make(own, dimension, buckets, initializer)))
-    return made_before[-1][1]
+    scope = tf.get_variable_scope().name
+    if scope not in tables:
+        initializer = tf.truncated_normal_initializer(stddev=stddev, seed=zlib.crc32(scope.encode()) >> 1)
+        tables[scope] = _make(config, dimension, buckets, initializer)
+    return tables[scope]
 
 
-def _make(own: OwnTables, dimension: int, buckets: int, initializer: Any) -> Table:
+def _make(config: DeepRecTables, dimension: int, buckets: int, initializer: Any) -> DeepRecTable:
     name = "embedding_weights"
-    if own.kind == "multihash":
+    if config.kind is Kind.MULTIHASH:
         side = sizes.side(buckets)
-        return Table(own.kind, own.often, deeprec.multihash_variable(name, dimension, side, initializer))
-    if own.kind == "dynamic_ev":
+        return DeepRecTable(config.kind, config.often, deeprec.multihash_variable(name, dimension, side, initializer))
+    if config.kind is Kind.DYNAMIC:
         blocks = sizes.num_blocks(dimension)
-        return Table(own.kind, own.often, deeprec.dynamic_variable(name, dimension, blocks, initializer),
-                     frequency.make_counts(buckets), blocks=blocks)
+        return DeepRecTable(config.kind, config.often, deeprec.dynamic_variable(name, dimension, blocks, initializer),
+                            frequency.make_counts(buckets), blocks=blocks)
     hashed = counts = None
-    if own.kind == "adaptive_emb":
+    if config.kind is Kind.ADAPTIVE:
         size = sizes.num_shared(min(buckets, _MOST_ROWS))
         hashed = tf.get_variable("hash_weights", [size, dimension], initializer=initializer)
         counts, name = frequency.make_counts(buckets), "ev_weights"
-    variable = deeprec.embedding_variable(name, dimension, initializer, own.settings, buckets)
-    return Table(own.kind, own.often, variable, counts, hashed, is_divided=own.settings.servers > 1)
+    variable = deeprec.embedding_variable(name, dimension, initializer, config.settings, buckets)
+    return DeepRecTable(config.kind, config.often, variable, counts, hashed, is_divided=config.settings.servers > 1)
 
 
-def rows(of: Table, ids: tf.Tensor) -> tf.Tensor:
+def rows(of: DeepRecTable, ids: tf.Tensor) -> tf.Tensor:
     """The rows of a table at ids: float32 [N, D] from int32 or int64 [N]."""
     ids = tf.cast(ids, tf.int64)
-    if of.kind == "multihash":
+    if of.kind is Kind.MULTIHASH:
         return deeprec.multihash_rows(of.variable, ids)
-    if of.kind == "ev":
+    if of.kind is Kind.EV:
         return deeprec.embedding_rows(of.variable, ids, of.is_divided)
     seen = frequency.seen(of.counts, ids)
-    if of.kind == "dynamic_ev":
+    if of.kind is Kind.DYNAMIC:
         limits = sizes.block_limits(of.often, of.blocks)
         found = deeprec.dynamic_rows(of.variable, ids, 1 + frequency.reached(seen, limits))
     else:
@@ -126,7 +126,7 @@ def rows(of: Table, ids: tf.Tensor) -> tf.Tensor:
     return frequency.counting(found, of.counts, ids)
 
 
-def combined(of: Table, values: tf.Tensor, row_splits: tf.Tensor, weights: tf.Tensor, combiner: str,
+def combined(of: DeepRecTable, values: tf.Tensor, row_splits: tf.Tensor, weights: tf.Tensor, combiner: str,
              fused: bool) -> tf.Tensor:
     """The sum or mean of the rows of each list, float32 [B, D], zeros for an empty one, where of.combines.
 

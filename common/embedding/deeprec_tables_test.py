@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import pytest
@@ -8,7 +8,8 @@ from common.config.tables import Eviction, Settings
 from common.deeprec import recorded_api
 from common.deeprec.recorded_api import RecordedModule
 from common.embedding import deeprec_tables
-from common.embedding.deeprec_tables import OwnTables
+from common.embedding.deeprec_tables import DeepRecTables
+from common.embedding.kinds import Kind
 
 NOTHING = {"ev": False, "adaptive_emb": False, "dynamic_ev": False, "multihash": False, "ev_filter": None,
            "ev_elimination": None}
@@ -25,12 +26,12 @@ def test_stock_tensorflow_has_none_of_these_tables() -> None:
 
 
 @pytest.mark.parametrize("flags, kind", [
-    ({}, None), ({"ev": True, "ev_filter": "cbf"}, "ev"),
-    ({"ev": True, "adaptive_emb": True, "ev_elimination": "l2"}, "adaptive_emb"),
-    ({"dynamic_ev": True, "ev": True}, "dynamic_ev"), ({"multihash": True}, "multihash")])
-def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, kind: str) -> None:
+    ({}, None), ({"ev": True, "ev_filter": "cbf"}, Kind.EV),
+    ({"ev": True, "adaptive_emb": True, "ev_elimination": "l2"}, Kind.ADAPTIVE),
+    ({"dynamic_ev": True, "ev": True}, Kind.DYNAMIC), ({"multihash": True}, Kind.MULTIHASH)])
+def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, kind: Optional[Kind]) -> None:
     settings = Settings("cbf", 5, eviction=Eviction("l2", 7, 0.5), servers=2)
-    expected = OwnTables(kind, settings, 9) if kind else None
+    expected = DeepRecTables(kind, settings, 9) if kind else None
     assert deeprec_tables.of_flags(dict(NOTHING, **flags), settings, 9) == expected
 
 
@@ -44,10 +45,10 @@ def test_an_old_deeprec_serves_all_of_a_table_or_nothing(missing: str, flags: di
 
 
 def test_a_table_is_made_once_in_a_scope(module: RecordedModule) -> None:
-    tables = []
+    made, tables = {}, []
     for scope in ("a", "a", "b"):
         with tf.variable_scope(scope, reuse=tf.AUTO_REUSE):
-            tables.append(deeprec_tables.table(OwnTables("ev"), 4, 100, 0.01))
+            tables.append(deeprec_tables.table(made, DeepRecTables(Kind.EV), 4, 100, 0.01))
     assert tables[0] is tables[1] and tables[0] is not tables[2]
     assert len(module.of("get_embedding_variable")) == 2
     seeds = [given["initializer"].seed for given in module.of("InitializerOption")]
@@ -56,21 +57,21 @@ def test_a_table_is_made_once_in_a_scope(module: RecordedModule) -> None:
 
 @pytest.mark.parametrize("dimension, blocks", [(16, 4), (18, 3), (7, 1), (10, 2)])
 def test_blocks_divide_the_width(module: RecordedModule, dimension: int, blocks: int) -> None:
-    deeprec_tables.table(OwnTables("dynamic_ev"), dimension, 100, 0.01)
+    deeprec_tables.table({}, DeepRecTables(Kind.DYNAMIC), dimension, 100, 0.01)
     given, = module.of("get_dynamic_dimension_embedding_variable")
     assert (given["embedding_block_num"], given["embedding_block_dimension"]) == (blocks, dimension // blocks)
 
 
 def test_every_id_of_a_multi_hash_table_has_rows_of_its_own(module: RecordedModule) -> None:
-    deeprec_tables.table(OwnTables("multihash"), 4, 100000, 0.01)
+    deeprec_tables.table({}, DeepRecTables(Kind.MULTIHASH), 4, 100000, 0.01)
     given, = module.of("get_multihash_variable")
     assert given["dims"] == [[317, 4], [317, 4]] and 317 ** 2 >= 100000 > 316 ** 2
     assert (given["operation"], given["complementary_strategy"], given["dtype"]) == ("add", "Q-R", tf.float32)
 
 
-def by_step(module: RecordedModule, own: OwnTables, width: int, steps: int) -> list:
+def by_step(module: RecordedModule, config: DeepRecTables, width: int, steps: int) -> list:
     """The rows of ids 7, 7 and 2007 in each training step, or which of them are hot."""
-    made = deeprec_tables.table(own, width, 100000, 1.0)
+    made = deeprec_tables.table({}, config, width, 100000, 1.0)
     rows = deeprec_tables.rows(made, tf.constant([7, 7, 2007], tf.int32))
     masks = [given["adaptive_mask_tensor"] for given in module.of("nn.safe_adaptive_embedding_lookup_sparse")]
     gradients = [gradient for gradient in tf.gradients(rows, tf.trainable_variables()) if gradient is not None]
@@ -80,22 +81,22 @@ def by_step(module: RecordedModule, own: OwnTables, width: int, steps: int) -> l
 
 
 def test_rows_of_dynamic_dimension_grow_with_the_counts(module: RecordedModule) -> None:
-    used = [(rows != 0).sum(axis=1).tolist() for rows in by_step(module, OwnTables("dynamic_ev", often=2), 16, 18)]
+    used = [(rows != 0).sum(axis=1).tolist() for rows in by_step(module, DeepRecTables(Kind.DYNAMIC, often=2), 16, 18)]
     assert used[0] == [4, 4, 4] and used[1] == [8, 8, 4] and used[2] == [8, 8, 8] and used[4] == [12, 12, 8]
     assert used[16] == [16, 16, 12]
 
 
 def test_adaptive_rows_move_to_the_embedding_variable_when_hot(module: RecordedModule) -> None:
-    hot = [mask.tolist() for mask in by_step(module, OwnTables("adaptive_emb"), 4, 9)]
+    hot = [mask.tolist() for mask in by_step(module, DeepRecTables(Kind.ADAPTIVE), 4, 9)]
     given, = module.of("nn.safe_adaptive_embedding_lookup_sparse")
     assert given["hash_embedding_weights"].shape.as_list() == [100000 // 8, 4]
     assert hot == 4 * [[0, 0, 0]] + 4 * [[1, 1, 0]] + [[1, 1, 1]]
 
 
-@pytest.mark.parametrize("kind", ["ev", "adaptive_emb", "dynamic_ev", "multihash"])
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.FIXED])
 @pytest.mark.parametrize("servers", [0, 2])
-def test_rows_and_their_gradients(module: RecordedModule, kind: str, servers: int) -> None:
-    made = deeprec_tables.table(OwnTables(kind, Settings(servers=servers)), 4, 1000, 1.0)
+def test_rows_and_their_gradients(module: RecordedModule, kind: Kind, servers: int) -> None:
+    made = deeprec_tables.table({}, DeepRecTables(kind, Settings(servers=servers)), 4, 1000, 1.0)
     ids = tf.placeholder_with_default(np.array([5, 999, 5], np.int32), [None])
     rows = deeprec_tables.rows(made, ids)
     assert rows.shape[-1].value == 4
@@ -111,7 +112,7 @@ def test_rows_and_their_gradients(module: RecordedModule, kind: str, servers: in
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("combiner", ["mean", "sum"])
 def test_lists_count_each_occurrence(module: RecordedModule, fused: bool, combiner: str) -> None:
-    made = deeprec_tables.table(OwnTables("ev"), 4, 1000, 1.0)
+    made = deeprec_tables.table({}, DeepRecTables(Kind.EV), 4, 1000, 1.0)
     values, splits = tf.constant([3, 8, 8], tf.int32), tf.constant([0, 2, 2, 3], tf.int64)
     lists = deeprec_tables.combined(made, values, splits, tf.constant([2.0, 1.0, 1.0]), combiner, fused)
     given = module.of("nn.fused_embedding_lookup_sparse" if fused else "nn.safe_embedding_lookup_sparse")[0]
@@ -125,7 +126,7 @@ def test_lists_count_each_occurrence(module: RecordedModule, fused: bool, combin
     np.testing.assert_allclose(got, [first / 3 if combiner == "mean" else first, np.zeros(4), eight], rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind, servers, expected", [("ev", 0, True), ("ev", 1, True), ("ev", 2, False),
-                                                     ("multihash", 0, False)])
-def test_which_tables_combine_lists(module: RecordedModule, kind: str, servers: int, expected: bool) -> None:
-    assert deeprec_tables.table(OwnTables(kind, Settings(servers=servers)), 4, 10, 0.1).combines is expected
+@pytest.mark.parametrize("kind, servers, expected", [(Kind.EV, 0, True), (Kind.EV, 1, True), (Kind.EV, 2, False),
+                                                     (Kind.MULTIHASH, 0, False)])
+def test_which_tables_combine_lists(module: RecordedModule, kind: Kind, servers: int, expected: bool) -> None:
+    assert deeprec_tables.table({}, DeepRecTables(kind, Settings(servers=servers)), 4, 10, 0.1).combines is expected

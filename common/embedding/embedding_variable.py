@@ -6,7 +6,7 @@ what leaves a worker names each key once.
 """
 
 import zlib
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -18,8 +18,6 @@ from common.kernels.embedding import table as native_table
 
 DEFAULT_ROWS = 4096
 _BUCKETS = 1000  # keys are cut by key % 1000 % parts, as DeepRec cuts them
-# Not strings, so that no MetaGraph holds them.
-_VARIABLES, _LOOKUPS = ("embedding_variables",), ("embedding_variable_lookups",)
 
 
 class Slot(NamedTuple):
@@ -106,25 +104,19 @@ class Lookup(NamedTuple):
     initial: Optional[tf.Tensor] = None
 
 
-def get(name: str, width: int, stddev: float, settings: Settings, expected: int) -> EmbeddingVariable:
-    """The embedding variable of that name in the graph and the current variable scope, made at its first use.
+def get(variables: Dict[str, EmbeddingVariable], name: str, width: int, stddev: float, settings: Settings,
+        expected: int) -> EmbeddingVariable:
+    """The embedding variable of that name in the current variable scope, made at its first use.
 
     Args:
+      variables: those of the graph by full name; a new one is added.
       expected: about how many distinct keys it will hold.
     """
     full_name = "/".join(filter(None, [tf.get_variable_scope().name, name]))
-    for variable in variables():
-        if variable.name == full_name:
-            return variable
-    with tf.init_scope():  # outside of the control dependencies of a slice of a batch
-        variable = EmbeddingVariable(full_name, width, stddev, settings, expected)
-    tf.add_to_collection(_VARIABLES, variable)
-    return variable
-
-
-def variables() -> List[EmbeddingVariable]:
-    """The graph's embedding variables."""
-    return tf.get_collection(_VARIABLES)
+    if full_name not in variables:
+        with tf.init_scope():  # outside of the control dependencies of a slice of a batch
+            variables[full_name] = EmbeddingVariable(full_name, width, stddev, settings, expected)
+    return variables[full_name]
 
 
 def look_up(variable: EmbeddingVariable, keys: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -160,19 +152,6 @@ def cut(variable: EmbeddingVariable, values: tf.Tensor, keys: tf.Tensor) -> List
     if parts == 1:
         return [values]
     return tf.dynamic_partition(values, tf.cast(keys % _BUCKETS % parts, tf.int32), parts)
-
-
-def note(lookup: Lookup) -> None:
-    """Lets the training step update what was looked up."""
-    tf.add_to_collection(_LOOKUPS, lookup)
-
-
-def take_lookups() -> List[Lookup]:
-    """The lookups that were noted since the last call."""
-    noted = tf.get_collection_ref(_LOOKUPS)
-    taken = list(noted)
-    del noted[:]
-    return taken
 
 
 def update(lookups: Sequence[Lookup], gradients: Sequence[object], step: tf.Tensor, rule: str,
@@ -223,9 +202,9 @@ def _dense(gradient: object, rows: tf.Tensor) -> tf.Tensor:
     return tf.scatter_nd(tf.expand_dims(tf.cast(gradient.indices, tf.int32), 1), gradient.values, tf.shape(rows))
 
 
-def register() -> None:
-    """Lets sessions make the graph's embedding variables, and wait for them; to be called once all slots are known."""
-    for variable in variables():
+def register(variables: Iterable[EmbeddingVariable]) -> None:
+    """Lets sessions make a graph's embedding variables, and wait for them; to be called once all slots are known."""
+    for variable in variables:
         ready = []
         for handle in variable.parts:
             with tf.device(handle.device):

@@ -9,9 +9,11 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column
 from common.config.toggles import Toggles
-from common.embedding import deeprec_tables, history, lookup, storage
+from common.embedding import deeprec_tables, graph_record, history, lookup, storage
+from common.embedding.deeprec_tables import DeepRecTables
 from common.embedding.history import History, PaddedHistory
 from common.embedding.storage import Storage
+from common.embedding.table_spec import TableSpec
 from common.kernels import native
 from common.kernels.embedding import lookup as lookup_kernel
 from common.layers import initializers
@@ -29,7 +31,7 @@ class Embedding(NamedTuple):
       partitioner: cuts the tables.
       stddev: of the initial values. Small, so that a row that was rarely seen adds little noise.
       storage: what stands behind hashed and vocabulary columns.
-      own: which of DeepRec's tables stand in place of those of hash and vocabulary columns, None for none.
+      deeprec_tables: which of DeepRec's tables stand in place of those of hash and vocabulary columns, None for none.
     """
 
     dimension: int
@@ -37,7 +39,7 @@ class Embedding(NamedTuple):
     partitioner: Optional[Callable[..., List[int]]] = None
     stddev: float = 0.01
     storage: Storage = Storage()
-    own: Optional[deeprec_tables.OwnTables] = None
+    deeprec_tables: Optional[DeepRecTables] = None
 
     @property
     def fused(self) -> bool:
@@ -138,10 +140,11 @@ def _tables(features: Dict[str, tf.Tensor], columns: Sequence[Column], scope: st
     for table in sorted({column.table or column.name for column in stored}):
         members = [column for column in stored if (column.table or column.name) == table]
         names = [feature_names(c.name).values if c.is_list else c.name for c in members]
-        wanted = storage.Wanted(table + "_embedding/embedding_weights", members[0].buckets, config.dimension,
-                                config.stddev, "{}/{}".format(scope, table))
+        wanted = TableSpec(table + "_embedding/embedding_weights", members[0].buckets, config.dimension,
+                           config.stddev, "{}/{}".format(scope, table))
         with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-            rows, index = storage.rows_of_batch(wanted, [features[name] for name in names], config.storage)
+            rows, index = storage.rows_of_batch(wanted, [features[name] for name in names], config.storage,
+                                                graph_record.of_graph())
         features = {**features, **dict(zip(names, index))}
         of_batch.update((column.name, rows) for column in members)
     return [of_batch[column.name] if column in stored else _table(column, scope, config)
@@ -152,8 +155,9 @@ def _table(column: Column, scope: str, config: Embedding) -> lookup.Table:
     """The embedding table of a column, made at its first use, float32 [buckets, D]."""
     name = column.table or column.name
     with tf.variable_scope(name + "_embedding", reuse=tf.AUTO_REUSE):
-        if config.own and column.may_grow:
-            return deeprec_tables.table(config.own, config.dimension, column.buckets, config.stddev)
+        if config.deeprec_tables and column.may_grow:
+            return deeprec_tables.table(graph_record.of_graph().deeprec_tables, config.deeprec_tables,
+                                        config.dimension, column.buckets, config.stddev)
         return tf.get_variable("embedding_weights", [column.buckets, config.dimension],
                                initializer=_initializer(name, scope, config))
 
@@ -191,7 +195,7 @@ def _embed_columns(features: Dict[str, tf.Tensor], columns: Sequence[Column], of
     embedded: Dict[str, tf.Tensor] = {}
     for column in filter(lambda column: column.is_list, columns):
         table = tables[column.name]
-        if isinstance(table, deeprec_tables.Table):
+        if isinstance(table, deeprec_tables.DeepRecTable):
             if table.combines:
                 embedded[column.name] = deeprec_tables.combined(table, *_ragged(features, column), column.combiner,
                                                                 config.toggles.emb_fusion)

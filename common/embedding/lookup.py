@@ -11,7 +11,7 @@ from tensorflow.python.ops.variables import PartitionedVariable
 from common.embedding import deeprec_tables
 from common.layers.gradients import Gradient, custom_gradient
 
-Table = Union[tf.Variable, PartitionedVariable, deeprec_tables.Table]
+Table = Union[tf.Variable, PartitionedVariable, deeprec_tables.DeepRecTable]
 
 
 def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor]:
@@ -19,7 +19,7 @@ def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor
     by_server: Dict[str, List[int]] = {}
     rows: Dict[int, tf.Tensor] = {}
     for i, table in enumerate(tables):
-        if isinstance(table, deeprec_tables.Table):
+        if isinstance(table, deeprec_tables.DeepRecTable):
             rows[i] = deeprec_tables.rows(table, ids[i])
         else:
             by_server.setdefault(_server(table), []).append(i)
@@ -31,7 +31,7 @@ def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor
 
 def is_local(table: Table) -> bool:
     """Whether a table is a variable, whole and in this process."""
-    if isinstance(table, (PartitionedVariable, deeprec_tables.Table)):
+    if isinstance(table, (PartitionedVariable, deeprec_tables.DeepRecTable)):
         return False
     return "/job:ps" not in table.device
 

@@ -8,9 +8,11 @@ from tensorflow.python.ops import resources
 from common.config.schema import Column
 from common.config.tables import Admission, Settings
 from common.config.toggles import Toggles
-from common.embedding import embedding_variable, input_layer, storage
+from common.embedding import embedding_variable, graph_record, input_layer, storage
 from common.embedding.input_layer import Embedding
+from common.embedding.kinds import Kind
 from common.embedding.storage import Storage
+from common.embedding.table_spec import TableSpec
 from common.kernels import native
 from common.optimizers import catalog, table_rules
 from common.pipeline.encoder import feature_names
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().
 COLUMNS = [Column("user", "hash", 1000, "all"), Column("item", "hash", 1000, "all", table="shared"),
            Column("tags", "hash", 1000, "all", separator="|", table="shared"), Column("size", "identity", 8, "all")]
 WIDTH, KEYS = 4, 30
+KEYED = (Kind.EV, Kind.ADAPTIVE, Kind.DYNAMIC)  # whose ids are keys
 FUSED = Toggles(emb_fusion=True)
 
 
@@ -61,23 +64,24 @@ def losses(kept: Storage, optimizer: str, count: int, toggles: Toggles = FUSED) 
         tf.set_random_seed(5)
         features = placeholders()
         config = Embedding(WIDTH, toggles, stddev=0.3, storage=kept)
-        embedded = input_layer.embed(features, COLUMNS, "all", config)
+        with graph_record.of_graph().collect_lookups() as lookups:
+            embedded = input_layer.embed(features, COLUMNS, "all", config)
         target = tf.tile(tf.constant([[0.5, -0.2, 0.1, 0.3]]), [1, len(COLUMNS)])
         loss = tf.reduce_mean(tf.square(embedded - target))
-        lookups, chosen = embedding_variable.take_lookups(), catalog.make(optimizer, 0.05)
+        chosen = catalog.make(optimizer, 0.05)
         gradients = chosen.compute_gradients(loss, tf.trainable_variables() + [lookup.rows for lookup in lookups])
         of_tables = [gradient for gradient, _ in gradients[len(gradients) - len(lookups):]]
         updates = table_rules.update_all(list(zip(lookups, of_tables)), optimizer, 0.05)
         step = chosen.apply_gradients(gradients[:len(gradients) - len(lookups)], tf.train.get_or_create_global_step())
-        embedding_variable.register()
+        embedding_variable.register(graph_record.of_graph().variables.values())
         with tf.Session() as session:
             session.run([tf.global_variables_initializer(),
                          resources.initialize_resources(resources.shared_resources())])
-            if not kept.kind:
+            if kept.kind is Kind.FIXED:
                 fill_with_defaults(session)
             done = []
             for batch in batches(count):
-                feed = feeds(features, batch, kept.kind in ("ev", "adaptive", "dynamic"))
+                feed = feeds(features, batch, kept.kind in KEYED)
                 done.append(session.run([loss, step, *updates], feed)[0])
             return done, session.run(embedded, feed)
 
@@ -96,15 +100,15 @@ def fill_with_defaults(session: tf.Session) -> None:
 @pytest.mark.parametrize("toggles", [FUSED, Toggles()])
 def test_an_embedding_variable_trains_as_a_table_without_collisions(optimizer: str, toggles: Toggles) -> None:
     expected, rows = losses(Storage(), optimizer, 25)
-    got, got_rows = losses(Storage("ev"), optimizer, 25, toggles)
+    got, got_rows = losses(Storage(Kind.EV), optimizer, 25, toggles)
     assert expected[-1] < 0.99 * expected[0]
     np.testing.assert_allclose(got, expected, rtol=2e-4)
     np.testing.assert_allclose(got_rows, rows, rtol=2e-3, atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", storage.KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.FIXED])
 @pytest.mark.parametrize("optimizer", catalog.NAMES)
-def test_each_kind_learns_and_gives_the_same_losses_again(kind: str, optimizer: str) -> None:
+def test_each_kind_learns_and_gives_the_same_losses_again(kind: Kind, optimizer: str) -> None:
     got, _ = losses(Storage(kind, often=3), optimizer, 40)
     assert got[-1] < 0.95 * got[0]
     assert losses(Storage(kind, often=3), optimizer, 40)[0] == got
@@ -112,22 +116,24 @@ def test_each_kind_learns_and_gives_the_same_losses_again(kind: str, optimizer: 
 
 @pytest.mark.parametrize("filter_kind", ["counter", "cbf"])
 def test_filtered_keys_read_as_zeros(filter_kind: str) -> None:
-    got, rows = losses(Storage("ev", Settings(filter_kind, 200)), "adagrad", 5)
+    got, rows = losses(Storage(Kind.EV, Settings(filter_kind, 200)), "adagrad", 5)
     assert not rows[:, 4:8].any() or not rows[:, :4].any()
-    late, _ = losses(Storage("ev", Settings(filter_kind, 20)), "adagrad", 100)
+    late, _ = losses(Storage(Kind.EV, Settings(filter_kind, 20)), "adagrad", 100)
     assert late[-1] < 0.9 * max(late)
 
 
 def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
-    wanted = storage.Wanted("t", 8 * KEYS, WIDTH, 0.3, "t")
+    spec = TableSpec("t", 8 * KEYS, WIDTH, 0.3, "t")
     with tf.Graph().as_default(), tf.Session() as session:
         ids = tf.placeholder(tf.int64, [None])
-        rows, index = storage.rows_of_batch(wanted, [ids], Storage("adaptive", often=3))
-        lookup, = embedding_variable.take_lookups()
+        record = graph_record.of_graph()
+        with record.collect_lookups() as lookups:
+            rows, index = storage.rows_of_batch(spec, [ids], Storage(Kind.ADAPTIVE, often=3), record)
+        lookup, = lookups
         gradient = tf.gradients(tf.reduce_sum(rows), [lookup.rows, *tf.trainable_variables()])
         shared, = tf.trainable_variables()
         updates = table_rules.update_all([(lookup, gradient[0])], "gradientdescent", 1.0)
-        embedding_variable.register()
+        embedding_variable.register(graph_record.of_graph().variables.values())
         session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
         start = session.run(shared)[5 % KEYS]
         of_shared = []
@@ -141,14 +147,15 @@ def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
 
 
 def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
-    wanted = storage.Wanted("t", 100, 8, 0.3, "t")
+    spec = TableSpec("t", 100, 8, 0.3, "t")
     with tf.Graph().as_default(), tf.Session() as session:
         ids = tf.placeholder(tf.int64, [None])
-        rows, _ = storage.rows_of_batch(wanted, [ids], Storage("dynamic", often=2))
-        lookups = embedding_variable.take_lookups()
+        record = graph_record.of_graph()
+        with record.collect_lookups() as lookups:
+            rows, _ = storage.rows_of_batch(spec, [ids], Storage(Kind.DYNAMIC, often=2), record)
         slopes = tf.gradients(tf.reduce_sum(rows), [one.rows for one in lookups])
         updates = table_rules.update_all(list(zip(lookups, slopes)), "gradientdescent", 0.1)
-        embedding_variable.register()
+        embedding_variable.register(graph_record.of_graph().variables.values())
         session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
         blocks = []
         for _ in range(40):
@@ -158,8 +165,8 @@ def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
         assert session.run(rows, {ids: [6]})[0].reshape(4, 2).any(axis=1).tolist() == [True, False, False, False]
 
 
-@pytest.mark.parametrize("kind", ["ev", "adaptive", "dynamic"])
-def test_a_column_of_empty_lists_is_exported(kind: str) -> None:
+@pytest.mark.parametrize("kind", KEYED)
+def test_a_column_of_empty_lists_is_exported(kind: Kind) -> None:
     values = feature_names("tags").values
     batch = dict(batches(1)[0], **{values: np.zeros(0, int), feature_names("tags").weights: np.zeros(0),
                                    feature_names("tags").row_splits: np.zeros(14, int)})
@@ -173,9 +180,10 @@ def test_a_column_of_empty_lists_is_exported(kind: str) -> None:
 
 
 def test_multihash_gives_each_id_a_pair_of_rows_of_its_own() -> None:
-    wanted = storage.Wanted("t", 50, WIDTH, 0.3, "t")
+    spec = TableSpec("t", 50, WIDTH, 0.3, "t")
     with tf.Graph().as_default(), tf.Session() as session:
-        rows, (index,) = storage.rows_of_batch(wanted, [tf.constant(np.arange(50))], Storage("multihash"))
+        rows, (index,) = storage.rows_of_batch(spec, [tf.constant(np.arange(50))], Storage(Kind.MULTIHASH),
+                                               graph_record.of_graph())
         assert [variable.shape.as_list() for variable in tf.trainable_variables()] == 2 * [[8, WIDTH]]
         session.run(tf.global_variables_initializer())
         quotients, remainders = session.run(tf.trainable_variables())
@@ -185,7 +193,7 @@ def test_multihash_gives_each_id_a_pair_of_rows_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (("ev", Settings("cbf", 300)), "--ev_filter cbf counts to 255. Got: --ev_filter_freq 300"),
+    ((Kind.EV, Settings("cbf", 300)), "--ev_filter cbf counts to 255. Got: --ev_filter_freq 300"),
 ])
 def test_wrong_settings(arguments: Tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -195,7 +203,7 @@ def test_wrong_settings(arguments: Tuple, message: str) -> None:
 def test_without_native_ops_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "load", lambda: native.Native(None, "no compiler"))
     with pytest.raises(ValueError, match="of kind 'ev' are native ops, and there are none: no compiler. Train on"):
-        Storage("ev")
+        Storage(Kind.EV)
 
 
 def test_a_bloom_filter_is_as_large_as_its_error_asks_for() -> None:

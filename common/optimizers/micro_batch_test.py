@@ -7,8 +7,10 @@ from tensorflow.python.ops import resources
 
 from common import layers
 from common.config.toggles import Toggles
-from common.embedding import embedding_variable, storage
+from common.embedding import embedding_variable, graph_record, storage
+from common.embedding.kinds import Kind
 from common.embedding.storage import Storage
+from common.embedding.table_spec import TableSpec
 from common.kernels import native
 from common.kernels.embedding import lookup
 from common.layers import Dense, Norm
@@ -164,14 +166,15 @@ def test_a_running_mean_moves_once_by_the_mean_of_the_slices(count: int, fused: 
 @pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 def test_a_slice_without_rows_counts_no_keys() -> None:
     def loss_of(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor]) -> tf.Tensor:
-        rows, _ = storage.rows_of_batch(storage.Wanted("t", 9, 2, 0.1, "t"), [features["key"]], Storage("ev"))
+        rows, _ = storage.rows_of_batch(TableSpec("t", 9, 2, 0.1, "t"), [features["key"]], Storage(Kind.EV),
+                                        graph_record.of_graph())
         return tf.get_variable("scale", initializer=1.0) * tf.reduce_sum(rows) * tf.reduce_mean(labels["y"])
 
     with tf.Graph().as_default(), tf.Session() as session:
         spec = train_step.train_spec(loss_of, {"key": tf.constant([5, 6], tf.int64)}, {"y": tf.ones([2])},
                                      Training("adagrad", 0.1, Toggles(micro_batch=3)))
-        embedding_variable.register()
-        variable, = embedding_variable.variables()
+        variable, = graph_record.of_graph().variables.values()
+        embedding_variable.register([variable])
         session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
         for times in (1, 2):
             session.run(spec.train_op)

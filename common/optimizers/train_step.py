@@ -5,9 +5,11 @@ from typing import Callable, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from common.config.toggles import Toggles
-from common.embedding import embedding_variable
+from common.embedding import graph_record
 from common.optimizers import catalog, micro_batch, table_rules, updates
-from common.optimizers.micro_batch import Computed, Features
+from common.optimizers.micro_batch import Computed, Features, Slice
+
+LossOf = Callable[[Features, Features], tf.Tensor]
 
 
 class Training(NamedTuple):
@@ -23,7 +25,7 @@ class Training(NamedTuple):
     toggles: Toggles = Toggles()
 
 
-def train_spec(loss_of: Callable[[Features, Features], tf.Tensor], features: Features, labels: Features,
+def train_spec(loss_of: LossOf, features: Features, labels: Features,
                training: Training) -> tf.estimator.EstimatorSpec:
     """The spec of a training step: one update by the loss of a batch.
 
@@ -31,21 +33,21 @@ def train_spec(loss_of: Callable[[Features, Features], tf.Tensor], features: Fea
       loss_of: (features, labels) of any rows -> their mean loss, scalar; makes variables or uses those that are there.
     """
     optimizer = catalog.make(training.optimizer, training.learning_rate, training.toggles.native)
-    parts = micro_batch.in_turn(
-        lambda part: _compute(part.share * loss_of(part.features, part.labels), optimizer), features, labels,
-        training.toggles.micro_batch)
+    parts = micro_batch.in_turn(lambda part: _compute(part, loss_of, optimizer), features, labels,
+                                training.toggles.micro_batch)
     computed = micro_batch.summed(parts)
     return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=computed.loss,
                                       train_op=_apply(computed, optimizer, training))
 
 
-def _compute(loss: tf.Tensor, optimizer: tf.train.Optimizer) -> Computed:
-    """A loss with its gradients by variables and by rows of embedding variables.
+def _compute(part: Slice, loss_of: LossOf, optimizer: tf.train.Optimizer) -> Computed:
+    """A slice's part of the loss with its gradients by variables and by rows of embedding variables.
 
     They are computed where their operations were, so that those of rows that a parameter server gave go back to it as
     they came.
     """
-    lookups = embedding_variable.take_lookups()
+    with graph_record.of_graph().collect_lookups() as lookups:
+        loss = part.share * loss_of(part.features, part.labels)
     sources = tf.trainable_variables() + [lookup.rows for lookup in lookups]
     found = optimizer.compute_gradients(loss, sources, colocate_gradients_with_ops=True)
     of_variables = len(found) - len(lookups)
