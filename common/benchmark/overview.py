@@ -27,6 +27,7 @@ _LEFT = 64
 _PANEL = 330
 _RIGHT = 454
 _WIDTH = 844
+_HEAD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}">'
 
 Table = Dict[str, Dict[str, str]]
 
@@ -65,13 +66,16 @@ def read(root: str, folder: str) -> Overview:
     with open(path) as file:
         text = file.read()
     begin, end = report.marks("")
-    benchmark = text.partition(begin)[2].partition(end)[0]
+    _, _, from_mark = text.partition(begin)
+    benchmark, _, _ = from_mark.partition(end)
     speed = table(benchmark.replace("| BF16 |", "| --bf16 |"), _RATIO, path)
-    results = table(text.partition("## Results")[2], _AUC, path)
     ratio = {mode: _number(speed, mode, _RATIO, path) for mode in MODES}
+    _, _, below_results = text.partition("## Results")
+    results = table(below_results, _AUC, path)
     auc = {mode: _number(results, mode, _AUC, path) for mode in MODES}
     bayes = _number(results, "Bayes", _AUC, path)
-    title = text.partition("\n")[0].lstrip("# ")
+    heading, _, _ = text.partition("\n")
+    title = heading.lstrip("# ")
     return Overview(title, speed["--tf"]["samples/s"], ratio, auc, bayes)
 
 
@@ -136,12 +140,12 @@ def markdown(rows: List[Overview]) -> str:
 def svg(rows: List[Overview]) -> str:
     """The picture: bars of speed on the left, of AUC on the right."""
     height = _TOP + len(rows) * _ROW
-    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}">'
+    auc_title = "click AUC from {:.2f}; black line: a perfect model".format(_AUC_LOW)
     parts = [
-        head.format(_WIDTH, height),
+        _HEAD.format(_WIDTH, height),
         '<rect width="100%" height="100%" fill="white"/>',
         _text(_LEFT, 20, "samples/s relative to --tf"),
-        _text(_RIGHT, 20, "click AUC from {:.2f}; black line: a perfect model".format(_AUC_LOW)),
+        _text(_RIGHT, 20, auc_title),
     ]
     parts += _legend()
     longest = max(max(row.ratio.values()) for row in rows)
@@ -167,13 +171,16 @@ def _row(row: Overview, top: int, longest: float) -> List[str]:
     parts = [_text(4, top + 26, row.title)]
     y = top
     for mode in MODES:
-        ratio, auc = row.ratio[mode], row.auc[mode]
-        parts += _bar(_LEFT, y, mode, ratio / longest, "{:.2f}".format(ratio))
-        parts += _bar(_RIGHT, y, mode, _auc_share(auc), "{:.3f}".format(auc))
+        ratio = row.ratio[mode]
+        speed_label = "{:.2f}".format(ratio)
+        parts += _bar(_LEFT, y, mode, ratio / longest, speed_label)
+        auc = row.auc[mode]
+        auc_label = "{:.3f}".format(auc)
+        parts += _bar(_RIGHT, y, mode, _auc_share(auc), auc_label)
         y += _BAR
     x = _RIGHT + _auc_share(row.bayes) * _PANEL
-    parts.append(_box(x, top - 2, 2, "black", height=len(MODES) * _BAR + 2))
-    return parts
+    line = _box(x, top - 2, 2, "black", height=y - top + 2)
+    return parts + [line]
 
 
 def _auc_share(auc: float) -> float:
@@ -203,7 +210,9 @@ def _text(x: float, y: int, text: str) -> str:
 def main() -> None:
     """Writes the table into README.md and the picture beside this module."""
     rows = [read(ROOT, folder) for folder in models(ROOT)]
-    report.write_between(os.path.join(ROOT, "README.md"), MARKS, ["", markdown(rows), ""])
+    front_page = os.path.join(ROOT, "README.md")
+    table_lines = ["", markdown(rows), ""]
+    report.write_between(front_page, MARKS, table_lines)
     with replacing(PICTURE) as temporary, open(temporary, "w") as file:
         file.write(svg(rows))
 
