@@ -1,5 +1,6 @@
 """The folder of a run's results: config.json when it starts, metrics.json when it is over."""
 
+import enum
 import hashlib
 import itertools
 import json
@@ -14,6 +15,7 @@ import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.progress import Trained
+from common.config.run import Run
 from common.errors import BadInput
 from common.files import write_json
 from common.pipeline.source import Data
@@ -37,11 +39,31 @@ def _peak_memory_mb() -> float:
 
 
 def command() -> str:
-    """The command line, as a shell takes it."""
-    return " ".join(shlex.quote(word) for word in sys.argv)
+    """The command line of this process, as a shell takes it in any folder."""
+    script = os.path.abspath(sys.argv[0])
+    words = [sys.executable, script, *sys.argv[1:]]
+    return "cd {} && {}".format(shlex.quote(os.getcwd()), " ".join(map(shlex.quote, words)))
 
 
-def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, is_complete: bool) -> None:
+def as_json(value: object) -> Any:
+    """A value of a run's settings as JSON has it: named tuples by their fields, enums by their values.
+
+    Functions, as the partitioners of variables, are told by their names.
+    """
+    if hasattr(value, "_asdict"):
+        return {name: as_json(field) for name, field in value._asdict().items()}
+    if isinstance(value, dict):
+        return {str(name): as_json(field) for name, field in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return value.value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return getattr(value, "__qualname__", str(value))
+
+
+def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bool) -> None:
     """Writes config.json; where training goes on, removes the metrics, lest they are taken for the new ones.
 
     Args:
@@ -53,20 +75,18 @@ def start(folder: str, run: Dict[str, object], data: Data, params: NamedTuple, i
       BadInput: the folder has checkpoints of another model, another optimizer or other vocabularies.
     """
     os.makedirs(folder, exist_ok=True)
-    settings = params._asdict()
-    settings.update(settings.pop("training")._asdict())
-    described = {name: repr(value) for name, value in settings.items()}
     config = os.path.join(folder, CONFIG)
-    if os.path.exists(config) and tf.train.latest_checkpoint(str(run["checkpoint_dir"])):
+    if os.path.exists(config) and tf.train.latest_checkpoint(run.checkpoint_dir):
         with open(config) as file:
             before = json.load(file)
-        _check_same(config, before, str(run["model"]), described["optimizer"])
-        may_grow = any(name in _GROWING for name, _ in run["asked"])  # type: ignore[attr-defined]
+        _check_same(config, before, run.model, params.training.optimizer)  # type: ignore[attr-defined]
+        may_grow = any(name in _GROWING for name, _ in run.asked)
         _check_words(config, before, data, may_grow)
     vocabularies = {name: {"words": len(words), "sha256": _digest(words, len(words))}
                     for name, words in data.vocabularies.items()}
-    write_json(config, {"command": command(), "run": run, "params": described, "train": data.train.path,
-                        "test": data.test.path, "vocabularies": vocabularies, "versions": versions()})
+    write_json(config, {
+        "command": command(), "run": as_json(run), "params": as_json(params), "train": data.train.path,
+        "test": data.test.path, "vocabularies": vocabularies, "versions": versions()})
     path = os.path.join(folder, METRICS)
     if not is_complete and os.path.exists(path):
         os.remove(path)
@@ -79,11 +99,18 @@ def _digest(words: Iterable[bytes], count: int) -> str:
 
 def _check_same(config: str, before: Dict[str, Any], model: str, optimizer: str) -> None:
     """Raises BadInput where the run that a config.json holds had other variables."""
-    was = before["run"]["model"], before["params"]["optimizer"]
+    was = before["run"]["model"], _optimizer_of(before["params"])
     if was != (model, optimizer):
-        raise BadInput("{}: the checkpoints of this folder are of {} trained with {}; {} with {} cannot go on from "
-                       "them. Give the same flags, or another folder to --checkpoint.".format(
+        raise BadInput("{}: the checkpoints of this folder are of {} trained with {!r}; {} with {!r} cannot go on "
+                       "from them. Give the same flags, or another folder to --checkpoint.".format(
                            config, *was, model, optimizer))
+
+
+def _optimizer_of(params: Dict[str, Any]) -> str:
+    """The optimizer that a config.json names; before 1.1 it held settings as Python prints them."""
+    if "training" in params:
+        return params["training"]["optimizer"]
+    return params["optimizer"].strip("'")
 
 
 def _check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool) -> None:

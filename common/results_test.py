@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from typing import NamedTuple, Tuple
 
 import pytest
@@ -11,6 +13,7 @@ from common.errors import BadInput
 from common.optimizers.train_step import Training
 from common.pipeline.source import Data
 from common.testing import toy
+from common.testing.runs import make_run
 
 
 class Params(NamedTuple):
@@ -25,7 +28,7 @@ def data(tmp_path: object) -> Data:
 
 def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False,
           asked: Tuple[Tuple[str, str], ...] = ()) -> None:
-    run = {"model": model, "checkpoint_dir": str(folder), "asked": asked}
+    run = make_run(folder, model=model, checkpoint_dir=str(folder), asked=asked)
     results.start(str(folder), run, data, Params(Training(optimizer, 0.1)), complete)
 
 
@@ -42,8 +45,8 @@ def save_checkpoint(folder: object) -> None:
 
 def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
     start(tmp_path, data)
-    assert read(tmp_path, "config.json")["params"] == {
-        "width": "16", "optimizer": "'adagrad'", "learning_rate": "0.1", "toggles": repr(Toggles())}
+    assert read(tmp_path, "config.json")["params"] == {"width": 16, "training": {
+        "optimizer": "adagrad", "learning_rate": 0.1, "toggles": dict(Toggles()._asdict())}}
     results.finish(str(tmp_path), {"y": {"auc": 0.7, "gauc": float("nan")}}, 3, 40, 16, data,
                    results.Trained(40, 2.5, 0.5, 17.0))
     report = read(tmp_path, "metrics.json")
@@ -84,3 +87,28 @@ def test_checkpoints_of_other_words_are_refused(tmp_path: object, data: Data) ->
             start(tmp_path, with_words(*words), asked=asked)
     start(tmp_path, with_words(b"none", b"a", b"b", b"c"), asked=growing)  # a row for each word more
     assert read(tmp_path, "config.json")["vocabularies"]["mid_voc"]["words"] == 4
+
+
+def test_the_config_of_an_older_version_is_read(tmp_path: object, data: Data) -> None:
+    start(tmp_path, data)
+    save_checkpoint(tmp_path)
+    path = tmp_path.joinpath("config.json")
+    config = json.loads(path.read_text())
+    config["params"] = {"width": "16", "optimizer": "'adagrad'", "learning_rate": "0.1"}
+    path.write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="trained with 'adagrad'; ESMM with 'adam' cannot"):
+        start(tmp_path, data, optimizer="adam")
+    start(tmp_path, data)
+    assert read(tmp_path, "config.json")["params"]["training"]["optimizer"] == "adagrad"
+
+
+def test_the_command_runs_when_pasted(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    script = tmp_path.joinpath("a script.py")
+    script.write_text("import os, sys; print(os.getcwd(), sys.argv[1:])")
+    folder = tmp_path.joinpath("some where")
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["../a script.py", "--flag", "it's"])
+    monkeypatch.setattr(sys, "executable", os.path.realpath(sys.executable))
+    done = subprocess.run(["/bin/sh", "-c", results.command()], cwd="/", stdout=subprocess.PIPE, check=True)
+    assert done.stdout.decode().strip() == "{} {}".format(folder, ["--flag", "it's"])

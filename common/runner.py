@@ -129,7 +129,7 @@ class _Part:
         if cluster and role == "evaluator":
             return self._finish(tasks, self._trainer.evaluate_each(cluster)) if run.evaluate else {}
         if role == "chief":
-            results.start(run.result_dir, run.described(), self._data, self._params, self._trainer.is_over())
+            results.start(run.result_dir, run, self._data, self._params, self._trainer.is_over())
         self._say_where()
         if not self._trainer.is_over():
             self._trainer.train()

@@ -132,6 +132,8 @@ class Trainer:
         Args:
           step: of the checkpoint that decided it.
         """
+        if self.ended_early():
+            return
         self._early_end = EarlyEnd(step, reason, self.run.early_stop)
         early_end.write(self.run.checkpoint_dir, self._early_end)
         log("step {}: training ends early: {}".format(step, reason))

@@ -3,10 +3,13 @@
 import os
 import shutil
 
+import tensorflow.compat.v1 as tf
+
 from common.callbacks import evaluation_log
 from common.callbacks.callback import Callback, Evaluation, Trainer
 from common.callbacks.improvement import Improvement
 from common.config.run import Run
+from common.log import log
 
 FOLDER = "export_best"
 _MOST_KEPT = 5  # as TensorFlow's BestExporter
@@ -29,9 +32,18 @@ class BestExport(Callback):
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Exports the checkpoint, if it is the best."""
-        if self._run.eval_steps and self._improvement.improves(evaluation.values):
+        if not self._run.eval_steps or not self._improvement.is_better(evaluation.values):
+            return
+        try:
             self._trainer.export(self._folder, evaluation.checkpoint)
-            self._remove_all_but_newest()
+        except (ValueError, tf.errors.NotFoundError, tf.errors.DataLossError):
+            if tf.train.checkpoint_exists(evaluation.checkpoint):
+                raise
+            log("step {}: the best so far, but the chief removed the checkpoint before it was exported. Keep "
+                "more with --keep_checkpoint_max".format(evaluation.step))
+            return
+        self._improvement.improves(evaluation.values)
+        self._remove_all_but_newest()
 
     def _remove_all_but_newest(self) -> None:
         exports = sorted(name for name in os.listdir(self._folder) if name.isdigit())

@@ -160,6 +160,26 @@ def test_only_the_newest_best_exports_are_kept(tmp_path: object) -> None:
     assert len(made) == 8 and len(os.listdir(os.path.join(folder_of(tmp_path), FOLDER))) == 5
 
 
+def test_a_best_checkpoint_that_was_removed_is_not_counted_as_exported(tmp_path: object,
+                                                                       capsys: pytest.CaptureFixture) -> None:
+    from common.callbacks.best_export import BestExport
+
+    class Late(Trainer):
+        def export(self, folder: str, checkpoint: Optional[str] = None) -> None:
+            os.makedirs(folder, exist_ok=True)
+            asked.append(checkpoint)
+            if len(asked) == 1:
+                raise tf.errors.NotFoundError(None, None, "no files")
+
+    asked: List[Optional[str]] = []
+    best = BestExport(make_run(tmp_path, eval_steps=1, early_stop_metric=METRIC))
+    best.attach(Late())
+    best.evaluated(evaluation(1, 0.9))
+    assert "step 1: the best so far, but the chief removed the checkpoint" in capsys.readouterr().err
+    best.evaluated(evaluation(2, 0.8))  # the best of those that could be exported
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize("cluster_has_evaluator", [True, False])
 def test_the_evaluator_evaluates_where_there_is_one(tmp_path: object, cluster_has_evaluator: bool) -> None:
     from common.config.cluster import Cluster

@@ -27,10 +27,14 @@ class Improvement:
 
         A metric that does not exist, as the AUC of one class, is no improvement.
         """
-        value = values.get(self.metric)
-        if value is None or math.isnan(value):
+        if not self.is_better(values):
             return False
-        if not math.isnan(self.best) and self._sign * value <= self._sign * self.best:
-            return False
-        self.best = value
+        self.best = values[self.metric]
         return True
+
+    def is_better(self, values: Dict[str, float]) -> bool:
+        """The same, and the best stays what it was."""
+        value = values.get(self.metric, math.nan)
+        if math.isnan(value) or math.isnan(self.best):
+            return not math.isnan(value)
+        return self._sign * value > self._sign * self.best

@@ -1,6 +1,6 @@
 """What a run is asked to do."""
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from common.config.cluster import Cluster
 from common.config.toggles import Toggles
@@ -76,7 +76,3 @@ class Run(_RunFields):
             if getattr(self, name) <= 0:
                 raise ValueError("{} must be > 0. Got: {}.".format(name, getattr(self, name)))
         return self
-
-    def described(self) -> Dict[str, object]:
-        """The run as config.json holds it."""
-        return dict(self._asdict(), toggles=self.toggles._asdict(), cluster=self.cluster and self.cluster._asdict())

@@ -125,7 +125,7 @@ def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: s
             break
         checkpoint = newest()
         try:
-            values = evaluate(checkpoint)
+            values = evaluate(str(checkpoint))
         except (ValueError, tf.errors.NotFoundError, tf.errors.DataLossError):
             if newest() == checkpoint:
                 raise
