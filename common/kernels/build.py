@@ -1,58 +1,57 @@
-"""Compiles the native ops against the installed TensorFlow and oneDNN: python -m common.kernels.build.
+"""Builds the native ops against the installed TensorFlow and oneDNN: python -m common.kernels.build.
 
-There is one shared object for each TensorFlow, oneDNN, set of options and text of the sources, named by their hash.
-It appears under its name when it is whole, so a build that was killed leaves nothing that another would load.
+The result is one shared object, named by a hash of the sources, of the options and of both
+packages' versions. It holds no path, so it also serves a copy of the tree, and packages installed
+elsewhere. It gets its name when it is whole: a killed build leaves nothing that would be loaded.
 """
 
 import contextlib
 import fcntl
 import glob
-import hashlib
 import os
 import platform
 import shutil
 import site
-import subprocess
 import sys
 import tempfile
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
 from typing import Iterator, List, NamedTuple
 
 import tensorflow as tf
 
+from common.kernels import objects
+from common.kernels.objects import CannotBuild, Compiler
+from common.kernels.sources import Sources
+
 _SOURCES = os.path.dirname(os.path.abspath(__file__))
 _ONEDNN = "libdnnl.so.3"
 _PACKAGE = "onednn-devel-cpu-gomp"
-_HEADER = "shared/op.h"
-_MESSAGE_CHARS = 2000
-
-
-class CannotBuild(Exception):
-    """The native ops cannot be built here; the message says why and what to do."""
+_UNUSED_SECS = 24 * 3600.0  # after which a shared object of other sources is removed
 
 
 class _Plan(NamedTuple):
-    """How the ops are built: the compiler's command for one source, the sources, what links them, and the result."""
+    """What the ops are built from, by which compiler, the linker's options, the result's name."""
 
-    command: List[str]
-    sources: List[str]
+    sources: Sources
+    compiler: Compiler
     link: List[str]
     name: str
 
 
 def built(say: bool = True) -> str:
-    """The path of the shared object; builds it where it is not there yet.
+    """The path of the shared object, which is built first if it is not there.
 
     Args:
       say: whether to print a line before a build.
 
     Raises:
-      CannotBuild: the machine, a package, the compiler or a place to write is missing, or the compiler failed.
+      CannotBuild: the machine, a package, the compiler or a place to write is missing, or the
+        compiler failed.
     """
     plan = _plan()
     for folder in _folders():
         path = os.path.join(folder, plan.name)
-        if os.path.isfile(path):
+        if _is_there(path):
             return path
     folder = _writable(_folders())
     try:
@@ -61,64 +60,75 @@ def built(say: bool = True) -> str:
         raise CannotBuild("they could not be written to {}: {}".format(folder, error))
 
 
-def _build(plan: _Plan, folder: str, say: bool) -> str:
-    with _locked(folder):
-        path = os.path.join(folder, plan.name)
-        if not os.path.isfile(path):  # nobody else built it while this process waited
-            if say:
-                print("building native kernels, once, in about a minute on two cores: {}".format(path), flush=True)
-            _compile(plan, folder)
-        return path
+def onednn_library() -> str:
+    """The path of oneDNN's library.
+
+    Raises:
+      CannotBuild: it is not installed.
+    """
+    return os.path.join(_onednn_prefix(), "lib", _ONEDNN)
 
 
 def _plan() -> _Plan:
     if platform.machine() != "x86_64" or not sys.platform.startswith("linux"):
         raise CannotBuild("they are written for Linux on x86-64, this is {} on {}".format(
             sys.platform, platform.machine()))
-    compiler = os.environ.get("CXX", "g++")
     prefix = _onednn_prefix()
-    # TensorFlow is built with NDEBUG: its headers' checks in debug mode fail on objects that its library counts.
-    command = [compiler, "-std=c++14", "-O3", "-DNDEBUG", "-fno-math-errno", "-fno-trapping-math", "-fPIC",
-               "-fopenmp", "-Wall", "-Wno-sign-compare"]
-    sources = sorted(glob.glob(os.path.join(_SOURCES, "**", "*.cc"), recursive=True))
-    include, library = tf.sysconfig.get_include(), tf.sysconfig.get_lib()
-    command += tf.sysconfig.get_compile_flags() + ["-isystem", include, "-isystem", os.path.join(prefix, "include")]
-    link = ["-shared", "-fopenmp", *tf.sysconfig.get_link_flags(), "-L" + os.path.join(prefix, "lib"), "-l:" + _ONEDNN,
-            "-Wl,-rpath," + library, "-Wl,-rpath," + os.path.join(prefix, "lib")]
-    version = os.path.join(prefix, "include", "oneapi", "dnnl", "dnnl_version.h")
-    names = [os.path.basename(source) for source in sources]
-    name = "kernels-{}.so".format(_hash(command[1:] + names + link, version))
-    return _Plan(command + ["-I" + _SOURCES], sources, link, name)
+    sources = Sources(_SOURCES)
+    compiler = _compiler(prefix)
+    # No -rpath: both libraries are in the process before the ops are (see native.load).
+    tensorflow = _without_paths(tf.sysconfig.get_link_flags())
+    libraries = ["-Wl,--as-needed", "-l:" + _ONEDNN, *tensorflow]
+    folders = ["-L" + tf.sysconfig.get_lib(), "-L" + os.path.join(prefix, "lib")]
+    words = [*compiler.options, *compiler.versions, *libraries]
+    name = "kernels-{}.so".format(sources.digest(sources.texts, words))
+    return _Plan(sources, compiler, folders + libraries, name)
 
 
-def _hash(command: List[str], version: str) -> str:
-    """A name for what a command compiles with TensorFlow's and oneDNN's headers, told by their versions."""
-    digest = hashlib.sha256("\0".join([tf.__version__] + command).encode())
-    sources = [path for kind in ("*.cc", "*.h")
-               for path in glob.glob(os.path.join(_SOURCES, "**", kind), recursive=True)]
-    for source in sorted(sources) + [version]:
-        with open(source, "rb") as file:
-            digest.update(os.path.basename(source).encode() + b"\0" + file.read())
-    return digest.hexdigest()[:16]
+def _compiler(prefix: str) -> Compiler:
+    # TensorFlow is built with NDEBUG: in debug mode its headers check counts of references that
+    # its library does not keep.
+    options = ["-std=c++14", "-O3", "-DNDEBUG", "-fno-math-errno", "-fno-trapping-math", "-fPIC",
+               "-fopenmp", "-Wall", "-Wno-sign-compare", "-I."]
+    options += _without_paths(tf.sysconfig.get_compile_flags())
+    include = os.path.join(prefix, "include")
+    include_options = ["-isystem", tf.sysconfig.get_include(), "-isystem", include]
+    with open(os.path.join(include, "oneapi", "dnnl", "dnnl_version.h")) as file:
+        versions = [tf.__version__, file.read()]
+    return Compiler(os.environ.get("CXX", "g++"), options, include_options, versions)
+
+
+def _without_paths(flags: List[str]) -> List[str]:
+    return [flag for flag in flags if not flag.startswith(("-I", "-L"))]
 
 
 def _onednn_prefix() -> str:
     """The folder into whose include/ and lib/ pip put oneDNN."""
     for prefix in (sys.prefix, site.getuserbase(), sys.base_prefix):
-        if (os.path.isfile(os.path.join(prefix, "include", "dnnl.hpp"))
-                and os.path.isfile(os.path.join(prefix, "lib", _ONEDNN))):
+        header = os.path.join(prefix, "include", "dnnl.hpp")
+        library = os.path.join(prefix, "lib", _ONEDNN)
+        if os.path.isfile(header) and os.path.isfile(library):
             return prefix
-    raise CannotBuild("oneDNN is not installed. Run: pip install -r requirements.txt (it has {})".format(_PACKAGE))
+    raise CannotBuild("oneDNN is not installed. "
+                      "Run: pip install -r requirements.txt (it has {})".format(_PACKAGE))
 
 
 def _folders() -> List[str]:
-    """Where the shared object may lie: beside the sources, or where those cannot be written, in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    """Where the shared object may be: beside the sources; in the user's cache if that fails."""
+    home_cache = os.path.join(os.path.expanduser("~"), ".cache")
+    cache = os.environ.get("XDG_CACHE_HOME") or home_cache
     return [os.path.join(_SOURCES, "built"), os.path.join(cache, "modelzoo")]
 
 
+def _is_there(path: str) -> bool:
+    """Whether there is a shared object; marks it as used now, so that no build removes it."""
+    with contextlib.suppress(OSError):  # there is none, or this user may only read it
+        os.utime(path)
+    return os.path.isfile(path)
+
+
 def _writable(folders: List[str]) -> str:
-    """The first of some folders that files can be made in; it is made where it is missing."""
+    """The first of some folders in which files can be made; makes the folder if it is missing."""
     for folder in folders:
         try:
             os.makedirs(folder, exist_ok=True)
@@ -130,67 +140,74 @@ def _writable(folders: List[str]) -> str:
         " nor ".join(folders)))
 
 
+def _build(plan: _Plan, folder: str, say: bool) -> str:
+    path = os.path.join(folder, plan.name)
+    with _locked(folder):
+        if not os.path.isfile(path):  # no other process built it while this one waited
+            if say:
+                print("building native kernels, once, in about a minute on two cores: {}".format(
+                    path), flush=True)
+            _compile_and_link(plan, folder)
+    return path
+
+
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """One process at a time builds in a folder; the lock of one that was killed is free again."""
+    """One process at a time builds in a folder. The lock of a killed process is free again."""
     with open(os.path.join(folder, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _compile(plan: _Plan, folder: str) -> None:
-    """Compiles into a temporary folder beside the result and moves it there; clears away what killed builds left."""
-    if not shutil.which(plan.command[0]):
-        raise CannotBuild("there is no C++ compiler {!r}. Install g++ (Debian and Ubuntu: apt-get install g++)".format(
-            plan.command[0]))
-    for left in glob.glob(os.path.join(folder, "building-*")):
+def _compile_and_link(plan: _Plan, folder: str) -> None:
+    """Builds in a temporary folder, moves what is whole to its place, removes what is stale."""
+    program = plan.compiler.program
+    if not shutil.which(program):
+        raise CannotBuild("there is no C++ compiler {!r}. "
+                          "Install g++ (Debian and Ubuntu: apt-get install g++)".format(program))
+    for left in glob.glob(os.path.join(glob.escape(folder), "building-*")):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as parts:
-        path = os.path.join(parts, plan.name)
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-            objects = _compile_sources(plan, parts, threads)
-        _run(plan.command[:1] + objects + plan.link + ["-o", path])
-        os.replace(path, os.path.join(folder, plan.name))
+    cache = os.path.join(folder, "objects")
+    os.makedirs(cache, exist_ok=True)
+    path = os.path.join(folder, plan.name)
+    with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as scratch:
+        parts = objects.compile_sources(plan.sources, plan.compiler, cache, scratch)
+        library = os.path.join(scratch, plan.name)
+        objects.call([program, "-shared", "-fopenmp", *parts, *plan.link, "-o", library], scratch)
+        os.replace(library, path)
+    _remove_objects(cache, parts)
+    _remove_libraries(folder, path)
 
 
-def _compile_sources(plan: _Plan, parts: str, threads: ThreadPoolExecutor) -> List[str]:
-    """Compiles each source; what takes longest, TensorFlow's headers, once for all sources that name _HEADER."""
-    objects = {source: os.path.join(parts, os.path.basename(source) + ".o") for source in plan.sources}
-    ops = [source for source in plan.sources if _includes_header(source)]
-    header = os.path.join(parts, os.path.basename(_HEADER))
-    with open(header, "w") as file:  # what a compiler reads that cannot take the compiled one
-        file.write('#include "{}"\n'.format(os.path.join(_SOURCES, _HEADER)))
-
-    def start(source: str, *options: str) -> "Future[None]":
-        return threads.submit(_run, plan.command + [*options, "-c", source, "-o", objects[source]])
-
-    running = [start(source) for source in plan.sources if source not in ops]
-    try:
-        if ops:
-            _run(plan.command + ["-x", "c++-header", header, "-o", header + ".gch"])
-        running += [start(source, "-include", header) for source in ops]
-        for each in running:
-            each.result()
-    finally:
-        for each in running:
-            each.cancel()
-    return list(objects.values())
+def _remove_objects(folder: str, current: List[str]) -> None:
+    """Removes all but the current objects. No other process reads them: this one has the lock."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if path not in current:
+            _remove(path)
 
 
-def _includes_header(source: str) -> bool:
-    with open(source) as file:
-        return '#include "{}"\n'.format(_HEADER) in file.read()
+def _remove_libraries(folder: str, current: str) -> None:
+    """Removes shared objects, other than the current one, that no process loaded for a day.
+
+    A process marks what it is about to load; once loaded, the file may lose its name.
+    """
+    for path in glob.glob(os.path.join(glob.escape(folder), "kernels-*.so")):
+        unused_secs = time.time() - os.path.getmtime(path)
+        if path != current and unused_secs > _UNUSED_SECS:
+            _remove(path)
 
 
-def _run(command: List[str]) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        raise CannotBuild("the compiler failed with status {}: {} ...\n{}".format(
-            done.returncode, " ".join(command[:2]), done.stdout.decode(errors="replace")[:_MESSAGE_CHARS]))
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):  # another user's
+        os.remove(path)
 
 
 def main() -> None:
-    """Builds the ops and says where they are, or why there are none; that is no failure: models train without."""
+    """Builds the ops and prints where they are, or why there are none.
+
+    To have none is no failure: models train with TensorFlow's own ops.
+    """
     try:
         print("native kernels: {}".format(built()))
     except CannotBuild as error:

@@ -1,12 +1,14 @@
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
+import time
 from typing import Callable, List
 
 import pytest
 
-from common.kernels import build, native
+from common.kernels import build, native, objects
 
 SOURCE = 'extern "C" int answer() { return 42; }\n'
 
@@ -18,6 +20,7 @@ def sources(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> str:
     folder.mkdir()
     folder.joinpath("small.cc").write_text(SOURCE)
     monkeypatch.setattr(build, "_SOURCES", str(folder))
+    monkeypatch.setattr(objects, "_PRECOMPILE_FROM", 1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.joinpath("cache")))
     return str(folder)
 
@@ -76,7 +79,7 @@ def test_a_killed_build_leaves_nothing_that_is_loaded(sources: str) -> None:
     os.makedirs(left)
     open(os.path.join(left, "kernels-0.so"), "w").close()
     path = build.built()
-    assert sorted(os.listdir(os.path.dirname(path))) == [os.path.basename(path), "lock"]
+    assert sorted(os.listdir(os.path.dirname(path))) == [os.path.basename(path), "lock", "objects"]
 
 
 def test_two_processes_at_once_build_once(sources: str) -> None:
@@ -97,12 +100,89 @@ def test_the_header_that_ops_share_is_compiled_once(sources: str, monkeypatch: p
             file.write('#include "shared/op.h"\nextern "C" int {}() {{ return answer_of_all(); }}\n'.format(name))
     monkeypatch.setenv("CXX", counting_compiler(sources))
     plan = build._plan()
-    monkeypatch.setattr(build, "_plan", lambda: plan._replace(
-        command=plan.command + ["-Winvalid-pch", "-Werror=invalid-pch"]))
+    strict = plan.compiler._replace(
+        options=[*plan.compiler.options, "-Winvalid-pch", "-Werror=invalid-pch"])
+    monkeypatch.setattr(build, "_plan", lambda: plan._replace(compiler=strict))
     library = ctypes.CDLL(build.built())
     assert (library.answer(), library.one(), library.two()) == (42, 42, 42)
     assert len(calls(sources)) == 5 and len([call for call in calls(sources) if "c++-header" in call]) == 1
     assert len([call for call in calls(sources) if "-include" in call.split()]) == 2
+
+
+def write(folder: str, **texts: str) -> None:
+    """Writes a source NAME.cc for each text, or a header for NAME_h."""
+    for name, text in texts.items():
+        path = name[:-2] + ".h" if name.endswith("_h") else name + ".cc"
+        with open(os.path.join(folder, path), "w") as file:
+            file.write(text)
+
+
+def compiled(folder: str) -> List[str]:
+    """The sources that the counting compiler compiled since the last call."""
+    sources = [word for call in calls(folder) for word in call.split() if word.endswith(".cc")]
+    os.remove(os.path.join(folder, "calls"))
+    return sorted(sources)
+
+
+def test_an_edit_compiles_what_depends_on_it(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "_PRECOMPILE_FROM", 9)
+    write(sources, inner_h="const int kInner = 1;\n", outer_h='#include "inner.h"\n',
+          user='#include "outer.h"\nextern "C" int inner() { return kInner; }\n')
+    monkeypatch.setenv("CXX", counting_compiler(sources))
+    build.built()
+    assert compiled(sources) == ["small.cc", "user.cc"]
+    write(sources, small=SOURCE.replace("42", "43"))
+    assert ctypes.CDLL(build.built()).answer() == 43 and compiled(sources) == ["small.cc"]
+    write(sources, inner_h="const int kInner = 2;\n")  # which user.cc includes through another
+    assert ctypes.CDLL(build.built()).inner() == 2 and compiled(sources) == ["user.cc"]
+
+
+def test_what_was_compiled_before_an_error_is_used_again(
+        sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build.os, "sched_getaffinity", lambda _: {0})  # one after another
+    write(sources, unfinished="no C++")
+    monkeypatch.setenv("CXX", counting_compiler(sources))
+    with pytest.raises(build.CannotBuild, match="unfinished.cc"):
+        build.built()
+    assert compiled(sources) == ["small.cc", "unfinished.cc"]
+    write(sources, unfinished="")
+    build.built()
+    assert compiled(sources) == ["unfinished.cc"]
+
+
+def test_a_build_removes_what_is_stale(sources: str) -> None:
+    first = build.built()
+    stale, recent = [os.path.join(os.path.dirname(first), name)
+                     for name in ("kernels-stale.so", "kernels-recent.so")]
+    for path in (stale, recent):
+        shutil.copy(first, path)
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(stale, (two_days_ago, two_days_ago))
+    os.utime(first, (two_days_ago, two_days_ago))
+    assert build.built() == first  # as a process that loads it
+    write(sources, small=SOURCE + "// more\n")
+    second = build.built()
+    remaining = set(os.listdir(os.path.dirname(first)))
+    assert remaining == {os.path.basename(path) for path in (first, second, recent)} | {
+        "lock", "objects"}
+    assert len(os.listdir(os.path.join(os.path.dirname(first), "objects"))) == 1
+
+
+@pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+def test_a_copy_with_packages_at_another_path_loads_what_was_built(tmp_path: object) -> None:
+    root, environment = tmp_path.joinpath("clone"), tmp_path.joinpath("environment")
+    shutil.copytree(os.path.dirname(os.path.dirname(build.__file__)), str(root.joinpath("common")),
+                    ignore=shutil.ignore_patterns("built", "*_test.py", "__pycache__"))
+    root.joinpath("common", "kernels", "built").mkdir()
+    shutil.copy(native.load().path, str(root.joinpath("common", "kernels", "built")))
+    environment.symlink_to(sys.prefix)
+    program = ("import sys; from common.kernels import native; from common.kernels.layers import dense;"
+               "print(sys.prefix, native.load().path, dense.is_right('rounded'))")
+    output = subprocess.check_output(
+        [str(environment.joinpath("bin", "python")), "-W", "ignore", "-c", program], cwd=str(root),
+        env={"PATH": "", "XDG_CACHE_HOME": str(tmp_path)}, universal_newlines=True)
+    built = root.joinpath("common", "kernels", "built", os.path.basename(native.load().path))
+    assert output.split() == [str(environment), str(built), "True"]
 
 
 def no_compiler(monkeypatch: pytest.MonkeyPatch, sources: str) -> None:

@@ -1,5 +1,6 @@
 """The native ops of this process: loaded at their first use, and why they are not there where they are not."""
 
+import ctypes
 import functools
 from typing import Any, List, NamedTuple
 
@@ -27,7 +28,10 @@ def load() -> Native:
     """Loads the native ops, which are built first where that was not done yet."""
     try:
         path = build.built()
-        return Native(tf.load_op_library(path), "", path)  # must come before any other way of loading the path
+        # The ops' library names oneDNN's without a folder; the linker takes the one in the process.
+        ctypes.CDLL(build.onednn_library())
+        # TensorFlow must load the path first: it registers the ops that this alone brings.
+        return Native(tf.load_op_library(path), "", path)
     except build.CannotBuild as error:
         return Native(None, str(error))
     except (tf.errors.OpError, OSError) as error:
