@@ -8,7 +8,7 @@ import os
 import platform
 import shlex
 import sys
-from typing import Any, Dict, Iterable, NamedTuple
+from typing import Any, Dict, Iterable, NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
@@ -28,14 +28,21 @@ Metrics = Dict[str, Dict[str, float]]
 
 def versions() -> Dict[str, str]:
     """What the numbers of a run depend on."""
-    return {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__,
-            "pyarrow": pa.__version__, "machine": "{} x {}".format(os.cpu_count(), platform.machine())}
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "pyarrow": pa.__version__,
+        "machine": "{} x {}".format(os.cpu_count(), platform.machine()),
+    }
 
 
 def _peak_memory_mb() -> float:
     """The most memory this process has had; getrusage would count that of the process that started it too."""
     with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024.0
+        lines = [line.split() for line in file]
+    kilobytes = next(words[1] for words in lines if words[0] == "VmHWM:")
+    return int(kilobytes) / 1024.0
 
 
 def command() -> str:
@@ -82,19 +89,30 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
         _check_same(config, before, run.model, params.training.optimizer)  # type: ignore[attr-defined]
         may_grow = any(name in _GROWING for name, _ in run.asked)
         _check_words(config, before, data, may_grow)
-    vocabularies = {name: {"words": len(words), "sha256": _digest(words, len(words))}
-                    for name, words in data.vocabularies.items()}
+    vocabularies = {name: _described(words) for name, words in data.vocabularies.items()}
     write_json(config, {
-        "command": command(), "run": as_json(run), "params": as_json(params), "train": data.train.path,
-        "test": data.test.path, "vocabularies": vocabularies, "versions": versions()})
+        "command": command(),
+        "run": as_json(run),
+        "params": as_json(params),
+        "train": data.train.path,
+        "test": data.test.path,
+        "vocabularies": vocabularies,
+        "versions": versions(),
+    })
     path = os.path.join(folder, METRICS)
     if not is_complete and os.path.exists(path):
         os.remove(path)
 
 
+def _described(words: Dict[bytes, int]) -> Dict[str, object]:
+    """What tells a vocabulary from another, and from one with words added at its end."""
+    return {"words": len(words), "sha256": _digest(words, len(words))}
+
+
 def _digest(words: Iterable[bytes], count: int) -> str:
     """Of the first words of a vocabulary."""
-    return hashlib.sha256(b"\n".join(itertools.islice(words, count))).hexdigest()
+    text = b"\n".join(itertools.islice(words, count))
+    return hashlib.sha256(text).hexdigest()
 
 
 def _check_same(config: str, before: Dict[str, Any], model: str, optimizer: str) -> None:
@@ -114,23 +132,41 @@ def _optimizer_of(params: Dict[str, Any]) -> str:
 
 
 def _check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool) -> None:
-    """Raises BadInput where the run that a config.json holds had other words, or fewer and tables of fixed size."""
+    """Raises BadInput where a checkpoint's rows would be read as those of other words.
+
+    Args:
+      before: the config.json of the run whose checkpoints they are.
+      may_grow: whether words may have been added at the end, as tables grow with their keys.
+    """
     for name, of_run in before.get("vocabularies", {}).items():
         words = data.vocabularies.get(name, {})
-        if _digest(words, of_run["words"]) != of_run["sha256"] or len(words) != of_run["words"] and not may_grow:
+        is_longer = len(words) != of_run["words"]
+        if _digest(words, of_run["words"]) != of_run["sha256"] or is_longer and not may_grow:
             raise BadInput("{}: the checkpoints of this folder were trained with another {}, of {:,} words; that of "
                            "now has {:,}, with other ids. Give the vocabularies of that run, or another folder to "
                            "--checkpoint.".format(config, name, of_run["words"], len(words)))
 
 
-def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int, data: Data, trained: Trained) -> None:
+def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int, data: Data,
+           trained: Trained) -> None:
     """Writes metrics.json; a metric that does not exist is null."""
-    tasks = {task: {name: None if np.isnan(value) else value for name, value in values.items()}
-             for task, values in by_task.items()}
+    tasks = {task: _without_nan(values) for task, values in by_task.items()}
     write_json(os.path.join(folder, METRICS), {
-        "tasks": tasks, "seed": seed, "global_step": step, "bad_rows": data.bad_rows.count,
-        "unknown_ids": data.bad_rows.unknown_ids, "secs": trained.secs, "steps_trained_here": trained.steps,
-        "steps_per_sec": trained.steps_per_sec, "samples_per_sec": trained.steps_per_sec * batch_size,
+        "tasks": tasks,
+        "seed": seed,
+        "global_step": step,
+        "bad_rows": data.bad_rows.count,
+        "unknown_ids": data.bad_rows.unknown_ids,
+        "secs": trained.secs,
+        "steps_trained_here": trained.steps,
+        "steps_per_sec": trained.steps_per_sec,
+        "samples_per_sec": trained.steps_per_sec * batch_size,
         "cpu_secs_per_1000_samples": trained.cpu_secs_per_step * 1000 / batch_size,
-        "versions": versions(), "peak_memory_mb": _peak_memory_mb(),
-        "command": command()})
+        "versions": versions(),
+        "peak_memory_mb": _peak_memory_mb(),
+        "command": command(),
+    })
+
+
+def _without_nan(values: Dict[str, float]) -> Dict[str, Optional[float]]:
+    return {name: None if np.isnan(value) else value for name, value in values.items()}

@@ -1,7 +1,7 @@
 """One training run, alone or as a process of a cluster, from start to exit status.
 
-The result folder holds config.json, checkpoints, events, metrics.json and export/; metrics.json and export/ appear when
-the run is over, so a folder without them is not complete.
+The result folder holds config.json, checkpoints, events, metrics.json and export/; metrics.json and
+export/ appear when the run is over, so a folder without them is not complete.
 """
 
 import os
@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as tf
 from common import results
 from common.checkpoint import increment_files
 from common.checkpoint.newest import newest_step
-from common.config import cluster as cluster_module
+from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
 from common.deeprec import support
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
@@ -42,7 +42,7 @@ def exit_status(main: Callable[[], None]) -> int:
     except (BadInput, NanLoss, NeverCame, OSError) as error:
         return _failed(error, 1)
     except Lost as error:
-        return _failed(error, cluster_module.LOST_STATUS)
+        return _failed(error, LOST_STATUS)
     except Stopped as stopped:
         print("{}.".format(stopped), file=sys.stderr)
         return stopped.status
@@ -83,10 +83,10 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       NeverCame: another process was not there for run.wait_secs.
       cluster.Lost: a step failed because another process was gone.
     """
-    part = _Part(run, data, model_fn, params)
+    part = _Part(run, data, model_fn, params, tasks)
     part.print_features()
     try:
-        return part.play(tasks)
+        return part.play()
     except tf.errors.OpError as error:
         if data.bad_rows.error:  # what tf.data made of the exception names no type
             raise data.bad_rows.error
@@ -98,77 +98,98 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
 class _Part:
     """What one process does in a run."""
 
-    def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple) -> None:
-        self._run, self._data, self._params = run, data, params
+    def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple, tasks: List[str]) -> None:
+        self._run, self._data, self._params, self._tasks = run, data, params, tasks
         self._began = time.monotonic()
         self._trainer = Trainer(run, data, model_fn, params)
 
     def print_features(self) -> None:
         """Prints who serves which feature, and what there is to do."""
         run, data = self._run, self._data
+        epochs = run.steps * run.batch_size / float(data.train_rows)
         rows = support.start_up(run.toggles, run.protocol, run.asked)
         rows += self._trainer.rows.described()
-        rows += [("train rows", "{} of {}".format(data.train_rows, data.train.path)),
-                 ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
-                 ("steps", "{} of {} rows, {:.2f} epochs".format(
-                     run.steps, run.batch_size, run.steps * run.batch_size / float(data.train_rows))),
-                 ("checkpoints", run.checkpoint_dir)]
+        rows += [
+            ("train rows", "{} of {}".format(data.train_rows, data.train.path)),
+            ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
+            ("steps", "{} of {} rows, {:.2f} epochs".format(run.steps, run.batch_size, epochs)),
+            ("checkpoints", run.checkpoint_dir),
+        ]
         if run.cluster:
-            rows.append(("cluster", "{} of {}".format(run.cluster.name, ", ".join(
-                "{} {}".format(len(addresses), role) for role, addresses in sorted(run.cluster.jobs.items())))))
+            rows.append(("cluster", "{} of {}".format(run.cluster.name, _counts(run.cluster))))
         width = max(len(name) for name, _ in rows)
-        print("\n".join("{}  {}".format(name.ljust(width), value) for name, value in rows))
+        for name, value in rows:
+            print("{}  {}".format(name.ljust(width), value))
 
-    def play(self, tasks: List[str]) -> Metrics:
-        """Plays this process' role to its end; returns the metrics if it is to evaluate."""
-        run, cluster = self._run, self._run.cluster
-        role = cluster.role if cluster else "chief"
-        if cluster and role == "ps":
-            roles.serve(cluster, self._trainer.config, self._trainer.is_over, run.wait_secs)
+    def play(self) -> Metrics:
+        """Plays this process's role to its end; returns the metrics if it is to evaluate."""
+        cluster = self._run.cluster
+        if not cluster or cluster.role == "chief":
+            return self._lead()
+        if cluster.role == "ps":
+            roles.serve(cluster, self._trainer.config, self._trainer.is_over, self._run.wait_secs)
             return {}
-        if cluster and role == "evaluator":
-            return self._finish(tasks, self._trainer.evaluate_each(cluster)) if run.evaluate else {}
-        if role == "chief":
-            results.start(run.result_dir, run, self._data, self._params, self._trainer.is_over())
+        if cluster.role == "worker":
+            self._train()
+            steps = self._trainer.trained(0.0).steps
+            log("training is over; {} steps of {} rows were made here".format(steps, self._run.batch_size))
+            return {}
+        return self._finish(self._trainer.evaluate_each(cluster)) if self._run.evaluate else {}
+
+    def _lead(self) -> Metrics:
+        """Trains alone or as a chief, and ends the run where no evaluator does."""
+        run, trainer = self._run, self._trainer
+        results.start(run.result_dir, run, self._data, self._params, trainer.is_over())
+        self._train()
+        if run.evaluate and run.cluster and run.cluster.has_evaluator:
+            last_step = min(newest_step(run.checkpoint_dir), run.steps)
+            roles.await_metrics(os.path.join(run.result_dir, results.METRICS), last_step, run.wait_secs)
+            return {}
+        return self._finish(trainer.evaluate() if run.evaluate else {})
+
+    def _train(self) -> None:
+        """Trains to the end of the run, if that is not reached yet."""
         self._say_where()
         if not self._trainer.is_over():
             self._trainer.train()
         self._trainer.close()
-        if role == "worker":
-            log("training is over; {} steps of {} rows were made here".format(
-                self._trainer.trained(0.0).steps, run.batch_size))
-            return {}
-        if cluster and cluster.has_evaluator and run.evaluate:
-            last_step = min(newest_step(run.checkpoint_dir), run.steps)
-            roles.await_metrics(os.path.join(run.result_dir, results.METRICS), last_step, run.wait_secs)
-            return {}
-        return self._finish(tasks, self._trainer.evaluate() if run.evaluate else {})
 
     def _say_where(self) -> None:
         """Prints where training goes on, or why it does not."""
         run, trainer = self._run, self._trainer
-        before, saved, end = trainer.first_step(), newest_step(run.checkpoint_dir), trainer.ended_early()
+        first, saved, end = trainer.first_step(), newest_step(run.checkpoint_dir), trainer.ended_early()
         if saved >= run.steps:
             print("the newest checkpoint has step {}: nothing to train".format(saved))
         elif end:
-            print("training ended early at step {}: {}. Give another --early_stop to go on".format(
+            print("training ended early at step {}: {}. Give another --early_stop to resume".format(
                 end.step, end.reason))
-        elif before:
-            print("going on from step {}".format(before))
+        elif first:
+            print("going on from step {}".format(first))
         increment = 0 if run.incremental_ckpt else increment_files.newest_step(run.checkpoint_dir)
-        if increment > before:
+        if increment > first:
             print("increments up to step {} are left out, as --incremental_ckpt is 0".format(increment))
 
-    def _finish(self, tasks: List[str], evaluation: Dict[str, float]) -> Metrics:
-        """Exports the model, writes the metrics and prints them."""
-        run, trainer = self._run, self._trainer
+    def _finish(self, evaluation: Dict[str, float]) -> Metrics:
+        """Exports the model, writes the metrics and prints them.
+
+        Args:
+          evaluation: of the last checkpoint; empty where it was not evaluated.
+        """
+        run, trainer, data = self._run, self._trainer, self._data
         trainer.export(os.path.join(run.result_dir, EXPORT))
-        by_task = heads.task_metrics(evaluation, tasks) if evaluation else {}
-        results.finish(run.result_dir, by_task, run.seed, newest_step(run.checkpoint_dir), run.batch_size,
-                       self._data, trainer.trained(time.monotonic() - self._began))
+        by_task = heads.task_metrics(evaluation, self._tasks) if evaluation else {}
+        trained = trainer.trained(time.monotonic() - self._began)
+        step = newest_step(run.checkpoint_dir)
+        results.finish(run.result_dir, by_task, run.seed, step, run.batch_size, data, trained)
         if by_task:
             print(table.render(by_task))
-        for column, count in self._data.bad_rows.unknown_ids.items():
+        for column, count in data.bad_rows.unknown_ids.items():
             print("{}: {} values are not in their vocabulary and were read as its first word".format(column, count))
         print("results: {}".format(run.result_dir))
         return by_task
+
+
+def _counts(cluster: Cluster) -> str:
+    """How many processes of each role a cluster has."""
+    counts = {role: len(addresses) for role, addresses in cluster.jobs.items()}
+    return ", ".join("{} {}".format(counts[role], role) for role in sorted(counts))

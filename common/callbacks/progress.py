@@ -85,18 +85,22 @@ class Meter(tf.train.SessionRunHook):
     @property
     def steps_per_sec(self) -> float:
         """Mean speed so far, 0 before the second step."""
-        return (self.steps - 1) / self.step_secs if self.step_secs else 0.0
+        if not self.step_secs:
+            return 0.0
+        return (self.steps - 1) / self.step_secs
 
     def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
         """Starts the clock of a step."""
         self._began = time.monotonic()
         return tf.train.SessionRunArgs(self._loss)
 
-    def after_run(self, run_context: tf.train.SessionRunContext, run_values: tf.train.SessionRunValues) -> None:
+    def after_run(self, run_context: tf.train.SessionRunContext,
+                  run_values: tf.train.SessionRunValues) -> None:
         """Stops the clock and reports if it is time to."""
         now = time.monotonic()
-        self.step_secs += now - self._began if self.steps else 0.0
-        if not self.steps:
+        if self.steps:
+            self.step_secs += now - self._began
+        else:
             self._cpu_began = time.process_time()
         self.cpu_secs = time.process_time() - self._cpu_began
         self.steps += 1
@@ -107,22 +111,29 @@ class Meter(tf.train.SessionRunHook):
 
     def end(self, session: tf.Session) -> None:
         """Reports the last step and leaves the live line."""
-        if self.steps:
-            if self.steps != self._reported_steps:
-                self._report(session)
-            self._out.write("\n" if self._live else "")
+        if not self.steps:
+            return
+        if self.steps != self._reported_steps:
+            self._report(session)
+        self._out.write("\n" if self._live else "")
 
     def _report(self, session: tf.Session) -> None:
         step = int(session.run(self._global_step))
-        line = "step {}/{} ({:.0%})  loss {:.5f}".format(
-            step, self._max_steps, step / self._max_steps, self._last_loss)
+        share = step / self._max_steps
+        line = "step {}/{} ({:.0%})  loss {:.5f}".format(step, self._max_steps, share, self._last_loss)
         if self.step_secs > self._reported_secs:
-            speed = (self.steps - max(self._reported_steps, 1)) / (self.step_secs - self._reported_secs)
-            left = max(self._max_steps - step, 0) / (self.steps_per_sec * self._trainers)
-            line += "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(speed, speed * self._batch_size, _clock(left))
-        self._out.write("\r\x1b[K{} {}".format(_bar(step / self._max_steps), line) if self._live else line + "\n")
+            line += self._speed(self._max_steps - step)
+        self._out.write("\r\x1b[K{} {}".format(_bar(share), line) if self._live else line + "\n")
         self._out.flush()
         self._reported_steps, self._reported_secs = self.steps, self.step_secs
+
+    def _speed(self, steps_left: int) -> str:
+        """The speed since the last report, and the time that so many steps of all trainers take."""
+        steps = self.steps - max(self._reported_steps, 1)  # the first step is not timed
+        speed = steps / (self.step_secs - self._reported_secs)
+        secs_left = max(steps_left, 0) / (self.steps_per_sec * self._trainers)
+        return "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(
+            speed, speed * self._batch_size, _clock(secs_left))
 
 
 def _bar(share: float) -> str:
@@ -134,9 +145,12 @@ def _bar(share: float) -> str:
 def _clock(secs: float) -> str:
     """Seconds as days, hours, minutes or seconds, two units at most."""
     secs = int(round(secs))
-    days, hours, minutes = secs // 86400, secs // 3600 % 24, secs // 60 % 60
+    days, hours = secs // 86400, secs // 3600 % 24
+    minutes = secs // 60 % 60
     if days:
         return "{} d {} h".format(days, hours)
     if hours:
         return "{} h {} min".format(hours, minutes)
-    return "{} min {} s".format(minutes, secs % 60) if minutes else "{} s".format(secs)
+    if minutes:
+        return "{} min {} s".format(minutes, secs % 60)
+    return "{} s".format(secs)
