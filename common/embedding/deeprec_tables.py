@@ -1,4 +1,4 @@
-"""DeepRec's tables in place of fixed ones: which kind flags ask for, how one is made, and its rows by id.
+"""DeepRec's own tables in place of fixed ones: which kind flags ask for, how one is made, and its rows by id.
 
 What DeepRec leaves to its caller, which ids are hot and how many blocks a row has, comes from how often an id was seen
 in training (common.embedding.frequency).
@@ -12,7 +12,9 @@ import tensorflow.compat.v1 as tf
 from common.config.tables import Settings
 from common.deeprec import symbols as deeprec
 from common.embedding import frequency, kinds, sizes
+from common.embedding.frequency import Counts
 from common.embedding.kinds import Kind
+from common.embedding.table_spec import TableSpec
 
 _MOST_ROWS = 1 << 20  # of a table of fixed size
 
@@ -35,11 +37,10 @@ class DeepRecTable(NamedTuple):
     """One of DeepRec's tables.
 
     Attributes:
-      kind: of DeepRecTables.
-      often: of DeepRecTables.
+      kind, often: of DeepRecTables.
       variable: DeepRec's.
-      counts: how often ids were seen, int32 [slots]; None where that does not matter.
-      hashed: of ADAPTIVE, the rows that cold ids share, float32 [H, D].
+      counts: how often ids were seen; None where that does not matter.
+      shared: of ADAPTIVE, the rows that cold ids share, float32 [H, D].
       blocks: of DYNAMIC, the most blocks of a row.
       is_divided: whether several servers share it.
     """
@@ -47,8 +48,8 @@ class DeepRecTable(NamedTuple):
     kind: Kind
     often: int
     variable: Any
-    counts: Optional[tf.Variable] = None
-    hashed: Optional[tf.Variable] = None
+    counts: Optional[Counts] = None
+    shared: Optional[tf.Variable] = None
     blocks: int = 0
     is_divided: bool = False
 
@@ -67,7 +68,8 @@ def of_flags(flags: Mapping[str, Any], settings: Settings, often: int) -> Option
     kind = kinds.of_flags(flags)
     if kind is Kind.FIXED:
         return None
-    needed = [kind.value] + [option for option in ("ev_filter", "ev_elimination") if flags[option]]
+    needed = [option for option in ("ev_filter", "ev_elimination") if flags[option]]
+    needed.append(kind.value)
     if kind is Kind.ADAPTIVE:
         needed.append(Kind.EV.value)
     if not all(deeprec.has(feature) for feature in needed):
@@ -75,68 +77,77 @@ def of_flags(flags: Mapping[str, Any], settings: Settings, often: int) -> Option
     return DeepRecTables(kind, settings, often)
 
 
-def table(tables: Dict[str, DeepRecTable], config: DeepRecTables, dimension: int, buckets: int,
-          stddev: float) -> DeepRecTable:
-    """The table of the current variable scope, made at its first use.
+def get(tables: Dict[str, DeepRecTable], config: DeepRecTables, spec: TableSpec) -> DeepRecTable:
+    """The table of a spec in the current variable scope, made at its first use.
 
     Args:
-      tables: those of the graph by scope; a new one is added.
-      dimension: the width D.
-      buckets: ids are less than this.
-      stddev: of the initial values, a truncated normal with a seed of the scope's name.
+      tables: those of the graph by the scope of their variables; a new one is added. DeepRec's own memory of variables
+        does not know what stands beside one.
     """
-    scope = tf.get_variable_scope().name
-    if scope not in tables:
-        initializer = tf.truncated_normal_initializer(stddev=stddev, seed=zlib.crc32(scope.encode()) >> 1)
-        tables[scope] = _make(config, dimension, buckets, initializer)
-    return tables[scope]
+    with tf.variable_scope(spec.scope):
+        scope = tf.get_variable_scope().name
+        if scope not in tables:
+            tables[scope] = _make(config, spec, scope)
+        return tables[scope]
 
 
-def _make(config: DeepRecTables, dimension: int, buckets: int, initializer: Any) -> DeepRecTable:
+def _make(config: DeepRecTables, spec: TableSpec, scope: str) -> DeepRecTable:
+    seed = zlib.crc32(scope.encode()) >> 1
+    initializer = tf.truncated_normal_initializer(stddev=spec.stddev, seed=seed)
+    kind, often = config.kind, config.often
     name = "embedding_weights"
-    if config.kind is Kind.MULTIHASH:
-        side = sizes.side(buckets)
-        return DeepRecTable(config.kind, config.often, deeprec.multihash_variable(name, dimension, side, initializer))
-    if config.kind is Kind.DYNAMIC:
-        blocks = sizes.num_blocks(dimension)
-        return DeepRecTable(config.kind, config.often, deeprec.dynamic_variable(name, dimension, blocks, initializer),
-                            frequency.make_counts(buckets), blocks=blocks)
-    hashed = counts = None
-    if config.kind is Kind.ADAPTIVE:
-        size = sizes.num_shared(min(buckets, _MOST_ROWS))
-        hashed = tf.get_variable("hash_weights", [size, dimension], initializer=initializer)
-        counts, name = frequency.make_counts(buckets), "ev_weights"
-    variable = deeprec.embedding_variable(name, dimension, initializer, config.settings, buckets)
-    return DeepRecTable(config.kind, config.often, variable, counts, hashed, is_divided=config.settings.servers > 1)
+    if kind is Kind.MULTIHASH:
+        side = sizes.side(spec.buckets)
+        return DeepRecTable(kind, often, deeprec.multihash_variable(name, spec.width, side, initializer))
+    if kind is Kind.DYNAMIC:
+        blocks = sizes.num_blocks(spec.width)
+        variable = deeprec.dynamic_variable(name, spec.width, blocks, initializer)
+        return DeepRecTable(kind, often, variable, frequency.make_counts(spec.buckets), blocks=blocks)
+    counts = shared = None
+    if kind is Kind.ADAPTIVE:
+        name = "ev_weights"
+        shape = [sizes.num_shared(min(spec.buckets, _MOST_ROWS)), spec.width]
+        shared = tf.get_variable("hash_weights", shape, initializer=initializer)
+        counts = frequency.make_counts(spec.buckets)
+    variable = deeprec.embedding_variable(name, spec.width, initializer, config.settings, spec.buckets)
+    is_divided = config.settings.servers > 1
+    return DeepRecTable(kind, often, variable, counts, shared, is_divided=is_divided)
 
 
-def rows(of: DeepRecTable, ids: tf.Tensor) -> tf.Tensor:
+def rows(table: DeepRecTable, ids: tf.Tensor) -> tf.Tensor:
     """The rows of a table at ids: float32 [N, D] from int32 or int64 [N]."""
     ids = tf.cast(ids, tf.int64)
-    if of.kind is Kind.MULTIHASH:
-        return deeprec.multihash_rows(of.variable, ids)
-    if of.kind is Kind.EV:
-        return deeprec.embedding_rows(of.variable, ids, of.is_divided)
-    seen = frequency.seen(of.counts, ids)
-    if of.kind is Kind.DYNAMIC:
-        limits = sizes.block_limits(of.often, of.blocks)
-        found = deeprec.dynamic_rows(of.variable, ids, 1 + frequency.reached(seen, limits))
+    if table.kind is Kind.MULTIHASH:
+        return deeprec.multihash_rows(table.variable, ids)
+    if table.counts is None:
+        return deeprec.embedding_rows(table.variable, ids, table.is_divided)
+    return _rows_by_frequency(table, table.counts, ids)
+
+
+def _rows_by_frequency(table: DeepRecTable, counts: Counts, ids: tf.Tensor) -> tf.Tensor:
+    """The rows of a table that gives frequent ids more room, which counts the ids that are trained."""
+    seen = frequency.seen(counts, ids)
+    if table.kind is Kind.DYNAMIC:
+        limits = sizes.block_limits(table.often, table.blocks)
+        blocks = 1 + frequency.reached(seen, limits)
+        found = deeprec.dynamic_rows(table.variable, ids, blocks)
     else:
-        found = deeprec.adaptive_rows(of.hashed, of.variable, ids, frequency.reached(seen, [of.often]))
-    return frequency.counting(found, of.counts, ids)
+        is_hot = frequency.reached(seen, [table.often])
+        found = deeprec.adaptive_rows(table.shared, table.variable, ids, is_hot)
+    return frequency.counting(found, counts, ids)
 
 
-def combined(of: DeepRecTable, values: tf.Tensor, row_splits: tf.Tensor, weights: tf.Tensor, combiner: str,
+def combined(table: DeepRecTable, items: tf.RaggedTensor, weights: tf.Tensor, combiner: str,
              fused: bool) -> tf.Tensor:
-    """The sum or mean of the rows of each list, float32 [B, D], zeros for an empty one, where of.combines.
+    """The sum or mean of the rows of each list, float32 [B, D], zeros for an empty one, where table.combines.
 
     Args:
-      values: ids [V] of the lists that row_splits [B + 1] divide.
+      items: the lists' ids, [B, (items)].
       weights: how often each id stands in its list, float32 [V]; DeepRec's filters count each time.
       fused: in one op a list where DeepRec has it.
     """
     times = tf.cast(weights, tf.int32)
-    lists = tf.RaggedTensor.from_row_splits(times, row_splits, validate=False)
-    owners, size = tf.repeat(lists.value_rowids(), times), lists.nrows()
-    items = tf.RaggedTensor.from_value_rowids(tf.repeat(tf.cast(values, tf.int64), times), owners, size, validate=False)
-    return deeprec.embedding_lists(of.variable, items.to_sparse(), combiner, fused)
+    owners = tf.repeat(items.value_rowids(), times)
+    ids = tf.repeat(tf.cast(items.values, tf.int64), times)
+    repeated = tf.RaggedTensor.from_value_rowids(ids, owners, items.nrows(), validate=False)
+    return deeprec.embedding_lists(table.variable, repeated.to_sparse(), combiner, fused)

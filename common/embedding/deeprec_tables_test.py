@@ -8,11 +8,16 @@ from common.config.tables import Eviction, Settings
 from common.deeprec import recorded_api
 from common.deeprec.recorded_api import RecordedModule
 from common.embedding import deeprec_tables
-from common.embedding.deeprec_tables import DeepRecTables
+from common.embedding.deeprec_tables import DeepRecTable, DeepRecTables
 from common.embedding.kinds import Kind
+from common.embedding.table_spec import TableSpec
 
 NOTHING = {"ev": False, "adaptive_emb": False, "dynamic_ev": False, "multihash": False, "ev_filter": None,
            "ev_elimination": None}
+
+
+def make(config: DeepRecTables, width: int = 4, buckets: int = 1000, stddev: float = 1.0) -> DeepRecTable:
+    return deeprec_tables.get({}, config, TableSpec("t/embedding_weights", buckets, width, stddev, "t"))
 
 
 @pytest.fixture
@@ -45,10 +50,11 @@ def test_an_old_deeprec_serves_all_of_a_table_or_nothing(missing: str, flags: di
 
 
 def test_a_table_is_made_once_in_a_scope(module: RecordedModule) -> None:
-    made, tables = {}, []
+    known, tables = {}, []
+    spec = TableSpec("t/embedding_weights", 100, 4, 0.01, "t")
     for scope in ("a", "a", "b"):
         with tf.variable_scope(scope, reuse=tf.AUTO_REUSE):
-            tables.append(deeprec_tables.table(made, DeepRecTables(Kind.EV), 4, 100, 0.01))
+            tables.append(deeprec_tables.get(known, DeepRecTables(Kind.EV), spec))
     assert tables[0] is tables[1] and tables[0] is not tables[2]
     assert len(module.of("get_embedding_variable")) == 2
     seeds = [given["initializer"].seed for given in module.of("InitializerOption")]
@@ -57,13 +63,13 @@ def test_a_table_is_made_once_in_a_scope(module: RecordedModule) -> None:
 
 @pytest.mark.parametrize("dimension, blocks", [(16, 4), (18, 3), (7, 1), (10, 2)])
 def test_blocks_divide_the_width(module: RecordedModule, dimension: int, blocks: int) -> None:
-    deeprec_tables.table({}, DeepRecTables(Kind.DYNAMIC), dimension, 100, 0.01)
+    make(DeepRecTables(Kind.DYNAMIC), dimension, 100)
     given, = module.of("get_dynamic_dimension_embedding_variable")
     assert (given["embedding_block_num"], given["embedding_block_dimension"]) == (blocks, dimension // blocks)
 
 
 def test_every_id_of_a_multi_hash_table_has_rows_of_its_own(module: RecordedModule) -> None:
-    deeprec_tables.table({}, DeepRecTables(Kind.MULTIHASH), 4, 100000, 0.01)
+    make(DeepRecTables(Kind.MULTIHASH), 4, 100000)
     given, = module.of("get_multihash_variable")
     assert given["dims"] == [[317, 4], [317, 4]] and 317 ** 2 >= 100000 > 316 ** 2
     assert (given["operation"], given["complementary_strategy"], given["dtype"]) == ("add", "Q-R", tf.float32)
@@ -71,8 +77,8 @@ def test_every_id_of_a_multi_hash_table_has_rows_of_its_own(module: RecordedModu
 
 def by_step(module: RecordedModule, config: DeepRecTables, width: int, steps: int) -> list:
     """The rows of ids 7, 7 and 2007 in each training step, or which of them are hot."""
-    made = deeprec_tables.table({}, config, width, 100000, 1.0)
-    rows = deeprec_tables.rows(made, tf.constant([7, 7, 2007], tf.int32))
+    table = make(config, width, 100000)
+    rows = deeprec_tables.rows(table, tf.constant([7, 7, 2007], tf.int32))
     masks = [given["adaptive_mask_tensor"] for given in module.of("nn.safe_adaptive_embedding_lookup_sparse")]
     gradients = [gradient for gradient in tf.gradients(rows, tf.trainable_variables()) if gradient is not None]
     with tf.Session() as session:
@@ -96,9 +102,9 @@ def test_adaptive_rows_move_to_the_embedding_variable_when_hot(module: RecordedM
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.FIXED])
 @pytest.mark.parametrize("servers", [0, 2])
 def test_rows_and_their_gradients(module: RecordedModule, kind: Kind, servers: int) -> None:
-    made = deeprec_tables.table({}, DeepRecTables(kind, Settings(servers=servers)), 4, 1000, 1.0)
+    table = make(DeepRecTables(kind, Settings(servers=servers)))
     ids = tf.placeholder_with_default(np.array([5, 999, 5], np.int32), [None])
-    rows = deeprec_tables.rows(made, ids)
+    rows = deeprec_tables.rows(table, ids)
     assert rows.shape[-1].value == 4
     gradients = tf.gradients(rows, tf.trainable_variables())
     with tf.Session() as session:
@@ -112,12 +118,13 @@ def test_rows_and_their_gradients(module: RecordedModule, kind: Kind, servers: i
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("combiner", ["mean", "sum"])
 def test_lists_count_each_occurrence(module: RecordedModule, fused: bool, combiner: str) -> None:
-    made = deeprec_tables.table({}, DeepRecTables(Kind.EV), 4, 1000, 1.0)
+    table = make(DeepRecTables(Kind.EV))
     values, splits = tf.constant([3, 8, 8], tf.int32), tf.constant([0, 2, 2, 3], tf.int64)
-    lists = deeprec_tables.combined(made, values, splits, tf.constant([2.0, 1.0, 1.0]), combiner, fused)
+    ragged = tf.RaggedTensor.from_row_splits(values, splits)
+    lists = deeprec_tables.combined(table, ragged, tf.constant([2.0, 1.0, 1.0]), combiner, fused)
     given = module.of("nn.fused_embedding_lookup_sparse" if fused else "nn.safe_embedding_lookup_sparse")[0]
     items = given["sp_ids"] if fused else given["sparse_ids"]
-    rows = deeprec_tables.rows(made, tf.constant([3, 8]))
+    rows = deeprec_tables.rows(table, tf.constant([3, 8]))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         got, (three, eight), sparse = session.run([lists, rows, items])
@@ -129,4 +136,4 @@ def test_lists_count_each_occurrence(module: RecordedModule, fused: bool, combin
 @pytest.mark.parametrize("kind, servers, expected", [(Kind.EV, 0, True), (Kind.EV, 1, True), (Kind.EV, 2, False),
                                                      (Kind.MULTIHASH, 0, False)])
 def test_which_tables_combine_lists(module: RecordedModule, kind: Kind, servers: int, expected: bool) -> None:
-    assert deeprec_tables.table({}, DeepRecTables(kind, Settings(servers=servers)), 4, 10, 0.1).combines is expected
+    assert make(DeepRecTables(kind, Settings(servers=servers))).combines is expected

@@ -18,7 +18,7 @@ def test_all_lookups_of_a_step_see_the_counts_of_the_steps_before() -> None:
             assert (first.tolist(), second.tolist(), third.tolist()) == ([3 * step, 3 * step, step], [3 * step], [])
             assert slopes.indices.tolist() == [3, 3, 0, 3] and (slopes.values == 1).all()
         session.run(rows)  # without gradients nothing is counted
-        assert session.run(counts).tolist() == [5, 0, 0, 15] + 6 * [0]
+        assert session.run(counts.variable).tolist() == [5, 0, 0, 15] + 6 * [0]
 
 
 @pytest.mark.parametrize("server", ["", "/job:ps/task:0"])
@@ -30,12 +30,12 @@ def test_counts_live_where_the_variable_does(server: str) -> None:
         rows = frequency.counting(tf.gather(table, ids), counts, ids)
         tf.gradients(rows, [table], colocate_gradients_with_ops=True)
         added, = [op for op in graph.get_operations() if op.type == "ResourceScatterAdd"]
-        assert added.device == counts.handle.device
+        assert added.device == counts.variable.handle.device
 
 
 def test_many_ids_share_counts() -> None:
     with tf.Graph().as_default():
-        assert frequency.make_counts(1 << 40).shape.as_list() == [1 << 20]
+        assert frequency.make_counts(1 << 40).variable.shape.as_list() == [1 << 20]
 
 
 def test_reached() -> None:

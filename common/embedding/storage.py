@@ -1,8 +1,4 @@
-"""What stands behind the embedding of a hashed or vocabulary column instead of a table of fixed size.
-
-ev: an embedding variable. adaptive: its rows for keys that were seen often, those of a small shared table for the
-others. dynamic: the more often a key is seen, the more blocks of its embedding are its own; the others are zeros.
-multihash: the sum of two small tables' rows, of the id's quotient and of its remainder.
+"""Storage that can replace a fixed-size embedding table: one function for each kind.
 
 Each gives the rows of a batch's distinct keys, which are then looked up as a table of their own.
 """
@@ -13,8 +9,8 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column
 from common.config.tables import Settings
-from common.embedding import embedding_variable, lookup, served_table, sizes
-from common.embedding.embedding_variable import Lookup
+from common.embedding import embedding_variable, gather, served_table, sizes
+from common.embedding.embedding_variable import EmbeddingVariable, Lookup
 from common.embedding.graph_record import GraphRecord
 from common.embedding.kinds import Kind
 from common.embedding.table_spec import TableSpec
@@ -36,7 +32,7 @@ class Storage(_StorageFields):
     Attributes:
       kind: of table.
       settings: of embedding variables.
-      often: how often a key must have been seen for a row of its own (adaptive) or a second block (dynamic).
+      often: how often a key must have been seen for a row of its own (ADAPTIVE) or a second block (DYNAMIC).
       exported: whether an exported model reads them, with TensorFlow's own ops.
 
     Raises:
@@ -48,11 +44,13 @@ class Storage(_StorageFields):
     def __new__(cls, *args: object, **kwargs: object) -> "Storage":
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         if self.kind is not Kind.FIXED and native.load().ops is None:
-            raise ValueError("embeddings of kind {!r} are native ops, and there are none: {}. Train on the tables of "
-                             "fixed size.".format(self.kind.value, native.load().reason))
-        if self.settings.filter == "cbf" and self.settings.filter_freq > 255:
-            raise ValueError("--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter.".format(
-                self.settings.filter_freq))
+            raise ValueError(
+                "embeddings of kind {!r} are native ops, and there are none: {}. Train on the tables of "
+                "fixed size.".format(self.kind.value, native.load().reason))
+        frequency = self.settings.filter_freq
+        if self.settings.filter == "cbf" and frequency > 255:
+            raise ValueError(
+                "--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter.".format(frequency))
         return self
 
     def holds(self, column: Column) -> bool:
@@ -60,89 +58,146 @@ class Storage(_StorageFields):
         return self.kind is not Kind.FIXED and column.may_grow
 
 
+class _Batch(NamedTuple):
+    """A batch's distinct keys, and what stores them.
+
+    Attributes:
+      spec: of the table.
+      keys: int64 [U].
+      counts: how often each came, int64 [U].
+      storage: how they are stored.
+      record: of the graph.
+    """
+
+    spec: TableSpec
+    keys: tf.Tensor
+    counts: tf.Tensor
+    storage: Storage
+    record: GraphRecord
+
+
 def rows_of_batch(spec: TableSpec, ids: Sequence[tf.Tensor], storage: Storage,
                   record: GraphRecord) -> Tuple[tf.Tensor, List[tf.Tensor]]:
     """The rows of a batch's distinct keys, float32 [U, D], and for each tensor of ids [N] which they are, int32.
 
-    Training updates what stands behind the rows by their gradient.
+    Training updates the stored rows by the gradient of these.
     """
     ids = [tf.cast(one, tf.int64) for one in ids]
+    backend = _BACKENDS[storage.kind]
     if storage.exported:
         keys, index = tf.unique(tf.concat(ids, axis=0))
-        return _KINDS[storage.kind](spec, keys, tf.ones_like(keys), storage, record), tf.split(
-            index, [tf.size(one) for one in ids], num=len(ids))
+        rows = backend(_Batch(spec, keys, tf.ones_like(keys), storage, record))
+        sizes_of_ids = [tf.size(one) for one in ids]
+        return rows, tf.split(index, sizes_of_ids, num=len(ids))
     distinct = native_table.distinct(ids)
-    rows = _KINDS[storage.kind](spec, distinct.keys, distinct.counts, storage, record)
-    return tf.identity(rows), distinct.places  # on this process, wherever they come from
+    rows = backend(_Batch(spec, distinct.keys, distinct.counts, storage, record))
+    # The identity is placed in this process, so that what looks rows up does not follow them to a server.
+    return tf.identity(rows), distinct.places
 
 
-def _of_variable(spec: TableSpec, keys: tf.Tensor, counts: tf.Tensor, storage: Storage,
-                 record: GraphRecord) -> tf.Tensor:
-    """The rows of an embedding variable, noted for training."""
-    if storage.exported:
-        found, rows = served_table.look_up(record.served_tables, spec.name, keys, spec.width)
-        waits = storage.settings.filter and storage.settings.filter_freq > 1
-        missing = tf.zeros_like(rows) if waits else served_table.defaults(spec.name, keys, spec.width,
-                                                                          spec.stddev)
-        return tf.where(found, rows, missing)
-    variable = embedding_variable.get(record.variables, spec.name, spec.width, spec.stddev, storage.settings,
-                                      spec.buckets)
-    rows, _ = embedding_variable.look_up(variable, keys)
-    record.lookups.append(Lookup(variable, keys, counts, rows))
+def _ev(batch: _Batch) -> tf.Tensor:
+    """The rows of an embedding variable, float32 [U, D]."""
+    return _served_rows(batch) if batch.storage.exported else _trained_rows(batch)
+
+
+def _trained_rows(batch: _Batch) -> tf.Tensor:
+    """The rows of an embedding variable, which the training step updates."""
+    rows, _ = embedding_variable.look_up(_variable(batch), batch.keys)
+    batch.record.lookups.append(Lookup(_variable(batch), batch.keys, batch.counts, rows))
     return rows
 
 
-def _adaptive(spec: TableSpec, keys: tf.Tensor, counts: tf.Tensor, storage: Storage,
-              record: GraphRecord) -> tf.Tensor:
+def _served_rows(batch: _Batch) -> tf.Tensor:
+    """The same rows in an exported model."""
+    has_row, rows = served_table.look_up(batch.record.served_tables, batch.spec, batch.keys)
+    settings = batch.storage.settings
+    if settings.filter and settings.filter_freq > 1:
+        return tf.where(has_row, rows, tf.zeros_like(rows))
+    return tf.where(has_row, rows, served_table.defaults(batch.spec, batch.keys))
+
+
+def _variable(batch: _Batch) -> EmbeddingVariable:
+    return embedding_variable.get(batch.record.variables, batch.spec, batch.storage.settings)
+
+
+def _adaptive(batch: _Batch) -> tf.Tensor:
     """Rows of an embedding variable for keys that have one, else those of a shared table, with which theirs start."""
-    buckets = sizes.num_shared(spec.buckets)
-    shared = tf.get_variable(spec.name + "/hash_weights", [buckets, spec.width],
-                             initializer=initializers.truncated_normal(spec.stddev, spec.seed_name))
-    if storage.exported:
-        found, own = served_table.look_up(record.served_tables, spec.name + "/ev_weights", keys, spec.width)
+    spec, keys = batch.spec, batch.keys
+    num_shared = sizes.num_shared(spec.buckets)
+    initializer = initializers.truncated_normal(spec.stddev, spec.seed_name)
+    shared = tf.get_variable(spec.name + "/hash_weights", [num_shared, spec.width], initializer=initializer)
+    settings = batch.storage.settings._replace(filter="counter", filter_freq=batch.storage.often)
+    of_frequent = batch._replace(
+        spec=spec._replace(name=spec.name + "/ev_weights"), storage=batch.storage._replace(settings=settings))
+    if batch.storage.exported:
+        is_hot, hot_rows = served_table.look_up(batch.record.served_tables, of_frequent.spec, keys)
     else:
-        settings = storage.settings._replace(filter="counter", filter_freq=storage.often)
-        variable = embedding_variable.get(record.variables, spec.name + "/ev_weights", spec.width, spec.stddev,
-                                          settings, spec.buckets)
-        own, found = embedding_variable.look_up(variable, keys)
-    hot, cold = tf.where(found)[:, 0], tf.where(tf.logical_not(found))[:, 0]
-    common, = lookup.rows_of([shared], [tf.gather(keys, cold) % buckets])
-    rows = tf.dynamic_stitch([tf.cast(hot, tf.int32), tf.cast(cold, tf.int32)], [tf.gather(own, hot), common])
-    if not storage.exported:
-        record.lookups.append(Lookup(variable, keys, counts, own, tf.stop_gradient(rows)))
+        hot_rows, is_hot = embedding_variable.look_up(_variable(of_frequent), keys)
+    rows = _hot_or_shared(keys, is_hot, hot_rows, shared)
+    if not batch.storage.exported:
+        start = tf.stop_gradient(rows)
+        batch.record.lookups.append(Lookup(_variable(of_frequent), keys, batch.counts, hot_rows, start))
     return rows
 
 
-def _dynamic(spec: TableSpec, keys: tf.Tensor, counts: tf.Tensor, storage: Storage,
-             record: GraphRecord) -> tf.Tensor:
+def _hot_or_shared(keys: tf.Tensor, is_hot: tf.Tensor, hot_rows: tf.Tensor, shared: tf.Variable) -> tf.Tensor:
+    """The rows of hot keys, and for the others those that they share, float32 [U, D]."""
+    hot = tf.where(is_hot)[:, 0]
+    cold = tf.where(tf.logical_not(is_hot))[:, 0]
+    shared_ids = tf.gather(keys, cold) % shared.shape[0].value
+    cold_rows, = gather.rows_of([shared], [shared_ids])
+    places = [tf.cast(hot, tf.int32), tf.cast(cold, tf.int32)]
+    return tf.dynamic_stitch(places, [tf.gather(hot_rows, hot), cold_rows])
+
+
+def _dynamic(batch: _Batch) -> tf.Tensor:
     """Blocks side by side, each an embedding variable of its own; the first tells how often a key was seen."""
-    blocks = sizes.num_blocks(spec.width)
-    first = spec._replace(name=spec.name + "/block0", width=spec.width // blocks)
-    parts = [_of_variable(first, keys, counts, storage, record)]
-    if not storage.exported:
-        seen = embedding_variable.frequencies(embedding_variable.get(
-            record.variables, first.name, first.width, first.stddev, storage.settings, spec.buckets), keys)
-    for block, limit in enumerate(sizes.block_limits(storage.often, blocks), 1):
-        further = first._replace(name="{}/block{}".format(spec.name, block), stddev=0.0)
-        if storage.exported:
-            parts.append(_of_variable(further, keys, counts, storage, record))
-            continue
-        often = tf.where(seen >= limit)  # [O, 1]
-        rows = _of_variable(further, tf.gather_nd(keys, often), tf.gather_nd(counts, often), storage, record)
-        parts.append(tf.scatter_nd(often, rows, [tf.size(keys, out_type=tf.int64), further.width]))
-    return tf.concat(parts, axis=1)
+    first, *others = [batch._replace(spec=spec) for spec in _block_specs(batch.spec)]
+    blocks = [_ev(first)]
+    if batch.storage.exported:
+        blocks += [_ev(other) for other in others]
+        return tf.concat(blocks, axis=1)
+    seen = embedding_variable.frequencies(_variable(first), batch.keys)
+    limits = sizes.block_limits(batch.storage.often, len(others) + 1)
+    blocks += [_rows_where(seen >= limit, other) for limit, other in zip(limits, others)]
+    return tf.concat(blocks, axis=1)
 
 
-def _multihash(spec: TableSpec, keys: tf.Tensor, counts: tf.Tensor, storage: Storage,
-               record: GraphRecord) -> tf.Tensor:
+def _block_specs(spec: TableSpec) -> List[TableSpec]:
+    """The blocks of a row; all but the first start as zeros."""
+    count = sizes.num_blocks(spec.width)
+    block = spec._replace(width=spec.width // count)
+    specs = [block._replace(name=spec.name + "/block0")]
+    for place in range(1, count):
+        name = "{}/block{}".format(spec.name, place)
+        specs.append(block._replace(name=name, stddev=0.0))
+    return specs
+
+
+def _rows_where(is_frequent: tf.Tensor, batch: _Batch) -> tf.Tensor:
+    """The rows of some of the keys, which are trained, and zeros for the others, float32 [U, D]."""
+    places = tf.where(is_frequent)  # [O, 1]
+    keys, counts = tf.gather_nd(batch.keys, places), tf.gather_nd(batch.counts, places)
+    rows = _trained_rows(batch._replace(keys=keys, counts=counts))
+    size = tf.size(batch.keys, out_type=tf.int64)
+    return tf.scatter_nd(places, rows, [size, batch.spec.width])
+
+
+def _multihash(batch: _Batch) -> tf.Tensor:
     """Row id // m of one table plus row id % m of another, m rows each."""
-    size = sizes.side(spec.buckets)
-    tables = [tf.get_variable("{}/multhash_{}".format(spec.name, letter), [size, spec.width],
-                              initializer=initializers.truncated_normal(spec.stddev, spec.seed_name + letter))
-              for letter in "QR"]
-    quotients, remainders = lookup.rows_of(tables, [keys // size, keys % size])
+    spec, size = batch.spec, sizes.side(batch.spec.buckets)
+    tables = []
+    for letter in "QR":
+        name = "{}/multhash_{}".format(spec.name, letter)
+        initializer = initializers.truncated_normal(spec.stddev, spec.seed_name + letter)
+        tables.append(tf.get_variable(name, [size, spec.width], initializer=initializer))
+    quotients, remainders = gather.rows_of(tables, [batch.keys // size, batch.keys % size])
     return quotients + remainders
 
 
-_KINDS: Dict[Kind, Callable[[TableSpec, tf.Tensor, tf.Tensor, Storage, GraphRecord], tf.Tensor]] = {
-    Kind.EV: _of_variable, Kind.ADAPTIVE: _adaptive, Kind.DYNAMIC: _dynamic, Kind.MULTIHASH: _multihash}
+_BACKENDS: Dict[Kind, Callable[[_Batch], tf.Tensor]] = {
+    Kind.EV: _ev,
+    Kind.ADAPTIVE: _adaptive,
+    Kind.DYNAMIC: _dynamic,
+    Kind.MULTIHASH: _multihash,
+}

@@ -1,6 +1,8 @@
-"""What a column asks of its table, whatever stores it."""
+"""What a column asks of its table, however that is stored."""
 
 from typing import NamedTuple
+
+from common.config.schema import Column
 
 
 class TableSpec(NamedTuple):
@@ -19,3 +21,13 @@ class TableSpec(NamedTuple):
     width: int
     stddev: float
     seed_name: str
+
+    @property
+    def scope(self) -> str:
+        """The part of the name before its last slash."""
+        return self.name.rpartition("/")[0]
+
+
+def table_name(column: Column) -> str:
+    """The name of a column's table, which several columns may share."""
+    return column.table or column.name

@@ -4,7 +4,7 @@ from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from common.embedding import embedding_variable
+from common.embedding import variable_update
 from common.embedding.embedding_variable import EmbeddingVariable, Lookup, Slot
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
@@ -54,8 +54,8 @@ def update_all(lookups: Sequence[Tuple[Lookup, object]], optimizer: str, learnin
     for variable, members in of_variable.items():
         variable.slots = slots(optimizer, variable.width)
         rule = _rule(variable, optimizer, learning_rate, step)
-        updated = embedding_variable.update([lookup for lookup, _ in members], [gradient for _, gradient in members],
-                                            step, rule.name, rule.hyper)
+        updated = variable_update.update(
+            [lookup for lookup, _ in members], [gradient for _, gradient in members], step, rule.name, rule.hyper)
         with tf.control_dependencies([updated]):
             done += [updated, *rule.after()]
     return done

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from common.checkpoint import increments, touched
 from common.checkpoint.increment_files import FOLDER
-from common.embedding import lookup
+from common.embedding import gather
 from common.optimizers import train_step
 from common.optimizers.train_step import Training
 
@@ -26,7 +26,7 @@ class Toy:
 
     def __init__(self, folder: object, optimizer: str = "adagrad", slices: int = 1, keep: int = 2,
                  extend: Callable[[], None] = lambda: None, server: Optional[tf.train.Server] = None,
-                 look_up: Callable[..., tf.Tensor] = lambda table, ids: lookup.rows_of([table], [ids])[0]) -> None:
+                 look_up: Callable[..., tf.Tensor] = lambda table, ids: gather.rows_of([table], [ids])[0]) -> None:
         self.path = os.path.join(str(folder), "model.ckpt")
         self._graph = tf.Graph()
         with self._graph.as_default(), tf.device("/job:ps/task:0" if server else None):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.config.cluster import Cluster
-from common.embedding import lookup
+from common.embedding import gather
 from common.process import placement
 
 JOB = Cluster({"chief": ["c:1"], "ps": ["p:1", "q:1"]}, "chief", 0)
@@ -17,7 +17,7 @@ def build(slices: int = 1) -> List[tf.Tensor]:
     partitioner = tf.fixed_size_partitioner(slices) if slices > 1 else None
     tables = [tf.get_variable("table_{}".format(i), [8, 4], partitioner=partitioner,
                               initializer=tf.random_normal_initializer(seed=i)) for i in range(4)]
-    rows = lookup.rows_of(tables, [tf.placeholder_with_default(np.array(ids, np.int32), [None]) for ids in IDS])
+    rows = gather.rows_of(tables, [tf.placeholder_with_default(np.array(ids, np.int32), [None]) for ids in IDS])
     total = tf.add_n([tf.reduce_sum(part ** 2) for part in rows])
     parts = [part for table in tables for part in (list(table) if slices > 1 else [table])]
     return [total, *tf.gradients(total, parts, colocate_gradients_with_ops=True), *rows]
