@@ -38,7 +38,10 @@ def versions() -> Dict[str, str]:
 
 
 def _peak_memory_mb() -> float:
-    """The most memory this process has had; getrusage would count that of the process that started it too."""
+    """The most memory this process has had, in MB.
+
+    getrusage would also count that of the process that started this one.
+    """
     with open("/proc/self/status") as file:
         lines = [line.split() for line in file]
     kilobytes = next(words[1] for words in lines if words[0] == "VmHWM:")
@@ -53,9 +56,10 @@ def command() -> str:
 
 
 def as_json(value: object) -> Any:
-    """A value of a run's settings as JSON has it: named tuples by their fields, enums by their values.
+    """A value of a run's settings as JSON.
 
-    Functions, as the partitioners of variables, are told by their names.
+    Named tuples become objects, enums their values; functions, as the partitioners of variables,
+    are told by their names.
     """
     if hasattr(value, "_asdict"):
         return {name: as_json(field) for name, field in value._asdict().items()}
@@ -71,7 +75,7 @@ def as_json(value: object) -> Any:
 
 
 def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bool) -> None:
-    """Writes config.json; where training goes on, removes the metrics, lest they are taken for the new ones.
+    """Writes config.json, and removes the metrics of an earlier start unless the run is over.
 
     Args:
       run: what the run was asked to do.
@@ -79,14 +83,16 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
       is_complete: whether all of its steps were trained before.
 
     Raises:
-      BadInput: the folder has checkpoints of another model, another optimizer or other vocabularies.
+      BadInput: the folder has checkpoints of another model, another optimizer or other
+        vocabularies.
     """
     os.makedirs(folder, exist_ok=True)
     config = os.path.join(folder, CONFIG)
     if os.path.exists(config) and tf.train.latest_checkpoint(run.checkpoint_dir):
         with open(config) as file:
             before = json.load(file)
-        _check_same(config, before, run.model, params.training.optimizer)  # type: ignore[attr-defined]
+        optimizer = params.training.optimizer  # type: ignore[attr-defined]
+        _check_same(config, before, run.model, optimizer)
         may_grow = any(name in _GROWING for name, _ in run.asked)
         _check_words(config, before, data, may_grow)
     vocabularies = {name: _described(words) for name, words in data.vocabularies.items()}
@@ -119,9 +125,10 @@ def _check_same(config: str, before: Dict[str, Any], model: str, optimizer: str)
     """Raises BadInput where the run that a config.json holds had other variables."""
     was = before["run"]["model"], _optimizer_of(before["params"])
     if was != (model, optimizer):
-        raise BadInput("{}: the checkpoints of this folder are of {} trained with {!r}; {} with {!r} cannot go on "
-                       "from them. Give the same flags, or another folder to --checkpoint.".format(
-                           config, *was, model, optimizer))
+        raise BadInput(
+            "{}: the checkpoints of this folder are of {} trained with {!r}; {} with {!r} cannot "
+            "go on from them. Give the same flags, or another folder to --checkpoint.".format(
+                config, *was, model, optimizer))
 
 
 def _optimizer_of(params: Dict[str, Any]) -> str:
@@ -142,9 +149,10 @@ def _check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool
         words = data.vocabularies.get(name, {})
         is_longer = len(words) != of_run["words"]
         if _digest(words, of_run["words"]) != of_run["sha256"] or is_longer and not may_grow:
-            raise BadInput("{}: the checkpoints of this folder were trained with another {}, of {:,} words; that of "
-                           "now has {:,}, with other ids. Give the vocabularies of that run, or another folder to "
-                           "--checkpoint.".format(config, name, of_run["words"], len(words)))
+            raise BadInput(
+                "{}: the checkpoints of this folder were trained with another {}, of {:,} words; "
+                "that of now has {:,}, with other ids. Give the vocabularies of that run, or "
+                "another folder to --checkpoint.".format(config, name, of_run["words"], len(words)))
 
 
 def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int, data: Data,

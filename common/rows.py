@@ -43,7 +43,7 @@ class FilePart:
                                       lambda: self._steps_here() * run.batch_size)
 
     def rows_of_batch(self, batch: int) -> List[int]:
-        """The numbers from 0 of the rows in a batch of --tf, batches counted from where training went on."""
+        """The numbers from 0 of the rows in a batch; batches count from where training resumed."""
         start_row = self._stream.start_row + batch * self._run.batch_size
         stream = self._stream._replace(start_row=start_row)
         return dataset.rows_of_batch(self._data.train, self._data, stream)
@@ -59,13 +59,14 @@ class FilePart:
         """
         run, step = self._run, self._first_step()
         any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
-        stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed, step * run.batch_size,
-                        any_order)
+        stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed,
+                        step * run.batch_size, any_order)
         if not run.cluster:
             return stream
         trainers = run.cluster.num_trainers
         start_row = step // trainers * run.batch_size
-        return stream._replace(epochs=0, start_row=start_row, shard=run.cluster.shard, shards=trainers)
+        return stream._replace(epochs=0, start_row=start_row, shard=run.cluster.shard,
+                               shards=trainers)
 
 
 class Queue:
@@ -87,7 +88,8 @@ class Queue:
     def input_fn(self) -> InputFn:
         """The rows of the items, as they are taken."""
         run, data = self._run, self._data
-        return dataset.columnar_input(data.train, data, Stream(run.batch_size), run.toggles.smartstaged,
+        stream = Stream(run.batch_size)
+        return dataset.columnar_input(data.train, data, stream, run.toggles.smartstaged,
                                       read_items=self.queue.read)
 
     def rows_of_batch(self, batch: int) -> List[int]:

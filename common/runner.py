@@ -32,8 +32,9 @@ EXPORT = "export"  # the folder of a run's exported models
 def exit_status(main: Callable[[], None]) -> int:
     """Runs main and says how it went as a process does.
 
-    0: done. 1: the run failed and would fail again. 128 + n: signal n ended it. 138: it lost other processes of its
-    cluster. From 128 on the same command goes on; Kubernetes' training operator starts it again.
+    0: done. 1: the run failed and would fail again. 128 + n: signal n ended it. 138: it lost other
+    processes of its cluster. From 128 on the same command goes on; Kubernetes' training operator
+    starts it again.
     """
     quiet_tensorflow()
     try:
@@ -57,17 +58,18 @@ def _failed(error: Exception, status: int) -> int:
 
 
 def quiet_tensorflow() -> None:
-    """Silences TensorFlow's deprecation warnings, and its C++ notes on kernels and on every tensor that a process of a
-    cluster asked for in vain; to be called before any session."""
+    """Silences TensorFlow's deprecation warnings, and its C++ notes on kernels and on every tensor
+    that a process of a cluster asked for in vain; to be called before any session."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     tf.logging.set_verbosity(tf.logging.ERROR)
 
 
-def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTuple, tasks: List[str]) -> Metrics:
+def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
+                       tasks: List[str]) -> Metrics:
     """Does this process' part of a run: alone, all of it; in a cluster, its role's.
 
-    The chief and the workers train to run.steps. The evaluator, or without one the chief, evaluates the last
-    checkpoint, exports it and writes metrics.json.
+    The chief and the workers train to run.steps. The evaluator, or without one the chief, evaluates
+    the last checkpoint, exports it and writes metrics.json.
 
     Args:
       model_fn: (features, labels, mode, params) -> EstimatorSpec.
@@ -80,8 +82,8 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       BadInput: rows that cannot be read. Nothing but checkpoints is written then.
       NanLoss: the loss is not a number.
       Stopped: a signal came; a checkpoint was saved.
-      NeverCame: another process was not there for run.wait_secs.
-      cluster.Lost: a step failed because another process was gone.
+      NeverCame: another process was not there for run.wait_secs. cluster.Lost: a step failed
+      because another process was gone.
     """
     part = _Part(run, data, model_fn, params, tasks)
     part.print_features()
@@ -98,7 +100,8 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
 class _Part:
     """What one process does in a run."""
 
-    def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple, tasks: List[str]) -> None:
+    def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
+                 tasks: List[str]) -> None:
         self._run, self._data, self._params, self._tasks = run, data, params, tasks
         self._began = time.monotonic()
         self._trainer = Trainer(run, data, model_fn, params)
@@ -132,7 +135,8 @@ class _Part:
         if cluster.role == "worker":
             self._train()
             steps = self._trainer.trained(0.0).steps
-            log("training is over; {} steps of {} rows were made here".format(steps, self._run.batch_size))
+            log("training is over; {} steps of {} rows were made here".format(
+                steps, self._run.batch_size))
             return {}
         return self._finish(self._trainer.evaluate_each(cluster)) if self._run.evaluate else {}
 
@@ -143,7 +147,8 @@ class _Part:
         self._train()
         if run.evaluate and run.cluster and run.cluster.has_evaluator:
             last_step = min(newest_step(run.checkpoint_dir), run.steps)
-            roles.await_metrics(os.path.join(run.result_dir, results.METRICS), last_step, run.wait_secs)
+            roles.await_metrics(os.path.join(run.result_dir, results.METRICS), last_step,
+                                run.wait_secs)
             return {}
         return self._finish(trainer.evaluate() if run.evaluate else {})
 
@@ -157,7 +162,8 @@ class _Part:
     def _say_where(self) -> None:
         """Prints where training goes on, or why it does not."""
         run, trainer = self._run, self._trainer
-        first, saved, end = trainer.first_step(), newest_step(run.checkpoint_dir), trainer.ended_early()
+        first, saved, end = trainer.first_step(), newest_step(
+            run.checkpoint_dir), trainer.ended_early()
         if saved >= run.steps:
             print("the newest checkpoint has step {}: nothing to train".format(saved))
         elif end:
@@ -167,7 +173,8 @@ class _Part:
             print("going on from step {}".format(first))
         increment = 0 if run.incremental_ckpt else increment_files.newest_step(run.checkpoint_dir)
         if increment > first:
-            print("increments up to step {} are left out, as --incremental_ckpt is 0".format(increment))
+            print("increments up to step {} are left out, as --incremental_ckpt is 0".format(
+                increment))
 
     def _finish(self, evaluation: Dict[str, float]) -> Metrics:
         """Exports the model, writes the metrics and prints them.
@@ -184,7 +191,9 @@ class _Part:
         if by_task:
             print(table.render(by_task))
         for column, count in data.bad_rows.unknown_ids.items():
-            print("{}: {} values are not in their vocabulary and were read as its first word".format(column, count))
+            print(
+                "{}: {} values are not in their vocabulary and were read as its first word".format(
+                    column, count))
         print("results: {}".format(run.result_dir))
         return by_task
 

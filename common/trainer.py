@@ -202,7 +202,8 @@ class Trainer:
 
     def evaluate_checkpoint(self, checkpoint: str) -> Dict[str, float]:
         """The metrics of a checkpoint, which all callbacks are told."""
-        values = self._evaluatee.evaluate(rows.test_input(self.run, self._data), checkpoint_path=checkpoint)
+        values = self._evaluatee.evaluate(rows.test_input(self.run, self._data),
+                                          checkpoint_path=checkpoint)
         self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values)
         for callback in self._callbacks:
             callback.evaluated(self._evaluation)
@@ -231,7 +232,8 @@ class Trainer:
             self._exporter.export_saved_model(folder, receiver, checkpoint_path=checkpoint,
                                               assets_extra={export.SAMPLE_REQUEST: sample})
 
-    def _estimator(self, config: tf.estimator.RunConfig, params: NamedTuple) -> tf.estimator.Estimator:
+    def _estimator(self, config: tf.estimator.RunConfig,
+                   params: NamedTuple) -> tf.estimator.Estimator:
         return tf.estimator.Estimator(self._put_together, config=config, params=params)
 
     def _put_together(self, features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]],

@@ -16,7 +16,7 @@ _MOST_KEPT = 5  # as TensorFlow's BestExporter
 
 
 class BestExport(Callback):
-    """Exports to export_best/TIMESTAMP whenever an evaluation has the best --early_stop_metric so far."""
+    """Exports to export_best/TIMESTAMP after each evaluation that is the best so far."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -39,8 +39,8 @@ class BestExport(Callback):
         except (ValueError, tf.errors.NotFoundError, tf.errors.DataLossError):
             if tf.train.checkpoint_exists(evaluation.checkpoint):
                 raise
-            log("step {}: the best so far, but the chief removed the checkpoint before it was exported. Keep "
-                "more with --keep_checkpoint_max".format(evaluation.step))
+            log("step {}: the best so far, but the chief removed the checkpoint before it was "
+                "exported. Keep more with --keep_checkpoint_max".format(evaluation.step))
             return
         self._improvement.improves(evaluation.values)
         self._remove_all_but_newest()

@@ -87,7 +87,7 @@ class Trainer(Protocol):
 
 
 class Callback:
-    """One thing that a run does besides its steps. Every method does nothing unless it is overridden."""
+    """One thing that a run does besides its steps; each method does nothing by default."""
 
     def attach(self, trainer: "Trainer") -> None:
         """Gets to know the run, before any graph is built."""
@@ -121,7 +121,7 @@ class Callback:
         return contextlib.nullcontext()
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """A checkpoint was evaluated in this process; each evaluation is told once, the last one too."""
+        """A checkpoint was evaluated in this process; each evaluation is told once."""
 
     def close(self) -> None:
         """This process has made its last step, now or in an earlier start."""

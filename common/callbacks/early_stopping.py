@@ -8,7 +8,7 @@ from common.config.run import Run
 
 
 class EarlyStopping(Callback):
-    """Ends the run after --early_stop evaluations in a row that are no better than the best before."""
+    """Ends the run after --early_stop evaluations in a row without an improvement."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -29,8 +29,9 @@ class EarlyStopping(Callback):
             return
         self._count(evaluation.values)
         if self._without >= patience and evaluation.step < self._run.steps:
-            self._trainer.end_early(evaluation.step, "{} evaluations in a row without a better {}; its best was "
-                                    "{:.5f}".format(self._without, self._improvement.metric, self._improvement.best))
+            reason = "{} evaluations in a row without a better {}; its best was {:.5f}".format(
+                self._without, self._improvement.metric, self._improvement.best)
+            self._trainer.end_early(evaluation.step, reason)
 
     def _count(self, values: dict) -> None:
         is_better = self._improvement.improves(values)

@@ -13,7 +13,7 @@ _POLL_SECS = 1.0
 
 
 class EndEarly(Callback):
-    """Stops this process's training when the run has ended early, and notes the last step of the run."""
+    """Stops training in this process when the run has ended early."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -30,7 +30,7 @@ class EndEarly(Callback):
         return [_StopWhenEnded(self._trainer)] if self._run.early_stop else []
 
     def close(self) -> None:
-        """The chief says which checkpoint is the last, so that the evaluator knows when it is done."""
+        """The chief notes which checkpoint is the last; the evaluator waits for that."""
         folder = self._run.checkpoint_dir
         end = early_end.read(folder, self._run.early_stop)
         if end and self._trainer.is_chief:

@@ -15,8 +15,8 @@ _THROTTLE_SECS = 600.0  # as TensorFlow's train_and_evaluate
 class EvaluateEvery(Callback):
     """Saves a checkpoint every so many global steps, which this process or the evaluator evaluates.
 
-    Without --eval_steps, a process that trains alone evaluates the checkpoints that it saves anyway,
-    one in ten minutes at most.
+    Without --eval_steps, a process that trains alone evaluates the checkpoints that it saves
+    anyway, one in ten minutes at most.
     """
 
     def __init__(self, run: Run) -> None:
@@ -78,7 +78,7 @@ class _SaveEvery(tf.train.SessionRunHook):
     def after_run(self, run_context: tf.train.SessionRunContext,
                   run_values: tf.train.SessionRunValues) -> None:
         """Saves if it is time to."""
-        before_step = int(run_values.results)  # read beside the update, so it may lag by the step itself
+        before_step = int(run_values.results)  # read beside the update, which may come later
         if not self._passes(before_step + 1):
             return
         step = int(run_context.session.run(self._global_step))

@@ -44,8 +44,8 @@ class EvaluationLog(Callback):
 def read(folder: str, last_step: int) -> List[Line]:
     """The evaluations of steps up to last_step, the last one of each step, in their order.
 
-    A run that was killed evaluates the steps after its last checkpoint again, so what stands of them
-    is left out.
+    A run that was killed evaluates the steps after its last checkpoint again, so what stands of
+    them is left out.
     """
     path = os.path.join(folder, FILE)
     if not os.path.exists(path):

@@ -38,7 +38,8 @@ def test_evaluates_every_so_many_steps_and_the_last_one_once(tmp_path: object) -
     assert lines[-1].values["y/auc"] == pytest.approx(metrics["y"]["auc"])
     assert exports(tmp_path, "export") and exports(tmp_path, "export_best")
     again = train(tmp_path, steps=25, eval_steps=10, early_stop_metric=METRIC)
-    assert again == metrics and evaluated_steps(tmp_path) == [10, 20, 25, 25]  # a finished run evaluates anew
+    assert again == metrics
+    assert evaluated_steps(tmp_path) == [10, 20, 25, 25]  # a finished run is evaluated anew
 
 
 def test_without_the_flag_only_the_last_checkpoint_is_evaluated(tmp_path: object) -> None:
@@ -79,12 +80,15 @@ def evaluation(step: int, value: float) -> object:
 
 
 @pytest.mark.parametrize("metric", [METRIC, "y/log_loss"])
-@pytest.mark.parametrize("values, patience, ended", [
-    ([0.6, 0.7, 0.7, 0.69], 2, 4), ([0.6, 0.5, 0.7, 0.6, 0.65], 2, 5), ([0.6, 0.5, 0.4, 0.3], 0, None),
-    ([float("nan"), float("nan")], 2, 2), ([float("nan"), 0.5, float("nan"), 0.6, 0.7], 2, None)])
+@pytest.mark.parametrize("values, patience, ended",
+                         [([0.6, 0.7, 0.7, 0.69], 2, 4), ([0.6, 0.5, 0.7, 0.6, 0.65], 2, 5),
+                          ([0.6, 0.5, 0.4, 0.3], 0, None),
+                          ([float("nan"), float("nan")], 2, 2),
+                          ([float("nan"), 0.5, float("nan"), 0.6, 0.7], 2, None)])
 def test_patience(tmp_path: object, metric: str, values: List[float], patience: int,
                   ended: Optional[int]) -> None:
-    stopping = EarlyStopping(make_run(tmp_path, eval_steps=1, early_stop=patience, early_stop_metric=metric))
+    stopping = EarlyStopping(
+        make_run(tmp_path, eval_steps=1, early_stop=patience, early_stop_metric=metric))
     trainer = Trainer()
     stopping.attach(trainer)
     for step, value in enumerate(values, 1):
@@ -93,7 +97,8 @@ def test_patience(tmp_path: object, metric: str, values: List[float], patience: 
     assert trainer.ended == ended
 
 
-def test_a_run_that_no_longer_improves_ends_early(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
+                                                  capsys: pytest.CaptureFixture) -> None:
     settings = dict(steps=400, eval_steps=10, early_stop=2, early_stop_metric=METRIC)
     metrics = train(tmp_path, **settings)
     steps = evaluated_steps(tmp_path)
@@ -108,7 +113,8 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: object, capsys: pyte
     assert metrics["y"]["auc"] == pytest.approx(values[-1])
 
     assert train(tmp_path, **settings) == metrics  # the same command finds nothing to train
-    assert "training ended early at step {}: 2 evaluations".format(steps[-1]) in capsys.readouterr().out
+    expected = "training ended early at step {}: 2 evaluations".format(steps[-1])
+    assert expected in capsys.readouterr().out
     longer = dict(settings, early_stop=0, steps=steps[-1] + 5)
     train(tmp_path, **longer)
     assert tf.train.load_variable(folder_of(tmp_path), "global_step") == steps[-1] + 5
@@ -118,7 +124,8 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: object, capsys: pyte
 @pytest.mark.slow
 def test_killed_and_started_again_it_counts_what_came_before(tmp_path: object) -> None:
     toy.open_toy(tmp_path, *rows())
-    settings: Dict[str, object] = dict(steps=400, eval_steps=10, early_stop=3, early_stop_metric=METRIC)
+    settings: Dict[str, object] = dict(
+        steps=400, eval_steps=10, early_stop=3, early_stop_metric=METRIC)
     undisturbed = tmp_path.joinpath("undisturbed")
     train(undisturbed, toy.open_toy(tmp_path, *rows()), **settings)
     child = start_child(tmp_path, secs=0.01, **settings)
@@ -160,8 +167,8 @@ def test_only_the_newest_best_exports_are_kept(tmp_path: object) -> None:
     assert len(made) == 8 and len(os.listdir(os.path.join(folder_of(tmp_path), FOLDER))) == 5
 
 
-def test_a_best_checkpoint_that_was_removed_is_not_counted_as_exported(tmp_path: object,
-                                                                       capsys: pytest.CaptureFixture) -> None:
+def test_a_best_checkpoint_that_was_removed_is_not_counted_as_exported(
+        tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     from common.callbacks.best_export import BestExport
 
     class Late(Trainer):
@@ -175,13 +182,15 @@ def test_a_best_checkpoint_that_was_removed_is_not_counted_as_exported(tmp_path:
     best = BestExport(make_run(tmp_path, eval_steps=1, early_stop_metric=METRIC))
     best.attach(Late())
     best.evaluated(evaluation(1, 0.9))
-    assert "step 1: the best so far, but the chief removed the checkpoint" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "step 1: the best so far, but the chief removed the checkpoint" in printed
     best.evaluated(evaluation(2, 0.8))  # the best of those that could be exported
     assert len(asked) == 2
 
 
 @pytest.mark.parametrize("cluster_has_evaluator", [True, False])
-def test_the_evaluator_evaluates_where_there_is_one(tmp_path: object, cluster_has_evaluator: bool) -> None:
+def test_the_evaluator_evaluates_where_there_is_one(tmp_path: object,
+                                                    cluster_has_evaluator: bool) -> None:
     from common.config.cluster import Cluster
     jobs = {"chief": ["a:1"], "ps": ["b:1"]}
     if cluster_has_evaluator:
@@ -192,8 +201,9 @@ def test_the_evaluator_evaluates_where_there_is_one(tmp_path: object, cluster_ha
 
 @pytest.mark.slow
 def test_in_a_cluster_all_processes_end_early(make_job: object) -> None:
-    job = make_job({"chief": 1, "worker": 1, "ps": 1, "evaluator": 1}, steps=3000, secs=0.02, eval_steps=20,
-                   early_stop=2, early_stop_metric=METRIC)
+    roles = {"chief": 1, "worker": 1, "ps": 1, "evaluator": 1}
+    job = make_job(roles, steps=3000, secs=0.02, eval_steps=20, early_stop=2,
+                   early_stop_metric=METRIC)
     job.start()
     assert set(job.last_statuses().values()) == {0}, job.logs()
     step = job.metrics()["global_step"]

@@ -85,8 +85,8 @@ class Keeping(Callback):
 
     def _make_incremental(self, spec: tf.estimator.EstimatorSpec) -> increments.SaveEvery:
         losses = roles.LOSSES if self._run.cluster else ()
-        return increments.SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt, self._run.steps,
-                                    self._trainer.tell_saving, losses)
+        return increments.SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt,
+                                    self._run.steps, self._trainer.tell_saving, losses)
 
 
 class _SavingTold(tf.train.CheckpointSaverListener):

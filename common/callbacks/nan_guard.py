@@ -74,6 +74,7 @@ class StopAtNan(tf.train.SessionRunHook):
         else:
             rows = self._find_rows(self._batches - 1)
         numbers = ", ".join(str(row + 1) for row in rows)
-        raise NanLoss("the loss of step {} is {}. Its batch held these rows of {}: {}. Look at them, or lower "
-                      "--learning_rate; the last checkpoint is from before this step.".format(
-                          step, values["loss"], self._path, numbers))
+        raise NanLoss(
+            "the loss of step {} is {}. Its batch held these rows of {}: {}. Look at them, or "
+            "lower --learning_rate; the last checkpoint is from before this step.".format(
+                step, values["loss"], self._path, numbers))

@@ -16,7 +16,8 @@ class Trained(NamedTuple):
     Attributes:
       steps: that it ran.
       steps_per_sec: their mean speed.
-      cpu_secs_per_step: seconds that cores worked for the process a step, input, checkpoints and evaluations with it.
+      cpu_secs_per_step: seconds that cores worked for the process a step, input, checkpoints and
+        evaluations with it.
       secs: of the whole run.
     """
 
@@ -55,15 +56,18 @@ class Progress(Callback):
 
 
 class Meter(tf.train.SessionRunHook):
-    """Reports step, loss, speed and the time left: a live line on a terminal, plain lines elsewhere.
+    """Reports step, loss, speed and time left: a live line on a terminal, else plain lines.
 
     Args:
-      trainers: how many processes make the steps up to max_steps together; the speed is that of this one.
+      trainers: how many processes make the steps up to max_steps together; the speed is that of
+        this one.
 
     Attributes:
       steps: steps run by this process.
-      step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which sets up the graph.
-      cpu_secs: seconds that cores worked for this process since its first step, for whatever it did.
+      step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which
+        sets up the graph.
+      cpu_secs: seconds that cores worked for this process since its first step, for whatever it
+        did.
     """
 
     def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, trainers: int = 1,
@@ -120,7 +124,8 @@ class Meter(tf.train.SessionRunHook):
     def _report(self, session: tf.Session) -> None:
         step = int(session.run(self._global_step))
         share = step / self._max_steps
-        line = "step {}/{} ({:.0%})  loss {:.5f}".format(step, self._max_steps, share, self._last_loss)
+        line = "step {}/{} ({:.0%})  loss {:.5f}".format(
+            step, self._max_steps, share, self._last_loss)
         if self.step_secs > self._reported_secs:
             line += self._speed(self._max_steps - step)
         self._out.write("\r\x1b[K{} {}".format(_bar(share), line) if self._live else line + "\n")

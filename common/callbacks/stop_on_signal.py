@@ -34,7 +34,7 @@ class StopOnSignal(Callback):
 
 
 class StopTraining(tf.train.SessionRunHook):
-    """Ends training after the step in which a signal came; the checkpoint hook then saves as at any end."""
+    """Ends training after the step in which a signal came; a checkpoint is saved as at any end."""
 
     def __init__(self, signals: Signals) -> None:
         self._signals = signals
@@ -46,7 +46,7 @@ class StopTraining(tf.train.SessionRunHook):
 
 
 class AbandonEvaluation(tf.train.SessionRunHook):
-    """Raises Stopped in an evaluation when a signal has come: part of the rows would give false metrics."""
+    """Ends an evaluation with Stopped when a signal came: some of the rows give false metrics."""
 
     def __init__(self, signals: Signals) -> None:
         self._signals = signals

@@ -16,7 +16,7 @@ from common.process.signals import Signals
 
 
 def train(make_hooks: object, losses: List[float]) -> int:
-    """Runs a session of one step a loss with the hooks that make_hooks(loss, rows) returns; returns the last step."""
+    """Runs a step for each loss, with the hooks of make_hooks(loss, rows); returns the last step."""
     with tf.Graph().as_default():
         step = tf.train.get_or_create_global_step()
         value = tf.data.make_one_shot_iterator(tf.data.Dataset.from_tensor_slices(
@@ -74,8 +74,9 @@ def test_nan_names_step_and_rows(bad: float, with_rows: bool) -> None:
         return [hook]
 
     rows = "5, 8" if with_rows else "3, 11"
-    with pytest.raises(NanLoss, match="the loss of step 3 is {}. Its batch held these rows of the/file: {}. "
-                                      "Look at them, or lower --learning_rate".format(bad, rows)):
+    with pytest.raises(NanLoss,
+                       match="the loss of step 3 is {}. Its batch held these rows of the/file: {}. "
+                       "Look at them, or lower --learning_rate".format(bad, rows)):
         train(make, [1.0, 2.0, bad, 3.0])
 
 
@@ -98,18 +99,22 @@ def test_progress_in_a_log_is_plain_lines() -> None:
     train(make, [0.5] * 40)
     first, last = out.getvalue().splitlines()
     assert first == "step 1/40 (2%)  loss 0.50000"
-    assert last.startswith("step 40/40 (100%)  loss 0.50000  ") and last.endswith(" samples/s  0 s left")
-    assert progress[0].steps == 40 and progress[0].steps_per_sec == pytest.approx(39 / progress[0].step_secs)
+    assert last.startswith("step 40/40 (100%)  loss 0.50000  ")
+    assert last.endswith(" samples/s  0 s left")
+    assert progress[0].steps == 40
+    assert progress[0].steps_per_sec == pytest.approx(39 / progress[0].step_secs)
 
 
 def test_progress_on_a_terminal_is_one_live_line() -> None:
     out = Terminal()
     train(lambda loss, rows: [Meter(loss, 5, 512, out=out)], [0.5] * 5)
-    assert out.getvalue().count("\n") == 1 and out.getvalue().startswith("\r\x1b[K[##........] step 1/5")
+    assert out.getvalue().count("\n") == 1
+    assert out.getvalue().startswith("\r\x1b[K[##........] step 1/5")
     assert out.getvalue().endswith("[##########] " + out.getvalue().split("] ")[-1])
 
 
-@pytest.mark.parametrize("secs, text", [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3600, "1 h 0 min"),
-                                        (90000, "1 d 1 h"), (86400 * 40, "40 d 0 h")])
+@pytest.mark.parametrize("secs, text", [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"),
+                                        (3600, "1 h 0 min"), (90000, "1 d 1 h"),
+                                        (86400 * 40, "40 d 0 h")])
 def test_clock(secs: float, text: str) -> None:
     assert progress._clock(secs) == text

@@ -20,7 +20,7 @@ _STUCK_SECS = 120.0
 
 
 class AwaitServers(Callback):
-    """Training begins when every server can be reached; raises NeverCame where one cannot be for long.
+    """Lets training begin when every server can be reached.
 
     Stands before StopOnSignal: a signal that comes while this process waits ends it at once.
     """
@@ -143,7 +143,7 @@ class Watch(tf.train.SessionRunHook):
         return "the servers answer" + self._state_of_the_chief()
 
     def _is_stuck(self, is_server_absent: bool) -> bool:
-        """Whether no step has ended for long although every server answers and nothing is being saved."""
+        """Whether no step has ended for long, though servers answer and nothing is being saved."""
         now = time.monotonic()
         if is_server_absent or self._saving:
             self._answered_since = None

@@ -14,8 +14,12 @@ from common.process import rehearsal, waiting
 from common.process.signals import Signals
 
 
-def watched(monkeypatch: pytest.MonkeyPatch, port: int, is_over: bool = False,
-            received: Optional[int] = None, saving: bool = False, wait_secs: float = 0.5) -> List[int]:
+def watched(monkeypatch: pytest.MonkeyPatch,
+            port: int,
+            is_over: bool = False,
+            received: Optional[int] = None,
+            saving: bool = False,
+            wait_secs: float = 0.5) -> List[int]:
     """The statuses with which a watch leaves within two seconds of a chief that has run a step."""
     left: List[int] = []
     signals = Signals()
@@ -33,18 +37,20 @@ def watched(monkeypatch: pytest.MonkeyPatch, port: int, is_over: bool = False,
     return left
 
 
-@pytest.mark.parametrize("is_over, received, status, reason", [
-    (True, None, 0, "training is over and the others have left"), (False, None, 1, "no step for .*waiting for ps-0"),
-    (False, 15, 143, "no step ends; left without a checkpoint")])
-def test_a_watch_leaves(is_over: bool, received: int, status: int, reason: str, monkeypatch: pytest.MonkeyPatch,
-                        capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize("is_over, received, status, reason",
+                         [(True, None, 0, "training is over and the others have left"),
+                          (False, None, 1, "no step for .*waiting for ps-0"),
+                          (False, 15, 143, "no step ends; left without a checkpoint")])
+def test_a_watch_leaves(is_over: bool, received: int, status: int, reason: str,
+                        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     port, = rehearsal.free_ports(1)
     assert watched(monkeypatch, port, is_over, received)[0] == status
     assert re.search(reason, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("saving", [False, True])
-def test_a_step_that_does_not_end_though_servers_answer(saving: bool, monkeypatch: pytest.MonkeyPatch,
+def test_a_step_that_does_not_end_though_servers_answer(saving: bool,
+                                                        monkeypatch: pytest.MonkeyPatch,
                                                         capsys: pytest.CaptureFixture) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
