@@ -1,1 +1,3 @@
-"""What the five models share; each module knows one thing and none knows a model."""
+"""What the models share; each module knows one thing and none knows a model."""
+
+__version__ = "1.0.0"

@@ -1,19 +1,27 @@
 import argparse
 import os
 import re
-from typing import List
+import types
+from typing import List, NamedTuple
 
 import pytest
 
+import common
 from common import flags
+from common.config import run as run_of
+from common.config.model import Model
 from common.config.tables import Eviction, Settings
 from common.config.toggles import Toggles
 from common.kernels.native import Native
+from common.optimizers.train_step import Training
 from common.testing.mains import FUSED
 
 
+MODEL = Model("M", "data.toy", ("y",), epochs=10, learning_rate=0.1, optimizer="adagrad")
+
+
 def parse(*argv: str) -> argparse.Namespace:
-    return flags.parse(flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=10), list(argv))
+    return flags.parse(flags.make_parser("", MODEL), list(argv))
 
 
 @pytest.mark.parametrize("argv, expected", [
@@ -30,14 +38,14 @@ def test_booleans_take_true_false_and_the_bare_flag(argv: List[str], expected: b
     (["--checkpoint", "ck", "--output_dir", "out"], "ck", "out"),
 ])
 def test_folders(argv: List[str], checkpoint: str, result: str) -> None:
-    run = flags.make_run(parse(*argv), "M", 2, 1000)
+    run = flags.make_run(parse(*argv), MODEL._replace(epochs=2), 1000)
     assert run.checkpoint_dir.startswith(checkpoint) and run.result_dir.startswith(result)
 
 
 def test_flags_reach_the_run() -> None:
     run = flags.make_run(parse(
         "--steps", "5", "--batch_size", "6", "--seed", "7", "--shuffle_buffer", "8", "--save_steps", "9",
-        "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval", "--inter", "12", "--intra", "13"), "M", 1, 1)
+        "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval", "--inter", "12", "--intra", "13"), MODEL, 1)
     assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps, run.keep_checkpoint_max,
             run.timeline, run.evaluate, run.inter, run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
     assert run.epochs == 0
@@ -45,7 +53,7 @@ def test_flags_reach_the_run() -> None:
 
 def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flags.conflicts.native, "load", lambda: Native(None, ""))
-    runs = [flags.make_run(parse(*argv), "M", 1, 1) for argv in ([], ["--workqueue"])]
+    runs = [flags.make_run(parse(*argv), MODEL, 1) for argv in ([], ["--workqueue"])]
     assert [run.workqueue for run in runs] == [False, True]
 
 
@@ -59,14 +67,14 @@ def test_numbers_of_filters_and_eviction_reach_the_tables() -> None:
 
 
 def test_steps_default_to_whole_epochs() -> None:
-    run = flags.make_run(parse("--batch_size", "64"), "M", 10, 1001)
+    run = flags.make_run(parse("--batch_size", "64"), MODEL, 1001)
     assert (run.steps, run.epochs) == (157, 10)  # 10010 rows are 156 batches of 64 and one of 26
 
 
 def test_a_taken_folder_is_not_shared(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flags.time, "time", lambda: 1000.5)
+    monkeypatch.setattr(run_of.time, "time", lambda: 1000.5)
     os.makedirs(os.path.join(str(tmp_path), "model_M_1000"))
-    run = flags.make_run(parse("--output_dir", str(tmp_path)), "M", 1, 1)
+    run = flags.make_run(parse("--output_dir", str(tmp_path)), MODEL, 1)
     assert run.checkpoint_dir == os.path.join(str(tmp_path), "model_M_1001")
 
 
@@ -115,5 +123,50 @@ def test_fusions_and_stages_are_on_unless_tf_or_their_flag_says_no() -> None:
 def test_one_slice_is_the_whole_batch(argv: List[str], slices: int) -> None:
     args = parse(*["--micro_batch"] * len(argv), *argv)
     assert args.toggles == FUSED._replace(micro_batch=slices)
-    assert flags.training(args) == ("adagrad", 0.1, args.toggles)
+    assert Training.from_flags(args) == ("adagrad", 0.1, args.toggles)
     assert parse("--tf", "--micro_batch", "1").toggles == Toggles(tf=True)
+
+
+class Every(NamedTuple):
+    """What a callback reads of its flag."""
+
+    steps: int = 0
+
+
+def add_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adds a module with the flag --every, as a callback's."""
+    def from_flags(args: argparse.Namespace) -> Every:
+        if args.every > 9:
+            raise ValueError("--every {} is too rare.".format(args.every))
+        return Every(args.every)
+
+    module = types.SimpleNamespace(
+        add_flags=lambda parser: parser.group("training").add_argument("--every", type=int, default=0),
+        from_flags=from_flags)
+    monkeypatch.setattr(flags, "MODULES", (*flags.MODULES, module))
+
+
+def test_a_modules_own_flag_reaches_its_callback(monkeypatch: pytest.MonkeyPatch,
+                                                 capsys: pytest.CaptureFixture) -> None:
+    assert flags.make_run(parse(), MODEL, 1).setting(Every) == Every(0)
+    add_module(monkeypatch)
+    assert flags.make_run(parse("--every", "7"), MODEL, 1).setting(Every) == Every(7)
+    with pytest.raises(SystemExit, match="2"):
+        parse("--every", "10")
+    assert "error: --every 10 is too rare." in capsys.readouterr().err
+
+
+def test_defaults_are_the_models() -> None:
+    model = MODEL._replace(learning_rate=0.5, optimizer="adam", save_steps=0, epochs=3)
+    parser = flags.make_parser("", model)
+    args = flags.parse(parser, [])
+    assert (args.learning_rate, args.optimizer, args.save_steps, args.epochs) == (0.5, "adam", 0, 3)
+    text = " ".join(parser.format_help().split())
+    for words in ("(default 0.5)", "(default adam)", "only at the end (default 0)", "that of 3 epochs"):
+        assert words in text
+
+
+def test_version(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        parse("--version")
+    assert capsys.readouterr().out.split()[-1] == common.__version__

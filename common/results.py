@@ -93,7 +93,7 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
             before = json.load(file)
         optimizer = params.training.optimizer  # type: ignore[attr-defined]
         _check_same(config, before, run.model, optimizer)
-        may_grow = any(name in _GROWING for name, _ in run.asked)
+        may_grow = any(name in _GROWING for name, _ in run.enabled_features)
         _check_words(config, before, data, may_grow)
     vocabularies = {name: _described(words) for name, words in data.vocabularies.items()}
     write_json(config, {

@@ -27,8 +27,8 @@ def data(tmp_path: object) -> Data:
 
 
 def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False,
-          asked: Tuple[Tuple[str, str], ...] = ()) -> None:
-    run = make_run(folder, model=model, checkpoint_dir=str(folder), asked=asked)
+          enabled_features: Tuple[Tuple[str, str], ...] = ()) -> None:
+    run = make_run(folder, model=model, checkpoint_dir=str(folder), enabled_features=enabled_features)
     results.start(str(folder), run, data, Params(Training(optimizer, 0.1)), complete)
 
 
@@ -78,14 +78,14 @@ def test_checkpoints_of_other_words_are_refused(tmp_path: object, data: Data) ->
     fixed, growing = (), (("ev", ""),)
     start(tmp_path, with_words(b"none", b"a", b"b"))
     save_checkpoint(tmp_path)
-    for asked in (fixed, growing):
-        start(tmp_path, with_words(b"none", b"a", b"b"), asked=asked)
+    for enabled in (fixed, growing):
+        start(tmp_path, with_words(b"none", b"a", b"b"), enabled_features=enabled)
     message = "trained with another mid_voc, of 3 words; that of now has {}, with other ids. Give the vocabularies"
-    for asked, *words in ((fixed, b"none", b"b", b"a"), (fixed, b"none", b"a", b"b", b"c"),
-                          (growing, b"none", b"b", b"a", b"c"), (growing, b"none")):
+    for enabled, *words in ((fixed, b"none", b"b", b"a"), (fixed, b"none", b"a", b"b", b"c"),
+                            (growing, b"none", b"b", b"a", b"c"), (growing, b"none")):
         with pytest.raises(BadInput, match=message.format(len(words))):
-            start(tmp_path, with_words(*words), asked=asked)
-    start(tmp_path, with_words(b"none", b"a", b"b", b"c"), asked=growing)  # a row for each word more
+            start(tmp_path, with_words(*words), enabled_features=enabled)
+    start(tmp_path, with_words(b"none", b"a", b"b", b"c"), enabled_features=growing)  # a row for each word more
     assert read(tmp_path, "config.json")["vocabularies"]["mid_voc"]["words"] == 4
 
 

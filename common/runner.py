@@ -110,7 +110,7 @@ class _Part:
         """Prints who serves which feature, and what there is to do."""
         run, data = self._run, self._data
         epochs = run.steps * run.batch_size / float(data.train_rows)
-        rows = support.start_up(run.toggles, run.protocol, run.asked)
+        rows = support.start_up(run.toggles, run.protocol, run.enabled_features)
         rows += self._trainer.rows.described()
         rows += [
             ("train rows", "{} of {}".format(data.train_rows, data.train.path)),

@@ -21,7 +21,8 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
-from common.config.schema import Schema  # noqa: E402
+from common.config.model import Model  # noqa: E402
+from common.config.schema import USER, Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.history import History, RaggedHistory  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
@@ -31,14 +32,16 @@ from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Training  # noqa: E402
-from common.pipeline import dataset, source  # noqa: E402
 from data.amazon import SCHEMA  # noqa: E402
+
+MODEL = Model(
+    name="DIN", data="data.amazon", tasks=("click",), epochs=1, learning_rate=0.001,
+    optimizer="adamasync", save_steps=0, per_item="attention/dense_",
+    on_deeprec={"bf16": "both", "emb_fusion": "ours"})
 
 DIMENSION = 18
 ATTENTION = (80, 40)
 TOP = (200, 80)
-TASKS = ["click"]
-EPOCHS = 1
 
 
 class Params(NamedTuple):
@@ -153,21 +156,20 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
         return heads.predict_spec([heads.Task("click", outputs.click)])
     total = loss(outputs, labels)
     tasks = [heads.Task("click", outputs.click, labels["label"], by_user=True)]
-    return heads.eval_spec(total, tasks, features[dataset.USER])
+    return heads.eval_spec(total, tasks, features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates DIN as the command line says."""
-    parser = flags.make_parser("Trains DIN on Amazon Books rows.", learning_rate=0.001, optimizer="adamasync",
-                               epochs=EPOCHS, save_steps=0)
+    parser = flags.make_parser("Trains DIN on Amazon Books rows.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
     params = Params(
-        schema=data.schema, embedding=flags.embedding(args, DIMENSION), dense=flags.dense(args),
-        training=flags.training(args), click_rate=source.label_rates(data)[0, 0])
-    run = flags.make_run(args, "DIN", EPOCHS, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+        schema=data.schema, embedding=Embedding.from_flags(args, DIMENSION), dense=Dense.from_flags(args),
+        training=Training.from_flags(args), click_rate=data.label_rates()[0, 0])
+    run = flags.make_run(args, MODEL, data.train_rows)
+    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
 
 
 if __name__ == "__main__":

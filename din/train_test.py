@@ -246,7 +246,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.save_steps == 0
     assert made.click_rate == pytest.approx(0.5, abs=0.02)
     assert made.training[:2] == ("adamasync", 0.001)
-    parser = flags.make_parser("", learning_rate=0.001, optimizer="adagrad", epochs=train.EPOCHS)
+    parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
     assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED

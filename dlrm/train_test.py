@@ -148,7 +148,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert (*made.training[:2], made.interaction_op) == ("adamasync", 0.001, "cat")
     made = run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"], monkeypatch)[1]
     assert made.interaction_op == "dot"
-    parser = flags.make_parser("", learning_rate=0.1, optimizer="adamasync", epochs=train.EPOCHS)
+    parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
     assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED

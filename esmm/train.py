@@ -21,19 +21,22 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
+from common.config.model import Model  # noqa: E402
+from common.config.schema import USER  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Training  # noqa: E402
-from common.pipeline import dataset, source  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
+
+MODEL = Model(
+    name="ESMM", data="data.taobao", tasks=("click", "purchase_given_click", "click_and_purchase"),
+    epochs=10, learning_rate=0.1, optimizer="adagrad", sample_flags="--steps 1954")
 
 GROUP_MLPS = (("user", (256, 128, 96, 64)), ("item", (256, 128, 96, 64)), ("combo", (128, 96, 64, 32)))
 TOWER = (256, 128, 96, 64)
-TASKS = ["click", "purchase_given_click", "click_and_purchase"]
-EPOCHS = 10
 
 
 class Params(NamedTuple):
@@ -101,27 +104,28 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
         return train_step.train_spec(lambda x, y: loss(forward(x, params), y), features, labels, params.training)
     outputs = forward(features, params)
     if labels is None:
-        return heads.predict_spec([heads.Task(*task) for task in zip(TASKS, [outputs.ctr, outputs.cvr, outputs.ctcvr])])
+        logits = [outputs.ctr, outputs.cvr, outputs.ctcvr]
+        return heads.predict_spec([heads.Task(*task) for task in zip(MODEL.tasks, logits)])
     total = loss(outputs, labels)
     both = labels["clk"] * labels["buy"]
     tasks = [heads.Task("click", outputs.ctr, labels["clk"], by_user=True),
              heads.Task("purchase_given_click", outputs.cvr, both, rows=labels["clk"] > 0),
              heads.Task("click_and_purchase", outputs.ctcvr, both)]
-    return heads.eval_spec(total, tasks, features[dataset.USER])
+    return heads.eval_spec(total, tasks, features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates ESMM as the command line says."""
-    parser = flags.make_parser("Trains ESMM on Taobao rows.", learning_rate=0.1, optimizer="adagrad", epochs=EPOCHS)
+    parser = flags.make_parser("Trains ESMM on Taobao rows.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
-    rates = source.label_rates(data)
+    rates = data.label_rates()
     params = Params(
-        embedding=flags.embedding(args, 16), dense=flags.dense(args), training=flags.training(args),
+        embedding=Embedding.from_flags(args, 16), dense=Dense.from_flags(args), training=Training.from_flags(args),
         click_rate=rates[0, 0], buy_rate=min(rates[0, 1] / rates[0, 0], 0.99))  # 1 has no logit
-    run = flags.make_run(args, "ESMM", EPOCHS, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+    run = flags.make_run(args, MODEL, data.train_rows)
+    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
     sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
     data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
     assert graphs.logit_shapes(data, train.model_fn, sizes, toggles, batch_size) == {
-        task: (batch_size,) for task in train.TASKS}
+        task: (batch_size,) for task in train.MODEL.tasks}
 
 
 def test_towers_start_at_the_base_rates(folder: str) -> None:
@@ -139,7 +139,7 @@ def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, c
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     tasks = report["tasks"]
-    for task in train.TASKS:
+    for task in train.MODEL.tasks:
         assert set(tasks[task]) >= {"rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration",
                                     "accuracy"}
     for task in ("click", "click_and_purchase"):
@@ -168,7 +168,7 @@ def test_no_flag_is_left_unread(folder: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_defaults_are_the_documented_ones() -> None:
-    parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=train.EPOCHS)
+    parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
     documented = dict(seed=2021, data_location="./data", steps=0, batch_size=512, learning_rate=0.1,
@@ -277,7 +277,7 @@ def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(folder: str,
         assert steps <= report["global_step"] <= steps + 3  # what was under way
     alone = run_main(train.main, *flags, "--steps", str(report["global_step"]))
     assert alone["steps_trained_here"] == 0
-    for task in train.TASKS:
+    for task in train.MODEL.tasks:
         assert alone["tasks"][task]["log_loss"] == pytest.approx(report["tasks"][task]["log_loss"], rel=1e-5)
     assert run_main(train.main, *flags, "--steps", "45", "--no_eval")["global_step"] == 45
 

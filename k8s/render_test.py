@@ -153,7 +153,7 @@ def test_the_model_takes_the_arguments(job: str) -> None:
     name, *argv = containers(job)[0]["args"]
     assert job.startswith(name + "-")
     model = importlib.import_module(name + ".train")
-    parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=1)
+    parser = flags.make_parser("", model.MODEL)
     model.add_flags(parser)
     args = flags.parse(parser, argv)
     assert args.bf16 == job.endswith("-bf16")

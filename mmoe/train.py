@@ -21,21 +21,24 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
+from common.config.model import Model  # noqa: E402
+from common.config.schema import USER  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Training  # noqa: E402
-from common.pipeline import dataset, source  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
+
+MODEL = Model(
+    name="MMoE", data="data.taobao", tasks=("click", "purchase"), epochs=1000,
+    learning_rate=0.001, optimizer="adamasync", sample_flags="--steps 977")
 
 EXPERTS = 4
 EXPERT = (256, 192, 128, 64)
 TOWER = (256, 192, 128, 64)
-TASKS = ["click", "purchase"]
 LABELS = {"click": "clk", "purchase": "buy"}
-EPOCHS = 1000
 
 
 class Params(NamedTuple):
@@ -75,15 +78,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
     """Embeds all columns, feeds them through the experts, and each task's mixture of them through its tower."""
     inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
-    count, tasks = params.experts, len(TASKS)
+    count, tasks = params.experts, len(MODEL.tasks)
     experts = layers.mlps(count * [inputs], count * [params.expert], ["expert_{}".format(i) for i in range(count)],
                           params.dense)  # [B, H] each
-    gates = layers.dense_group(tasks * [inputs], tasks * [count], [task + "_gate" for task in TASKS], params.dense)
+    gate_names = [task + "_gate" for task in MODEL.tasks]
+    gates = layers.dense_group(tasks * [inputs], tasks * [count], gate_names, params.dense)
     mixed = layers.mix(experts, gates, tasks * [range(count)], params.dense)  # [B, H] of each task
-    towers = layers.mlps(mixed, tasks * [params.tower], [task + "_tower" for task in TASKS], params.dense)
+    towers = layers.mlps(mixed, tasks * [params.tower], [task + "_tower" for task in MODEL.tasks], params.dense)
     rates = (params.click_rate, params.purchase_rate)
     return Outputs(*[layers.logit(hidden, task + "_logit", rate, params.dense)
-                     for task, hidden, rate in zip(TASKS, towers, rates)])
+                     for task, hidden, rate in zip(MODEL.tasks, towers, rates)])
 
 
 def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
@@ -104,22 +108,21 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
     total = loss(outputs, labels)
     tasks = [heads.Task(task, logit, labels[LABELS[task]], by_user=task == "click")
              for task, logit in outputs._asdict().items()]
-    return heads.eval_spec(total, tasks, features[dataset.USER])
+    return heads.eval_spec(total, tasks, features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates MMoE as the command line says."""
-    parser = flags.make_parser("Trains MMoE on Taobao rows.", learning_rate=0.001, optimizer="adamasync",
-                               epochs=EPOCHS)
+    parser = flags.make_parser("Trains MMoE on Taobao rows.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
-    rates = source.label_rates(data)
+    rates = data.label_rates()
     params = Params(
-        embedding=flags.embedding(args, 16), dense=flags.dense(args), training=flags.training(args),
+        embedding=Embedding.from_flags(args, 16), dense=Dense.from_flags(args), training=Training.from_flags(args),
         click_rate=rates[0, 0], purchase_rate=rates[1, 1])
-    run = flags.make_run(args, "MMOE", EPOCHS, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+    run = flags.make_run(args, MODEL, data.train_rows)
+    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
 
 
 if __name__ == "__main__":

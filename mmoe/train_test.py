@@ -116,7 +116,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     assert sorted(report["tasks"]) == ["click", "purchase"]
-    for task in train.TASKS:
+    for task in train.MODEL.tasks:
         assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
         assert 0.6 < report["tasks"][task]["calibration"] < 1.6
     assert run_main(train.main, *common, "--steps", "237", "--no_eval", "--tf")["steps_trained_here"] == 3
@@ -126,7 +126,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
     assert made.training[:2] == ("adamasync", 0.001)
-    parser = flags.make_parser("", learning_rate=0.1, optimizer="adagrad", epochs=train.EPOCHS)
+    parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
     assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED

@@ -22,14 +22,19 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
+from common.config.model import Model  # noqa: E402
+from common.config.schema import USER  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Training  # noqa: E402
-from common.pipeline import dataset, source  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
+
+MODEL = Model(
+    name="PLE", data="data.taobao", tasks=("click", "purchase"), epochs=1000,
+    learning_rate=0.001, optimizer="adam", sample_flags="--steps 977")
 
 LEVELS = 3
 SPECIFIC = 2
@@ -38,9 +43,7 @@ EXPERT = (256, 128, 64)
 GATE = (256, 128, 64)
 TOWER = (256, 128, 64)
 EPSILON = 1.0
-TASKS = ["click", "purchase"]
 LABELS = {"click": "clk", "purchase": "buy"}
-EPOCHS = 1000
 
 
 class Params(NamedTuple):
@@ -86,21 +89,21 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
     """Embeds all columns, feeds them through the extraction layers, and each task's result through its tower."""
     norm = Norm(training, params.epsilon)
     inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
-    streams = {name: inputs for name in TASKS + ["shared"]}
+    streams = {name: inputs for name in [*MODEL.tasks, "shared"]}
     for level in range(params.levels):
         with tf.variable_scope("layer_{}".format(level)):
             streams = _extract(streams, level == params.levels - 1, params, norm)
-    towers = layers.mlps([streams[task] for task in TASKS], len(TASKS) * [params.tower],
-                         [task + "_tower" for task in TASKS], params.dense, norm)
+    towers = layers.mlps([streams[task] for task in MODEL.tasks], len(MODEL.tasks) * [params.tower],
+                         [task + "_tower" for task in MODEL.tasks], params.dense, norm)
     rates = (params.click_rate, params.purchase_rate)
     return Outputs(*[layers.logit(hidden, task + "_logit", rate, params.dense)
-                     for task, hidden, rate in zip(TASKS, towers, rates)])
+                     for task, hidden, rate in zip(MODEL.tasks, towers, rates)])
 
 
 def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params, norm: Norm) -> Dict[str, tf.Tensor]:
     """One extraction layer: [B, H] of each task and of the shared part to the same; the last has no shared part."""
     experts = [(name, i) for name in streams for i in range(params.shared if name == "shared" else params.specific)]
-    gates = TASKS if is_last else list(streams)
+    gates = MODEL.tasks if is_last else list(streams)
     hidden = layers.mlps(
         [streams[name] for name, _ in experts] + [streams[name] for name in gates],
         len(experts) * [params.expert] + len(gates) * [params.gate],
@@ -131,21 +134,21 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tenso
     total = loss(outputs, labels)
     tasks = [heads.Task(task, logit, labels[LABELS[task]], by_user=task == "click")
              for task, logit in outputs._asdict().items()]
-    return heads.eval_spec(total, tasks, features[dataset.USER])
+    return heads.eval_spec(total, tasks, features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates PLE as the command line says."""
-    parser = flags.make_parser("Trains PLE on Taobao rows.", learning_rate=0.001, optimizer="adam", epochs=EPOCHS)
+    parser = flags.make_parser("Trains PLE on Taobao rows.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
-    rates = source.label_rates(data)
+    rates = data.label_rates()
     params = Params(
-        embedding=flags.embedding(args, 16), dense=flags.dense(args), training=flags.training(args),
+        embedding=Embedding.from_flags(args, 16), dense=Dense.from_flags(args), training=Training.from_flags(args),
         click_rate=rates[0, 0], purchase_rate=rates[1, 1])
-    run = flags.make_run(args, "PLE", EPOCHS, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, TASKS)
+    run = flags.make_run(args, MODEL, data.train_rows)
+    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
 
 
 if __name__ == "__main__":

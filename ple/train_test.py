@@ -107,7 +107,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
         got = session.run(outputs._asdict())
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
     expected = numpy_forward(x.astype(np.float64), w, 3)
-    for task in train.TASKS:
+    for task in train.MODEL.tasks:
         np.testing.assert_allclose(got[task], expected[task], rtol=1e-4, atol=1e-4)
     assert not any("layer_2/shared_gate" in name for name in w)
 
@@ -141,7 +141,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     assert sorted(report["tasks"]) == ["click", "purchase"]
-    for task in train.TASKS:
+    for task in train.MODEL.tasks:
         assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
         assert 0.6 < report["tasks"][task]["calibration"] < 1.6
     assert run_main(train.main, *common, "--steps", "236", "--no_eval")["steps_trained_here"] == 2
@@ -151,7 +151,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))
     assert made.training[:2] == ("adam", 0.001)
-    parser = flags.make_parser("", learning_rate=0.1, optimizer="adam", epochs=train.EPOCHS)
+    parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
     assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED

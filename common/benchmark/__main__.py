@@ -18,9 +18,10 @@ from typing import Dict, List, NamedTuple, Optional
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import files, flags, results, runner
+from common import files, results, runner
 from common.benchmark import report
 from common.benchmark.report import Figures
+from common.config import flag_types
 from common.config.schema import Schema
 from common.kernels.layers import limit
 from common.optimizers import catalog
@@ -137,14 +138,14 @@ def _parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures input and training speed.")
     parser.add_argument("model", choices=sorted(MODELS))
     parser.add_argument("--data_location", default="./data", help="folder of CSV and Parquet files (default ./data)")
-    parser.add_argument("--batch_size", type=flags.positive, nargs="+", default=[512],
+    parser.add_argument("--batch_size", type=flag_types.positive, nargs="+", default=[512],
                         help="rows a step; several make a table each (default 512)")
     parser.add_argument("--optimizer", default="adagrad", choices=(*catalog.NAMES, _DOCUMENTED),
                         help="optimizer of every variant; 'documented': the model's own beside Adam for --tf "
                              "(default adagrad)")
-    parser.add_argument("--rows", type=flags.positive, default=500000,
+    parser.add_argument("--rows", type=flag_types.positive, default=500000,
                         help="rows that each run reads, the fewer the more its start counts (default 500000)")
-    parser.add_argument("--rounds", type=flags.positive, default=3, help="runs of each variant (default 3)")
+    parser.add_argument("--rounds", type=flag_types.positive, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--out", help="file to write the figures to, as JSON")
     parser.add_argument("--readme", nargs="?", const="", metavar="SECTION",
                         help="write the tables into the model's README, into its benchmark or into that of this name")

@@ -13,8 +13,9 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import flags, runner
+from common import runner
 from common.benchmark import report
+from common.config import flag_types
 from common.embedding import graph_record, storage
 from common.embedding.embedding_variable import EmbeddingVariable
 from common.embedding.kinds import Kind
@@ -79,9 +80,9 @@ def measure(step: Callable[[np.ndarray], None], batches: List[np.ndarray]) -> fl
 def main(argv: Optional[List[str]] = None) -> None:
     """Prints ids/s of both, their ratio, and the bytes that a key takes."""
     parser = argparse.ArgumentParser(description="Measures embedding variables beside tables of fixed size.")
-    parser.add_argument("--keys", type=flags.positive, default=10000000, help="keys in memory (default 10000000)")
-    parser.add_argument("--batch", type=flags.positive, default=10000, help="ids a step (default 10000)")
-    parser.add_argument("--rounds", type=flags.positive, default=5, help="rounds of 100 steps (default 5)")
+    parser.add_argument("--keys", type=flag_types.positive, default=10000000, help="keys in memory (default 10000000)")
+    parser.add_argument("--batch", type=flag_types.positive, default=10000, help="ids a step (default 10000)")
+    parser.add_argument("--rounds", type=flag_types.positive, default=5, help="rounds of 100 steps (default 5)")
     args = parser.parse_args(argv)
     runner.quiet_tensorflow()
     random = np.random.default_rng(1)

@@ -13,9 +13,18 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
 
 from common.checkpoint import increment_files, saving, table_saving, touched
+from common.config.flag_types import FEATURES, FlagParser, count
 from common.log import log
 from common.optimizers import updates
 from common.optimizers.adam_async import full_name
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag of how often increments are saved."""
+    parser.group(FEATURES).add_argument(
+        "--incremental_ckpt", type=count, default=0, metavar="SECS",
+        help="seconds between incremental checkpoints of the rows touched since the last whole "
+             "one; 0: none (default 0)")
 
 
 class Saver(saving.Saver):

@@ -14,10 +14,23 @@ import json
 import os
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
+from common.config.flag_types import FEATURES, FlagParser, amount
+
 ROLES = ("chief", "worker", "ps", "evaluator")
 LOST_STATUS = 138  # asks for a restart; the training operator restarts from 128 on
 _EXAMPLE = ('Write it as {"cluster": {"chief": ["host:port"], "worker": ["host:port"], "ps": '
             '["host:port"]}, "task": {"type": "worker", "index": 0}}')
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of how the processes of a job talk and wait."""
+    group = parser.group(FEATURES)
+    group.add_argument(
+        "--protocol", choices=("grpc", "grpc++", "star_server"), default="grpc",
+        help="protocol between processes; the last two need DeepRec (default grpc)")
+    group.add_argument(
+        "--wait_secs", type=amount, default=1800.0, metavar="SECS",
+        help="how long a process of a cluster waits for another (default 1800)")
 
 
 class Cluster(NamedTuple):

@@ -1,9 +1,57 @@
 """What a run is asked to do."""
 
-from typing import NamedTuple, Optional, Tuple
+import argparse
+import os
+import time
+from typing import Any, NamedTuple, Optional, Tuple, Type, TypeVar
 
 from common.config.cluster import Cluster
+from common.config.flag_types import FILES, TRAINING, FlagParser, boolean, count, positive
 from common.config.toggles import Toggles
+
+DEFAULT_OUTPUT = "./result"
+Kind = TypeVar("Kind")
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of how long is trained, what is kept and where."""
+    training, files = parser.group(TRAINING), parser.group(FILES)
+    training.add_argument(
+        "--steps", type=count, default=0,
+        help="global step at which training ends; 0: that of {} epochs (default 0)".format(
+            parser.get_default("epochs")))
+    training.add_argument(
+        "--no_eval", type=boolean, nargs="?", const=True, default=False,
+        help="do not evaluate on the test rows")
+    training.add_argument(
+        "--batch_size", type=positive, default=512, help="rows a step (default 512)")
+    files.add_argument(
+        "--output_dir", default=None,
+        help="folder of logs and saved models (default ./result, or the checkpoints' with "
+             "--checkpoint)")
+    files.add_argument(
+        "--checkpoint", "--checkpoint_dir", default=None,
+        help="folder of the checkpoints; training goes on from what is in it (default "
+             "OUTPUT_DIR/model_MODEL_TIMESTAMP)")
+    _add_saving(parser)
+
+
+def _add_saving(parser: FlagParser) -> None:
+    save_steps = parser.get_default("save_steps")
+    training, files = parser.group(TRAINING), parser.group(FILES)
+    files.add_argument(
+        "--save_steps", type=count, default=save_steps,
+        help="steps between checkpoints; 0: only at the end (default {})".format(
+            "every 600 seconds" if save_steps is None else save_steps))
+    training.add_argument(
+        "--seed", type=count, default=2021,
+        help="seed of weights and row order (default 2021)")
+    files.add_argument(
+        "--timeline", type=count, default=None,
+        help="steps between Chrome traces, written to timeline-STEP.json; 0: none (default none)")
+    files.add_argument(
+        "--keep_checkpoint_max", type=positive, default=1,
+        help="newest checkpoints kept (default 1)")
 
 
 class _RunFields(NamedTuple):
@@ -31,7 +79,8 @@ class _RunFields(NamedTuple):
     eval_steps: int = 0
     early_stop: int = 0
     early_stop_metric: str = ""
-    asked: Tuple[Tuple[str, str], ...] = ()
+    enabled_features: Tuple[Tuple[str, str], ...] = ()
+    settings: Tuple[Any, ...] = ()
 
 
 class Run(_RunFields):
@@ -62,7 +111,8 @@ class Run(_RunFields):
       eval_steps: global steps between evaluations within training, 0 for none.
       early_stop: evaluations in a row without improvement that end the run, 0 for none.
       early_stop_metric: "task/metric" by which evaluations are better or worse.
-      asked: the features that are on beside the toggles, and their values.
+      enabled_features: the features that are on besides the toggles, and their values.
+      settings: of single callbacks, each a NamedTuple of its own class; see `setting`.
 
     Raises:
       ValueError: steps or batch_size is not > 0.
@@ -76,3 +126,41 @@ class Run(_RunFields):
             if getattr(self, name) <= 0:
                 raise ValueError("{} must be > 0. Got: {}.".format(name, getattr(self, name)))
         return self
+
+    @classmethod
+    def from_flags(cls, args: argparse.Namespace, model: str, train_rows: int,
+                   enabled_features: Tuple[Tuple[str, str], ...]) -> "Run":
+        """What flags say, whose toggles, cluster and settings are parsed.
+
+        A field takes the value of the flag of its name, where there is one.
+
+        Args:
+          model: its name in upper case, for the default folder.
+          train_rows: the rows of an epoch.
+        """
+        output = os.path.join(args.output_dir or DEFAULT_OUTPUT, "model_" + model)
+        checkpoint = args.checkpoint or _new_folder(output)
+        result = args.output_dir if args.checkpoint and args.output_dir else checkpoint
+        values = {name: getattr(args, name) for name in cls._fields if hasattr(args, name)}
+        values.update(
+            model=model, checkpoint_dir=checkpoint, result_dir=result,
+            steps=args.steps or -(-args.epochs * train_rows // args.batch_size),
+            epochs=0 if args.steps else args.epochs, evaluate=not args.no_eval,
+            shuffle_rows=args.shuffle_buffer, parquet_shuffle=args.parquet_dataset_shuffle,
+            timeline=args.timeline or 0, enabled_features=enabled_features)
+        return cls(**values)
+
+    def setting(self, kind: Type[Kind]) -> Kind:
+        """The settings of that class, its defaults where the run has none."""
+        for value in self.settings:
+            if isinstance(value, kind):
+                return value
+        return kind()
+
+
+def _new_folder(stem: str) -> str:
+    """A folder name of the stem and the time in seconds that is not taken yet."""
+    stamp = int(time.time())
+    while os.path.exists("{}_{}".format(stem, stamp)):
+        stamp += 1
+    return "{}_{}".format(stem, stamp)

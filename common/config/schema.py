@@ -2,6 +2,9 @@
 
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
+# Features of every batch besides the columns: the numbers of its rows, and of each row's user.
+ROW = "_row"
+USER = "_user"
 KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "unused")
 DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "string",
           "vocabulary": "string", "number": "float"}

@@ -1,9 +1,35 @@
 """How embedding variables are made, admit keys and forget them."""
 
+import argparse
 import math
 from typing import NamedTuple
 
+from common.config.flag_types import FEATURES, FlagParser, amount, choice, positive
+
 L2_THRESHOLD = 0.001
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of admission and eviction."""
+    group = parser.group(FEATURES)
+    group.add_argument(
+        "--ev_filter", type=choice("counter", "cbf"), default=None,
+        help="what admits keys to embedding variables: None, counter or cbf, a Bloom filter of "
+             "counters (default None)")
+    group.add_argument(
+        "--ev_filter_freq", type=positive, default=3, metavar="N",
+        help="how often a key must be seen to be admitted by --ev_filter (default 3)")
+    group.add_argument(
+        "--ev_elimination", type=choice("l2", "gstep"), default=None,
+        help="what evicts keys of embedding variables when a checkpoint is saved: None, l2 or "
+             "gstep (default None)")
+    group.add_argument(
+        "--ev_steps_to_live", type=positive, default=4000, metavar="STEPS",
+        help="gstep evicts keys that no step updated for longer (default 4000)")
+    group.add_argument(
+        "--ev_l2_threshold", type=amount, default=L2_THRESHOLD, metavar="X",
+        help="l2 evicts keys with half the squared norm of their row below X (default "
+             "%(default)s)")
 
 
 class Admission(NamedTuple):
@@ -52,6 +78,13 @@ class Settings(NamedTuple):
     error: float = 0.01
     eviction: Eviction = Eviction()
     servers: int = 0
+
+    @classmethod
+    def from_flags(cls, args: argparse.Namespace, servers: int) -> "Settings":
+        """What flags say, for tables that are cut over so many servers."""
+        eviction = Eviction(
+            args.ev_elimination or "", args.ev_steps_to_live, args.ev_l2_threshold)
+        return cls(args.ev_filter or "", args.ev_filter_freq, eviction=eviction, servers=servers)
 
     def admission(self, expected: int) -> Admission:
         """When a key of a variable gets a row.

@@ -1,6 +1,29 @@
 """Which kernels a graph uses."""
 
+import argparse
 from typing import NamedTuple
+
+from common.config.flag_types import FEATURES, FlagParser, add_switch, count
+
+_SWITCHES = (
+    ("tf", False, "build everything with TF 1.15.5's own API and switch the features off"),
+    ("bf16", False, "multiply in BF16 in the dense layers but the last; variables stay FP32"),
+    ("emb_fusion", True, "look all columns of an input layer up in one native op"),
+    ("op_fusion", True, "compute dense layers, batch normalisations, mixtures and DIN's attention "
+                        "in native ops"),
+    ("smartstaged", True, "read and decode rows ahead of the steps that need them"),
+)
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds a flag for each toggle."""
+    group = parser.group(FEATURES)
+    for name, default, text in _SWITCHES:
+        add_switch(group, name, default, text)
+    group.add_argument(
+        "--micro_batch", type=count, default=0, metavar="N",
+        help="slices of a batch that follow one another, to save memory; 0 or 1: whole "
+             "(default 0)")
 
 
 class _ToggleFields(NamedTuple):
@@ -38,6 +61,23 @@ class Toggles(_ToggleFields):
                 raise ValueError("--tf switches every DeepRec feature off, so it cannot go with "
                                  "--{}. Drop one of them.".format(name))
         return self
+
+    @classmethod
+    def from_flags(cls, args: argparse.Namespace) -> "Toggles":
+        """What flags say; those that are on by default give way to --tf.
+
+        Raises:
+          ValueError: batches are cut into more slices than they have rows, or as above.
+        """
+        if args.micro_batch > args.batch_size:
+            raise ValueError(
+                "--micro_batch {} cuts batches of --batch_size {} into slices without rows. Give "
+                "{} or less.".format(args.micro_batch, args.batch_size, args.batch_size))
+        fused = not args.tf
+        return cls(
+            tf=args.tf, bf16=args.bf16, emb_fusion=args.emb_fusion and fused,
+            op_fusion=args.op_fusion and fused, smartstaged=args.smartstaged and fused,
+            micro_batch=args.micro_batch if args.micro_batch > 1 else 0)
 
     @property
     def native(self) -> bool:

@@ -1,6 +1,7 @@
 """Flags that do not go together, anywhere or on DeepRec."""
 
 import os
+import re
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional
 
 import tensorflow as tf
@@ -8,9 +9,6 @@ import tensorflow as tf
 from common.deeprec import symbols as deeprec
 from common.kernels import native
 
-# The flags that are looked at.
-WANTED = ("tf", "bf16", "micro_batch", "ev", "ev_filter", "ev_elimination", "adaptive_emb", "dynamic_ev", "multihash",
-          "incremental_ckpt", "workqueue", "optimizer", "input_layer_partitioner", "parquet_dataset_shuffle")
 _TABLES = ("ev", "adaptive_emb", "dynamic_ev", "multihash")
 
 
@@ -20,7 +18,7 @@ class Rule(NamedTuple):
     Attributes:
       flags: as a message names them.
       reason: why, and what to do instead.
-      holds: whether the values of WANTED are such.
+      holds: whether flags, name -> value, have such values.
       before: DeepRec's release that mended it, 0 where none did.
     """
 
@@ -30,8 +28,8 @@ class Rule(NamedTuple):
     before: int = 0
 
 
-def _any(wanted: Mapping[str, Any], *names: str) -> bool:
-    return any(wanted[name] for name in names)
+def _any(flags: Mapping[str, Any], *names: str) -> bool:
+    return any(flags[name] for name in names)
 
 
 EVERYWHERE = (
@@ -79,30 +77,35 @@ ON_DEEPREC = (
 )
 
 
-def check(wanted: Mapping[str, Any]) -> None:
-    """Checks the values of WANTED against the installed TensorFlow.
+def check(flags: Mapping[str, Any]) -> None:
+    """Checks the values of all flags against the installed TensorFlow.
 
     Raises:
       ValueError: flags do not go together, or a feature needs native ops and there are none.
     """
     for rule in EVERYWHERE:
-        if rule.holds(wanted):
-            raise _refused(rule, wanted)
-    reason = native.load().reason if wanted["workqueue"] else ""
+        if rule.holds(flags):
+            raise _refused(rule, flags)
+    reason = native.load().reason if flags["workqueue"] else ""
     if reason:
         raise ValueError("--workqueue is a native op, and there are no native ops: {}. Mend that, or train without "
                          "--workqueue: each trainer then reads a part of the rows of its own.".format(reason))
     if not deeprec.is_deeprec():
         return
     for rule in ON_DEEPREC:
-        if rule.holds(wanted) and (not rule.before or (deeprec.release() or rule.before) < rule.before):
-            raise _refused(rule, wanted)
+        if rule.holds(flags) and (not rule.before or (deeprec.release() or rule.before) < rule.before):
+            raise _refused(rule, flags)
 
 
-def _refused(rule: Rule, wanted: Mapping[str, Any]) -> ValueError:
-    given = ["--{} {}".format(name, "" if wanted[name] is True else wanted[name]).strip() for name in WANTED
-             if wanted[name] and "--" + name in rule.flags]
-    return ValueError("{}: {}. Got: {}.".format(rule.flags, rule.reason, ", ".join(given)))
+def _refused(rule: Rule, flags: Mapping[str, Any]) -> ValueError:
+    names = set(re.findall(r"--(\w+)", rule.flags))
+    words = [_as_words(name, value) for name, value in flags.items() if name in names and value]
+    return ValueError("{}: {}. Got: {}.".format(rule.flags, rule.reason, ", ".join(words)))
+
+
+def _as_words(name: str, value: object) -> str:
+    """A flag as a command line has it."""
+    return "--" + name if value is True else "--{} {}".format(name, value)
 
 
 def check_protocol(protocol: str, addresses: Optional[List[str]] = None, folder: str = ".") -> None:

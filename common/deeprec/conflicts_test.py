@@ -2,10 +2,13 @@ import os
 
 import pytest
 
+from common import flags
+from common.config import model as model_of
 from common.deeprec import conflicts, recorded_api
 from common.kernels import native
 
-NOTHING = dict.fromkeys(conflicts.WANTED, None)
+PARSER = flags.make_parser("", model_of.read("esmm"))
+NOTHING = dict.fromkeys(PARSER.names(), None)
 
 
 REFUSED_EVERYWHERE = [

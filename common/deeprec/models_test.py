@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import export, launch, runner
+from common import export, runner
+from common.config import model as model_of
 from common.config.run import Run
 from common.config.schema import Schema
 from common.deeprec import recorded_api
@@ -145,7 +146,7 @@ def check_arguments(module: RecordedModule, model: str, flags: str) -> None:
 
 
 @pytest.mark.parametrize("flags", list(FLAGS))
-@pytest.mark.parametrize("model", launch.MODELS)
+@pytest.mark.parametrize("model", model_of.names())
 def test_each_flag_calls_its_symbols(model: str, flags: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = recorded_api.install(monkeypatch)
     build_graphs(build(model, folder, monkeypatch, *flags.split()), run=model == "din")  # whose tables are small
@@ -167,4 +168,4 @@ def test_the_stand_in_trains_evaluates_and_exports(folder: str, tmp_path: object
     assert module.of("train.CheckpointSaverHook")[0]["incremental_save_secs"] == 60
     assert {"train.Saver", "train.Scaffold", "make_prefetch_hook"} <= set(module.names())
     with open(os.path.join(str(tmp_path), "config.json")) as file:
-        assert ["ev", ""] in json.load(file)["run"]["asked"]
+        assert ["ev", ""] in json.load(file)["run"]["enabled_features"]

@@ -7,8 +7,11 @@ import sys
 import pytest
 
 from common import flags
+from common.config import model
+from common.config.model import Model
 from common.config.toggles import Toggles
-from common.deeprec import conflicts, recorded_api, support
+from common.deeprec import recorded_api, support
+from common.deeprec.features import Who
 from common.testing import toy
 from common.testing.mains import FUSED
 
@@ -24,8 +27,18 @@ LISTED = {
     "ev_l2_threshold", "hot_freq", "shuffle_buffer", "max_bad_rows", "wait_secs"}
 
 
+MODELS = model.read_all()
+SHARED = flags.make_parser("", MODELS["esmm"]).names()
+OWN = {"dlrm": ["interaction_op"]}
+
+
+def document() -> str:
+    return support.document(MODELS, SHARED, OWN)
+
+
 def test_every_listed_flag_is_in_the_table() -> None:
-    assert {feature.name for feature in support.FEATURES} == LISTED
+    titles = "".join(row.title for row in support.list_rows(SHARED, OWN))
+    assert set(re.findall(r"`-?-?(\w+)", titles)) == LISTED
 
 
 def test_every_flag_of_the_documents_is_listed() -> None:
@@ -41,26 +54,35 @@ def test_every_flag_of_the_documents_is_listed() -> None:
 
 
 def test_every_feature_flag_of_the_command_line_is_in_the_table() -> None:
-    parser = flags.make_parser("", 0.1, "adagrad", 1)
-    names = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
-    assert LISTED - names == {"interaction_op", "START_STATISTIC_STEP", "STOP_STATISTIC_STEP", "MALLOC_CONF",
-                              "LD_PRELOAD"}
-    assert names - LISTED == {"h", "help"}
+    variables = {"START_STATISTIC_STEP", "STOP_STATISTIC_STEP", "MALLOC_CONF", "LD_PRELOAD"}
+    assert LISTED - set(SHARED) == {"interaction_op"} | variables
+    assert set(SHARED) <= LISTED
+
+
+def test_a_flag_that_no_feature_knows_is_the_same_on_both() -> None:
+    rows = support.list_rows([*SHARED, "eval_steps"], OWN)
+    assert rows[-1].title.endswith("`--wait_secs`, `--eval_steps`")
+    assert "`--eval_steps` | ours / ours |" in support.document(MODELS, [*SHARED, "eval_steps"], OWN)
+
+
+def test_a_model_may_add_flags_and_differ_on_deeprec() -> None:
+    models = {"a": Model("A", "data.eleme", ("y",), 1, 0.1, "adam", on_deeprec={"ev": "ours"}), "b": MODELS["dlrm"]}
+    lines = support.document(models, SHARED, {"a": ["depth"]}).split("\n")
+    assert "| `--depth` | ours / ours | no such flag |" in lines
+    assert "| `--ev` | ours / ours | ours / DeepRec |" in lines
 
 
 def test_no_cell_is_empty() -> None:
-    for table in support.document().split("\n\n"):
+    for table in document().split("\n\n"):
         lines = table.split("\n")
         assert len({line.count("|") for line in lines}) == 1
         for line in lines[2:]:
             assert all(cell.strip() for cell in line.strip("|").split("|")), line
-    who = {word for feature in support.FEATURES for word in (feature.stock.who, feature.deeprec.who)}
-    assert who <= {"ours", "TF", "DeepRec", "both", "refused"}
 
 
 def test_what_is_told_to_be_deeprecs_is_looked_for() -> None:
     for feature in support.FEATURES:
-        if feature.deeprec.who == "DeepRec" and feature.name != "protocol":
+        if feature.deeprec.who is Who.DEEPREC and feature.name != "protocol":
             assert feature.needs, feature.name
 
 
@@ -71,7 +93,7 @@ def test_the_readme_holds_what_the_command_prints() -> None:
 
 
 def test_columns_come_from_the_schemas() -> None:
-    table = support.document().split("\n\n")[2].split("\n")
+    table = document().split("\n\n")[2].split("\n")
     assert table[2].startswith("| ESMM, MMoE, PLE | pid, adgroup_id,") and table[2].endswith("| price |")
     assert table[3] == "| DIN | user, item, category, history_items, history_categories | none |"
     assert table[4].startswith("| DLRM | user_id, visit_city,") and "time_type_list, time_type |" in table[4]
@@ -79,7 +101,7 @@ def test_columns_come_from_the_schemas() -> None:
 
 def test_a_deeprec_that_lacks_something_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_api.install(monkeypatch, missing=["get_multihash_variable"], release="deeprec2204")
-    text = support.document()
+    text = document()
     assert "| `--multihash` | ours / ours |" in text
     assert "two tables Q + R, added (this DeepRec: it has no tf.get_multihash_variable)" in text
     assert "is used from its release 2206 on" in text
@@ -95,9 +117,9 @@ def test_start_up_names_who_serves_what() -> None:
 
 def test_start_up_on_deeprec(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_api.install(monkeypatch, missing=["get_multihash_variable"])
-    wanted = support.asked(dict(dict.fromkeys(conflicts.WANTED, None), ev=True, ev_filter="cbf",
-                                optimizer="adamasync", adaptive_emb=True))
-    table = dict(support.start_up(FUSED._replace(bf16=True), "star_server", wanted))
+    enabled = support.enabled_features(dict(
+        dict.fromkeys(SHARED, None), ev=True, ev_filter="cbf", optimizer="adamasync", adaptive_emb=True))
+    table = dict(support.start_up(FUSED._replace(bf16=True), "star_server", enabled))
     assert table["TensorFlow"] == "1.15.5 (DeepRec)" and table["protocol"] == "star_server"
     assert "keep_weights" in table["bf16"] and "tf.staged" in table["smartstaged"]
     assert table["ev"].startswith("DeepRec: `tf.get_embedding_variable`")

@@ -1,13 +1,23 @@
 """How a model's columns are embedded."""
 
+import argparse
 from typing import Callable, List, NamedTuple, Optional
 
+from common import layers
+from common.config.flag_types import FEATURES, FlagParser, count
 from common.config.toggles import Toggles
 from common.embedding.deeprec_tables import DeepRecTables
 from common.embedding.storage import Storage
 from common.kernels import native
 
 Partitioner = Callable[..., List[int]]
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag of how large slices of tables are."""
+    parser.group(FEATURES).add_argument(
+        "--input_layer_partitioner", type=count, default=0, metavar="MB",
+        help="largest slice of an embedding table in MB; 0: whole (default 0)")
 
 
 class Embedding(NamedTuple):
@@ -28,6 +38,13 @@ class Embedding(NamedTuple):
     stddev: float = 0.01
     storage: Storage = Storage()
     deeprec_tables: Optional[DeepRecTables] = None
+
+    @classmethod
+    def from_flags(cls, args: argparse.Namespace, dimension: int) -> "Embedding":
+        """What flags say, whose toggles and storage are parsed, with width D."""
+        slices = layers.partitioner(args.input_layer_partitioner << 20)
+        return cls(dimension, args.toggles, slices, storage=args.storage,
+                   deeprec_tables=args.deeprec_tables)
 
     @property
     def fused(self) -> bool:

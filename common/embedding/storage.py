@@ -3,13 +3,15 @@
 Each gives the rows of a batch's distinct keys, which are then looked up as a table of their own.
 """
 
+import argparse
 from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
+from common.config.flag_types import FEATURES, FlagParser, add_switch, positive
 from common.config.schema import Column
 from common.config.tables import Settings
-from common.embedding import embedding_variable, gather, served_table, sizes
+from common.embedding import embedding_variable, gather, kinds, served_table, sizes
 from common.embedding.embedding_variable import EmbeddingVariable, Lookup
 from common.embedding.graph_record import GraphRecord
 from common.embedding.kinds import Kind
@@ -17,6 +19,23 @@ from common.embedding.table_spec import TableSpec
 from common.kernels import native
 from common.kernels.embedding import table as native_table
 from common.layers import initializers
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of what replaces tables of fixed size."""
+    group = parser.group(FEATURES)
+    add_switch(group, "ev", False,
+               "embedding variables, which grow with their keys, in place of fixed tables")
+    add_switch(group, "adaptive_emb", False,
+               "rows of their own for keys that are seen often, shared ones for the others")
+    add_switch(group, "dynamic_ev", False,
+               "embeddings that grow wider the more often their key is seen")
+    group.add_argument(
+        "--hot_freq", type=positive, default=8, metavar="N",
+        help="how often a key must be seen to be hot: for --adaptive_emb a row of its own, for "
+             "--dynamic_ev a second block (default 8)")
+    add_switch(group, "multihash", False,
+               "the sum of two small tables in place of each large one")
 
 
 class _StorageFields(NamedTuple):
@@ -52,6 +71,12 @@ class Storage(_StorageFields):
             raise ValueError(
                 "--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter.".format(frequency))
         return self
+
+    @classmethod
+    def from_flags(cls, args: argparse.Namespace, settings: Settings) -> "Storage":
+        """What flags say; raises ValueError as above."""
+        flags = {kind.value: getattr(args, kind.value) for kind in Kind if kind.value}
+        return cls(kinds.of_flags(flags), settings, args.hot_freq)
 
     def holds(self, column: Column) -> bool:
         """Whether a column's keys are stored so."""

@@ -4,11 +4,13 @@ Layers that stand side by side are made by one call, so that op_fusion can compu
 or without native ops, each is made of TensorFlow's own; the variables are the same.
 """
 
+import argparse
 import math
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
+from common.config.flag_types import FEATURES, TRAINING, FlagParser, amount, count
 from common.config.toggles import Toggles
 from common.deeprec import symbols as deeprec
 from common.kernels import native
@@ -20,12 +22,28 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 _SHARDS = 1 << 20
 
 
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of dense layers."""
+    parser.group(TRAINING).add_argument(
+        "--l2_regularization", type=amount, default=None, metavar="SCALE",
+        help="adds SCALE * sum(kernel ** 2) / 2 of every dense kernel to the loss (default none)")
+    parser.group(FEATURES).add_argument(
+        "--dense_layer_partitioner", type=count, default=0, metavar="KB",
+        help="largest slice of a dense layer's variable in kB; 0: whole (default 0)")
+
+
 class Dense(NamedTuple):
     """How dense layers are built: the toggles, the L2 scale of their kernels, and their variables' partitioner."""
 
     toggles: Toggles
     l2: float = 0.0
     partitioner: Optional[Callable[..., List[int]]] = None
+
+    @classmethod
+    def from_flags(cls, args: argparse.Namespace) -> "Dense":
+        """What flags say, whose toggles are parsed."""
+        slices = partitioner(args.dense_layer_partitioner << 10)
+        return cls(args.toggles, args.l2_regularization or 0.0, slices)
 
     @property
     def fused(self) -> bool:

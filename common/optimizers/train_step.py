@@ -1,15 +1,27 @@
 """From a loss to one update of all variables."""
 
+import argparse
 from typing import Callable, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
+from common.config.flag_types import TRAINING, FlagParser, amount
 from common.config.toggles import Toggles
 from common.embedding import graph_record
 from common.optimizers import catalog, micro_batch, table_rules, updates
 from common.optimizers.micro_batch import Computed, Features, Slice
 
 LossOf = Callable[[Features, Features], tf.Tensor]
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of the optimizer, whose defaults are the model's."""
+    group = parser.group(TRAINING)
+    group.add_argument(
+        "--learning_rate", type=amount, help="learning rate (default %(default)s)")
+    group.add_argument(
+        "--optimizer", choices=catalog.NAMES,
+        help="optimizer of all variables (default %(default)s)")
 
 
 class Training(NamedTuple):
@@ -23,6 +35,11 @@ class Training(NamedTuple):
     optimizer: str
     learning_rate: float
     toggles: Toggles = Toggles()
+
+    @classmethod
+    def from_flags(cls, args: argparse.Namespace) -> "Training":
+        """What flags say, whose toggles are parsed."""
+        return cls(args.optimizer, args.learning_rate, args.toggles)
 
 
 def train_spec(loss_of: LossOf, features: Features, labels: Features,

@@ -8,6 +8,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 
 import numpy as np
 
+from common.config.flag_types import FILES, TRAINING, FlagParser, add_switch, count
 from common.errors import BadInput
 from common.pipeline import encoder, reader, source
 from common.pipeline.chunks import Chunk
@@ -16,6 +17,16 @@ from common.pipeline.source import Data
 
 _FILE_ORDER_WINDOW = 65536
 _SLICE_ROWS = 16384  # rows whose lists are copied at a time, so that no second window of them is held
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of the order of rows."""
+    parser.group(TRAINING).add_argument(
+        "--shuffle_buffer", type=count, default=131072,
+        help="rows mixed at a time; 0 keeps the file's order (default 131072)")
+    add_switch(parser.group(FILES), "parquet_dataset_shuffle", False,
+               "draw the row groups of a Parquet file in random order too; rows are mixed within "
+               "the shuffle buffer in any case")
 
 
 class Part(NamedTuple):

@@ -2,8 +2,16 @@
 
 from typing import Dict, Optional, Sequence, Set, Tuple
 
+from common.config.flag_types import FILES, FlagParser, count
 from common.errors import BadInput
 from common.pipeline.chunks import Reject
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag of how many bad rows are skipped."""
+    parser.group(FILES).add_argument(
+        "--max_bad_rows", type=count, default=0, metavar="N",
+        help="skip and count up to N rows that cannot be read (default 0)")
 
 
 class BadRows:

@@ -10,7 +10,7 @@ from typing import Callable, Iterator, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common.config.schema import Column, Schema
+from common.config.schema import ROW, USER, Column, Schema
 from common.errors import BadInput
 from common.kernels import native
 from common.pipeline import blocks as blocks_of
@@ -20,9 +20,6 @@ from common.pipeline.encoder import Block
 from common.pipeline.lists import Ragged
 from common.pipeline.raw import Features
 from common.pipeline.source import Data
-
-ROW = "_row"
-USER = "_user"
 
 InputFn = Callable[[], tf.data.Dataset]
 

@@ -5,14 +5,27 @@ from typing import Dict, List, NamedTuple
 
 import numpy as np
 
+from common.config.flag_types import FILES, FlagParser, add_switch
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import reader, vocabulary
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
 
+DEFAULT_LOCATION = "./data"
 _COPYING_SECS = 600  # files that are copied together may differ by this much
 _RATE_CHUNKS = 16
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags of which files are read."""
+    group = parser.group(FILES)
+    group.add_argument(
+        "--data_location", default=DEFAULT_LOCATION,
+        help="folder of the train and test files (default ./data, else the data folder of the "
+             "project)")
+    add_switch(group, "parquet_dataset", True,
+               "take .parquet files where they are there; false or --tf: CSV")
 
 
 class Data(NamedTuple):
@@ -33,6 +46,24 @@ class Data(NamedTuple):
     train_rows: int
     test_rows: int
     bad_rows: BadRows
+
+    def label_rates(self) -> np.ndarray:
+        """Mean of each label, and of each pair of labels' product, over a sample.
+
+        The sample is chunks spread evenly over the training file.
+
+        Returns:
+          float64 [K, K]: entry (i, j) is the share of rows with both label i and label j, half a
+          row added to each count so that none is 0.
+        """
+        chunks = self.train.chunks
+        positions = np.linspace(0, len(chunks) - 1, _RATE_CHUNKS)
+        sample = [chunks[i] for i in np.unique(positions.round().astype(int))]
+        names = [column.name for column in self.schema.labels]
+        encoder = make_encoder(self.train, self)
+        parts = [encoder.read_labels(self.train.read(chunk, names, True)) for chunk in sample]
+        labels = np.concatenate(parts).astype(np.float64)
+        return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
 
 
 def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, check_all: bool) -> Data:
@@ -105,22 +136,6 @@ def _check_vocabularies(data: Data) -> None:
             raise BadInput("{}: {} has none of the {} values of column {!r} in the first {} rows, so it is of other "
                            "data. Make the vocabularies from these rows.".format(
                                file.path, column.vocabulary, sizes[column.name], column.name, len(block.rows)))
-
-
-def label_rates(data: Data) -> np.ndarray:
-    """Mean of each label over evenly spread chunks of the training file, and of each pair of labels' product.
-
-    Returns:
-      float64 [K, K]: entry (i, j) is the share of rows with both label i and label j, half a row added to each count
-      so that none is 0.
-    """
-    chunks = data.train.chunks
-    spread = np.unique(np.linspace(0, len(chunks) - 1, _RATE_CHUNKS).round().astype(int))
-    names = [column.name for column in data.schema.labels]
-    decoder = make_encoder(data.train, data)
-    parts = [decoder.read_labels(data.train.read(chunk, names, True)) for chunk in [chunks[i] for i in spread]]
-    labels = np.concatenate(parts).astype(np.float64)
-    return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
 
 
 def make_encoder(file: reader.InputFile, data: Data) -> Encoder:

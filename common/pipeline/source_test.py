@@ -42,13 +42,13 @@ def test_label_rates(tmp_path: object) -> None:
     rows = toy.random_rows(4, 200)
     labels = np.array([[int(row[0]), int(row[1])] for row in rows], float)
     for parquet in (False, True):
-        rates = source.label_rates(toy.open_toy(tmp_path, rows, TEST, parquet))
+        rates = toy.open_toy(tmp_path, rows, TEST, parquet).label_rates()
         np.testing.assert_allclose(rates, (labels.T.dot(labels) + 0.5) / 201)
 
 
 def test_label_rates_of_many_chunks_are_a_sample(tmp_path: object) -> None:
     rows = toy.random_rows(4, 3000)
-    rates = source.label_rates(toy.open_toy(tmp_path, rows, TEST))
+    rates = toy.open_toy(tmp_path, rows, TEST).label_rates()
     assert abs(rates[0, 0] - 0.5) < 0.1 and abs(rates[0, 1] - 0.25) < 0.1
 
 
@@ -57,7 +57,7 @@ def test_label_rates_look_at_the_whole_file(tmp_path: object, monkeypatch: pytes
     rows = toy.random_rows(1, 31 * 4)
     for i, row in enumerate(rows):
         row[0] = str(int(i >= 62))
-    rates = source.label_rates(toy.open_toy(tmp_path, rows, rows[:5]))
+    rates = toy.open_toy(tmp_path, rows, rows[:5]).label_rates()
     assert rates[0, 0] == pytest.approx(0.5, abs=0.06)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.python.training.saving import saveable_object
 
+from common.config.flag_types import FEATURES, FlagParser, add_switch
 from common.config.run import Run
 from common.kernels.pipeline import work_queue as kernel
 from common.kernels.pipeline.work_queue import Plan, WorkQueue
@@ -25,6 +26,12 @@ from common.pipeline.source import Data
 _MAX_ROWS = 16384
 _ITEMS_A_TRAINER = 8
 _PREFIX = "work_queue/"
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag that turns the queue on."""
+    add_switch(parser.group(FEATURES), "workqueue", False,
+               "take rows from one queue of work items that all trainers share")
 
 
 class Items(NamedTuple):

@@ -51,7 +51,7 @@ def unread_flags(main: Callable[[List[str]], None], argv: List[str], monkeypatch
     monkeypatch.setattr(runner, "train_and_evaluate", lambda *args: None)
     main(argv)
     namespace = seen[0].__dict__
-    return set(namespace) - {"_reads", "toggles", "cluster"} - namespace["_reads"]
+    return set(namespace) - {"_reads", "toggles", "cluster", "settings"} - namespace["_reads"]
 
 
 def run_of(main: Callable[[List[str]], None], argv: List[str], monkeypatch: pytest.MonkeyPatch) -> Tuple[Run, object]:

@@ -1,0 +1,101 @@
+"""What other parts of the project need to know of a model, read from its folder.
+
+A model is a folder beside common/ with a train.py, and MODEL in that file says the rest:
+
+    MODEL = Model(name="DIN", data="data.amazon", tasks=("click",), epochs=1, ...)
+
+`read` takes the value out of the file's syntax tree, so its fields are literals. Importing the file
+would load TensorFlow, which takes seconds, to learn a name.
+
+    python -m common.config.model                  the folders of all models
+    python -m common.config.model din data         a field of one
+"""
+
+import ast
+import glob
+import os
+import sys
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Model(NamedTuple):
+    """A model as the launcher, the benchmark, the feature table and the manifests see it.
+
+    Attributes:
+      name: as its paper writes it.
+      data: the module of its data set, which has a SCHEMA.
+      tasks: the names of its tasks, as metrics.json has them.
+      epochs: how many epochs `--steps 0` trains.
+      learning_rate, optimizer, save_steps: the defaults of these flags.
+      per_item: the start of the names of dense layers that see each item of a list, "" for none.
+      sample_flags: what `make train` adds to the command, where a default run takes too long.
+      on_deeprec: feature -> who serves it on DeepRec ('ours', 'both', ...), where this model
+        differs from the feature table.
+    """
+
+    name: str
+    data: str
+    tasks: Tuple[str, ...]
+    epochs: int
+    learning_rate: float
+    optimizer: str
+    save_steps: Optional[int] = None
+    per_item: str = ""
+    sample_flags: str = ""
+    on_deeprec: Mapping[str, str] = {}
+
+
+def names(root: str = ROOT) -> List[str]:
+    """The folders of all models: those with more tasks first, then by name."""
+    return list(read_all(root))
+
+
+def read_all(root: str = ROOT) -> Dict[str, Model]:
+    """Folder -> its MODEL, in the order of `names`."""
+    paths = glob.glob(os.path.join(root, "*", "train.py"))
+    folders = [os.path.basename(os.path.dirname(path)) for path in paths]
+    models = {folder: read(folder, root) for folder in folders}
+    ordered = sorted(models, key=lambda folder: (-len(models[folder].tasks), folder))
+    return {folder: models[folder] for folder in ordered}
+
+
+def read(folder: str, root: str = ROOT) -> Model:
+    """The MODEL of a folder's train.py.
+
+    Raises:
+      ValueError: the file does not assign Model(...) with literal fields to MODEL.
+    """
+    path = os.path.join(root, folder, "train.py")
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read(), path)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.dump(node.targets[0]) == _MODEL_NAME:
+            return _evaluate(node.value, path)
+    raise ValueError("{}: no MODEL. Write MODEL = Model(name=..., ...).".format(path))
+
+
+_MODEL_NAME = ast.dump(ast.Name(id="MODEL", ctx=ast.Store()))
+
+
+def _evaluate(node: ast.expr, path: str) -> Model:
+    """The value of `Model(field=literal, ...)`."""
+    try:
+        fields = {word.arg: ast.literal_eval(word.value) for word in getattr(node, "keywords")}
+        return Model(**fields)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError("{}: MODEL is not Model(field=literal, ...): {}.".format(path, error))
+
+
+def main(argv: List[str]) -> None:
+    """Prints the names of all models, or a field of one."""
+    if argv:
+        folder, field = argv
+        print(getattr(read(folder), field))
+    else:
+        print(" ".join(names()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
