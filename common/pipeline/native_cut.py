@@ -22,11 +22,15 @@ def batch(block: Block, start: tf.Tensor, size: int) -> Block:
       tf.errors.InvalidArgumentError: at run time: start is outside of the block, its columns differ in their rows, or
         lists in their items and weights, or row_splits do not ascend within a list's items.
     """
-    made = native.load().ops.zoo_cut_batch(
-        start=start, rows=block.rows, users=block.users, labels=block.labels, ids=block.ids, numbers=block.numbers,
-        values=[ragged.values for ragged in block.lists], row_splits=[ragged.row_splits for ragged in block.lists],
-        weights=[ragged.weights for ragged in block.lists], size=size, K=block.labels.shape[0].value,
-        C=block.ids.shape[0].value, M=block.numbers.shape[0].value)
-    lists = zip(made.batch_values, made.batch_row_splits, made.batch_weights)
-    return Block(made.batch_rows, made.batch_labels, made.batch_users, made.batch_ids, made.batch_numbers,
-                 tuple(Ragged(*parts) for parts in lists))
+    ragged = block.lists
+    num_labels, num_ids, num_numbers = [
+        column.shape[0].value for column in (block.labels, block.ids, block.numbers)]
+    cut = native.load().ops.zoo_cut_batch(
+        start=start, rows=block.rows, users=block.users, labels=block.labels, ids=block.ids,
+        numbers=block.numbers, values=[one.values for one in ragged],
+        row_splits=[one.row_splits for one in ragged], weights=[one.weights for one in ragged],
+        size=size, K=num_labels, C=num_ids, M=num_numbers)
+    parts = zip(cut.batch_values, cut.batch_row_splits, cut.batch_weights)
+    lists = tuple(Ragged(*fields) for fields in parts)
+    return Block(cut.batch_rows, cut.batch_labels, cut.batch_users, cut.batch_ids,
+                 cut.batch_numbers, lists)

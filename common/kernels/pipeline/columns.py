@@ -1,0 +1,66 @@
+"""The C++ functions of columns.cc and lists.cc: their types, for calls with NumPy arrays."""
+
+import ctypes
+import functools
+from ctypes import POINTER, c_char, c_double, c_int, c_int64, c_uint64, c_void_p
+from typing import Any, Optional
+
+import numpy as np
+
+from common.kernels import native
+
+
+class Texts(ctypes.Structure):
+    """`Texts` of texts.h."""
+
+    _fields_ = [("data", c_void_p), ("starts", c_void_p), ("ends", c_void_p), ("size", c_int64),
+                ("missing", ctypes.c_char_p), ("missing_size", c_int64)]
+
+
+class Words(ctypes.Structure):
+    """`Words` of texts.h."""
+
+    _fields_ = [("texts", Texts), ("ids", c_void_p), ("slots", c_void_p), ("mask", c_uint64)]
+
+
+class Array:
+    """The type of an argument that is a NumPy array or None, for C++ a pointer to its first item."""
+
+    @staticmethod
+    def from_param(array: Optional[np.ndarray]) -> Any:
+        """The pointer; ctypes calls this for each argument."""
+        return c_void_p(None if array is None else array.ctypes.data)
+
+
+_TEXTS, _WORDS = POINTER(Texts), POINTER(Words)
+_TYPES = {  # the result's, then the arguments'
+    "zoo_split": (c_int64, Array, c_int64, c_char, Array, Array, POINTER(c_int64)),
+    "zoo_fingerprints": (None, _TEXTS, Array),
+    "zoo_add_words": (None, _WORDS),
+    "zoo_ids": (None, _TEXTS, _WORDS, c_uint64, c_int, Array),
+    "zoo_integers": (c_int, _TEXTS, c_int64, Array),
+    "zoo_numbers": (c_int, _TEXTS, c_double, Array),
+    "zoo_merged_lists": (c_int64, _TEXTS, c_char, _WORDS, c_uint64, c_int, Array, Array, Array,
+                         Array),
+    "zoo_sequences": (c_int64, _TEXTS, c_char, _WORDS, c_uint64, c_int64, c_int, Array, Array,
+                      Array),
+    "zoo_list_means": (c_int, _TEXTS, c_char, c_double, Array, Array),
+    "zoo_merge": (c_int64, Array, Array, c_int64, c_int, Array, Array, Array, Array),
+    "zoo_means": (None, Array, Array, c_int64, Array, c_double, Array),
+    "zoo_gather_splits": (c_int64, Array, Array, c_int64, Array),
+    "zoo_gather": (None, c_int, Array, Array, Array, c_int64, Array),
+}
+
+
+@functools.lru_cache(maxsize=1)
+def library() -> Any:
+    """The functions of the native library; None where there is none."""
+    path = native.load().path
+    if not path:
+        return None
+    loaded = ctypes.CDLL(path)
+    for name, (result, *arguments) in _TYPES.items():
+        function = getattr(loaded, name)
+        function.restype = result
+        function.argtypes = arguments
+    return loaded
