@@ -17,13 +17,19 @@ from common.errors import BadInput, NanLoss
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
-from common.testing import graphs, toy
+from common.testing import graphs, sizes, toy
 from common.testing.mains import FUSED, run_main, run_of, unread_flags
 from data import taobao
 from esmm import train
 from esmm.train import Outputs, Params
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(train.__file__)))
+
+
+@pytest.fixture(autouse=True)
+def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of 2,000 rows in place of 100,000."""
+    sizes.shrink_tables(monkeypatch, train, taobao)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +89,9 @@ def test_purchase_without_click_counts_as_none() -> None:
 
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
-    sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
+    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
     data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
-    assert graphs.logit_shapes(data, train.model_fn, sizes, toggles, batch_size) == {
+    assert graphs.logit_shapes(data, train.model_fn, settings, toggles, batch_size) == {
         task: (batch_size,) for task in train.MODEL.tasks}
 
 
@@ -118,8 +124,9 @@ def test_bf16_losses_follow_fp32(folder: str) -> None:
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles, optimizer: str,
                                            l2: float) -> None:
     data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
-    sizes = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
-    graphs.check_micro_batch(data, train.model_fn, sizes._replace(dense=Dense(toggles, l2)), count, optimizer, toggles)
+    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
+    graphs.check_micro_batch(data, train.model_fn, settings._replace(dense=Dense(toggles, l2)), count,
+                             optimizer, toggles)
 
 
 @pytest.mark.parametrize("toggles", [Toggles(), FUSED._replace(micro_batch=3)])
