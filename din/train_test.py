@@ -18,7 +18,7 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import blocks, dataset, source
 from common.pipeline.source import Data
-from common.testing import graphs
+from common.testing import data_sets, graphs
 from common.testing.mains import (
     DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
 )
@@ -33,9 +33,8 @@ LENGTHS = [3, 0, 1, 5]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """20,000 training and 3,000 test rows."""
-    path = str(tmp_path_factory.mktemp("amazon"))
-    amazon.make(20000, 3000, 3, path)
-    return path
+    return data_sets.made_once(
+        tmp_path_factory, "amazon_20000", lambda path: amazon.make(20000, 3000, 3, path))
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:

@@ -12,7 +12,7 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import graphs
+from common.testing import data_sets, graphs
 from common.testing.mains import (
     DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
 )
@@ -23,12 +23,17 @@ from dlrm.train import Params
 SMALL = dict(bottom=(6, 5), top=(7, 4))
 
 
+@pytest.fixture(autouse=True)
+def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of 2,000 rows in place of 100,000."""
+    data_sets.shrink_tables(monkeypatch, train, eleme)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """10,000 training and 2,000 test rows."""
-    path = str(tmp_path_factory.mktemp("eleme"))
-    eleme.make(10000, 2000, 3, 0.3, path)
-    return path
+    return data_sets.made_once(
+        tmp_path_factory, "eleme_10000", lambda path: eleme.make(10000, 2000, 3, 0.3, path))
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:

@@ -17,7 +17,7 @@ from common.errors import BadInput, NanLoss
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
-from common.testing import graphs, sizes, toy
+from common.testing import data_sets, graphs, toy
 from common.testing.mains import FUSED, run_main, run_of, unread_flags
 from data import taobao
 from esmm import train
@@ -29,15 +29,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(train.__file__)))
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of 2,000 rows in place of 100,000."""
-    sizes.shrink_tables(monkeypatch, train, taobao)
+    data_sets.shrink_tables(monkeypatch, train, taobao)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """50,000 training and 4,000 test rows with frequent clicks and purchases."""
-    path = str(tmp_path_factory.mktemp("taobao"))
-    taobao.make(50000, 4000, 3, 0.3, 0.1, path)
-    return path
+    return data_sets.made_once(
+        tmp_path_factory, "taobao_50000", lambda path: taobao.make(50000, 4000, 3, 0.3, 0.1, path))
 
 
 def params(toggles: Toggles = Toggles(), **kwargs: object) -> Params:

@@ -14,7 +14,7 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import graphs
+from common.testing import data_sets, graphs
 from common.testing.mains import DOCUMENTED, FUSED, run_main, run_of, unread_flags
 from data import taobao
 from ple import train
@@ -23,12 +23,17 @@ from ple.train import Params
 SMALL = dict(expert=(6, 5), gate=(4,), tower=(4,))
 
 
+@pytest.fixture(autouse=True)
+def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of 2,000 rows in place of 100,000."""
+    data_sets.shrink_tables(monkeypatch, train, taobao)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """30,000 training and 4,000 test rows with frequent clicks and purchases."""
-    path = str(tmp_path_factory.mktemp("taobao"))
-    taobao.make(30000, 4000, 3, 0.3, 0.1, path)
-    return path
+    return data_sets.made_once(
+        tmp_path_factory, "taobao_30000", lambda path: taobao.make(30000, 4000, 3, 0.3, 0.1, path))
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:
