@@ -1,8 +1,9 @@
 """Reads Markdown for the tests of documents: links, anchors, files and make's targets."""
 
+import functools
 import os
 import re
-from typing import Iterator, List, Set
+from typing import FrozenSet, Iterator, List, Set
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*?$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
@@ -88,12 +89,22 @@ def stale_names(root: str, document: str) -> List[str]:
     """
     with open(os.path.join(root, document)) as file:
         text = "\n".join(code(file.read()))
-    names = {name for _, _, files in os.walk(root) for name in files}
     paths = [path for path in _PATH.findall(text) if not _PLACEHOLDER.search(path)]
     gone = [path for path in paths if not os.path.exists(os.path.join(root, path))]
-    bare = [name for name in _FILE.findall(text) if name not in names]
+    files = [name for name in _FILE.findall(text) if not _PLACEHOLDER.search(name)]
+    bare = [name for name in files if name not in _file_names(root)]
     modules = [name for name in _MODULE.findall(text) if not _is_module(root, name)]
     return gone + bare + modules
+
+
+@functools.lru_cache()
+def _file_names(root: str) -> FrozenSet[str]:
+    """The names of the project's files, without their folders."""
+    names: Set[str] = set()
+    for _, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name == ".ci" or not name.startswith(".")]
+        names.update(files)
+    return frozenset(names)
 
 
 def _is_module(root: str, name: str) -> bool:
