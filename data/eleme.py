@@ -1,23 +1,27 @@
-"""The Ele.me data set of DLRM: its schema, synthetic rows with a planted signal, and conversion.
+"""The Ele.me data set of DLRM: its schema, its synthetic rows and its conversion.
 
     python data/eleme.py make --rows 200000 --seed 1 --out data
     python data/eleme.py convert train.csv train.csv.parquet
 
-What the planted signal is, and how the Bayes AUC is defined, stands in data/README.md.
+data/README.md describes the planted signal and defines the Bayes AUC.
 """
 
+import functools
 import os
 import sys
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.random import Generator, default_rng
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.config.schema import Column, Schema  # noqa: E402
-from data import planted  # noqa: E402
+from data import command, planted, ragged  # noqa: E402
+from data.command import Rate  # noqa: E402
 from data.conversion import arrow_schema  # noqa: E402
-from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402
+from data.planted import Rows, draw, draw_labels, intercept, zipf  # noqa: E402
 
 TIME_TYPES = ("lunch", "night", "dinner", "tea", "breakfast")
 
@@ -35,27 +39,59 @@ def _hashed(name: str, table: str = "") -> Column:
 
 
 def _hashes(name: str, table: str = "") -> Column:
-    return Column(name, "hash", 100000, "all", separator=";", default="", table=table, aligned=True)
+    return _hashed(name, table)._replace(separator=";", default="", aligned=True)
+
+
+def _time_type(name: str) -> Column:
+    return Column(name, "words", group="all", words=TIME_TYPES)
+
+
+def _time_types(name: str) -> Column:
+    return _time_type(name)._replace(separator=";", default="", aligned=True)
 
 
 SCHEMA = Schema(
     name="eleme",
     columns=(
         Column("clicked", "label"),
-        _hashed("user_id"), _number("gender"), _hashed("visit_city", "city"), _number("avg_price"),
-        _number("is_supervip"), _number("ctr_30"), _number("ord_30"), _number("total_amt_30"),
-        _hashed("shop_id", "shop"), _hashed("item_id", "item"), _hashed("city_id", "city"), _hashed("district_id"),
-        _hashed("shop_aoi_id", "aoi"), _hashed("shop_geohash_6", "geohash_6"), _hashed("shop_geohash_12", "geohash_12"),
-        _hashed("brand_id", "brand"), _hashed("category_1_id", "category"), _hashed("merge_standard_food_id", "food"),
-        _number("rank_7"), _number("rank_30"), _number("rank_90"),
-        _hashes("shop_id_list", "shop"), _hashes("item_id_list", "item"), _hashes("category_1_id_list", "category"),
-        _hashes("merge_standard_food_id_list", "food"), _hashes("brand_id_list", "brand"), _numbers("price_list"),
-        _hashes("shop_aoi_id_list", "aoi"), _hashes("shop_geohash6_list", "geohash_6"), _hashes("timediff_list"),
+        _hashed("user_id"),
+        _number("gender"),
+        _hashed("visit_city", "city"),
+        _number("avg_price"),
+        _number("is_supervip"),
+        _number("ctr_30"),
+        _number("ord_30"),
+        _number("total_amt_30"),
+        _hashed("shop_id", "shop"),
+        _hashed("item_id", "item"),
+        _hashed("city_id", "city"),
+        _hashed("district_id"),
+        _hashed("shop_aoi_id", "aoi"),
+        _hashed("shop_geohash_6", "geohash_6"),
+        _hashed("shop_geohash_12", "geohash_12"),
+        _hashed("brand_id", "brand"),
+        _hashed("category_1_id", "category"),
+        _hashed("merge_standard_food_id", "food"),
+        _number("rank_7"),
+        _number("rank_30"),
+        _number("rank_90"),
+        _hashes("shop_id_list", "shop"),
+        _hashes("item_id_list", "item"),
+        _hashes("category_1_id_list", "category"),
+        _hashes("merge_standard_food_id_list", "food"),
+        _hashes("brand_id_list", "brand"),
+        _numbers("price_list"),
+        _hashes("shop_aoi_id_list", "aoi"),
+        _hashes("shop_geohash6_list", "geohash_6"),
+        _hashes("timediff_list"),
         _numbers("hours_list"),
-        Column("time_type_list", "words", group="all", separator=";", default="", words=TIME_TYPES, aligned=True),
+        _time_types("time_type_list"),
         Column("weekdays_list", "unused", separator=";", default=""),
-        _hashed("times"), _number("hours"), Column("time_type", "words", group="all", words=TIME_TYPES),
-        Column("weekdays", "unused"), _hashed("geohash12", "geohash_12"),
+        _hashed("times"),
+        _number("hours"),
+        _time_type("time_type"),
+        Column("weekdays", "unused"),
+        _hashed("geohash12", "geohash_12"),
     ),
     train_file="train.csv",
     test_file="eval.csv",
@@ -63,240 +99,522 @@ SCHEMA = Schema(
     module="data/eleme.py",
     parquet_lists=True,
 )
-_USERS, _SHOPS, _ITEMS_A_SHOP = 50000, 20000, 4
-_CITIES, _CATEGORIES, _FOODS, _BRANDS, _AOIS = 20, 30, 300, 2000, 1000
-_MAX_ITEMS = 50
-_HOUR_TYPES = np.array([1] * 5 + [4] * 5 + [0] * 4 + [3] * 3 + [2] * 4 + [1] * 3)  # of each hour, in TIME_TYPES
-_HOURS = np.array([1, 1, 1, 1, 1, 2, 4, 8, 8, 5, 10, 24, 20, 12, 7, 7, 9, 22, 22, 14, 9, 7, 5, 3], float)
 
-# Share of the logit's variance that each source of signal has.
+_USERS, _SHOPS, _ITEMS_A_SHOP = 50000, 20000, 4
+_CITIES, _CATEGORIES, _BRANDS = 20, 30, 2000
+_FOODS_A_CATEGORY, _AOIS_A_CITY = 10, 50
+_FOODS, _AOIS = _CATEGORIES * _FOODS_A_CATEGORY, _CITIES * _AOIS_A_CITY
+_AOIS_A_DISTRICT, _PLACES_AN_AOI = 5, 4
+_MAX_ITEMS = 50
+_TASTES = 3  # favourite categories of a user
+
+_CITY_SHARES = zipf(_CITIES, 0.7, 2)
+_CATEGORY_SHARES = zipf(_CATEGORIES, 0.5, 2)
+_HOUR_SHARES = np.cumsum([
+    1., 1, 1, 1, 1, 2, 4, 8, 8, 5, 10, 24,
+    20, 12, 7, 7, 9, 22, 22, 14, 9, 7, 5, 3,
+])
+# Of each hour, an index into TIME_TYPES.
+_HOUR_TYPES = np.repeat([1, 4, 0, 3, 2, 1], [5, 5, 4, 3, 4, 3])
+
+# How many ids each table or column of strings has.
+_IDS = {
+    "user_id": _USERS,
+    "shop": _SHOPS,
+    "item": _SHOPS * _ITEMS_A_SHOP,
+    "city": _CITIES,
+    "brand": _BRANDS,
+    "category": _CATEGORIES,
+    "food": _FOODS,
+    "aoi": _AOIS,
+    "district_id": _AOIS // _AOIS_A_DISTRICT,
+}
+
+# Share of each source of signal in the logit's variance.
 _SIGNAL = {
-    "ctr_30": .14, "rank_7": .10, "ord_30": .05, "avg_price": .04, "is_supervip": .03, "gender": .02, "hours": .04,
-    "category": .09, "brand": .05, "food": .05, "city": .03, "time x category": .12, "same category": .16,
-    "history price": .04, "shop": .02, "user": .02,
+    "ctr_30": .14,
+    "rank_7": .10,
+    "ord_30": .05,
+    "avg_price": .04,
+    "is_supervip": .03,
+    "gender": .02,
+    "hours": .04,
+    "category": .09,
+    "brand": .05,
+    "food": .05,
+    "city": .03,
+    "time x category": .12,
+    "same category": .16,
+    "history price": .04,
+    "shop": .02,
+    "user": .02,
 }
 _VARIANCE = 2.0
+# How many values the sources have in which each value has an effect of its own.
+_VALUES = {
+    "category": _CATEGORIES,
+    "brand": _BRANDS,
+    "food": _FOODS,
+    "city": _CITIES,
+    "time x category": len(TIME_TYPES) * _CATEGORIES,
+    "shop": _SHOPS,
+    "user": _USERS,
+}
+
+
+class Users(NamedTuple):
+    """Users' properties, one value each: [U], tastes [U, 3]."""
+
+    city: np.ndarray
+    gender: np.ndarray
+    avg_price: np.ndarray
+    is_supervip: np.ndarray
+    ctr_30: np.ndarray
+    ord_30: np.ndarray
+    tastes: np.ndarray
+    history_length: np.ndarray
+    geohash: np.ndarray
+
+
+class Shops(NamedTuple):
+    """Shops' properties, one value each: [S]."""
+
+    city: np.ndarray
+    brand: np.ndarray
+    category: np.ndarray
+    price: np.ndarray
+    rank: np.ndarray
+    food: np.ndarray
+    aoi: np.ndarray
 
 
 class World(NamedTuple):
-    """The entities that rows are drawn from, and what they do to the logit.
+    """The entities that rows are drawn from, and their effects on the logit.
 
     Attributes:
-      user: column -> value of each user, [users].
-      shop: column -> index or value of each shop, [shops]; shops are sorted by city and category.
+      users: all users.
+      user_shares: cumulative shares by which users are drawn.
+      shops: all shops, sorted by city and category.
       buckets: first shop of each (city, category) and the end, int [cities * categories + 1].
-      vocabularies: name -> strings.
-      effects: source -> what each value adds to the logit, or the scale of a smooth effect.
-      users: cumulative shares by which users are drawn.
+      vocabularies: table or column -> strings.
+      effects: source -> the effect of each of its values, before scaling.
+      scales: source -> the factor that gives it its share of the variance.
       constant: the constant of the logit.
     """
 
-    user: Dict[str, np.ndarray]
-    shop: Dict[str, np.ndarray]
+    users: Users
+    user_shares: np.ndarray
+    shops: Shops
     buckets: np.ndarray
     vocabularies: Dict[str, pa.Array]
     effects: Dict[str, np.ndarray]
-    users: np.ndarray
+    scales: Dict[str, float]
     constant: float = 0.0
 
 
+class Draws(NamedTuple):
+    """Who saw which shop when, in N rows, and the V shops in these users' histories, row after row.
+
+    Attributes:
+      user, shop: indices, int [N].
+      hour: of the day, int [N].
+      lengths: how many shops each row's history has, int [N].
+      owner: the row of each shop in the histories, int [V].
+      history: the shops, int [V].
+      history_hour: when each was seen, int [V].
+    """
+
+    user: np.ndarray
+    shop: np.ndarray
+    hour: np.ndarray
+    lengths: np.ndarray
+    owner: np.ndarray
+    history: np.ndarray
+    history_hour: np.ndarray
+
+
+Entities = TypeVar("Entities", Users, Shops)
+
+
+def _pick(entities: Entities, index: np.ndarray) -> Entities:
+    """The properties of the entities at the indices."""
+    picked = [values[index] for values in entities]
+    return type(entities)(*picked)
+
+
 def make_world(seed: int, click_rate: float) -> World:
-    """Draws the entities and their effects, and sets the constant so that the click rate comes out.
+    """Draws the entities and their effects, and sets the constant that gives the click rate.
 
     Raises:
       ValueError: not 0 < click_rate < 1.
     """
     if not 0 < click_rate < 1:
         raise ValueError("--click_rate must be > 0 and < 1. Got: {}.".format(click_rate))
-    rng = np.random.default_rng([seed, 0])
-    shop = _draw_shops(rng)
-    key = shop["city"] * _CATEGORIES + shop["category"]
-    order = np.argsort(key, kind="stable")
-    shop = {name: values[order] for name, values in shop.items()}
-    buckets = np.searchsorted(key[order], np.arange(_CITIES * _CATEGORIES + 1))
-    sizes = {"category": _CATEGORIES, "brand": _BRANDS, "food": _FOODS, "city": _CITIES, "shop": _SHOPS,
-             "user": _USERS, "time x category": 5 * _CATEGORIES}
-    effects = {name: rng.standard_normal(sizes.get(name, 1)) for name in _SIGNAL}
-    world = World(_draw_users(rng), shop, buckets, _make_vocabularies(rng), effects, zipf(_USERS, 0.6, 20))
-    return _calibrate(world, np.random.default_rng([seed, 1]), click_rate)
+    rng = default_rng([seed, 0])
+    shops = _draw_shops(rng)
+    bucket = _bucket(shops.city, shops.category)
+    bounds = np.arange(_CITIES * _CATEGORIES + 1)
+    effects = {}
+    for name in _SIGNAL:
+        # Other sources do not use their one number; it is drawn so that a seed keeps its rows.
+        num_values = _VALUES.get(name, 1)
+        effects[name] = rng.standard_normal(num_values)
+    world = World(
+        users=_draw_users(rng),
+        user_shares=zipf(_USERS, 0.6, 20),
+        shops=shops,
+        buckets=np.searchsorted(bucket, bounds),
+        vocabularies=_make_vocabularies(rng),
+        effects=effects,
+        scales=dict.fromkeys(_SIGNAL, 1.0),
+    )
+    return _calibrate(world, default_rng([seed, 1]), click_rate)
 
 
-def _draw_shops(rng: np.random.Generator) -> Dict[str, np.ndarray]:
-    city, brand = draw(rng, zipf(_CITIES, 0.7, 2), _SHOPS), draw(rng, zipf(_BRANDS, 0.8, 5), _SHOPS)
-    category = np.minimum(draw(rng, zipf(_CATEGORIES, 0.5, 2), _BRANDS)[brand], _CATEGORIES - 1)
-    fresh = rng.random(_SHOPS) < 0.3
-    category[fresh] = draw(rng, zipf(_CATEGORIES, 0.5, 2), int(fresh.sum()))
-    price = np.exp(rng.normal(3.0, 0.5, _BRANDS)[brand] + rng.normal(0, 0.2, _SHOPS))
-    rank = np.exp(rng.normal(6, 2, _SHOPS))
-    return {"city": city, "brand": brand, "category": category, "price": price, "rank_7": rank,
-            "food": category * (_FOODS // _CATEGORIES) + rng.integers(0, _FOODS // _CATEGORIES, _SHOPS),
-            "aoi": city * (_AOIS // _CITIES) + rng.integers(0, _AOIS // _CITIES, _SHOPS)}
+def _bucket(city: np.ndarray, category: np.ndarray) -> np.ndarray:
+    return city * _CATEGORIES + category
 
 
-def _draw_users(rng: np.random.Generator) -> Dict[str, np.ndarray]:
-    return {"city": draw(rng, zipf(_CITIES, 0.7, 2), _USERS), "gender": rng.integers(-1, 2, _USERS),
-            "avg_price": np.round(np.exp(rng.normal(3.2, 0.6, _USERS)), 2), "is_supervip": rng.random(_USERS) < 0.2,
-            "ctr_30": np.round(rng.beta(1.2, 18, _USERS), 4), "ord_30": rng.poisson(rng.gamma(1.0, 6.0, _USERS)),
-            "tastes": draw(rng, zipf(_CATEGORIES, 0.5, 2), 3 * _USERS).reshape(_USERS, 3),
-            "history": np.where(rng.random(_USERS) < 0.4, _MAX_ITEMS, rng.integers(0, _MAX_ITEMS, _USERS)),
-            "geohash": rng.integers(0, 4 * _AOIS, _USERS)}
+def _draw_shops(rng: Generator) -> Shops:
+    """Draws shops, sorted by city and category; most have the category of their brand."""
+    city = draw(rng, _CITY_SHARES, _SHOPS)
+    brand = draw(rng, zipf(_BRANDS, 0.8, 5), _SHOPS)
+    category = draw(rng, _CATEGORY_SHARES, _BRANDS)[brand]
+    differs = rng.random(_SHOPS) < 0.3
+    category[differs] = draw(rng, _CATEGORY_SHARES, differs.sum())
+    brand_price = rng.normal(3.0, 0.5, _BRANDS)
+    price_in_brand = rng.normal(0, 0.2, _SHOPS)
+    log_rank = rng.normal(6, 2, _SHOPS)
+    food_in_category = rng.integers(0, _FOODS_A_CATEGORY, _SHOPS)
+    aoi_in_city = rng.integers(0, _AOIS_A_CITY, _SHOPS)
+    shops = Shops(
+        city=city,
+        brand=brand,
+        category=category,
+        price=np.exp(brand_price[brand] + price_in_brand),
+        rank=np.exp(log_rank),
+        food=category * _FOODS_A_CATEGORY + food_in_category,
+        aoi=city * _AOIS_A_CITY + aoi_in_city,
+    )
+    order = np.argsort(_bucket(city, category), kind="stable")
+    return _pick(shops, order)
 
 
-def _make_vocabularies(rng: np.random.Generator) -> Dict[str, pa.Array]:
-    """The strings of every table, numbered without order as real ids are."""
-    def ids(size: int) -> pa.Array:
-        return pa.array([str(number) for number in (rng.choice(9 * size, size, replace=False) + size).tolist()])
+def _draw_users(rng: Generator) -> Users:
+    city = draw(rng, _CITY_SHARES, _USERS)
+    gender = rng.integers(-1, 2, _USERS)
+    log_price = rng.normal(3.2, 0.6, _USERS)
+    is_supervip = rng.random(_USERS) < 0.2
+    ctr_30 = rng.beta(1.2, 18, _USERS)
+    ord_30 = rng.poisson(rng.gamma(1.0, 6.0, _USERS))
+    tastes = draw(rng, _CATEGORY_SHARES, _TASTES * _USERS)
+    has_full_history = rng.random(_USERS) < 0.4
+    history_length = rng.integers(0, _MAX_ITEMS, _USERS)
+    history_length[has_full_history] = _MAX_ITEMS
+    geohash = rng.integers(0, _AOIS * _PLACES_AN_AOI, _USERS)
+    return Users(
+        city=city,
+        gender=gender,
+        avg_price=np.round(np.exp(log_price), 2),
+        is_supervip=is_supervip,
+        ctr_30=np.round(ctr_30, 4),
+        ord_30=ord_30,
+        tastes=tastes.reshape(_USERS, _TASTES),
+        history_length=history_length,
+        geohash=geohash,
+    )
 
-    def geohashes(size: int, length: int) -> pa.Array:
-        letters = np.array(list("0123456789bcdefghjkmnpqrstuvwxyz"))
-        return pa.array(["w" + "".join(row) for row in letters[rng.integers(0, 32, [size, length - 1])]])
 
-    sizes = {"user": _USERS, "shop": _SHOPS, "item": _SHOPS * _ITEMS_A_SHOP, "city": _CITIES, "brand": _BRANDS,
-             "category": _CATEGORIES, "food": _FOODS, "aoi": _AOIS, "district": 200}
-    vocabularies = {name: ids(size) for name, size in sizes.items()}
-    vocabularies.update(geohash_6=geohashes(_AOIS, 6), geohash_12=geohashes(4 * _AOIS, 12),
-                        number=pa.array([str(i) for i in range(1000)]), time_type=pa.array(TIME_TYPES))
+def _make_vocabularies(rng: Generator) -> Dict[str, pa.Array]:
+    """The strings of every table; ids are numbered at random, as real ones are."""
+    vocabularies = {}
+    for name, size in _IDS.items():
+        numbers = rng.choice(9 * size, size, replace=False) + size
+        texts = map(str, numbers.tolist())
+        vocabularies[name] = pa.array(list(texts))
+    vocabularies["geohash_6"] = _make_geohashes(rng, _AOIS, 6)
+    vocabularies["geohash_12"] = _make_geohashes(rng, _AOIS * _PLACES_AN_AOI, 12)
     return vocabularies
 
 
-def _draw_entities(world: World, rng: np.random.Generator, size: int) -> Dict[str, np.ndarray]:
-    """Who saw which shop when, and what that user had clicked before."""
-    user = draw(rng, world.users, size)
-    tastes, city = world.user["tastes"][user], world.user["city"][user]
-    own = rng.random(size) < 0.4
-    category = np.where(own, tastes[np.arange(size), rng.integers(0, 3, size)],
-                        draw(rng, zipf(_CATEGORIES, 0.5, 2), size))
-    hour = draw(rng, np.cumsum(_HOURS), size)
-    lengths = world.user["history"][user]
-    owner = np.repeat(np.arange(size), lengths)
-    liked = tastes[owner, rng.integers(0, 3, len(owner))]
-    liked = np.where(rng.random(len(owner)) < 0.8, liked, rng.integers(0, _CATEGORIES, len(owner)))
-    return {"user": user, "shop": _shop_in(world, rng, city, category), "hour": hour, "lengths": lengths,
-            "owner": owner, "history": _shop_in(world, rng, city[owner], liked),
-            "hours": draw(rng, np.cumsum(_HOURS), len(owner))}
+def _make_geohashes(rng: Generator, size: int, length: int) -> pa.Array:
+    letters = np.array(list("0123456789bcdefghjkmnpqrstuvwxyz"))
+    choice = rng.integers(0, len(letters), [size, length - 1])
+    texts = ["w" + "".join(row) for row in letters[choice]]
+    return pa.array(texts)
 
 
-def _shop_in(world: World, rng: np.random.Generator, city: np.ndarray, category: np.ndarray) -> np.ndarray:
-    """A shop of each city and category, popular ones more often; any other where there is none."""
-    key = city * _CATEGORIES + category
-    low, count = world.buckets[key], world.buckets[key + 1] - world.buckets[key]
-    chosen = low + (count * rng.random(len(key)) ** 2).astype(np.int64)
-    return np.where(count > 0, chosen, rng.integers(0, _SHOPS, len(key))).astype(np.int64)
+def _draw_entities(world: World, rng: Generator, size: int) -> Draws:
+    """Draws who saw which shop when, and which shops those users had clicked before."""
+    user = draw(rng, world.user_shares, size)
+    users = _pick(world.users, user)
+    follows_taste = rng.random(size) < 0.4
+    taste = users.tastes[np.arange(size), rng.integers(0, _TASTES, size)]
+    category = np.where(follows_taste, taste, draw(rng, _CATEGORY_SHARES, size))
+    hour = draw(rng, _HOUR_SHARES, size)
+    lengths = users.history_length
+    owner = ragged.owners(lengths)
+    num_items = len(owner)
+    past_taste = users.tastes[owner, rng.integers(0, _TASTES, num_items)]
+    followed_taste = rng.random(num_items) < 0.8
+    any_category = rng.integers(0, _CATEGORIES, num_items)
+    past_category = np.where(followed_taste, past_taste, any_category)
+    return Draws(
+        user=user,
+        shop=_draw_shop_in(world, rng, users.city, category),
+        hour=hour,
+        lengths=lengths,
+        owner=owner,
+        history=_draw_shop_in(world, rng, users.city[owner], past_category),
+        history_hour=draw(rng, _HOUR_SHARES, num_items),
+    )
 
 
-def _sources(world: World, draws: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
-    """What each source adds to each row's logit, [N], before it is scaled to its share."""
-    user, shop, effects = draws["user"], draws["shop"], world.effects
-    category = world.shop["category"][shop]
-    count = np.maximum(draws["lengths"], 1)
-    same = world.shop["category"][draws["history"]] == category[draws["owner"]]
-    prices = np.bincount(draws["owner"], world.shop["price"][draws["history"]], len(user)) / count
-    time_type = _HOUR_TYPES[draws["hour"]]
-    tables = {"category": category, "brand": world.shop["brand"][shop], "food": world.shop["food"][shop],
-              "city": world.shop["city"][shop], "shop": shop, "user": user,
-              "time x category": time_type * _CATEGORIES + category}
-    smooth = {"ctr_30": np.log(world.user["ctr_30"][user] + 0.01), "rank_7": -np.log(world.shop["rank_7"][shop]),
-              "ord_30": np.log1p(world.user["ord_30"][user]), "is_supervip": world.user["is_supervip"][user] * 1.0,
-              "avg_price": -np.abs(np.log(world.user["avg_price"][user]) - 3.2),
-              "gender": world.user["gender"][user] == 1,
-              "hours": np.sin(draws["hour"] / 24 * 2 * np.pi), "history price": -np.log1p(prices),
-              "same category": np.bincount(draws["owner"], same, len(user)) / count}
-    return {name: effects[name][tables[name]] if name in tables else smooth[name] * 1.0 for name in _SIGNAL}
+def _draw_shop_in(
+        world: World,
+        rng: Generator,
+        city: np.ndarray,
+        category: np.ndarray,
+) -> np.ndarray:
+    """Draws a shop of each city and category, the first more often; any shop if there is none."""
+    bucket = _bucket(city, category)
+    low = world.buckets[bucket]
+    count = world.buckets[bucket + 1] - low
+    offset = count * rng.random(len(bucket)) ** 2
+    any_shop = rng.integers(0, _SHOPS, len(bucket))
+    return np.where(count > 0, low + offset.astype(np.int64), any_shop)
 
 
-def _calibrate(world: World, rng: np.random.Generator, click_rate: float) -> World:
-    """Scales the effects to their shares of variance and sets the constant, on rows drawn for that alone."""
+def _sources(world: World, draws: Draws) -> Dict[str, np.ndarray]:
+    """What each source of _SIGNAL adds to each row's logit, float64 [N], before scaling."""
+    sources = _smooth_sources(world, draws)
+    for name, index in _values_of(world, draws).items():
+        effect = world.effects[name]
+        sources[name] = effect[index]
+    return {name: sources[name] for name in _SIGNAL}
+
+
+def _values_of(world: World, draws: Draws) -> Dict[str, np.ndarray]:
+    """Each row's value of the sources in which each value has an effect of its own, int [N]."""
+    shop = _pick(world.shops, draws.shop)
+    time_type = _HOUR_TYPES[draws.hour]
+    return {
+        "category": shop.category,
+        "brand": shop.brand,
+        "food": shop.food,
+        "city": shop.city,
+        "time x category": time_type * _CATEGORIES + shop.category,
+        "shop": draws.shop,
+        "user": draws.user,
+    }
+
+
+def _smooth_sources(world: World, draws: Draws) -> Dict[str, np.ndarray]:
+    """What the sources add that are functions of numbers, float64 [N]."""
+    user = _pick(world.users, draws.user)
+    shop = _pick(world.shops, draws.shop)
+    past = _pick(world.shops, draws.history)
+    is_same = past.category == shop.category[draws.owner]
+    price_distance = np.abs(np.log(user.avg_price) - 3.2)
+    day_share = draws.hour / 24
+    return {
+        "ctr_30": np.log(user.ctr_30 + 0.01),
+        "rank_7": -np.log(shop.rank),
+        "ord_30": np.log1p(user.ord_30),
+        "avg_price": -price_distance,
+        "is_supervip": user.is_supervip.astype(float),
+        "gender": (user.gender == 1).astype(float),
+        "hours": np.sin(day_share * 2 * np.pi),
+        "same category": _history_mean(draws, is_same),
+        "history price": -np.log1p(_history_mean(draws, past.price)),
+    }
+
+
+def _history_mean(draws: Draws, values: np.ndarray) -> np.ndarray:
+    """The mean of the values, [V], over each row's history, 0 where it is empty: float64 [N]."""
+    sums = np.bincount(draws.owner, values, len(draws.lengths))
+    return sums / np.maximum(draws.lengths, 1)
+
+
+def _calibrate(world: World, rng: Generator, click_rate: float) -> World:
+    """Sets the scales and the constant, on rows drawn for this alone."""
     draws = _draw_entities(world, rng, 20000)
     sources = _sources(world, draws)
-    tables = [name for name in _SIGNAL if len(world.effects[name]) > 1]
-    scales = {name: np.sqrt(_VARIANCE * share) / sources[name].std() for name, share in _SIGNAL.items()}
-    effects = {name: effect * scales[name] if name in tables else np.array([scales[name]])
-               for name, effect in world.effects.items()}
-    world = world._replace(effects=effects)
+    scales = {}
+    for name, share in _SIGNAL.items():
+        scales[name] = planted.scale_to(sources[name], _VARIANCE * share)
+    world = world._replace(scales=scales)
     logit = _logit(world, draws)
-    return world._replace(constant=intercept(logit, np.ones(len(logit)), click_rate))
+    constant = intercept(logit, np.ones(len(logit)), click_rate)
+    return world._replace(constant=constant)
 
 
-def _logit(world: World, draws: Dict[str, np.ndarray]) -> np.ndarray:
+def _logit(world: World, draws: Draws) -> np.ndarray:
     """The logit of a click of each row, float64 [N]."""
-    sources = _sources(world, draws)
-    return world.constant + sum(values * (world.effects[name][0] if len(world.effects[name]) == 1 else 1.0)
-                                for name, values in sources.items())
+    total = np.zeros(len(draws.user))
+    for name, values in _sources(world, draws).items():
+        total += values * world.scales[name]
+    return world.constant + total
 
 
-def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
+def draw_rows(world: World, rng: Generator, size: int) -> Rows:
     """Draws rows with their labels."""
     draws = _draw_entities(world, rng, size)
     logit = _logit(world, draws)
-    columns = {"clicked": pa.array((rng.random(size) < sigmoid(logit)).astype(np.int32))}
-    columns.update(_scalars(world, rng, draws))
-    columns.update(_lists(world, rng, draws))
-    table = pa.table([columns[column.name] for column in SCHEMA.columns], schema=arrow_schema(SCHEMA))
+    clicked = draw_labels(rng, logit)
+    arrays = {"clicked": pa.array(clicked)}
+    arrays.update(_scalars(world, rng, draws))
+    arrays.update(_lists(world, rng, draws))
+    stored = arrow_schema(SCHEMA)
+    columns = [arrays[name] for name in stored.names]
+    table = pa.table(columns, schema=stored)
     return Rows(table, {"click": logit})
 
 
-def _scalars(world: World, rng: np.random.Generator, draws: Dict[str, np.ndarray]) -> Dict[str, pa.Array]:
-    """The columns with one value a row; some brands and prices are missing, as in real logs."""
-    user, shop, size, words = draws["user"], draws["shop"], len(draws["user"]), world.vocabularies
-    rank = world.shop["rank_7"][shop]
+def _scalars(world: World, rng: Generator, draws: Draws) -> Dict[str, pa.Array]:
+    """The columns of one value a row; some brands and prices are missing, as in real logs."""
+    user = _pick(world.users, draws.user)
+    shop = _pick(world.shops, draws.shop)
+    size = len(draws.user)
     weekday = rng.integers(0, 7, size)
-    indices = {"user_id": ("user", user), "visit_city": ("city", world.user["city"][user]), "shop_id": ("shop", shop),
-               "item_id": ("item", shop * _ITEMS_A_SHOP + rng.integers(0, _ITEMS_A_SHOP, size)),
-               "district_id": ("district", world.shop["aoi"][shop] // 5),
-               "shop_geohash_12": ("geohash_12", world.shop["aoi"][shop] * 4), "times": ("number", draws["hour"]),
-               "time_type": ("time_type", _HOUR_TYPES[draws["hour"]]), "weekdays": ("number", weekday),
-               "geohash12": ("geohash_12", world.user["geohash"][user])}
-    for name, table in (("city_id", "city"), ("shop_aoi_id", "aoi"), ("shop_geohash_6", "aoi"), ("brand_id", "brand"),
-                        ("category_1_id", "category"), ("merge_standard_food_id", "food")):
-        indices[name] = ("geohash_6" if name == "shop_geohash_6" else table, world.shop[table][shop])
-    columns = {name: words[table].take(pa.array(index)) for name, (table, index) in indices.items()}
-    columns["brand_id"] = words["brand"].take(pa.array(indices["brand_id"][1], mask=rng.random(size) < 0.03))
-    numbers = {name: world.user[name][user] for name in ("gender", "avg_price", "is_supervip", "ctr_30", "ord_30")}
-    numbers.update(total_amt_30=np.round(numbers["ord_30"] * numbers["avg_price"], 1), rank_7=np.round(rank),
-                   rank_30=np.round(rank * np.exp(rng.normal(0, 0.2, size))),
-                   rank_90=np.round(rank * np.exp(rng.normal(0, 0.4, size))), hours=draws["hour"])
-    columns.update((name, pa.array(values.astype(np.float64))) for name, values in numbers.items())
-    columns["avg_price"] = pa.array(columns["avg_price"].to_numpy(), mask=rng.random(size) < 0.01)
+    item = rng.integers(0, _ITEMS_A_SHOP, size)
+    columns = _strings(world, {
+        "user_id": draws.user,
+        "visit_city": user.city,
+        "shop_id": draws.shop,
+        "item_id": draws.shop * _ITEMS_A_SHOP + item,
+        "city_id": shop.city,
+        "district_id": shop.aoi // _AOIS_A_DISTRICT,
+        "shop_aoi_id": shop.aoi,
+        "shop_geohash_6": shop.aoi,
+        "shop_geohash_12": shop.aoi * _PLACES_AN_AOI,
+        "brand_id": shop.brand,
+        "category_1_id": shop.category,
+        "merge_standard_food_id": shop.food,
+        "geohash12": user.geohash,
+    })
+    columns["times"] = _number_texts(draws.hour)
+    columns["time_type"] = _time_type_words(draws.hour)
+    columns["weekdays"] = _number_texts(weekday)
+    columns["brand_id"] = _with_gaps(columns["brand_id"], rng, 0.03)
+    columns.update(_scalar_numbers(rng, user, shop, draws.hour))
+    columns["avg_price"] = _with_gaps(columns["avg_price"], rng, 0.01)
     return columns
 
 
-def _lists(world: World, rng: np.random.Generator, draws: Dict[str, np.ndarray]) -> Dict[str, pa.Array]:
+def _scalar_numbers(
+        rng: Generator,
+        user: Users,
+        shop: Shops,
+        hour: np.ndarray,
+) -> Dict[str, pa.Array]:
+    """The number columns of one value a row."""
+    noise_30 = rng.normal(0, 0.2, len(hour))
+    noise_90 = rng.normal(0, 0.4, len(hour))
+    numbers = {
+        "gender": user.gender,
+        "avg_price": user.avg_price,
+        "is_supervip": user.is_supervip,
+        "ctr_30": user.ctr_30,
+        "ord_30": user.ord_30,
+        "total_amt_30": np.round(user.ord_30 * user.avg_price, 1),
+        "rank_7": np.round(shop.rank),
+        "rank_30": np.round(shop.rank * np.exp(noise_30)),
+        "rank_90": np.round(shop.rank * np.exp(noise_90)),
+        "hours": hour,
+    }
+    columns = {}
+    for name, values in numbers.items():
+        columns[name] = pa.array(values.astype(np.float64))
+    return columns
+
+
+def _lists(world: World, rng: Generator, draws: Draws) -> Dict[str, pa.Array]:
     """The columns of what the user had clicked before, all of the same lengths."""
-    shop, words = draws["history"], world.vocabularies
-    offsets = pa.array(np.concatenate([[0], np.cumsum(draws["lengths"])]).astype(np.int32))
-    indices = {"shop_id_list": ("shop", shop), "category_1_id_list": ("category", world.shop["category"][shop]),
-               "item_id_list": ("item", shop * _ITEMS_A_SHOP + rng.integers(0, _ITEMS_A_SHOP, len(shop))),
-               "merge_standard_food_id_list": ("food", world.shop["food"][shop]),
-               "brand_id_list": ("brand", world.shop["brand"][shop]),
-               "shop_aoi_id_list": ("aoi", world.shop["aoi"][shop]),
-               "shop_geohash6_list": ("geohash_6", world.shop["aoi"][shop]),
-               "timediff_list": ("number", np.minimum(rng.exponential(120, len(shop)), 999).astype(np.int64)),
-               "time_type_list": ("time_type", _HOUR_TYPES[draws["hours"]]),
-               "weekdays_list": ("number", rng.integers(0, 7, len(shop)))}
-    items = {name: words[table].take(pa.array(index)) for name, (table, index) in indices.items()}
-    items["price_list"] = pa.array(np.round(world.shop["price"][shop], 1))
-    items["hours_list"] = pa.array(draws["hours"].astype(np.float64))
+    shop = _pick(world.shops, draws.history)
+    num_items = len(draws.history)
+    item = rng.integers(0, _ITEMS_A_SHOP, num_items)
+    minutes = rng.exponential(120, num_items).astype(np.int64)
+    weekday = rng.integers(0, 7, num_items)
+    items = _strings(world, {
+        "shop_id_list": draws.history,
+        "item_id_list": draws.history * _ITEMS_A_SHOP + item,
+        "category_1_id_list": shop.category,
+        "merge_standard_food_id_list": shop.food,
+        "brand_id_list": shop.brand,
+        "shop_aoi_id_list": shop.aoi,
+        "shop_geohash6_list": shop.aoi,
+    })
+    items["timediff_list"] = _number_texts(np.minimum(minutes, 999))
+    items["time_type_list"] = _time_type_words(draws.history_hour)
+    items["weekdays_list"] = _number_texts(weekday)
+    items["price_list"] = pa.array(np.round(shop.price, 1))
+    items["hours_list"] = pa.array(draws.history_hour.astype(np.float64))
+    offsets = ragged.offsets(draws.lengths)
     return {name: pa.ListArray.from_arrays(offsets, values) for name, values in items.items()}
 
 
-def make(rows: int, test_rows: int, seed: int, click_rate: float, out: str) -> Dict[str, object]:
-    """Writes train and test rows, CSV and Parquet, and what was planted in them as JSON beside the files.
+def _strings(world: World, indices: Dict[str, np.ndarray]) -> Dict[str, pa.Array]:
+    """Columns of strings, from indices into the vocabularies of their tables."""
+    strings = {}
+    for column in SCHEMA.named(list(indices)):
+        index = pa.array(indices[column.name])
+        vocabulary = world.vocabularies[column.table or column.name]
+        strings[column.name] = vocabulary.take(index)
+    return strings
+
+
+def _number_texts(numbers: np.ndarray) -> pa.StringArray:
+    return pa.array(numbers).cast(pa.string())
+
+
+def _time_type_words(hour: np.ndarray) -> pa.StringArray:
+    index = pa.array(_HOUR_TYPES[hour])
+    return pa.array(TIME_TYPES).take(index)
+
+
+def _with_gaps(array: pa.Array, rng: Generator, share: float) -> pa.Array:
+    """The array with this share of its values replaced by null."""
+    is_missing = rng.random(len(array)) < share
+    null = pa.scalar(None, array.type)
+    return pc.if_else(pa.array(is_missing), null, array)
+
+
+def make(
+        rows: int,
+        test_rows: int,
+        seed: int,
+        click_rate: float,
+        out: str,
+) -> Dict[str, object]:
+    """Writes training and test rows, as CSV and as Parquet, and a JSON report of what was planted.
 
     Returns:
-      what the JSON file holds: the arguments, the labels' counts and the Bayes AUC on the test rows.
+      what the JSON file holds: the arguments, the labels' counts and the test rows' Bayes AUC.
 
     Raises:
       ValueError: not 0 < click_rate < 1.
     """
     world = make_world(seed, click_rate)
-    train, test = planted.make_files(SCHEMA, lambda rng, size: draw_rows(world, rng, size), rows, test_rows, seed, out)
-    bayes_auc = {"click": planted.auc(test.table.column("clicked").to_numpy(), test.logits["click"])}
-    return planted.write_report(SCHEMA, train, test, bayes_auc, out, seed=seed, click_rate=click_rate)
+    draw_world = functools.partial(draw_rows, world)
+    train, test = planted.make_files(SCHEMA, draw_world, rows, test_rows, seed, out)
+    labels = test.table.column("clicked").to_numpy()
+    bayes_auc = {"click": planted.auc(labels, test.logits["click"])}
+    return planted.write_report(
+        SCHEMA,
+        train,
+        test,
+        bayes_auc,
+        out,
+        seed=seed,
+        click_rate=click_rate,
+    )
 
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs one of the two commands, make and convert."""
-    return planted.run(argv, SCHEMA, 200000, {"click_rate": (0.1, "share of rows clicked")}, make)
+    rates = {"click_rate": Rate(0.1, "share of rows clicked")}
+    return command.run(argv, SCHEMA, 200000, rates, make)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
 def test_every_source_has_its_share_of_the_signal() -> None:
     world = eleme.make_world(1, 0.1)
     draws = eleme._draw_entities(world, np.random.default_rng(3), 20000)
-    shares = {name: (values * (world.effects[name][0] if len(world.effects[name]) == 1 else 1)).var() / 2.0
+    shares = {name: (values * world.scales[name]).var() / 2.0
               for name, values in eleme._sources(world, draws).items()}
     for name, share in eleme._SIGNAL.items():
         assert shares[name] == pytest.approx(share, rel=0.25), name

@@ -1,24 +1,22 @@
-"""What the writers of synthetic rows share: laws to draw from, files and the command line.
+"""What the writers of synthetic rows share: distributions to draw from, and the files they write.
 
-A planted signal is a logit of known columns from which labels are drawn; the AUC of that logit on the test rows' own
-labels is what a perfect model would show, the Bayes AUC.
+A planted signal is a logit computed from known columns, from which labels are drawn. The AUC of
+that logit on the test rows' own labels is what a perfect model would reach: the Bayes AUC.
 """
 
-import argparse
-import json
 import os
-import sys
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.random import Generator, default_rng
 
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.files import replacing, write_json
 from common.metrics import measures
 from common.pipeline.csv_file import CHUNK_ROWS
-from data.conversion import convert, parquet_writer, write_text
+from data.conversion import parquet_writer, write_text
 
 _BLOCK_ROWS = 1 << 16
 
@@ -30,18 +28,21 @@ class Rows(NamedTuple):
     logits: Dict[str, np.ndarray]
 
 
-DrawRows = Callable[[np.random.Generator, int], Rows]
+DrawRows = Callable[[Generator, int], Rows]
 
 
 def zipf(size: int, exponent: float, shift: float) -> np.ndarray:
     """Cumulative shares of a shifted Zipf law, (rank + shift) ** -exponent, float64 [size]."""
-    shares = (np.arange(1, size + 1) + shift) ** -exponent
-    return np.cumsum(shares / shares.sum())
+    ranks = np.arange(1, size + 1)
+    weights = (ranks + shift) ** -exponent
+    return np.cumsum(weights / weights.sum())
 
 
-def draw(rng: np.random.Generator, cumulative: np.ndarray, size: int) -> np.ndarray:
+def draw(rng: Generator, cumulative: np.ndarray, size: int) -> np.ndarray:
     """Draws indices by cumulative shares, int32 [size]."""
-    return np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right").astype(np.int32)
+    points = rng.random(size) * cumulative[-1]
+    indices = np.searchsorted(cumulative, points, side="right")
+    return indices.astype(np.int32)
 
 
 def sigmoid(logit: np.ndarray) -> np.ndarray:
@@ -49,13 +50,27 @@ def sigmoid(logit: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-logit))
 
 
+def draw_labels(rng: Generator, logit: np.ndarray) -> np.ndarray:
+    """Draws 1 with each row's probability, else 0: int32 [N]."""
+    is_positive = rng.random(len(logit)) < sigmoid(logit)
+    return is_positive.astype(np.int32)
+
+
+def scale_to(values: np.ndarray, variance: float) -> float:
+    """The factor that gives the values this variance."""
+    return np.sqrt(variance) / values.std()
+
+
 def intercept(logit: np.ndarray, weights: np.ndarray, rate: float) -> float:
     """The constant that makes the weighted mean probability the rate, by bisection."""
     low, high = -40.0, 40.0
     for _ in range(60):
         middle = (low + high) / 2
-        below = np.average(sigmoid(logit + middle), weights=weights) < rate
-        low, high = (middle, high) if below else (low, middle)
+        probabilities = sigmoid(logit + middle)
+        if np.average(probabilities, weights=weights) < rate:
+            low = middle
+        else:
+            high = middle
     return (low + high) / 2
 
 
@@ -65,96 +80,116 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> Optional[float]:
     return None if np.isnan(value) else value
 
 
-def make_files(schema: Schema, draw_rows: DrawRows, rows: int, test_rows: int, seed: int,
-               out: str) -> Tuple[Rows, Rows]:
-    """Writes train and test rows, text and Parquet, block by block.
+def make_files(
+        schema: Schema,
+        draw_rows: DrawRows,
+        rows: int,
+        test_rows: int,
+        seed: int,
+        out: str,
+) -> Tuple[Rows, Rows]:
+    """Writes training and test rows, as text and as Parquet, block by block.
 
     Returns:
       the training and the test rows, with the labels as their only columns.
 
     Raises:
-      BadInput: the folder has rows that this did not write.
+      BadInput: the folder has rows that were not written by this function.
     """
     os.makedirs(out, exist_ok=True)
-    if not os.path.exists(_report_path(schema, out)):
-        for name in (schema.train_file, schema.test_file):
-            for path in (os.path.join(out, name), os.path.join(out, name + ".parquet")):
-                if os.path.exists(path):
-                    raise BadInput("{} is there already and holds no synthetic rows. Name another folder with "
-                                   "--out, or remove it.".format(path))
-    return (_write(schema, draw_rows, np.random.default_rng([seed, 2]), rows, os.path.join(out, schema.train_file)),
-            _write(schema, draw_rows, np.random.default_rng([seed, 3]), test_rows, os.path.join(out, schema.test_file)))
+    _refuse_other_rows(schema, out)
+    train_path = os.path.join(out, schema.train_file)
+    test_path = os.path.join(out, schema.test_file)
+    train = _write(schema, draw_rows, [seed, 2], rows, train_path)
+    test = _write(schema, draw_rows, [seed, 3], test_rows, test_path)
+    return train, test
 
 
-def _write(schema: Schema, draw_rows: DrawRows, rng: np.random.Generator, size: int, path: str) -> Rows:
+def _refuse_other_rows(schema: Schema, out: str) -> None:
+    """Raises BadInput where files of rows exist but not the report that synthetic ones have."""
+    if os.path.exists(_report_path(schema, out)):
+        return
+    for name in (schema.train_file, schema.test_file):
+        path = os.path.join(out, name)
+        for existing in (path, path + ".parquet"):
+            if os.path.exists(existing):
+                raise BadInput("{} is there already and holds no synthetic rows. Name another "
+                               "folder with --out, or remove it.".format(existing))
+
+
+def _write(
+        schema: Schema,
+        draw_rows: DrawRows,
+        seed: Sequence[int],
+        size: int,
+        path: str,
+) -> Rows:
+    """Writes one file of rows in both formats; returns their labels and logits."""
+    rng = default_rng(seed)
     parts = []
     with replacing(path) as text_path, replacing(path + ".parquet") as parquet_path:
         with open(text_path, "wb") as text, parquet_writer(parquet_path, schema) as parquet:
-            for start in range(0, size, _BLOCK_ROWS):
-                rows = draw_rows(rng, min(_BLOCK_ROWS, size - start))
+            for rows in _draw_blocks(draw_rows, rng, size):
                 write_text(rows.table, schema, text)
                 parquet.write_table(rows.table, row_group_size=CHUNK_ROWS)
-                parts.append(rows._replace(table=rows.table.select([label.name for label in schema.labels])))
-    return Rows(pa.concat_tables([part.table for part in parts]),
-                {name: np.concatenate([part.logits[name] for part in parts]) for name in parts[0].logits})
+                parts.append(_labels_alone(rows, schema))
+    return _concatenate(parts)
 
 
-def write_report(schema: Schema, train: Rows, test: Rows, bayes_auc: Dict[str, Optional[float]], out: str,
-                 **arguments: object) -> Dict[str, object]:
-    """Writes SCHEMA_planted.json beside the files and returns what it holds: arguments, label counts, Bayes AUC."""
-    report: Dict[str, object] = dict(arguments, rows=train.table.num_rows, test_rows=test.table.num_rows,
-                                     bayes_auc=bayes_auc)
-    for name, part in (("train", train), ("test", test)):
-        report[name] = {label: int(part.table.column(label).to_numpy().sum()) for label in part.table.column_names}
+def _draw_blocks(draw_rows: DrawRows, rng: Generator, size: int) -> Iterator[Rows]:
+    for start in range(0, size, _BLOCK_ROWS):
+        left = size - start
+        yield draw_rows(rng, min(_BLOCK_ROWS, left))
+
+
+def _labels_alone(rows: Rows, schema: Schema) -> Rows:
+    """The rows without their other columns, which would not fit into memory for all rows."""
+    names = [label.name for label in schema.labels]
+    return rows._replace(table=rows.table.select(names))
+
+
+def _concatenate(parts: List[Rows]) -> Rows:
+    table = pa.concat_tables([part.table for part in parts])
+    logits = {}
+    for name in parts[0].logits:
+        logits[name] = np.concatenate([part.logits[name] for part in parts])
+    return Rows(table, logits)
+
+
+def write_report(
+        schema: Schema,
+        train: Rows,
+        test: Rows,
+        bayes_auc: Dict[str, Optional[float]],
+        out: str,
+        **arguments: object,
+) -> Dict[str, object]:
+    """Writes SCHEMA_planted.json beside the files.
+
+    Returns:
+      what the file holds: the arguments, the numbers of rows, how many rows have each label, and
+      the Bayes AUC.
+    """
+    report: Dict[str, object] = dict(
+        arguments,
+        rows=train.table.num_rows,
+        test_rows=test.table.num_rows,
+        bayes_auc=bayes_auc,
+        train=_count_labels(train.table),
+        test=_count_labels(test.table),
+    )
     write_json(_report_path(schema, out), report)
     return report
 
 
+def _count_labels(table: pa.Table) -> Dict[str, int]:
+    """How many rows have each label, by its name."""
+    counts = {}
+    for name in table.column_names:
+        labels = table.column(name).to_numpy()
+        counts[name] = int(labels.sum())
+    return counts
+
+
 def _report_path(schema: Schema, out: str) -> str:
     return os.path.join(out, schema.name + "_planted.json")
-
-
-def run(argv: Optional[List[str]], schema: Schema, rows: int, rates: Dict[str, Tuple[float, str]],
-        make: Callable[..., Dict[str, object]]) -> int:
-    """The command line of a data set's module; returns the exit status.
-
-    Args:
-      rows: how many training rows `make` writes by default.
-      rates: flag -> (default, help) of the numbers that make takes beside rows, test_rows, seed and out.
-      make: writes the files; its ValueErrors are wrong use.
-    """
-    parser = argparse.ArgumentParser(description="Makes or converts rows of the {} data set.".format(schema.name))
-    commands = parser.add_subparsers(dest="command")
-    commands.required = True
-    making = commands.add_parser("make", help="write synthetic rows with a planted signal")
-    making.add_argument("--rows", type=int, default=rows, help="training rows (default {})".format(rows))
-    making.add_argument("--test_rows", type=int, help="test rows (default a fifth of the training rows)")
-    making.add_argument("--seed", type=int, default=1, help="seed of everything that is drawn (default 1)")
-    for name, (default, text) in rates.items():
-        making.add_argument("--" + name, type=float, default=default, help="{} (default {})".format(text, default))
-    making.add_argument("--out", default="data", help="folder to write to (default data)")
-    converting = commands.add_parser("convert", help="text to Parquet, or back where the target ends otherwise")
-    converting.add_argument("source", help="the file to read")
-    converting.add_argument("target", help="the file to write")
-    args = parser.parse_args(argv)
-    try:
-        if args.command == "convert":
-            print("{} rows written to {}".format(convert(schema, args.source, args.target), args.target))
-        else:
-            print(json.dumps(_checked_make(make, **vars(args)), indent=2))
-    except (BadInput, OSError, pa.ArrowException) as error:
-        print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
-        return 1
-    except ValueError as error:
-        parser.error(str(error))
-    return 0
-
-
-def _checked_make(make: Callable[..., Dict[str, object]], command: str, rows: int, test_rows: Optional[int], seed: int,
-                  **arguments: object) -> Dict[str, object]:
-    test_rows = max(1, rows // 5) if test_rows is None else test_rows
-    if rows < 1 or test_rows < 1:
-        raise ValueError("--rows and --test_rows must be > 0. Got: {} and {}.".format(rows, test_rows))
-    if seed < 0:
-        raise ValueError("--seed must be >= 0. Got: {}.".format(seed))
-    return make(rows=rows, test_rows=test_rows, seed=seed, **arguments)

@@ -1,5 +1,3 @@
-from unittest import mock
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -29,15 +27,22 @@ def test_laws_to_draw_from() -> None:
     assert planted.sigmoid(logit + constant).mean() == pytest.approx(0.1, abs=1e-6)
 
 
+def test_labels_follow_their_probabilities() -> None:
+    logit = np.repeat([-2.0, 0.0, 3.0], 20000)
+    labels = planted.draw_labels(np.random.default_rng(0), logit)
+    assert labels.dtype == np.int32 and set(labels) == {0, 1}
+    means = labels.reshape(3, -1).mean(1)
+    np.testing.assert_allclose(means, 1 / (1 + np.exp([2.0, 0.0, -3.0])), atol=0.01)
+
+
+def test_scale_gives_the_variance() -> None:
+    values = np.random.default_rng(0).normal(5, 3, 1000)
+    assert (planted.scale_to(values, 0.7) * values).var() == pytest.approx(0.7)
+
+
 def test_auc_is_none_with_one_class() -> None:
     assert planted.auc(np.array([1, 1]), np.array([0.1, 0.2])) is None
     assert planted.auc(np.array([0, 1]), np.array([0.1, 0.2])) == 1.0
-
-
-def test_a_failed_conversion_is_no_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setattr(planted, "convert", mock.Mock(side_effect=pa.ArrowInvalid("offset overflow")))
-    assert planted.run(["convert", "a", "b"], SCHEMA, 1, {}, dict) == 1
-    assert "error: offset overflow" in capsys.readouterr().err
 
 
 def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,25 +1,28 @@
-"""The Taobao data set of ESMM, MMoE and PLE: its schema, synthetic rows with a planted signal, and conversion.
+"""The Taobao data set of ESMM, MMoE and PLE: its schema, its synthetic rows and its conversion.
 
     python data/taobao.py make --rows 500000 --seed 1 --out data
     python data/taobao.py convert taobao_train_data taobao_train_data.parquet
 
-The columns and sizes are those of EasyRec's Taobao set; the marginals of the synthetic rows were fitted to it. What
-the planted signal is, and how the Bayes AUC is defined, stands in data/README.md.
+Columns and sizes are those of EasyRec's Taobao data; the marginals of the synthetic rows were
+fitted to it. data/README.md describes the planted signal and defines the Bayes AUC.
 """
 
+import functools
 import os
 import sys
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
+from numpy.random import Generator, default_rng
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.config.schema import Column, Schema  # noqa: E402
-from data import planted  # noqa: E402
+from data import command, planted, ragged  # noqa: E402
+from data.command import Rate  # noqa: E402
 from data.conversion import arrow_schema  # noqa: E402
-from data.planted import Rows, draw, intercept, sigmoid, zipf  # noqa: E402
+from data.planted import Rows, draw, draw_labels, intercept, sigmoid, zipf  # noqa: E402
 
 SCHEMA = Schema(
     name="taobao",
@@ -50,39 +53,83 @@ SCHEMA = Schema(
     user_column="user_id",
     module="data/taobao.py",
 )
-_NAMES = [column.name for column in SCHEMA.columns]
+_USERS, _ADS, _PRODUCTS = 100000, 400000, 100000
+_CAMPAIGNS, _CUSTOMERS, _CATEGORIES, _BRANDS = 200000, 150000, 8000, 100000
+_MAX_PRICE = 49
 _MAX_ITEMS = 50
-
-# Shares of each value of the profile columns among users that have a profile; '' is a missing value.
-_PROFILE = {
-    "cms_segid": ([str(i) for i in range(79)], [0.57] + 78 * [0.43 / 78]),
-    "cms_group_id": ([str(i) for i in range(1, 13)], [.03, .15, .26, .16, .11, .03, .02, .03, .07, .10, .07, .01]),
-    "final_gender_code": (["1", "2"], [.29, .71]),
-    "age_level": (["1", "2", "3", "4", "5", "6"], [.03, .18, .34, .26, .17, .02]),
-    "pvalue_level": (["", "1", "2", "3"], [.51, .15, .30, .04]),
-    "shopping_level": (["1", "2", "3"], [.02, .08, .90]),
-    "occupation": (["0", "1"], [.96, .04]),
-    "new_user_class_level": (["", "1", "2", "3", "4"], [.21, .07, .37, .19, .16]),
-}
+_PRODUCTS_A_ROW = 16  # a row's tag lists repeat some of so many products
 _NO_PROFILE = 0.044
 _NO_BRAND = 0.316
 _NO_TAGS = 0.42
 
-# Share of the logit's variance that each source of signal has, of users, items and combo columns in turn.
-_SIGNAL = {
-    "cms_segid": .02, "cms_group_id": .11, "age_level": .10, "pvalue_level": .08, "shopping_level": .01,
-    "occupation": .01, "new_user_class_level": .06, "user_id": .01,
-    "cate_id": .10, "price": .12, "brand": .03, "customer": .02, "campaign_id": .01, "adgroup_id": .01,
-    "pid": .09, "tag_category_list": .08, "tag_brand_list": .05,
-    "age_level x price": .09,
+# How many ids each column has, and the largest number that stands in one.
+_IDS = {
+    "user_id": (_USERS, 1141729),
+    "adgroup_id": (_ADS, 846811),
+    "campaign_id": (_CAMPAIGNS, 423436),
+    "customer": (_CUSTOMERS, 255875),
+    "cate_id": (_CATEGORIES, 12960),
+    "brand": (_BRANDS, 461497),
+    "tag_category_list": (_CATEGORIES, 12960),
+    "tag_brand_list": (_BRANDS, 461497),
 }
-_CLICK_VARIANCE = 1.5
-_BUY_VARIANCE = 0.6
-_CORRELATION = 0.6
+
+
+def _numbers(first: int, last: int) -> List[str]:
+    """The whole numbers from first to last, both included, as texts."""
+    return [str(number) for number in range(first, last + 1)]
+
+
+# Values of the profile columns and their shares among users with a profile; '' is a missing value.
+_PROFILE = {
+    "cms_segid": (_numbers(0, 78), [.57] + 78 * [.43 / 78]),
+    "cms_group_id": (
+        _numbers(1, 12),
+        [.03, .15, .26, .16, .11, .03, .02, .03, .07, .10, .07, .01],
+    ),
+    "final_gender_code": (_numbers(1, 2), [.29, .71]),
+    "age_level": (_numbers(1, 6), [.03, .18, .34, .26, .17, .02]),
+    "pvalue_level": ([""] + _numbers(1, 3), [.51, .15, .30, .04]),
+    "shopping_level": (_numbers(1, 3), [.02, .08, .90]),
+    "occupation": (_numbers(0, 1), [.96, .04]),
+    "new_user_class_level": ([""] + _numbers(1, 4), [.21, .07, .37, .19, .16]),
+}
+
+# Share of each source of signal in the logit's variance: user columns, item columns, combo columns.
+_CROSS = "age_level x price"
+_SIGNAL = {
+    "cms_segid": .02,
+    "cms_group_id": .11,
+    "age_level": .10,
+    "pvalue_level": .08,
+    "shopping_level": .01,
+    "occupation": .01,
+    "new_user_class_level": .06,
+    "user_id": .01,
+
+    "cate_id": .10,
+    "price": .12,
+    "brand": .03,
+    "customer": .02,
+    "campaign_id": .01,
+    "adgroup_id": .01,
+
+    "pid": .09,
+    "tag_category_list": .08,
+    "tag_brand_list": .05,
+
+    _CROSS: .09,
+}
+_VARIANCES = np.array([1.5, 0.6])  # of the click and of the purchase logit
+_CORRELATION = 0.6  # between the effects on the two
+_AGES, _PRICE_LEVELS, _PRICES_A_LEVEL = 7, 5, 10  # of the cross
+
+# Column -> an index for each user, ad, product, row or list item.
+Indices = Dict[str, np.ndarray]
 
 
 class World(NamedTuple):
-    """The entities that rows are drawn from, and what they do to the two logits.
+    """The entities that rows are drawn from, and their effects on the two logits.
 
     Attributes:
       users, ads, products: cumulative shares by which each is drawn, float64 [number of them].
@@ -90,23 +137,24 @@ class World(NamedTuple):
       ad_columns: column -> index of each ad's value, int32 [ads].
       product_columns: tag column -> index of each product's value, int32 [products].
       vocabularies: column -> the values, strings.
-      effects: column -> what each value adds to the click and the purchase logit, float64 [2, values].
+      effects: source -> what each of its values adds to the click and the purchase logit,
+        float64 [2, values].
       intercepts: the constants of the two logits.
     """
 
     users: np.ndarray
     ads: np.ndarray
     products: np.ndarray
-    user_profile: Dict[str, np.ndarray]
-    ad_columns: Dict[str, np.ndarray]
-    product_columns: Dict[str, np.ndarray]
+    user_profile: Indices
+    ad_columns: Indices
+    product_columns: Indices
     vocabularies: Dict[str, pa.Array]
     effects: Dict[str, np.ndarray]
     intercepts: Tuple[float, float] = (0.0, 0.0)
 
 
 def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
-    """Draws the entities and their effects, and sets the intercepts so that the two rates come out.
+    """Draws the entities and their effects, and sets the intercepts that give the two rates.
 
     Args:
       seed: the same seed gives the same world.
@@ -117,167 +165,270 @@ def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
       ValueError: not 0 < buy_rate < click_rate < 1.
     """
     if not 0 < buy_rate < click_rate < 1:
-        raise ValueError("rates must be 0 < --buy_rate < --click_rate < 1. Got: {1} and {0}.".format(
-            click_rate, buy_rate))
-    rng = np.random.default_rng([seed, 0])
-    users, ads, products = zipf(100000, 1.001, 10), zipf(400000, 0.805, 10), zipf(100000, 0.9, 5)
-    profile = _draw_profiles(rng, len(users))
-    campaigns = draw(rng, zipf(200000, 0.7, 5), len(ads))
-    customers = draw(rng, zipf(150000, 0.68, 5), 200000)
-    columns = {"adgroup_id": rng.permutation(len(ads)).astype(np.int32), "campaign_id": campaigns,
-               "customer": customers[campaigns], "cate_id": draw(rng, zipf(8000, 1.53, 10), len(ads)),
-               "brand": 1 + draw(rng, zipf(100000, 0.91, 5), len(ads)),
-               "price": np.minimum(rng.binomial(49, rng.beta(4, 3, len(ads))), 49).astype(np.int32)}
-    columns["brand"][rng.random(len(ads)) < _NO_BRAND] = 0
-    tags = {"tag_category_list": draw(rng, zipf(8000, 1.5, 4), len(products)),
-            "tag_brand_list": draw(rng, zipf(100000, 0.7, 10), len(products))}
-    vocabularies = _make_vocabularies(rng, len(users))
-    sizes = {name: len(values) for name, values in vocabularies.items()}
-    effects = {name: _draw_effects(rng, size) for name, size in dict(sizes, **{"age_level x price": 7 * 5}).items()}
-    world = World(users, ads, products, profile, columns, tags, vocabularies, effects)
+        given = "{} and {}".format(buy_rate, click_rate)
+        raise ValueError("rates must be 0 < --buy_rate < --click_rate < 1. Got: {}.".format(given))
+    rng = default_rng([seed, 0])
+    profile = _draw_profiles(rng)
+    ad_columns = _draw_ads(rng)
+    product_columns = _draw_products(rng)
+    vocabularies = _make_vocabularies(rng)
+    world = World(
+        users=zipf(_USERS, 1.001, 10),
+        ads=zipf(_ADS, 0.805, 10),
+        products=zipf(_PRODUCTS, 0.9, 5),
+        user_profile=profile,
+        ad_columns=ad_columns,
+        product_columns=product_columns,
+        vocabularies=vocabularies,
+        effects=_draw_effects(rng, vocabularies),
+    )
     return _calibrate(world, seed, click_rate, buy_rate)
 
 
-def _draw_effects(rng: np.random.Generator, size: int) -> np.ndarray:
-    """What each value of a source adds to the click and the purchase logit, correlated and unscaled: [2, size]."""
-    click, own = rng.standard_normal([2, size])
-    return np.stack([click, _CORRELATION * click + np.sqrt(1 - _CORRELATION ** 2) * own])
-
-
-def _draw_profiles(rng: np.random.Generator, num_users: int) -> Dict[str, np.ndarray]:
-    """Each user's value of each profile column; index 0 is missing, for some users in every column."""
-    absent = rng.random(num_users) < _NO_PROFILE
-    profile = {"user_id": np.arange(num_users, dtype=np.int32)}
+def _draw_profiles(rng: Generator) -> Indices:
+    """Each user's value of each profile column; index 0 is missing, and some users miss all."""
+    absent = rng.random(_USERS) < _NO_PROFILE
+    profile = {"user_id": np.arange(_USERS, dtype=np.int32)}
     for name, (values, shares) in _PROFILE.items():
-        offset = 0 if values[0] == "" else 1
-        profile[name] = np.where(absent, 0, offset + draw(rng, np.cumsum(shares), num_users)).astype(np.int32)
+        cumulative = np.cumsum(shares)
+        index = draw(rng, cumulative, _USERS)
+        if values[0] != "":
+            index += 1
+        profile[name] = np.where(absent, 0, index).astype(np.int32)
     return profile
 
 
-def _make_vocabularies(rng: np.random.Generator, num_users: int) -> Dict[str, pa.Array]:
-    """The strings of every column, numbered without order as real ids are."""
-    def ids(size: int, largest: int, first: Optional[List[str]] = None) -> pa.Array:
-        numbers = rng.choice(largest, size, replace=False) + 1
-        return pa.array((first or []) + [str(number) for number in numbers.tolist()], pa.string())
+def _draw_ads(rng: Generator) -> Indices:
+    """Each ad's value of each column; a campaign has one customer, index 0 of brand is none."""
+    campaign = draw(rng, zipf(_CAMPAIGNS, 0.7, 5), _ADS)
+    customers = draw(rng, zipf(_CUSTOMERS, 0.68, 5), _CAMPAIGNS)
+    ad = rng.permutation(_ADS)
+    category = draw(rng, zipf(_CATEGORIES, 1.53, 10), _ADS)
+    brand = 1 + draw(rng, zipf(_BRANDS, 0.91, 5), _ADS)
+    price = rng.binomial(_MAX_PRICE, rng.beta(4, 3, _ADS))
+    brand[rng.random(_ADS) < _NO_BRAND] = 0
+    return {
+        "adgroup_id": ad.astype(np.int32),
+        "campaign_id": campaign,
+        "customer": customers[campaign],
+        "cate_id": category,
+        "brand": brand,
+        "price": price.astype(np.int32),
+    }
 
-    vocabularies = {"user_id": ids(num_users, 1141729), "adgroup_id": ids(400000, 846811),
-                    "campaign_id": ids(200000, 423436), "customer": ids(150000, 255875),
-                    "cate_id": ids(8000, 12960), "brand": ids(100000, 461497, ["NULL"]),
-                    "tag_category_list": ids(8000, 12960), "tag_brand_list": ids(100000, 461497),
-                    "pid": pa.array(["430548_1007", "430539_1007"]), "price": pa.array([str(i) for i in range(50)])}
+
+def _draw_products(rng: Generator) -> Indices:
+    """The category and the brand of each product that a tag list may hold."""
+    category = draw(rng, zipf(_CATEGORIES, 1.5, 4), _PRODUCTS)
+    brand = draw(rng, zipf(_BRANDS, 0.7, 10), _PRODUCTS)
+    return {
+        "tag_category_list": category,
+        "tag_brand_list": brand,
+    }
+
+
+def _make_vocabularies(rng: Generator) -> Dict[str, pa.Array]:
+    """The strings of every column; ids are numbered at random, as real ones are."""
+    vocabularies = {}
+    for name, (size, largest) in _IDS.items():
+        numbers = rng.choice(largest, size, replace=False) + 1
+        texts = ["NULL"] if name == "brand" else []
+        texts.extend(map(str, numbers.tolist()))
+        vocabularies[name] = pa.array(texts, pa.string())
+    vocabularies["pid"] = pa.array(["430548_1007", "430539_1007"])
+    vocabularies["price"] = pa.array(_numbers(0, _MAX_PRICE))
     for name, (values, _) in _PROFILE.items():
-        vocabularies[name] = pa.array(values if values[0] == "" else [""] + values)
+        missing = [] if values[0] == "" else [""]
+        vocabularies[name] = pa.array(missing + values)
     return vocabularies
 
 
+def _draw_effects(
+        rng: Generator,
+        vocabularies: Dict[str, pa.Array],
+) -> Dict[str, np.ndarray]:
+    """What each value of each source adds to the two logits, correlated, unscaled: [2, values]."""
+    sizes = {name: len(values) for name, values in vocabularies.items()}
+    sizes[_CROSS] = _AGES * _PRICE_LEVELS
+    independent = np.sqrt(1 - _CORRELATION ** 2)
+    effects = {}
+    for name, size in sizes.items():
+        click, other = rng.standard_normal([2, size])
+        purchase = _CORRELATION * click + independent * other
+        effects[name] = np.stack([click, purchase])
+    return effects
+
+
 def _calibrate(world: World, seed: int, click_rate: float, buy_rate: float) -> World:
-    """Scales the effects to their shares of variance and sets the intercepts, on rows drawn for that alone."""
-    rng = np.random.default_rng([seed, 1])
+    """Scales the effects to their shares of variance and sets the intercepts, on separate rows."""
+    rng = default_rng([seed, 1])
     draws = _draw_entities(world, rng, 200000)
     scaled = {}
     for name, effect in world.effects.items():
-        raw = _contribution(world, name, effect, draws)
-        target = np.sqrt(_SIGNAL.get(name, 0.0) * np.array([_CLICK_VARIANCE, _BUY_VARIANCE]))
-        scaled[name] = effect * (target / np.maximum(raw.std(axis=1), 1e-9))[:, None]
+        added = _contribution(world, name, effect, draws)
+        deviation = added.std(axis=1)
+        share = _SIGNAL.get(name, 0.0)
+        target = np.sqrt(share * _VARIANCES)
+        scale = target / np.maximum(deviation, 1e-9)
+        scaled[name] = effect * scale[:, None]
     world = world._replace(effects=scaled)
     click, buy = _logits(world, draws)
-    click_intercept = intercept(click, np.full(len(click), 1.0), click_rate)
-    buy_intercept = intercept(buy, sigmoid(click + click_intercept), buy_rate / click_rate)
+    click_intercept = intercept(click, np.ones(len(click)), click_rate)
+    click_probability = sigmoid(click + click_intercept)
+    buy_intercept = intercept(buy, click_probability, buy_rate / click_rate)
     return world._replace(intercepts=(click_intercept, buy_intercept))
 
 
-def _draw_entities(world: World, rng: np.random.Generator, size: int) -> Dict[str, np.ndarray]:
-    """Who saw which ad where: an index into each scalar column's vocabulary, and the items of the tag lists."""
-    user, ad = draw(rng, world.users, size), draw(rng, world.ads, size)
-    draws = {name: index[user] for name, index in world.user_profile.items()}
-    draws.update({name: index[ad] for name, index in world.ad_columns.items()})
-    draws["pid"] = (rng.random(size) < 0.39).astype(np.int32)
-    lengths, items = _draw_tags(world, rng, size)
-    draws["tags"] = lengths
-    draws.update({name: index[items] for name, index in world.product_columns.items()})
+def _draw_entities(world: World, rng: Generator, size: int) -> Indices:
+    """Who saw which ad where: an index into each column's vocabulary, for tags one of each item.
+
+    The lengths of the tag lists, int [N], are those of 'tags'.
+    """
+    user = draw(rng, world.users, size)
+    ad = draw(rng, world.ads, size)
+    draws = {}
+    for name, index in world.user_profile.items():
+        draws[name] = index[user]
+    for name, index in world.ad_columns.items():
+        draws[name] = index[ad]
+    is_second_place = rng.random(size) < 0.39
+    draws["pid"] = is_second_place.astype(np.int32)
+    draws["tags"], items = _draw_tags(world, rng, size)
+    for name, index in world.product_columns.items():
+        draws[name] = index[items]
     return draws
 
 
-def _draw_tags(world: World, rng: np.random.Generator, size: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Lengths of the tag lists [N] and the products in them, in runs: a few products a row, seen again and again."""
-    runs = np.where(rng.random(size) < _NO_TAGS, 0, rng.geometric(0.14, size))
-    run_lengths = rng.geometric(0.15, runs.sum())
-    pool = draw(rng, world.products, size * 16).reshape(size, 16)
-    owner = np.repeat(np.arange(size), runs)
-    products = pool[owner, rng.integers(0, 16, len(owner))]
-    items, owner = np.repeat(products, run_lengths), np.repeat(owner, run_lengths)
+def _draw_tags(
+        world: World,
+        rng: Generator,
+        size: int,
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Draws tag lists as runs of one product each, a few products a row that come again and again.
+
+    Returns:
+      the lists' lengths, int [N], and the products in them, int [V].
+    """
+    has_no_tags = rng.random(size) < _NO_TAGS
+    num_runs = np.where(has_no_tags, 0, rng.geometric(0.14, size))
+    run_lengths = rng.geometric(0.15, num_runs.sum())
+    pool = draw(rng, world.products, size * _PRODUCTS_A_ROW)
+    pool = pool.reshape(size, _PRODUCTS_A_ROW)
+    owner = ragged.owners(num_runs)
+    choice = rng.integers(0, _PRODUCTS_A_ROW, len(owner))
+    run_products = pool[owner, choice]
+    products = np.repeat(run_products, run_lengths)
+    owner = np.repeat(owner, run_lengths)
     position = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    kept = position < _MAX_ITEMS
-    return np.bincount(owner[kept], minlength=size), items[kept]
+    fits = position < _MAX_ITEMS
+    lengths = np.bincount(owner[fits], minlength=size)
+    return lengths, products[fits]
 
 
-def _contribution(world: World, name: str, effect: np.ndarray, draws: Dict[str, np.ndarray]) -> np.ndarray:
-    """What one source adds to each row's two logits, float64 [2, N]; a list adds the mean over its items."""
-    if name == "age_level x price":
-        return effect[:, draws["age_level"] * 5 + draws["price"] // 10]
+def _contribution(world: World, name: str, effect: np.ndarray, draws: Indices) -> np.ndarray:
+    """What one source adds to each row's logits, float64 [2, N]; a list adds its items' mean."""
+    if name == _CROSS:
+        price_level = draws["price"] // _PRICES_A_LEVEL
+        return effect[:, draws["age_level"] * _PRICE_LEVELS + price_level]
     if name not in world.product_columns:
         return effect[:, draws[name]]
     lengths = draws["tags"]
-    owner = np.repeat(np.arange(len(lengths)), lengths)
-    sums = [np.bincount(owner, weights=row[draws[name]], minlength=len(lengths)) for row in effect]
+    owner = ragged.owners(lengths)
+    by_item = effect[:, draws[name]]
+    sums = [np.bincount(owner, values, len(lengths)) for values in by_item]
     return np.stack(sums) / np.maximum(lengths, 1)
 
 
-def _logits(world: World, draws: Dict[str, np.ndarray]) -> np.ndarray:
+def _logits(world: World, draws: Indices) -> np.ndarray:
     """The click and the purchase logit of each row, float64 [2, N]."""
-    total = sum(_contribution(world, name, effect, draws) for name, effect in world.effects.items())
-    return total + np.array(world.intercepts)[:, None]
+    total = np.zeros([2, len(draws["tags"])])
+    for name, effect in world.effects.items():
+        total += _contribution(world, name, effect, draws)
+    constants = np.array(world.intercepts)
+    return total + constants[:, None]
 
 
-def draw_rows(world: World, rng: np.random.Generator, size: int) -> Rows:
+def draw_rows(world: World, rng: Generator, size: int) -> Rows:
     """Draws rows with their labels."""
     draws = _draw_entities(world, rng, size)
     click_logit, buy_logit = _logits(world, draws)
-    click = (rng.random(size) < sigmoid(click_logit)).astype(np.int32)
-    buy = click * (rng.random(size) < sigmoid(buy_logit))
-    arrays = {"clk": pa.array(click), "buy": pa.array(buy.astype(np.int32)), "price": pa.array(draws["price"])}
-    offsets = pa.array(np.concatenate([[0], np.cumsum(draws["tags"])]).astype(np.int32))
+    click = draw_labels(rng, click_logit)
+    buy = click * draw_labels(rng, buy_logit)
+    arrays = {
+        "clk": pa.array(click),
+        "buy": pa.array(buy),
+    }
+    offsets = ragged.offsets(draws["tags"])
     for name, vocabulary in world.vocabularies.items():
+        index = pa.array(draws[name])
+        texts = vocabulary.take(index)
         if name in world.product_columns:
-            items = pa.ListArray.from_arrays(offsets, vocabulary.take(pa.array(draws[name])))
-            arrays[name] = pa.compute.binary_join(items, "|")
-        elif name != "price":
-            arrays[name] = vocabulary.take(pa.array(draws[name]))
-    return Rows(pa.table([arrays[name] for name in _NAMES], schema=arrow_schema(SCHEMA)),
-                {"click": click_logit, "purchase": buy_logit})
+            lists = pa.ListArray.from_arrays(offsets, texts)
+            texts = pc.binary_join(lists, "|")
+        arrays[name] = texts
+    arrays["price"] = pa.array(draws["price"])
+    stored = arrow_schema(SCHEMA)
+    columns = [arrays[name] for name in stored.names]
+    table = pa.table(columns, schema=stored)
+    return Rows(table, {"click": click_logit, "purchase": buy_logit})
 
 
 def bayes_auc(rows: Rows) -> Dict[str, Optional[float]]:
-    """The AUC that the true probabilities have on the rows' labels; None where a label has one class only."""
+    """The AUC of the true probabilities on the rows' labels; None where a label has one class."""
+    click_logit = rows.logits["click"]
+    buy_logit = rows.logits["purchase"]
     click = rows.table.column("clk").to_numpy()
     both = click * rows.table.column("buy").to_numpy()
     clicked = click == 1
-    product = -np.logaddexp(0, -rows.logits["click"]) - np.logaddexp(0, -rows.logits["purchase"])
-    return {"click": planted.auc(click, rows.logits["click"]),
-            "purchase": planted.auc(both, product),
-            "purchase_given_click": planted.auc(both[clicked], rows.logits["purchase"][clicked]),
-            "click_and_purchase": planted.auc(both, product)}
+    log_click = -np.logaddexp(0, -click_logit)
+    log_buy = -np.logaddexp(0, -buy_logit)
+    auc_of_both = planted.auc(both, log_click + log_buy)
+    return {
+        "click": planted.auc(click, click_logit),
+        "purchase": auc_of_both,
+        "purchase_given_click": planted.auc(both[clicked], buy_logit[clicked]),
+        "click_and_purchase": auc_of_both,
+    }
 
 
-def make(rows: int, test_rows: int, seed: int, click_rate: float, buy_rate: float, out: str) -> Dict[str, object]:
-    """Writes train and test rows, CSV and Parquet, and what was planted in them as JSON beside the files.
+def make(
+        rows: int,
+        test_rows: int,
+        seed: int,
+        click_rate: float,
+        buy_rate: float,
+        out: str,
+) -> Dict[str, object]:
+    """Writes training and test rows, as CSV and as Parquet, and a JSON report of what was planted.
 
     Returns:
-      what the JSON file holds: the arguments, the labels' counts and the Bayes AUC on the test rows.
+      what the JSON file holds: the arguments, the labels' counts and the test rows' Bayes AUC.
 
     Raises:
       ValueError: not 0 < buy_rate < click_rate < 1.
     """
     world = make_world(seed, click_rate, buy_rate)
-    train, test = planted.make_files(SCHEMA, lambda rng, size: draw_rows(world, rng, size), rows, test_rows, seed, out)
-    return planted.write_report(SCHEMA, train, test, bayes_auc(test), out, seed=seed, click_rate=click_rate,
-                                buy_rate=buy_rate)
+    draw_world = functools.partial(draw_rows, world)
+    train, test = planted.make_files(SCHEMA, draw_world, rows, test_rows, seed, out)
+    return planted.write_report(
+        SCHEMA,
+        train,
+        test,
+        bayes_auc(test),
+        out,
+        seed=seed,
+        click_rate=click_rate,
+        buy_rate=buy_rate,
+    )
 
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs one of the two commands, make and convert."""
-    rates = {"click_rate": (0.053, "share of rows clicked"), "buy_rate": (0.0004, "share of rows bought")}
-    return planted.run(argv, SCHEMA, 500000, rates, make)
+    rates = {
+        "click_rate": Rate(0.053, "share of rows clicked"),
+        "buy_rate": Rate(0.0004, "share of rows bought"),
+    }
+    return command.run(argv, SCHEMA, 500000, rates, make)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from common.pipeline.blocks import Stream
 from common.pipeline.lists import Ragged
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
-from data import planted, taobao
+from data import conversion, taobao
 
 TEST = toy.random_rows(9, 20)
 
@@ -139,8 +139,8 @@ def hashed_lists(strings: tf.SparseTensorValue, buckets: int, size: int) -> List
 def test_both_paths_give_the_embeddings_the_same_inputs_on_real_rows(tmp_path: object) -> None:
     for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
         os.symlink(os.path.abspath(toy.TAOBAO_SAMPLE), os.path.join(str(tmp_path), name))
-    planted.convert(taobao.SCHEMA, toy.TAOBAO_SAMPLE,
-                    os.path.join(str(tmp_path), taobao.SCHEMA.train_file + ".parquet"))
+    conversion.convert(taobao.SCHEMA, toy.TAOBAO_SAMPLE,
+                       os.path.join(str(tmp_path), taobao.SCHEMA.train_file + ".parquet"))
     schema = taobao.SCHEMA
     csv = source.open_data(str(tmp_path), schema, False, 0, check_all=True)
     parquet = source.open_data(str(tmp_path), schema, True, 0, check_all=True)
