@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import List, Optional, Tuple
 
 from common import __version__
+from common.callbacks import early_stopping, evaluate_every, improvement
 from common.checkpoint import increments
 from common.config import cluster, run, tables, toggles
 from common.config.flag_types import FlagParser
@@ -28,7 +29,7 @@ from common.process import threads
 # value, a NamedTuple with defaults, is run.setting(ItsClass) there.
 MODULES: Tuple[ModuleType, ...] = (
     source, run, train_step, dense_layers, threads, blocks, checks, cluster, toggles, storage,
-    tables, embedding_config, increments, work_queue)
+    tables, embedding_config, increments, work_queue, evaluate_every, improvement, early_stopping)
 
 
 def make_parser(description: str, model: Model) -> FlagParser:
@@ -38,7 +39,7 @@ def make_parser(description: str, model: Model) -> FlagParser:
     parser.add_argument("--version", action="version", version=version)
     parser.set_defaults(
         learning_rate=model.learning_rate, optimizer=model.optimizer, epochs=model.epochs,
-        save_steps=model.save_steps)
+        save_steps=model.save_steps, tasks=model.tasks)
     for module in MODULES:
         module.add_flags(parser)
     return parser

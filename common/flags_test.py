@@ -8,6 +8,9 @@ import pytest
 
 import common
 from common import flags
+from common.callbacks.early_stopping import EarlyStop
+from common.callbacks.evaluate_every import EvalSteps
+from common.callbacks.improvement import StopMetric
 from common.config import run as run_of
 from common.config.model import Model
 from common.config.tables import Eviction, Settings
@@ -24,8 +27,9 @@ def parse(*argv: str) -> argparse.Namespace:
     return flags.parse(flags.make_parser("", MODEL), list(argv))
 
 
-@pytest.mark.parametrize("argv, expected", [
-    ([], False), (["--bf16"], True), (["--bf16", "true"], True), (["--bf16", "False"], False), (["--bf16=TRUE"], True)])
+@pytest.mark.parametrize("argv, expected", [([], False), (["--bf16"], True),
+                                            (["--bf16", "true"], True),
+                                            (["--bf16", "False"], False), (["--bf16=TRUE"], True)])
 def test_booleans_take_true_false_and_the_bare_flag(argv: List[str], expected: bool) -> None:
     assert parse(*argv).bf16 is expected and parse(*argv).toggles.bf16 is expected
 
@@ -43,11 +47,13 @@ def test_folders(argv: List[str], checkpoint: str, result: str) -> None:
 
 
 def test_flags_reach_the_run() -> None:
-    run = flags.make_run(parse(
-        "--steps", "5", "--batch_size", "6", "--seed", "7", "--shuffle_buffer", "8", "--save_steps", "9",
-        "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval", "--inter", "12", "--intra", "13"), MODEL, 1)
-    assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps, run.keep_checkpoint_max,
-            run.timeline, run.evaluate, run.inter, run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
+    run = flags.make_run(
+        parse("--steps", "5", "--batch_size", "6", "--seed", "7", "--shuffle_buffer", "8",
+              "--save_steps", "9", "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval",
+              "--inter", "12", "--intra", "13"), MODEL, 1)
+    assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps,
+            run.keep_checkpoint_max, run.timeline, run.evaluate, run.inter,
+            run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
     assert run.epochs == 0
 
 
@@ -58,11 +64,11 @@ def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.Monkey
 
 
 def test_numbers_of_filters_and_eviction_reach_the_tables() -> None:
-    storage = parse("--ev", "--ev_filter", "counter", "--ev_filter_freq", "5", "--ev_elimination", "gstep",
-                    "--ev_steps_to_live", "77").storage
+    storage = parse("--ev", "--ev_filter", "counter", "--ev_filter_freq", "5", "--ev_elimination",
+                    "gstep", "--ev_steps_to_live", "77").storage
     assert storage.settings == Settings("counter", 5, eviction=Eviction("gstep", 77, 0.001))
-    assert parse("--ev", "--ev_elimination", "l2", "--ev_l2_threshold", "0.25").storage.settings.eviction == Eviction(
-        "l2", 4000, 0.25)
+    assert parse("--ev", "--ev_elimination", "l2", "--ev_l2_threshold",
+                 "0.25").storage.settings.eviction == Eviction("l2", 4000, 0.25)
     assert parse("--adaptive_emb", "--hot_freq", "6").storage.often == 6
 
 
@@ -78,7 +84,8 @@ def test_a_taken_folder_is_not_shared(tmp_path: object, monkeypatch: pytest.Monk
     assert run.checkpoint_dir == os.path.join(str(tmp_path), "model_M_1001")
 
 
-def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_data_is_found_from_any_folder(tmp_path: object,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
     root = os.path.dirname(os.path.dirname(os.path.abspath(flags.__file__)))
     monkeypatch.chdir(str(tmp_path))
     assert parse().data_location == os.path.join(root, "data")
@@ -87,26 +94,39 @@ def test_default_data_is_found_from_any_folder(tmp_path: object, monkeypatch: py
     assert parse("--data_location", "elsewhere").data_location == "elsewhere"
 
 
-@pytest.mark.parametrize("argv, message", [
-    (["--ev_filter", "cbf"], "--ev_filter or --ev_elimination without --ev: they are options of embedding variables."),
-    (["--ev_elimination", "l2", "--multihash"], "--ev_elimination without --ev: they are options"),
-    (["--ev", "--multihash"], "or --multihash with --ev: they store the same columns in different ways. Choose one."),
-    (["--dynamic_ev", "--adaptive_emb"], "two of --adaptive_emb, --dynamic_ev and --multihash.*: they store the same"),
-    (["--ev", "--adaptive_emb", "--ev_filter", "counter"], "--ev_filter with --adaptive_emb: that decides by itself "
-                                                           "which keys get a row. Set --hot_freq."),
-    (["--ev", "--ev_filter", "cbf", "--ev_filter_freq", "300"], "--ev_filter cbf counts to 255. Got: --ev_filter_freq "
-                                                                "300. Use --ev_filter counter."),
-    (["--ev", "--dynamic_ev", "--ev_elimination", "l2"], "--ev_elimination l2 with --dynamic_ev: it would drop blocks"),
-    (["--tf", "--ev"], "--tf with .*--ev, .*: it switches every DeepRec feature off. Drop one"),
-    (["--incremental_ckpt", "60", "--tf"], "--tf with .*--incremental_ckpt or .*: it switches every DeepRec feature"),
-    (["--micro_batch", "4", "--tf"], "--tf with .*--micro_batch.*: it switches every .* Got: --tf, --micro_batch 4."),
-    (["--bf16", "--tf"], "--tf with --bf16.*: it switches every .* Drop one of them. Got: --tf, --bf16."),
-    (["--micro_batch", "4", "--batch_size", "3"], "--micro_batch 4 cuts batches of --batch_size 3 into slices without "
-                                                  "rows. Give 3 or less."),
-    (["--tf", "--workqueue"], "--tf with .*--workqueue: it switches every DeepRec feature off"),
-    (["--ev_elimination", "lru"], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
-    (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
-def test_refusals_name_flag_and_reason(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "argv, message",
+    [(["--ev_filter", "cbf"
+       ], "--ev_filter or --ev_elimination without --ev: they are options of embedding variables."),
+     (["--ev_elimination", "l2", "--multihash"], "--ev_elimination without --ev: they are options"),
+     (["--ev", "--multihash"
+       ], "or --multihash with --ev: they store the same columns in different ways. Choose one."),
+     (["--dynamic_ev", "--adaptive_emb"
+       ], "two of --adaptive_emb, --dynamic_ev and --multihash.*: they store the same"),
+     (["--ev", "--adaptive_emb", "--ev_filter", "counter"
+       ], "--ev_filter with --adaptive_emb: that decides by itself "
+      "which keys get a row. Set --hot_freq."),
+     (["--ev", "--ev_filter", "cbf", "--ev_filter_freq", "300"
+       ], "--ev_filter cbf counts to 255. Got: --ev_filter_freq "
+      "300. Use --ev_filter counter."),
+     (["--ev", "--dynamic_ev", "--ev_elimination", "l2"
+       ], "--ev_elimination l2 with --dynamic_ev: it would drop blocks"),
+     (["--tf", "--ev"], "--tf with .*--ev, .*: it switches every DeepRec feature off. Drop one"),
+     (["--incremental_ckpt", "60", "--tf"
+       ], "--tf with .*--incremental_ckpt or .*: it switches every DeepRec feature"),
+     (["--micro_batch", "4", "--tf"
+       ], "--tf with .*--micro_batch.*: it switches every .* Got: --tf, --micro_batch 4."),
+     (["--bf16", "--tf"
+       ], "--tf with --bf16.*: it switches every .* Drop one of them. Got: --tf, --bf16."),
+     (["--micro_batch", "4", "--batch_size", "3"
+       ], "--micro_batch 4 cuts batches of --batch_size 3 into slices without "
+      "rows. Give 3 or less."),
+     (["--tf", "--workqueue"], "--tf with .*--workqueue: it switches every DeepRec feature off"),
+     (["--ev_elimination", "lru"
+       ], "argument --ev_elimination: expected None or one of l2, gstep. Got: 'lru'"),
+     (["--emb_fusion", "maybe"], "argument --emb_fusion: expected true or false. Got: 'maybe'")])
+def test_refusals_name_flag_and_reason(argv: List[str], message: str,
+                                       capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         parse(*argv)
     assert end.value.code == 2
@@ -119,7 +139,8 @@ def test_fusions_and_stages_are_on_unless_tf_or_their_flag_says_no() -> None:
     assert parse("--op_fusion", "false").toggles == FUSED._replace(op_fusion=False)
 
 
-@pytest.mark.parametrize("argv, slices", [([], 0), (["0"], 0), (["1"], 0), (["2"], 2), (["512"], 512)])
+@pytest.mark.parametrize("argv, slices", [([], 0), (["0"], 0), (["1"], 0), (["2"], 2),
+                                          (["512"], 512)])
 def test_one_slice_is_the_whole_batch(argv: List[str], slices: int) -> None:
     args = parse(*["--micro_batch"] * len(argv), *argv)
     assert args.toggles == FUSED._replace(micro_batch=slices)
@@ -140,9 +161,9 @@ def add_module(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ValueError("--every {} is too rare.".format(args.every))
         return Every(args.every)
 
-    module = types.SimpleNamespace(
-        add_flags=lambda parser: parser.group("training").add_argument("--every", type=int, default=0),
-        from_flags=from_flags)
+    module = types.SimpleNamespace(add_flags=lambda parser: parser.group("training").add_argument(
+        "--every", type=int, default=0),
+                                   from_flags=from_flags)
     monkeypatch.setattr(flags, "MODULES", (*flags.MODULES, module))
 
 
@@ -162,7 +183,8 @@ def test_defaults_are_the_models() -> None:
     args = flags.parse(parser, [])
     assert (args.learning_rate, args.optimizer, args.save_steps, args.epochs) == (0.5, "adam", 0, 3)
     text = " ".join(parser.format_help().split())
-    for words in ("(default 0.5)", "(default adam)", "only at the end (default 0)", "that of 3 epochs"):
+    for words in ("(default 0.5)", "(default adam)", "only at the end (default 0)",
+                  "that of 3 epochs"):
         assert words in text
 
 
@@ -170,3 +192,28 @@ def test_version(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit, match="0"):
         parse("--version")
     assert capsys.readouterr().out.split()[-1] == common.__version__
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [(["--early_stop", "3"],
+      "--early_stop 3 counts evaluations within training, and there are none. Give --eval_steps"),
+     (["--eval_steps", "5", "--no_eval"
+       ], "--eval_steps 5 evaluates, which --no_eval forbids. Drop one"),
+     (["--eval_steps", "5", "--early_stop_metric", "buy/auc"
+       ], "with a task of y .* Got: 'buy/auc'"),
+     (["--early_stop_metric", "y/calibration"
+       ], "a metric of auc, gauc, accuracy, log_loss. Got: 'y/cal"),
+     (["--early_stop", "-1"], "argument --early_stop: expected a whole number >= 0. Got: '-1'")])
+def test_evaluations_that_cannot_be(words: List[str], message: str,
+                                    capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as error:
+        parse(*words)
+    assert error.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_evaluation_within_training_is_read() -> None:
+    run = flags.make_run(parse("--eval_steps", "7", "--early_stop", "2"), MODEL, 100)
+    assert run.setting(EvalSteps) == EvalSteps(7) and run.setting(EarlyStop) == EarlyStop(2)
+    assert run.setting(StopMetric).name == MODEL.tasks[0] + "/auc"

@@ -15,7 +15,7 @@ from common import export, rows
 from common.callbacks import keeping
 from common.callbacks.best_export import BestExport
 from common.callbacks.callback import Callback, Evaluation, Listeners
-from common.callbacks.early_stopping import EarlyStopping
+from common.callbacks.early_stopping import EarlyStop, EarlyStopping
 from common.callbacks.ending import EndEarly
 from common.callbacks.evaluate_every import EvaluateEvery
 from common.callbacks.evaluation_log import EvaluationLog
@@ -79,6 +79,7 @@ class Trainer:
         self.run = run
         self.config = run_config(run, run.cluster)
         self.signals = Signals()
+        self._patience = run.setting(EarlyStop).patience
         self._data, self._model_fn = data, model_fn
         self._progress = Progress(run)
         self.rows = _rows_of(run, data, self.first_step, lambda: self._progress.steps)
@@ -119,7 +120,7 @@ class Trainer:
 
     def ended_early(self) -> Optional[EarlyEnd]:
         """Why the run ends before --steps, None where it does not."""
-        return early_end.read(self.run.checkpoint_dir, self.run.early_stop)
+        return early_end.read(self.run.checkpoint_dir, self._patience)
 
     @property
     def has_ended_early(self) -> bool:
@@ -134,7 +135,7 @@ class Trainer:
         """
         if self.ended_early():
             return
-        self._early_end = EarlyEnd(step, reason, self.run.early_stop)
+        self._early_end = EarlyEnd(step, reason, self._patience)
         early_end.write(self.run.checkpoint_dir, self._early_end)
         log("step {}: training ends early: {}".format(step, reason))
 

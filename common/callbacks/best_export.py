@@ -7,7 +7,8 @@ import tensorflow.compat.v1 as tf
 
 from common.callbacks import evaluation_log
 from common.callbacks.callback import Callback, Evaluation, Trainer
-from common.callbacks.improvement import Improvement
+from common.callbacks.evaluate_every import EvalSteps
+from common.callbacks.improvement import Improvement, StopMetric
 from common.config.run import Run
 from common.log import log
 
@@ -21,18 +22,19 @@ class BestExport(Callback):
     def __init__(self, run: Run) -> None:
         self._run = run
         self._folder = os.path.join(run.result_dir, FOLDER)
-        self._improvement = Improvement(run.early_stop_metric)
+        self._is_on = run.setting(EvalSteps).steps > 0
+        self._improvement = Improvement(run.setting(StopMetric).name)
 
     def attach(self, trainer: Trainer) -> None:
         """Learns what was best before the step at which training goes on."""
         self._trainer = trainer
-        if self._run.eval_steps:
+        if self._is_on:
             for line in evaluation_log.read(self._run.result_dir, trainer.first_step()):
                 self._improvement.improves(line.values)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Exports the checkpoint, if it is the best."""
-        if not self._run.eval_steps or not self._improvement.is_better(evaluation.values):
+        if not self._is_on or not self._improvement.is_better(evaluation.values):
             return
         try:
             self._trainer.export(self._folder, evaluation.checkpoint)

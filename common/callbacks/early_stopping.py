@@ -1,10 +1,45 @@
 """Ends a run that no longer improves (--early_stop)."""
 
 
+import argparse
+from typing import NamedTuple
+
 from common.callbacks import evaluation_log
 from common.callbacks.callback import Callback, Evaluation, Trainer
-from common.callbacks.improvement import Improvement
+from common.callbacks.improvement import Improvement, StopMetric
+from common.config.flag_types import TRAINING, FlagParser, count
 from common.config.run import Run
+
+
+class EarlyStop(NamedTuple):
+    """When a run ends early.
+
+    Attributes:
+      patience: evaluations in a row without improvement, 0 for never.
+    """
+
+    patience: int = 0
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag of how patient a run is."""
+    parser.group(TRAINING).add_argument(
+        "--early_stop", type=count, default=0, metavar="PATIENCE",
+        help="evaluations in a row without improvement of --early_stop_metric that end training; "
+             "0: off (default 0)")
+
+
+def from_flags(args: argparse.Namespace) -> EarlyStop:
+    """How patient flags want a run to be.
+
+    Raises:
+      ValueError: --early_stop without --eval_steps.
+    """
+    if args.early_stop and not args.eval_steps:
+        raise ValueError(
+            "--early_stop {} counts evaluations within training, and there are none. Give "
+            "--eval_steps too.".format(args.early_stop))
+    return EarlyStop(args.early_stop)
 
 
 class EarlyStopping(Callback):
@@ -12,23 +47,23 @@ class EarlyStopping(Callback):
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._improvement = Improvement(run.early_stop_metric)
+        self._patience = run.setting(EarlyStop).patience
+        self._improvement = Improvement(run.setting(StopMetric).name)
         self._without = 0  # evaluations in a row
 
     def attach(self, trainer: Trainer) -> None:
         """Counts what was evaluated before the step at which training goes on."""
         self._trainer = trainer
-        if self._run.early_stop:
+        if self._patience:
             for line in evaluation_log.read(self._run.result_dir, trainer.first_step()):
                 self._count(line.values)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Ends the run if its patience is over."""
-        patience = self._run.early_stop
-        if not patience:
+        if not self._patience:
             return
         self._count(evaluation.values)
-        if self._without >= patience and evaluation.step < self._run.steps:
+        if self._without >= self._patience and evaluation.step < self._run.steps:
             reason = "{} evaluations in a row without a better {}; its best was {:.5f}".format(
                 self._without, self._improvement.metric, self._improvement.best)
             self._trainer.end_early(evaluation.step, reason)

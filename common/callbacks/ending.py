@@ -5,6 +5,7 @@ import time
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Trainer
+from common.callbacks.early_stopping import EarlyStop
 from common.checkpoint import early_end
 from common.checkpoint.newest import newest_step
 from common.config.run import Run
@@ -17,22 +18,23 @@ class EndEarly(Callback):
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._patience = run.setting(EarlyStop).patience
 
     def attach(self, trainer: Trainer) -> None:
         """Takes back what an earlier start with another patience has decided."""
         self._trainer = trainer
-        folder, patience = self._run.checkpoint_dir, self._run.early_stop
+        folder, patience = self._run.checkpoint_dir, self._patience
         if trainer.is_chief and not early_end.read(folder, patience):
             early_end.remove(folder)
 
     def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
         """What stops training."""
-        return [_StopWhenEnded(self._trainer)] if self._run.early_stop else []
+        return [_StopWhenEnded(self._trainer)] if self._patience else []
 
     def close(self) -> None:
         """The chief notes which checkpoint is the last; the evaluator waits for that."""
         folder = self._run.checkpoint_dir
-        end = early_end.read(folder, self._run.early_stop)
+        end = early_end.read(folder, self._patience)
         if end and self._trainer.is_chief:
             early_end.write(folder, end._replace(last_step=newest_step(folder)))
 

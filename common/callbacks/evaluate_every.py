@@ -2,14 +2,42 @@
 
 import argparse
 import time
-from typing import Callable
+from typing import Callable, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Listeners, Trainer
+from common.config.flag_types import TRAINING, FlagParser, count
 from common.config.run import Run
 
 _THROTTLE_SECS = 600.0  # as TensorFlow's train_and_evaluate
+
+
+class EvalSteps(NamedTuple):
+    """Global steps between evaluations within training, 0 for none."""
+
+    steps: int = 0
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag of how often is evaluated."""
+    parser.group(TRAINING).add_argument(
+        "--eval_steps", type=count, default=0, metavar="N",
+        help="global steps between evaluations within training, which save a checkpoint each; 0: "
+             "evaluate at the end (default 0)")
+
+
+def from_flags(args: argparse.Namespace) -> EvalSteps:
+    """How often flags want to evaluate.
+
+    Raises:
+      ValueError: --eval_steps with --no_eval.
+    """
+    if args.eval_steps and args.no_eval:
+        raise ValueError(
+            "--eval_steps {} evaluates, which --no_eval forbids. Drop one of them.".format(
+                args.eval_steps))
+    return EvalSteps(args.eval_steps)
 
 
 class EvaluateEvery(Callback):
@@ -21,6 +49,7 @@ class EvaluateEvery(Callback):
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._every = run.setting(EvalSteps).steps
         self._evaluated_at = time.monotonic()
 
     def attach(self, trainer: Trainer) -> None:
@@ -29,9 +58,9 @@ class EvaluateEvery(Callback):
 
     def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
         """What saves the checkpoints, in the chief alone."""
-        if not self._run.eval_steps or not self._trainer.config.is_chief:
+        if not self._every or not self._trainer.config.is_chief:
             return []
-        return [_SaveEvery(self._run.eval_steps, self._trainer.save)]
+        return [_SaveEvery(self._every, self._trainer.save)]
 
     def listeners(self) -> Listeners:
         """What evaluates a checkpoint that was saved, where no evaluator does."""
@@ -52,9 +81,8 @@ class EvaluateEvery(Callback):
             self._evaluated_at = time.monotonic()
 
     def _is_due(self, step: int, last_step: int) -> bool:
-        every = self._run.eval_steps
-        if every:
-            return step // every > last_step // every
+        if self._every:
+            return step // self._every > last_step // self._every
         is_alone = not self._run.cluster
         return is_alone and time.monotonic() - self._evaluated_at >= _THROTTLE_SECS
 
@@ -102,10 +130,3 @@ class _EvaluateSaved(tf.train.CheckpointSaverListener):
         if self._last_step >= 0:
             self._evaluate(global_step_value, self._last_step)
         self._last_step = global_step_value
-
-
-def add_flags(group: argparse._ArgumentGroup) -> None:
-    """Adds --eval_steps."""
-    group.add_argument("--eval_steps", type=int, default=0, metavar="N",
-                       help="global steps between evaluations within training; 0: only at the end "
-                            "(default 0)")

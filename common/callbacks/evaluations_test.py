@@ -3,19 +3,25 @@
 import glob
 import json
 import os
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common.callbacks import evaluation_log
-from common.callbacks.early_stopping import EarlyStopping
-from common.callbacks.evaluate_every import EvaluateEvery
+from common.callbacks.early_stopping import EarlyStop, EarlyStopping
+from common.callbacks.evaluate_every import EvalSteps, EvaluateEvery
+from common.callbacks.improvement import StopMetric
 from common.checkpoint import early_end
 from common.testing import toy
 from common.testing.runs import make_run, start_child, train, wait_for
 
 METRIC = "y/auc"
+
+
+def settings_of(eval_steps: int, patience: int = 0, metric: str = METRIC) -> Dict[str, Any]:
+    """The fields of Run for evaluation within training."""
+    return {"settings": (EvalSteps(eval_steps), EarlyStop(patience), StopMetric(metric))}
 
 
 def folder_of(tmp_path: object) -> str:
@@ -32,12 +38,12 @@ def exports(tmp_path: object, name: str) -> List[str]:
 
 
 def test_evaluates_every_so_many_steps_and_the_last_one_once(tmp_path: object) -> None:
-    metrics = train(tmp_path, steps=25, eval_steps=10, early_stop_metric=METRIC)
+    metrics = train(tmp_path, steps=25, **settings_of(10))
     assert evaluated_steps(tmp_path) == [10, 20, 25]
     lines = evaluation_log.read(folder_of(tmp_path), 25)
     assert lines[-1].values["y/auc"] == pytest.approx(metrics["y"]["auc"])
     assert exports(tmp_path, "export") and exports(tmp_path, "export_best")
-    again = train(tmp_path, steps=25, eval_steps=10, early_stop_metric=METRIC)
+    again = train(tmp_path, steps=25, **settings_of(10))
     assert again == metrics
     assert evaluated_steps(tmp_path) == [10, 20, 25, 25]  # a finished run is evaluated anew
 
@@ -49,8 +55,10 @@ def test_without_the_flag_only_the_last_checkpoint_is_evaluated(tmp_path: object
 
 def test_training_is_the_same_with_evaluations_in_it(tmp_path: object) -> None:
     alone = train(tmp_path.joinpath("a"), toy.open_toy(tmp_path, *rows()), steps=20)
-    within = train(tmp_path.joinpath("b"), toy.open_toy(tmp_path, *rows()), steps=20, eval_steps=3,
-                   early_stop_metric=METRIC)
+    within = train(tmp_path.joinpath("b"),
+                   toy.open_toy(tmp_path, *rows()),
+                   steps=20,
+                   **settings_of(3))
     assert within == alone
 
 
@@ -88,7 +96,7 @@ def evaluation(step: int, value: float) -> object:
 def test_patience(tmp_path: object, metric: str, values: List[float], patience: int,
                   ended: Optional[int]) -> None:
     stopping = EarlyStopping(
-        make_run(tmp_path, eval_steps=1, early_stop=patience, early_stop_metric=metric))
+        make_run(tmp_path, **settings_of(1, patience, metric)))
     trainer = Trainer()
     stopping.attach(trainer)
     for step, value in enumerate(values, 1):
@@ -99,7 +107,7 @@ def test_patience(tmp_path: object, metric: str, values: List[float], patience: 
 
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
                                                   capsys: pytest.CaptureFixture) -> None:
-    settings = dict(steps=400, eval_steps=10, early_stop=2, early_stop_metric=METRIC)
+    settings = dict(settings_of(10, 2), steps=400)
     metrics = train(tmp_path, **settings)
     steps = evaluated_steps(tmp_path)
     assert steps == list(range(10, steps[-1] + 1, 10)) and steps[-1] < 400
@@ -115,7 +123,7 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
     assert train(tmp_path, **settings) == metrics  # the same command finds nothing to train
     expected = "training ended early at step {}: 2 evaluations".format(steps[-1])
     assert expected in capsys.readouterr().out
-    longer = dict(settings, early_stop=0, steps=steps[-1] + 5)
+    longer = dict(settings_of(10), steps=steps[-1] + 5)
     train(tmp_path, **longer)
     assert tf.train.load_variable(folder_of(tmp_path), "global_step") == steps[-1] + 5
     assert not os.path.exists(os.path.join(folder_of(tmp_path), early_end.FILE))
@@ -124,8 +132,7 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
 @pytest.mark.slow
 def test_killed_and_started_again_it_counts_what_came_before(tmp_path: object) -> None:
     toy.open_toy(tmp_path, *rows())
-    settings: Dict[str, object] = dict(
-        steps=400, eval_steps=10, early_stop=3, early_stop_metric=METRIC)
+    settings = dict(settings_of(10, 3), steps=400)
     undisturbed = tmp_path.joinpath("undisturbed")
     train(undisturbed, toy.open_toy(tmp_path, *rows()), **settings)
     child = start_child(tmp_path, secs=0.01, **settings)
@@ -159,7 +166,7 @@ def test_only_the_newest_best_exports_are_kept(tmp_path: object) -> None:
             os.makedirs(os.path.join(folder, str(1000 + len(made))))
 
     made: List[int] = []
-    best = BestExport(make_run(tmp_path, eval_steps=1, early_stop_metric=METRIC))
+    best = BestExport(make_run(tmp_path, **settings_of(1)))
     best.attach(Exporting())
     for step in range(1, 9):
         best.evaluated(evaluation(step, 0.1 * step))
@@ -179,7 +186,7 @@ def test_a_best_checkpoint_that_was_removed_is_not_counted_as_exported(
                 raise tf.errors.NotFoundError(None, None, "no files")
 
     asked: List[Optional[str]] = []
-    best = BestExport(make_run(tmp_path, eval_steps=1, early_stop_metric=METRIC))
+    best = BestExport(make_run(tmp_path, **settings_of(1)))
     best.attach(Late())
     best.evaluated(evaluation(1, 0.9))
     printed = capsys.readouterr().err
@@ -195,15 +202,14 @@ def test_the_evaluator_evaluates_where_there_is_one(tmp_path: object,
     jobs = {"chief": ["a:1"], "ps": ["b:1"]}
     if cluster_has_evaluator:
         jobs["evaluator"] = ["c:1"]
-    run = make_run(tmp_path, eval_steps=5, cluster=Cluster(jobs, "chief", 0))
+    run = make_run(tmp_path, cluster=Cluster(jobs, "chief", 0), **settings_of(5))
     assert bool(EvaluateEvery(run).listeners()) != cluster_has_evaluator
 
 
 @pytest.mark.slow
 def test_in_a_cluster_all_processes_end_early(make_job: object) -> None:
     roles = {"chief": 1, "worker": 1, "ps": 1, "evaluator": 1}
-    job = make_job(roles, steps=3000, secs=0.02, eval_steps=20, early_stop=2,
-                   early_stop_metric=METRIC)
+    job = make_job(roles, steps=3000, secs=0.02, **settings_of(20, 2))
     job.start()
     assert set(job.last_statuses().values()) == {0}, job.logs()
     step = job.metrics()["global_step"]

@@ -1,10 +1,45 @@
 """Whether an evaluation is better than all before it, by --early_stop_metric."""
 
+import argparse
 import math
-from typing import Dict
+from typing import Dict, NamedTuple
+
+from common.config.flag_types import TRAINING, FlagParser
 
 HIGHER_IS_BETTER = ("auc", "gauc", "accuracy")
 LOWER_IS_BETTER = ("log_loss",)
+
+
+class StopMetric(NamedTuple):
+    """The metric by which evaluations are better or worse, "task/metric" as metrics.json has
+    them.
+    """
+
+    name: str = ""
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag of that metric."""
+    first_task = parser.get_default("tasks")[0]
+    parser.group(TRAINING).add_argument(
+        "--early_stop_metric", default="{}/auc".format(first_task), metavar="TASK/METRIC",
+        help="what must improve, as metrics.json names it; METRIC is one of {} (default "
+             "{}/auc)".format(", ".join(HIGHER_IS_BETTER + LOWER_IS_BETTER), first_task))
+
+
+def from_flags(args: argparse.Namespace) -> StopMetric:
+    """The metric that flags name.
+
+    Raises:
+      ValueError: the model has no such task, or the metric is none that gets better.
+    """
+    task, _, metric = args.early_stop_metric.partition("/")
+    metrics = HIGHER_IS_BETTER + LOWER_IS_BETTER
+    if task not in args.tasks or metric not in metrics:
+        raise ValueError(
+            "--early_stop_metric takes TASK/METRIC with a task of {} and a metric of {}. Got: {!r}."
+            .format(", ".join(args.tasks), ", ".join(metrics), args.early_stop_metric))
+    return StopMetric(args.early_stop_metric)
 
 
 class Improvement:

@@ -16,7 +16,9 @@ from common.process.signals import Signals
 
 
 def train(make_hooks: object, losses: List[float]) -> int:
-    """Runs a step for each loss, with the hooks of make_hooks(loss, rows); returns the last step."""
+    """Runs a step for each loss, with the hooks of make_hooks(loss, rows); returns the last
+    step.
+    """
     with tf.Graph().as_default():
         step = tf.train.get_or_create_global_step()
         value = tf.data.make_one_shot_iterator(tf.data.Dataset.from_tensor_slices(

@@ -76,9 +76,6 @@ class _RunFields(NamedTuple):
     wait_secs: float = 1800.0
     incremental_ckpt: int = 0
     workqueue: bool = False
-    eval_steps: int = 0
-    early_stop: int = 0
-    early_stop_metric: str = ""
     enabled_features: Tuple[Tuple[str, str], ...] = ()
     settings: Tuple[Any, ...] = ()
 
@@ -108,9 +105,6 @@ class Run(_RunFields):
       wait_secs: how long to wait for other processes of it.
       incremental_ckpt: seconds between incremental checkpoints, 0 for none.
       workqueue: whether trainers take their rows from one queue of work items.
-      eval_steps: global steps between evaluations within training, 0 for none.
-      early_stop: evaluations in a row without improvement that end the run, 0 for none.
-      early_stop_metric: "task/metric" by which evaluations are better or worse.
       enabled_features: the features that are on besides the toggles, and their values.
       settings: of single callbacks, each a NamedTuple of its own class; see `setting`.
 

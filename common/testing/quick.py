@@ -27,6 +27,7 @@ def _write_nothing(*_: object, **__: object) -> None:
 
 def _full_argspec(target: Any) -> inspect.FullArgSpec:
     try:
-        return _inspected(target)
+        spec = _inspected(target)
+        return spec._replace(args=list(spec.args))  # TensorFlow takes `self` out of the list
     except TypeError:  # it cannot be hashed, or has no signature
         return inspect.getfullargspec(target)
