@@ -1,0 +1,98 @@
+"""Early stopping: its patience alone, and runs that it ends."""
+
+import os
+from typing import List, Optional
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common.callbacks import evaluation_log
+from common.callbacks.early_stopping import EarlyStopping
+from common.checkpoint import early_end
+from common.testing import toy
+from common.testing.evaluations import METRIC, evaluated_steps, evaluation, folder_of, settings_of
+from common.testing.runs import TEST, TRAIN, make_run, start_child, train, wait_for
+
+
+class Trainer:
+    """What callbacks ask of a trainer, without one."""
+
+    def __init__(self) -> None:
+        self.ended: Optional[int] = None
+
+    def first_step(self) -> int:
+        return 0
+
+    def end_early(self, step: int, reason: str) -> None:
+        self.ended = step
+        assert "evaluations in a row without a better " in reason
+
+
+@pytest.mark.parametrize("metric", [METRIC, "y/log_loss"])
+@pytest.mark.parametrize("values, patience, ended",
+                         [([0.6, 0.7, 0.7, 0.69], 2, 4), ([0.6, 0.5, 0.7, 0.6, 0.65], 2, 5),
+                          ([0.6, 0.5, 0.4, 0.3], 0, None),
+                          ([float("nan"), float("nan")], 2, 2),
+                          ([float("nan"), 0.5, float("nan"), 0.6, 0.7], 2, None)])
+def test_patience(tmp_path: object, metric: str, values: List[float], patience: int,
+                  ended: Optional[int]) -> None:
+    stopping = EarlyStopping(
+        make_run(tmp_path, **settings_of(1, patience, metric)))
+    trainer = Trainer()
+    stopping.attach(trainer)
+    for step, value in enumerate(values, 1):
+        if trainer.ended is None:
+            stopping.evaluated(evaluation(step, value))
+    assert trainer.ended == ended
+
+
+def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
+                                                  capsys: pytest.CaptureFixture) -> None:
+    settings = dict(settings_of(10, 2), steps=400)
+    metrics = train(tmp_path, **settings)
+    steps = evaluated_steps(tmp_path)
+    assert steps == list(range(10, steps[-1] + 1, 10)) and steps[-1] < 400
+    printed = capsys.readouterr()
+    assert "step {}: training ends early: 2 evaluations in a row".format(steps[-1]) in printed.err
+    end = early_end.read(folder_of(tmp_path), 2)
+    assert end and end.step == end.last_step == steps[-1]
+    assert tf.train.load_variable(folder_of(tmp_path), "global_step") == steps[-1]
+    values = [line.values[METRIC] for line in evaluation_log.read(folder_of(tmp_path), 400)]
+    assert max(values[-2:]) <= max(values[:-2])
+    assert metrics["y"]["auc"] == pytest.approx(values[-1])
+
+    assert train(tmp_path, **settings) == metrics  # the same command finds nothing to train
+    expected = "training ended early at step {}: 2 evaluations".format(steps[-1])
+    assert expected in capsys.readouterr().out
+    longer = dict(settings_of(10), steps=steps[-1] + 5)
+    train(tmp_path, **longer)
+    assert tf.train.load_variable(folder_of(tmp_path), "global_step") == steps[-1] + 5
+    assert not os.path.exists(os.path.join(folder_of(tmp_path), early_end.FILE))
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_it_counts_what_came_before(tmp_path: object) -> None:
+    toy.open_toy(tmp_path, TRAIN, TEST)
+    settings = dict(settings_of(10, 3), steps=400)
+    undisturbed = tmp_path.joinpath("undisturbed")
+    train(undisturbed, toy.open_toy(tmp_path, TRAIN, TEST), **settings)
+    child = start_child(tmp_path, secs=0.01, **settings)
+    wait_for(tmp_path, 25)
+    child.kill()
+    again = start_child(tmp_path, secs=0.0, **settings)
+    assert again.wait() == 0, again.output()
+    ends = [early_end.read(folder_of(folder), 3) for folder in (undisturbed, tmp_path)]
+    assert ends[0] == ends[1] and ends[0]
+
+
+@pytest.mark.slow
+def test_in_a_cluster_all_processes_end_early(make_job: object) -> None:
+    roles = {"chief": 1, "worker": 1, "ps": 1, "evaluator": 1}
+    job = make_job(roles, steps=3000, secs=0.02, **settings_of(20, 2))
+    job.start()
+    assert set(job.last_statuses().values()) == {0}, job.logs()
+    step = job.metrics()["global_step"]
+    assert step < 3000 and "training ends early" in job.log("evaluator-0")
+    end = early_end.read(os.path.join(job.folder, "run"), 2)
+    assert end and end.step <= end.last_step == step
+    assert evaluated_steps(job.folder)[-1] == step
