@@ -10,6 +10,7 @@ from typing import Dict
 import pytest
 
 from common import launch
+from common.config import model
 
 LAUNCH = launch.__file__
 JOB = {"cluster": {"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "task": {"type": "worker", "index": 1}}
@@ -17,7 +18,7 @@ JOB = {"cluster": {"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "task": {"type": "w
 
 def test_the_command() -> None:
     assert launch.command(["din", "--bf16", "--steps", "3"]) == [
-        sys.executable, os.path.join(launch.ROOT, "din", "train.py"), "--bf16", "--steps", "3"]
+        sys.executable, os.path.join(model.ROOT, "din", "train.py"), "--bf16", "--steps", "3"]
 
 
 @pytest.mark.parametrize("words", [[], ["--bf16"], ["nope"], ["../esmm"]])
