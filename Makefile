@@ -9,21 +9,13 @@ PYTHON37 := .venv/bin/python
 # TensorFlow 1.15's own use of NumPy warns dozens of times at import.
 export PYTHONWARNINGS := ignore::FutureWarning
 
-DATA_esmm := taobao
-DATA_mmoe := taobao
-DATA_ple := taobao
-DATA_din := amazon
-DATA_dlrm := eleme
-DATA := $(DATA_$(MODEL))
-FILE_taobao := taobao_train_data
-FILE_amazon := local_train_splitByUser
-FILE_eleme := train.csv
+# Folders with a train.py. What MODEL in that file says is read when a recipe runs, after setup.
+MODELS := $(patsubst %/train.py,%,$(wildcard */train.py))
+field = $(shell $(PYTHON37) -m common.config.model $(MODEL) $(1))
+DATA = $(subst .,/,$(call field,data)).py
 
-# About two minutes on two cores. DIN and DLRM train their documented one epoch.
-ARGS_esmm := --steps 1954
-ARGS_mmoe := --steps 977
-ARGS_ple := --steps 977
-train: ARGS ?= $(ARGS_$(MODEL))
+# About two minutes on two cores.
+train: ARGS ?= $(call field,sample_flags)
 
 .PHONY: train test lint bench setup setup-ci sample known
 .DELETE_ON_ERROR:
@@ -50,7 +42,8 @@ setup-ci:
 	@.ci/setup .ci/requirements.txt
 
 known:
-	@test -n "$(DATA)" || { echo "No model '$(MODEL)'. Models: esmm, mmoe, ple, din, dlrm." >&2; exit 2; }
+	@test -n "$(filter $(MODEL),$(MODELS))" || { echo "No model '$(MODEL)'. Models: $(MODELS)." >&2; exit 2; }
 
 sample: known setup
-	@ls data/$(FILE_$(DATA))* >/dev/null 2>&1 || $(PYTHON37) data/$(DATA).py make $(if $(ROWS),--rows $(ROWS)) --out data
+	@ls data/$(call field,train_file)* >/dev/null 2>&1 || \
+		$(PYTHON37) $(DATA) make $(if $(ROWS),--rows $(ROWS)) --out data

@@ -1,8 +1,12 @@
 import os
 import subprocess
+import sys
 from typing import List, Tuple
 
 import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common.config import model as models  # noqa: E402
 
 ENTRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "entry")
 LAUNCH = os.path.join(os.path.dirname(ENTRY), "..", "common", "launch.py")
@@ -18,7 +22,7 @@ def run(folder: object, words: List[str]) -> Tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("model", ["esmm", "mmoe", "ple", "din", "dlrm"])
+@pytest.mark.parametrize("model", models.names())
 def test_a_model_is_launched_with_its_flags(tmp_path: object, model: str) -> None:
     words = [model, "--bf16", "a b", ""]
     assert run(tmp_path, words) == (5, "\n".join([LAUNCH] + words + [""]), "")
@@ -34,3 +38,4 @@ def test_a_command_is_run_as_given(tmp_path: object) -> None:
 def test_without_a_command_it_says_how(tmp_path: object, words: List[str]) -> None:
     status, output, errors = run(tmp_path, words)
     assert (status, output) == (2, "") and errors.startswith("usage: docker run modelzoo MODEL")
+    assert "train one of: {};".format(" ".join(sorted(models.names()))) in errors

@@ -3,7 +3,8 @@
     python k8s/render.py            write the files
     python k8s/render.py --check    write nothing; status 1 names the files that are not current
 
-What a cluster differs in stands at the top: the image, the claim, the replicas and their resources.
+What differs from cluster to cluster stands at the top: the image, the claim, the replicas and their
+resources. The models are the folders beside common/ that have a train.py.
 """
 
 import argparse
@@ -14,11 +15,13 @@ from string import Template
 from typing import Dict, List, NamedTuple, Optional
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(FOLDER))
+from common.config import model as models  # noqa: E402
+
 IMAGE = "modelzoo:1.0"
 CLAIM = "deeprec"
 CLAIM_SIZE = "100Gi"
 SAVE_STEPS = "2000"  # what a job loses at most when its chief or a server is killed
-DATA_SETS = {"esmm": "taobao", "mmoe": "taobao", "ple": "taobao", "din": "amazon", "dlrm": "eleme"}
 
 
 class Role(NamedTuple):
@@ -172,49 +175,56 @@ _SPREAD = Template("""\
 def arguments(model: str, job: str) -> List[str]:
     """The command line of every role of a job, as the image's entry takes it."""
     bf16 = ["--bf16"] if job.endswith("-bf16") else []
-    return [model, *bf16, "--data_location", "/data/" + DATA_SETS[model], "--checkpoint", "/data/runs/" + job,
-            "--save_steps", SAVE_STEPS]
+    data_set = models.read(model).data.rpartition(".")[2]
+    return [
+        model, *bf16, "--data_location", "/data/" + data_set, "--checkpoint", "/data/runs/" + job,
+        "--save_steps", SAVE_STEPS]
 
 
 def render_role(role: Role, model: str, job: str) -> str:
     """A role's part of a TFJob."""
     spread = _SPREAD.substitute(job=job, type=role.name.lower()) if role.spread else ""
-    values = dict(role._asdict(), spread=spread, image=IMAGE, claim=CLAIM, args=json.dumps(arguments(model, job)))
-    return _ROLE.substitute(values)
+    args = json.dumps(arguments(model, job))
+    return _ROLE.substitute(
+        dict(role._asdict(), spread=spread, image=IMAGE, claim=CLAIM, args=args))
 
 
 def render_job(model: str, job: str) -> str:
     """A TFJob and its NetworkPolicy."""
-    return _HEAD + _JOB.substitute(job=job, roles="".join(render_role(role, model, job) for role in ROLES))
+    roles = [render_role(role, model, job) for role in ROLES]
+    return _HEAD + _JOB.substitute(job=job, roles="".join(roles))
 
 
 def render() -> Dict[str, str]:
     """All manifests: file name -> text."""
     files = {"pvc.yaml": _HEAD + _CLAIM.substitute(claim=CLAIM, size=CLAIM_SIZE)}
-    for model in DATA_SETS:
+    for model in models.names():
         for job in (model + "-fp32", model + "-bf16"):
             files[job + ".yaml"] = render_job(model, job)
     return files
 
 
 def stale(files: Dict[str, str], folder: str) -> List[str]:
-    """The names of files that a folder lacks, has otherwise, or has without being rendered."""
+    """The names of files that are missing from a folder, differ there, or have no model."""
     present = {}
     for name in os.listdir(folder):
         if name.endswith(".yaml"):
             with open(os.path.join(folder, name), encoding="utf-8") as file:
                 present[name] = file.read()
-    return sorted(name for name in {*files, *present} if files.get(name) != present.get(name))
+    names = {*files, *present}
+    return sorted(name for name in names if files.get(name) != present.get(name))
 
 
 def main(argv: Optional[List[str]] = None, folder: str = FOLDER) -> int:
     """Writes or checks the files; returns the exit status."""
     parser = argparse.ArgumentParser(description="Writes the manifests of this folder.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is not current")
+    parser.add_argument("--check", action="store_true",
+                        help="write nothing; fail where a file is not current")
     names = stale(render(), folder)
     if parser.parse_args(argv).check:
         for name in names:
-            print("{} is not what render.py renders. Run: python k8s/render.py".format(name), file=sys.stderr)
+            print("{} is not what render.py renders. Run: python k8s/render.py".format(name),
+                  file=sys.stderr)
         return 1 if names else 0
     for name, text in render().items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:

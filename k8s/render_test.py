@@ -11,9 +11,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [ROOT, os.path.join(ROOT, "k8s")]
 import render  # noqa: E402
 from common import flags  # noqa: E402
+from common.config import model as models  # noqa: E402
 
-MODELS = ["esmm", "mmoe", "ple", "din", "dlrm"]
-JOBS = ["{}-{}".format(model, kind) for model in MODELS for kind in ("fp32", "bf16")]
+JOBS = ["{}-{}".format(model, kind) for model in models.names() for kind in ("fp32", "bf16")]
 JOB_NAME = "training.kubeflow.org/job-name"
 
 

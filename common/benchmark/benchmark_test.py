@@ -44,7 +44,7 @@ def test_wrong_flags(argv: List[str], message: str, capsys: pytest.CaptureFixtur
 def test_figures_go_into_the_readme(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = {name: dict(steps_per_sec=9.0, samples_per_sec=576.0, ratio=1.0, share_of_gemm_limit=0.5,
                           cpu_secs_per_1000_samples=0.1, peak_memory_mb=700.0) for name in __main__.TRAINING}
-    monkeypatch.setattr(__main__, "_ROOT", str(tmp_path))
+    monkeypatch.setattr(__main__, "ROOT", str(tmp_path))
     monkeypatch.setattr(__main__, "input_rates", lambda *_: {"CSV": 10.0})
     monkeypatch.setattr(__main__, "training_figures", lambda *_: figures)
     path = os.path.join(str(tmp_path), "esmm", "README.md")

@@ -13,9 +13,12 @@ would load TensorFlow, which takes seconds, to learn a name.
 
 import ast
 import glob
+import importlib
 import os
 import sys
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from common.config.schema import Schema
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -46,28 +49,39 @@ class Model(NamedTuple):
     sample_flags: str = ""
     on_deeprec: Mapping[str, str] = {}
 
+    @property
+    def schema(self) -> Schema:
+        """The columns of its data set."""
+        module: Any = importlib.import_module(self.data)
+        return module.SCHEMA
 
-def names(root: str = ROOT) -> List[str]:
+    @property
+    def train_file(self) -> str:
+        """The name of its data set's training file."""
+        return self.schema.train_file
+
+
+def names() -> List[str]:
     """The folders of all models: those with more tasks first, then by name."""
-    return list(read_all(root))
+    return list(read_all())
 
 
-def read_all(root: str = ROOT) -> Dict[str, Model]:
+def read_all() -> Dict[str, Model]:
     """Folder -> its MODEL, in the order of `names`."""
-    paths = glob.glob(os.path.join(root, "*", "train.py"))
-    folders = [os.path.basename(os.path.dirname(path)) for path in paths]
-    models = {folder: read(folder, root) for folder in folders}
-    ordered = sorted(models, key=lambda folder: (-len(models[folder].tasks), folder))
-    return {folder: models[folder] for folder in ordered}
+    paths = glob.glob(os.path.join(ROOT, "*", "train.py"))
+    folders = sorted(os.path.basename(os.path.dirname(path)) for path in paths)
+    models = [(folder, read(folder)) for folder in folders]
+    models.sort(key=lambda item: len(item[1].tasks), reverse=True)
+    return dict(models)
 
 
-def read(folder: str, root: str = ROOT) -> Model:
+def read(folder: str) -> Model:
     """The MODEL of a folder's train.py.
 
     Raises:
       ValueError: the file does not assign Model(...) with literal fields to MODEL.
     """
-    path = os.path.join(root, folder, "train.py")
+    path = os.path.join(ROOT, folder, "train.py")
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read(), path)
     for node in tree.body:
@@ -82,7 +96,8 @@ _MODEL_NAME = ast.dump(ast.Name(id="MODEL", ctx=ast.Store()))
 def _evaluate(node: ast.expr, path: str) -> Model:
     """The value of `Model(field=literal, ...)`."""
     try:
-        fields = {word.arg: ast.literal_eval(word.value) for word in getattr(node, "keywords")}
+        keywords = getattr(node, "keywords")
+        fields = {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords}
         return Model(**fields)
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError("{}: MODEL is not Model(field=literal, ...): {}.".format(path, error))

@@ -1,6 +1,5 @@
 """Who serves which flag, in this installation: at start-up, and as `python -m common.deeprec`."""
 
-import importlib
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import tensorflow as tf
@@ -170,8 +169,9 @@ def _columns_table(models: Mapping[str, Model]) -> List[str]:
     lines = ["| models | `--ev`, `--adaptive_emb`, `--dynamic_ev`, `--multihash` | fixed tables in "
              "any case |", "|---|---|---|"]
     for data in dict.fromkeys(model.data for model in models.values()):
-        columns = importlib.import_module(data).SCHEMA.features
-        names = [model.name for model in models.values() if model.data == data]
+        members = [model for model in models.values() if model.data == data]
+        names = [model.name for model in members]
+        columns = members[0].schema.features
         growing = [column.name for column in columns if column.may_grow]
         fixed = [column.name for column in columns if not column.may_grow]
         cells = [", ".join(names), ", ".join(growing), ", ".join(fixed) or "none"]
