@@ -1,4 +1,4 @@
-"""Builds the native ops against the installed TensorFlow and oneDNN: python -m common.kernels.build.
+"""Builds the native ops against installed TensorFlow and oneDNN: python -m common.kernels.build.
 
 The result is one shared object, named by a hash of the sources, of the options and of both
 packages' versions. It holds no path, so it also serves a copy of the tree, and packages installed
@@ -38,7 +38,7 @@ class _Plan(NamedTuple):
     name: str
 
 
-def built(say: bool = True) -> str:
+def library_path(say: bool = True) -> str:
     """The path of the shared object, which is built first if it is not there.
 
     Args:
@@ -145,7 +145,7 @@ def _build(plan: _Plan, folder: str, say: bool) -> str:
     with _locked(folder):
         if not os.path.isfile(path):  # no other process built it while this one waited
             if say:
-                print("building native kernels, once, in about a minute on two cores: {}".format(
+                print("building native kernels, once, in up to a minute on two cores: {}".format(
                     path), flush=True)
             _compile_and_link(plan, folder)
     return path
@@ -209,7 +209,7 @@ def main() -> None:
     To have none is no failure: models train with TensorFlow's own ops.
     """
     try:
-        print("native kernels: {}".format(built()))
+        print("native kernels: {}".format(library_path()))
     except CannotBuild as error:
         print("no native kernels: {}. Models train with TensorFlow's own.".format(error))
 

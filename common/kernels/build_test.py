@@ -45,18 +45,18 @@ def calls(folder: str) -> List[str]:
 
 
 def test_builds_once_and_again_when_a_source_changes(sources: str, capsys: pytest.CaptureFixture) -> None:
-    first = build.built()
+    first = build.library_path()
     assert os.path.dirname(first) == os.path.join(sources, "built") and "building native kernels" in (
         capsys.readouterr().out)
-    assert build.built() == first and not capsys.readouterr().out
+    assert build.library_path() == first and not capsys.readouterr().out
     with open(os.path.join(sources, "small.cc"), "a") as file:
         file.write("// more\n")
-    assert build.built(say=False) != first and not capsys.readouterr().out
+    assert build.library_path(say=False) != first and not capsys.readouterr().out
 
 
 def test_a_tree_that_cannot_be_written_builds_in_the_cache(sources: str, tmp_path: object) -> None:
     open(os.path.join(sources, "built"), "w").close()  # a file where the folder would be; root may write anywhere
-    assert os.path.dirname(build.built()) == str(tmp_path.joinpath("cache", "modelzoo"))
+    assert os.path.dirname(build.library_path()) == str(tmp_path.joinpath("cache", "modelzoo"))
 
 
 def test_nowhere_to_write(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,27 +64,28 @@ def test_nowhere_to_write(sources: str, monkeypatch: pytest.MonkeyPatch) -> None
     open(file, "w").close()
     monkeypatch.setenv("XDG_CACHE_HOME", file)
     with pytest.raises(build.CannotBuild, match="neither .*built nor .*modelzoo can be written. Build them as a user"):
-        build.built()
+        build.library_path()
 
 
 def test_what_is_built_is_found_where_nothing_can_be_written(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = build.built()
+    path = build.library_path()
     monkeypatch.setattr(build, "_writable", lambda folders: pytest.fail("asked for a place to write"))
     monkeypatch.setenv("PATH", "")  # nor is there a compiler
-    assert build.built() == path
+    assert build.library_path() == path
 
 
 def test_a_killed_build_leaves_nothing_that_is_loaded(sources: str) -> None:
     left = os.path.join(sources, "built", "building-killed")
     os.makedirs(left)
     open(os.path.join(left, "kernels-0.so"), "w").close()
-    path = build.built()
+    path = build.library_path()
     assert sorted(os.listdir(os.path.dirname(path))) == [os.path.basename(path), "lock", "objects"]
 
 
 def test_two_processes_at_once_build_once(sources: str) -> None:
     slow = counting_compiler(sources)
-    program = ("import sys; from common.kernels import build; build._SOURCES = sys.argv[1]; print(build.built(False))")
+    program = ("import sys; from common.kernels import build; build._SOURCES = sys.argv[1];"
+               "print(build.library_path(False))")
     started = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, sources], stdout=subprocess.PIPE,
                                 env=dict(os.environ, CXX=slow), universal_newlines=True) for _ in range(2)]
     paths = [process.communicate()[0].strip() for process in started]
@@ -103,7 +104,7 @@ def test_the_header_that_ops_share_is_compiled_once(sources: str, monkeypatch: p
     strict = plan.compiler._replace(
         options=[*plan.compiler.options, "-Winvalid-pch", "-Werror=invalid-pch"])
     monkeypatch.setattr(build, "_plan", lambda: plan._replace(compiler=strict))
-    library = ctypes.CDLL(build.built())
+    library = ctypes.CDLL(build.library_path())
     assert (library.answer(), library.one(), library.two()) == (42, 42, 42)
     assert len(calls(sources)) == 5 and len([call for call in calls(sources) if "c++-header" in call]) == 1
     assert len([call for call in calls(sources) if "-include" in call.split()]) == 2
@@ -129,12 +130,12 @@ def test_an_edit_compiles_what_depends_on_it(sources: str, monkeypatch: pytest.M
     write(sources, inner_h="const int kInner = 1;\n", outer_h='#include "inner.h"\n',
           user='#include "outer.h"\nextern "C" int inner() { return kInner; }\n')
     monkeypatch.setenv("CXX", counting_compiler(sources))
-    build.built()
+    build.library_path()
     assert compiled(sources) == ["small.cc", "user.cc"]
     write(sources, small=SOURCE.replace("42", "43"))
-    assert ctypes.CDLL(build.built()).answer() == 43 and compiled(sources) == ["small.cc"]
+    assert ctypes.CDLL(build.library_path()).answer() == 43 and compiled(sources) == ["small.cc"]
     write(sources, inner_h="const int kInner = 2;\n")  # which user.cc includes through another
-    assert ctypes.CDLL(build.built()).inner() == 2 and compiled(sources) == ["user.cc"]
+    assert ctypes.CDLL(build.library_path()).inner() == 2 and compiled(sources) == ["user.cc"]
 
 
 def test_what_was_compiled_before_an_error_is_used_again(
@@ -143,15 +144,15 @@ def test_what_was_compiled_before_an_error_is_used_again(
     write(sources, unfinished="no C++")
     monkeypatch.setenv("CXX", counting_compiler(sources))
     with pytest.raises(build.CannotBuild, match="unfinished.cc"):
-        build.built()
+        build.library_path()
     assert compiled(sources) == ["small.cc", "unfinished.cc"]
     write(sources, unfinished="")
-    build.built()
+    build.library_path()
     assert compiled(sources) == ["unfinished.cc"]
 
 
 def test_a_build_removes_what_is_stale(sources: str) -> None:
-    first = build.built()
+    first = build.library_path()
     stale, recent = [os.path.join(os.path.dirname(first), name)
                      for name in ("kernels-stale.so", "kernels-recent.so")]
     for path in (stale, recent):
@@ -159,9 +160,9 @@ def test_a_build_removes_what_is_stale(sources: str) -> None:
     two_days_ago = time.time() - 2 * 24 * 3600
     os.utime(stale, (two_days_ago, two_days_ago))
     os.utime(first, (two_days_ago, two_days_ago))
-    assert build.built() == first  # as a process that loads it
+    assert build.library_path() == first  # as a process that loads it
     write(sources, small=SOURCE + "// more\n")
-    second = build.built()
+    second = build.library_path()
     remaining = set(os.listdir(os.path.dirname(first)))
     assert remaining == {os.path.basename(path) for path in (first, second, recent)} | {
         "lock", "objects"}
@@ -229,7 +230,7 @@ def test_what_prevents_a_build_is_said_and_training_goes_on_without(
         change: Callable[[pytest.MonkeyPatch, str], None], message: str) -> None:
     change(monkeypatch, sources)
     with pytest.raises(build.CannotBuild, match=message):
-        build.built()
+        build.library_path()
     native.load.cache_clear()
     try:
         loaded = native.load()
@@ -242,7 +243,7 @@ def test_what_prevents_a_build_is_said_and_training_goes_on_without(
 
 
 def test_what_cannot_be_loaded_is_said(sources: str) -> None:
-    path = build.built()
+    path = build.library_path()
     with open(path, "w") as file:
         file.write("no library")
     native.load.cache_clear()

@@ -1,8 +1,8 @@
-"""The native ops of this process: loaded at their first use, and why they are not there where they are not."""
+"""The native ops of this process: loaded at first use, or the reason why there are none."""
 
 import ctypes
 import functools
-from typing import Any, List, NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -10,12 +10,12 @@ from common.kernels import build
 
 
 class Native(NamedTuple):
-    """What was loaded.
+    """The native ops, or why there are none.
 
     Attributes:
-      ops: the module of ops, None where there are none.
-      reason: why there are none, else "".
-      path: of the shared object, which has functions beside the ops; "" where there is none.
+      ops: the module of ops; None where there are none.
+      reason: why there are none; else "".
+      path: of the shared object, which also has functions that are no ops; "" where there is none.
     """
 
     ops: Any
@@ -25,12 +25,13 @@ class Native(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def load() -> Native:
-    """Loads the native ops, which are built first where that was not done yet."""
+    """Loads the native ops; builds them first if they are not there."""
     try:
-        path = build.built()
-        # The ops' library names oneDNN's without a folder; the linker takes the one in the process.
+        path = build.library_path()
+        # The shared object names oneDNN's library without a folder, and the loader takes the one
+        # that is in the process. TensorFlow's is there since its import.
         ctypes.CDLL(build.onednn_library())
-        # TensorFlow must load the path first: it registers the ops that this alone brings.
+        # TensorFlow comes before any other user of the path: ops register when it is first loaded.
         return Native(tf.load_op_library(path), "", path)
     except build.CannotBuild as error:
         return Native(None, str(error))
@@ -42,5 +43,5 @@ def load() -> Native:
 def has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16."""
     with open("/proc/cpuinfo") as file:
-        flags: List[str] = next((line.split() for line in file if line.startswith("flags")), [])
+        flags = next((line for line in file if line.startswith("flags")), "").split()
     return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -5,7 +5,7 @@ from typing import Callable, List, Optional
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.kernels.pipeline.work_queue import END, ITEM, NOTHING_NOW, Taken
+from common.kernels.pipeline.work_queue import END, ITEM, NOTHING_NOW, Assignment
 from common.pipeline import feed as feed_module
 from common.pipeline.feed import Feed, Item, Taking
 
@@ -46,13 +46,13 @@ def begin(feed: Feed, session: Session, coord: tf.train.Coordinator) -> Taking:
     return taking
 
 
-def taken(item: int) -> Taken:
-    return Taken(ITEM, 0, item, 5)
+def taken(item: int) -> Assignment:
+    return Assignment(ITEM, 0, item, 5)
 
 
 def test_items_come_one_at_a_time_until_the_end() -> None:
     feed, coord = Feed(), tf.train.Coordinator()
-    session = Session([taken(3), Taken(NOTHING_NOW, 0, 0, 0), taken(4), Taken(END, 0, 0, 0)])
+    session = Session([taken(3), Assignment(NOTHING_NOW, 0, 0, 0), taken(4), Assignment(END, 0, 0, 0)])
     begin(feed, session, coord)
     items = feed.items()
     assert next(items) == Item(0, 3, 5)
@@ -102,7 +102,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def test_whoever_waits_leaves_when_the_session_ends_and_the_next_one_has_a_line_of_its_own() -> None:
     feed, coord = Feed(), tf.train.Coordinator()
-    never = Session(100000 * [Taken(NOTHING_NOW, 0, 0, 0)])
+    never = Session(100000 * [Assignment(NOTHING_NOW, 0, 0, 0)])
     begin(feed, never, coord)
     old: List[Item] = []
     reader = threading.Thread(target=lambda: old.extend(feed.items()))
@@ -112,7 +112,7 @@ def test_whoever_waits_leaves_when_the_session_ends_and_the_next_one_has_a_line_
     reader.join(5)
     assert not reader.is_alive() and old == []
     again = tf.train.Coordinator()
-    begin(feed, Session([taken(1), Taken(END, 0, 0, 0)]), again)
+    begin(feed, Session([taken(1), Assignment(END, 0, 0, 0)]), again)
     assert [item.item for item in feed.items()] == [1]
     again.request_stop()
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
+from numpy import ndarray
 
 from common.kernels.pipeline import columns
 from common.kernels.pipeline.columns import library
@@ -28,7 +29,8 @@ class Words(NamedTuple):
 
 
 def _c_texts(texts: StringViews, missing: bytes) -> columns.Texts:
-    data, starts, ends = [array.ctypes.data for array in (texts.data, texts.starts, texts.ends)]
+    arrays = (texts.data, texts.starts, texts.ends)
+    data, starts, ends = [array.ctypes.data for array in arrays]
     return columns.Texts(data, starts, ends, len(texts.starts), missing, len(missing))
 
 
@@ -36,7 +38,7 @@ def _c_words(words: Optional[Words]) -> Optional[columns.Words]:
     return words.table if words else None
 
 
-def _scratch(name: str, size: int, dtype: Any) -> np.ndarray:
+def _scratch(name: str, size: int, dtype: Any) -> ndarray:
     """A buffer that this thread's calls share by name; a name always has the same dtype.
 
     Fresh memory costs more than what is done in it: the kernel clears each page at first use.
@@ -48,7 +50,7 @@ def _scratch(name: str, size: int, dtype: Any) -> np.ndarray:
     return buffer
 
 
-def split(data: np.ndarray, delimiter: bytes) -> Optional[Tuple[np.ndarray, np.ndarray]]:
+def split(data: ndarray, delimiter: bytes) -> Optional[Tuple[ndarray, ndarray]]:
     """Where fields of text end, int32, and the numbers of those that end a line, int32.
 
     Returns None where there is no native library.
@@ -64,10 +66,11 @@ def split(data: np.ndarray, delimiter: bytes) -> Optional[Tuple[np.ndarray, np.n
     return fields[:num_fields.value].copy(), lines[:num_lines].copy()
 
 
-def fingerprints(texts: StringViews, missing: bytes = b"") -> np.ndarray:
+def fingerprints(texts: StringViews, missing: bytes = b"") -> ndarray:
     """TensorFlow's Fingerprint64 of each text, uint64 [N]; that of `missing` for an empty text."""
     out = np.empty(len(texts.starts), np.uint64)
-    library().zoo_fingerprints(_c_texts(texts, missing), out)
+    views = _c_texts(texts, missing)
+    library().zoo_fingerprints(views, out)
     return out
 
 
@@ -76,15 +79,16 @@ def make_words(ids_of: Dict[bytes, int]) -> Words:
     words = pa.array(list(ids_of), pa.binary())
     texts = string_views.from_arrow(words)
     values = np.array(list(ids_of.values()), np.int32)
-    slots = np.zeros(4 << len(ids_of).bit_length(), np.int32)
-    mask = len(slots) - 1
-    table = columns.Words(_c_texts(texts, b""), values.ctypes.data, slots.ctypes.data, mask)
+    num_slots = 4 << len(ids_of).bit_length()
+    slots = np.zeros(num_slots, np.int32)
+    views = _c_texts(texts, b"")
+    table = columns.Words(views, values.ctypes.data, slots.ctypes.data, num_slots - 1)
     library().zoo_add_words(table)
     return Words(table, (texts, values, slots))
 
 
 def ids(texts: StringViews, words: Optional[Words], buckets: int, missing: bytes,
-        out: np.ndarray) -> None:
+        out: ndarray) -> None:
     """Writes the id of each text to `out`, int32 or int64 [N].
 
     Args:
@@ -93,26 +97,28 @@ def ids(texts: StringViews, words: Optional[Words], buckets: int, missing: bytes
       missing: what an empty text is replaced with.
     """
     views = _c_texts(texts, missing)
-    library().zoo_ids(views, _c_words(words), buckets, out.itemsize, out)
+    table = _c_words(words)
+    library().zoo_ids(views, table, buckets, out.itemsize, out)
 
 
-def integers(texts: StringViews, limit: int, missing: bytes) -> Optional[np.ndarray]:
+def integers(texts: StringViews, limit: int, missing: bytes) -> Optional[ndarray]:
     """Whole numbers from 0 to below the limit, int32 [N]; None if a text is not one."""
     out = np.empty(len(texts.starts), np.int32)
-    valid = library().zoo_integers(_c_texts(texts, missing), limit, out)
+    views = _c_texts(texts, missing)
+    valid = library().zoo_integers(views, limit, out)
     return out if valid else None
 
 
-def numbers(texts: StringViews, of_empty: float) -> Optional[np.ndarray]:
+def numbers(texts: StringViews, of_empty: float) -> Optional[ndarray]:
     """Decimal numbers, float64 [N]; None if a text is not one that C++ reads exactly."""
     out = np.empty(len(texts.starts), np.float64)
-    valid = library().zoo_numbers(_c_texts(texts, b""), of_empty, out)
+    views = _c_texts(texts, b"")
+    valid = library().zoo_numbers(views, of_empty, out)
     return out if valid else None
 
 
 def merged_lists(texts: StringViews, separator: bytes, words: Optional[Words], buckets: int,
-                 missing: bytes, dtype: str
-                 ) -> Optional[Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+                 missing: bytes, dtype: str) -> Optional[Tuple[ndarray, ndarray, ndarray, ndarray]]:
     """Lists in which order does not count: the fields of a Ragged, and items per list, int32 [N].
 
     Args:
@@ -124,9 +130,9 @@ def merged_lists(texts: StringViews, separator: bytes, words: Optional[Words], b
     """
     values, row_splits, lengths = _list_buffers(texts, missing, dtype)
     weights = _scratch("weights", len(values), np.float32)
-    views = _c_texts(texts, missing)
+    views, table = _c_texts(texts, missing), _c_words(words)
     size = library().zoo_merged_lists(
-        views, separator, _c_words(words), buckets, values.itemsize, values, weights, row_splits,
+        views, separator, table, buckets, values.itemsize, values, weights, row_splits,
         lengths)
     if size < 0:
         return None
@@ -134,8 +140,7 @@ def merged_lists(texts: StringViews, separator: bytes, words: Optional[Words], b
 
 
 def sequences(texts: StringViews, separator: bytes, words: Optional[Words], buckets: int,
-              newest: int, missing: bytes, dtype: str
-              ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+              newest: int, missing: bytes, dtype: str) -> Tuple[ndarray, ndarray, ndarray]:
     """The newest items of each list, in order: ids, row splits, items per list, int32 [N].
 
     Args:
@@ -144,34 +149,36 @@ def sequences(texts: StringViews, separator: bytes, words: Optional[Words], buck
       dtype: of the ids, 'int32' or 'int64'.
     """
     values, row_splits, lengths = _list_buffers(texts, missing, dtype)
-    views = _c_texts(texts, missing)
+    views, table = _c_texts(texts, missing), _c_words(words)
     size = library().zoo_sequences(
-        views, separator, _c_words(words), buckets, newest, values.itemsize, values, row_splits,
+        views, separator, table, buckets, newest, values.itemsize, values, row_splits,
         lengths)
     return values[:size].copy(), row_splits, lengths
 
 
-def _list_buffers(texts: StringViews, missing: bytes,
-                  dtype: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _list_buffers(
+        texts: StringViews, missing: bytes, dtype: str) -> Tuple[ndarray, ndarray, ndarray]:
     """Buffers for the values, row splits and lengths of lists."""
     num_lists = len(texts.starts)
     most_items = texts.num_bytes + num_lists * (1 + len(missing))  # one more than bytes in each
     values = _scratch(dtype + "_values", most_items, dtype)
-    return values, np.empty(num_lists + 1, np.int64), np.empty(num_lists, np.int32)
+    row_splits = np.empty(num_lists + 1, np.int64)
+    lengths = np.empty(num_lists, np.int32)
+    return values, row_splits, lengths
 
 
 def list_means(texts: StringViews, separator: bytes,
-               of_empty: float) -> Optional[Tuple[np.ndarray, np.ndarray]]:
-    """The mean of each list of numbers, float64 [N], and its items, int32 [N]; None as `numbers`."""
+               of_empty: float) -> Optional[Tuple[ndarray, ndarray]]:
+    """Each list's mean of numbers, float64 [N], and its items, int32 [N]; None as in `numbers`."""
     num_lists = len(texts.starts)
     out = np.empty(num_lists, np.float64)
     lengths = np.empty(num_lists, np.int32)
-    valid = library().zoo_list_means(_c_texts(texts, b""), separator, of_empty, out, lengths)
+    views = _c_texts(texts, b"")
+    valid = library().zoo_list_means(views, separator, of_empty, out, lengths)
     return (out, lengths) if valid else None
 
 
-def merge(codes: np.ndarray, splits: np.ndarray,
-          ids_of: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def merge(codes: ndarray, splits: ndarray, ids_of: ndarray) -> Tuple[ndarray, ndarray, ndarray]:
     """Lists of codes as the fields of a Ragged of their ids; ids of -1 are left out.
 
     Args:
@@ -188,8 +195,8 @@ def merge(codes: np.ndarray, splits: np.ndarray,
     return values[:size].copy(), row_splits, weights[:size].copy()
 
 
-def means(codes: Optional[np.ndarray], splits: np.ndarray, values: np.ndarray,
-          of_empty: float) -> np.ndarray:
+def means(codes: Optional[ndarray], splits: ndarray, values: ndarray,
+          of_empty: float) -> ndarray:
     """The mean of each list of numbers, float64 [L], NaN left out.
 
     Args:
@@ -203,7 +210,7 @@ def means(codes: Optional[np.ndarray], splits: np.ndarray, values: np.ndarray,
     return out
 
 
-def gather(splits: np.ndarray, rows: np.ndarray, *values: np.ndarray) -> List[np.ndarray]:
+def gather(splits: ndarray, rows: ndarray, *values: ndarray) -> List[ndarray]:
     """Chosen lists: their row splits, then their items of each array of values.
 
     Args:

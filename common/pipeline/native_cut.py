@@ -8,19 +8,20 @@ from common.pipeline.lists import Ragged
 
 
 def batch(block: Block, start: tf.Tensor, size: int) -> Block:
-    """The `size` rows of a block from `start` on, or as many as there are.
+    """The `size` rows of a block from `start` on; fewer at its end.
 
     Args:
-      block: its columns as tensors: labels [K, N], ids [C, N] and numbers [M, N] with K, C and M known, else as
-        common.encoder.Block says.
+      block: its columns as tensors: labels [K, N], ids [C, N] and numbers [M, N] with K, C and M
+        known, the others as in common.pipeline.encoder.Block.
       start: int64 scalar.
 
     Returns:
-      the rows' columns; labels, ids and numbers as lists of one tensor [B] a column.
+      the rows' columns; labels, ids and numbers as lists of one tensor [B] per column.
 
     Raises:
-      tf.errors.InvalidArgumentError: at run time: start is outside of the block, its columns differ in their rows, or
-        lists in their items and weights, or row_splits do not ascend within a list's items.
+      tf.errors.InvalidArgumentError: at run time: start is outside of the block, its columns
+        differ in their rows, lists in their items and weights, or row_splits do not ascend within
+        a list's items.
     """
     ragged = block.lists
     num_labels, num_ids, num_numbers = [

@@ -12,7 +12,7 @@ namespace modelzoo {
 namespace {
 
 constexpr int64 kRows = 64;  // rows of a task
-constexpr int64 kSparse = 4;  // from so many rows of a table for each id on, rows are numbered by hashing
+constexpr int64 kSparse = 4;  // a table with more rows per id than this numbers its rows by hashing
 
 REGISTER_OP("ZooLookup")
     .Input("table: T * float")
@@ -36,7 +36,7 @@ REGISTER_OP("ZooLookup")
       DimensionHandle width = c->MakeDim(0), rows = c->UnknownDim();
       for (int32 table : table_of) {
         ShapeHandle shape;
-        if (table < 0 || table >= tables) continue;  // the kernel says so
+        if (table < 0 || table >= tables) continue;  // reported by the kernel
         TF_RETURN_IF_ERROR(c->WithRank(c->input(table), 2, &shape));
         TF_RETURN_IF_ERROR(c->Add(width, c->Dim(shape, 1), &width));
       }
@@ -92,7 +92,7 @@ struct Column {
 
   Range Of(int64 row) const { return splits ? Range{splits[row], splits[row + 1]} : Range{row, row + 1}; }
 
-  // What each item of a row is multiplied with, beside its own weight.
+  // The factor of each item of a row, in addition to the item's weight.
   float Scale(Range items) const {
     if (!mean) return 1.0f;
     float sum = 0.0f;
@@ -183,7 +183,7 @@ class Lookups : public OpKernel {
     return Status::OK();
   }
 
-  // The first id that is outside of its table, as an error.
+  // An error that names the first id outside of its table, if there is one.
   static Status CheckIds(const OpInputList& tables, const Column& column) {
     const int64 limit = tables[column.table].dim_size(0);
     for (int64 i = 0; i < column.size; ++i) {

@@ -1,4 +1,4 @@
-// Numbers for keys in the order in which they come first.
+// Numbers for keys, in the order of their first appearance.
 #ifndef MODELZOO_NUMBERING_H_
 #define MODELZOO_NUMBERING_H_
 
@@ -11,7 +11,7 @@ namespace modelzoo {
 template <class Key>
 class Numbering {
  public:
-  // The number of a key; a new one is added to `keys`, which holds those that were numbered and nothing else.
+  // The number of a key; a new one is appended to `keys`, which must hold exactly the keys with numbers.
   int32_t Of(Key key, std::vector<Key>* keys) {
     uint64_t at = Find(key);
     if (slots_[at].number < 0) {
@@ -31,7 +31,7 @@ class Numbering {
     int32_t number;  // -1: empty
   };
 
-  // Where a key is, or where it would be put.
+  // The place of a key, or where a new one goes.
   uint64_t Find(Key key) const {
     uint64_t at = static_cast<uint64_t>(key) * 0x9e3779b97f4a7c15ull >> (64 - bits_);
     while (slots_[at].number >= 0 && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
@@ -47,11 +47,11 @@ class Numbering {
     }
   }
 
-  int bits_ = 8;  // no larger than it must be, so that it stays in the cache
+  int bits_ = 8;  // as small as possible, to stay in the cache
   std::vector<Slot> slots_ = std::vector<Slot>(int64_t{1} << bits_, {0, -1});
 };
 
-// The same for keys of 0 to `limit` - 1, with a place for each.
+// The same for keys from 0 to `limit` - 1: an array with a place for each.
 class DirectNumbering {
  public:
   explicit DirectNumbering(int64_t limit) : numbers_(limit, -1) {}

@@ -11,9 +11,9 @@ namespace {
 constexpr int64_t kChunk = 64;      // rows or entries of a chunk
 constexpr int64_t kMoved = 8;       // entries that each insertion moves to a larger index
 constexpr uint64_t kSmallest = 16;  // slots of an index
-constexpr int64_t kTogether = 16;   // keys that are fetched from memory side by side
+constexpr int64_t kTogether = 16;   // keys that are fetched from memory at once
 constexpr int64_t kTasks = 8;
-constexpr int64_t kLine = 16;  // floats of a line of the cache
+constexpr int64_t kLine = 16;  // floats of a cache line
 constexpr int32_t kNoRow = -1, kNoEntry = -2;
 constexpr int64_t kMostOften = (int64_t{1} << 32) - 1;
 constexpr int64_t kNever = -1;
@@ -29,7 +29,7 @@ int ShardOf(uint64_t hash) { return static_cast<int>(hash >> 60); }
 
 uint32_t Frequency(int64_t count) { return static_cast<uint32_t>(std::min(count, kMostOften)); }
 
-// Things of one size in chunks that never move.
+// Values of one size in chunks that never move.
 template <class T>
 class Chunks {
  public:
@@ -87,7 +87,7 @@ void Index::Slots::Free::operator()(Slot* data) const { std::free(data); }
 
 Index::Slots Index::Slots::OfSize(uint64_t size) {
   Slots slots;
-  slots.data.reset(static_cast<Slot*>(std::calloc(size, sizeof(Slot))));  // what is large is zeroed as it is used
+  slots.data.reset(static_cast<Slot*>(std::calloc(size, sizeof(Slot))));  // large memory is zeroed at first use
   if (!slots.data) throw std::bad_alloc();
   slots.mask = size - 1;
   return slots;
@@ -187,8 +187,8 @@ Table::Table(const TableConfig& config) : config_(config), shards_(new Shard[kSh
 
 Table::~Table() = default;
 
-// Calls work(shard, members, numbers, size) with indices of some keys of one shard, which is locked, and the numbers of
-// their entries; what it will read is on its way from memory.
+// Calls work(shard, members, numbers, size) with indices of some keys of one locked shard and the numbers of their
+// entries, which have been prefetched.
 void Table::InShards(const int64_t* keys, int64_t count, const Runner& run,
                      const std::function<void(Shard*, const int32_t*, const int32_t*, int64_t)>& work) {
   std::vector<int32_t> starts(kShards + 1, 0), order(count);
@@ -234,9 +234,9 @@ void Table::Gather(const int64_t* keys, int64_t count, const Runner& run, float*
   });
 }
 
-// The entry of a key, made where it is not there, with its frequency counted; null where a Bloom filter keeps it out.
+// Counts a key; returns its entry, a new one if it has none, or null while a Bloom filter keeps it out.
 Entry* Table::Count(Shard* shard, int32_t number, int64_t key, int64_t count) {
-  if (number < 0) number = shard->index.Find(key, Hash(key));  // it may have been made since
+  if (number < 0) number = shard->index.Find(key, Hash(key));  // another thread may have made it since
   if (number >= 0) {
     Entry* entry = shard->entries.At(number);
     entry->frequency = Frequency(int64_t{entry->frequency} + count);
@@ -381,7 +381,7 @@ void Table::Import(const int64_t* keys, const float* values, const float* slots,
     float* row = shard->rows.At(entry->row);
     std::copy_n(values + i * width, width, row);
     if (slots) std::copy_n(slots + i * slot_width, slot_width, row + width);
-    entry->frequency = Frequency(std::max(frequencies[i], config_.admit_at));  // what had a row keeps it
+    entry->frequency = Frequency(std::max(frequencies[i], config_.admit_at));  // a key with a row keeps it
     entry->version = versions[i];
     entry->generation = generation;
   }
@@ -394,7 +394,7 @@ void Table::ImportWaiting(const int64_t* keys, const int64_t* frequencies, const
     std::lock_guard<std::mutex> lock(shard->mu);
     const int32_t number = shard->index.Find(keys[i], hash);
     if (number >= 0 && shard->entries.At(number)->row >= 0) continue;
-    Entry* entry = Count(shard, number, keys[i], frequencies[i]);  // beside what a step has counted meanwhile
+    Entry* entry = Count(shard, number, keys[i], frequencies[i]);  // added to what steps have counted meanwhile
     if (entry) entry->version = std::max(entry->version, versions[i]);
   }
 }

@@ -1,8 +1,8 @@
 // A hash table of embeddings: key -> a row of floats (the value, then the optimizer's slots), how often the key was seen
-// and the step in which it was last updated. It knows nothing of TensorFlow, so that sanitizers can run on it alone.
+// and the step in which it was last updated. It does not use TensorFlow, so sanitizers can run on it alone.
 //
-// Keys fall into shards with a lock each. Rows and what is noted of keys lie in chunks that never move, and an index
-// that is full is moved to a larger one a few entries at a time, so no call waits for a table to grow.
+// Keys are spread over shards with a lock each. Rows and entries are in chunks that never move, and a full index is
+// moved to a larger one a few entries at a time, so no call waits for a table to grow.
 #ifndef MODELZOO_TABLE_H_
 #define MODELZOO_TABLE_H_
 
@@ -19,28 +19,28 @@ constexpr int kShards = 16;
 // Runs task(0) ... task(count - 1), each once, in any order.
 using Runner = std::function<void(int64_t count, const std::function<void(int64_t)>& task)>;
 
-// What a table is made for.
+// How a table is made.
 struct TableConfig {
   int64_t width;                // floats of a value
   std::vector<float> defaults;  // [R, width]: a new key starts with row key % R
-  std::vector<float> slots;     // what the slots of a new row start with, behind its value
-  int64_t admit_at;             // a key gets a row when it was seen so often; 0 or 1: at once
-  int64_t bloom_counters;       // 0: each key that waits for its row is counted exactly
+  std::vector<float> slots;     // what the slots of a new row start with; they follow its value
+  int64_t admit_at;             // how often a key must come before it gets a row; 0 or 1: at once
+  int64_t bloom_counters;       // 0: keys without a row are counted exactly
   int64_t bloom_hashes;
 
   int64_t stride() const { return width + static_cast<int64_t>(slots.size()); }
 };
 
-// Counts keys in counters that they share: never fewer than they came, up to a limit.
+// Counts keys in counters that they share: up to a limit, a count is never too low.
 class Bloom {
  public:
   Bloom(int64_t counters, int64_t hashes, int64_t limit);
 
-  // Counts a key; returns how often it came at most.
+  // Counts a key; returns an upper bound of how often it came.
   int64_t Add(int64_t key, int64_t count);
 
   std::vector<uint8_t> Counters() const;
-  // Takes the larger of each counter and of the given one.
+  // Sets each counter to the larger of itself and the argument's.
   void Merge(const uint8_t* counters);
   int64_t size() const { return size_; }
 
@@ -52,7 +52,7 @@ class Bloom {
 // Key -> number, of keys that are not removed one by one.
 class Index {
  public:
-  int32_t Find(int64_t key, uint64_t hash) const;  // -1 where it is not
+  int32_t Find(int64_t key, uint64_t hash) const;  // -1 if it is not there
   void Insert(int64_t key, uint64_t hash, int32_t number);
   void Clear();
   void Prefetch(uint64_t hash) const;
@@ -83,13 +83,13 @@ class Index {
   uint64_t moved_ = 0;  // slots of old_ that are in now_
 };
 
-// What is noted of a key.
+// The entry of a key.
 struct Entry {
   int64_t key;
   int64_t version;         // the step of its last update, -1 for none
   uint32_t frequency;
-  int32_t row;             // -1: it waits for its row
-  int32_t generation;      // in which its row was marked last
+  int32_t row;             // -1: it has none yet
+  int32_t generation;      // of the last mark of its row
 };
 
 // Which keys a table forgets when it is saved.
@@ -100,7 +100,7 @@ struct Eviction {
   float half_squared_norm = 0.0f;
 };
 
-// Where an export writes the keys that have rows, [n], and those that wait for theirs, [m].
+// Where an export writes the keys that have rows, [n], and those without one yet, [m].
 struct Arrays {
   int64_t *keys, *frequencies, *versions;
   float *values, *slots;  // [n, width] and [n, stride - width]
@@ -114,7 +114,7 @@ class Table {
 
   const TableConfig& config() const { return config_; }
 
-  // The values of keys, [count, width]: of one without a row its default, or zeros where keys wait for rows.
+  // The values of keys, [count, width]; without a row, the key's default, or zeros if keys are admitted late.
   // Args: admitted: [count], may be null: whether the key has a row.
   void Gather(const int64_t* keys, int64_t count, const Runner& run, float* values, bool* admitted);
 
@@ -123,14 +123,14 @@ class Table {
   void Update(const int64_t* keys, const int64_t* counts, int64_t count, int64_t version, const float* initial,
               const Runner& run, const std::function<void(int64_t, float*)>& change);
 
-  // How often keys were seen, without counting them; 0 for those that are not there.
+  // How often keys were seen, without counting them now; 0 for unknown keys.
   void Frequencies(const int64_t* keys, int64_t count, const Runner& run, int64_t* frequencies);
 
-  // Marks the rows of keys with a generation, or leaves later marks.
+  // Marks the rows of keys with a generation; later marks stay.
   void Mark(const int64_t* keys, int64_t count, int32_t generation, const Runner& run);
 
-  // Copies all keys as they are at one moment, after eviction; or, where since > 0, rows marked from that generation on.
-  // Args: allocate(n, m): makes the arrays.
+  // Copies all keys as they are at one moment, after eviction; if since > 0, only rows marked from that generation on.
+  // Args: allocate(n, m): allocates the arrays.
   void Export(const Eviction& eviction, int32_t since, const Runner& run,
               const std::function<Arrays(int64_t, int64_t)>& allocate);
   std::vector<uint8_t> BloomCounters() const;
@@ -141,7 +141,7 @@ class Table {
   void ImportWaiting(const int64_t* keys, const int64_t* frequencies, const int64_t* versions, int64_t count);
   void ImportBloom(const uint8_t* counters, int64_t count);
 
-  // Keys with a row, keys that wait for one, and bytes of memory.
+  // The number of keys with a row and of keys without one, and bytes of memory.
   void Size(int64_t* rows, int64_t* waiting, int64_t* bytes);
 
  private:

@@ -1,4 +1,4 @@
-// Embedding variables as TensorFlow's resources: made, looked up, updated with the rules of optimizers, saved, restored.
+// The ops of embedding variables, which are resources: make, look up, update by an optimizer's rule, save, restore.
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,7 +30,7 @@ class ZooTable : public ResourceBase {
   void Replace(std::shared_ptr<Table> table) {
     tensorflow::mutex_lock lock(mu_);
     table_.swap(table);
-  }  // the lock goes first, the table before it then
+  }  // unlocks before the old table is freed
 
  private:
   tensorflow::mutex mu_;
@@ -196,14 +196,14 @@ class Make : public OpKernel {
                                   return Status::OK();
                                 }));
     ScopedUnref unref(there);
-    there->Replace(made);  // never removed, as other trainers may be in the middle of a step
+    there->Replace(made);  // not removed: other trainers may be in the middle of a step
   }
 
  private:
   int64 admit_at_, bloom_counters_, bloom_hashes_;
 };
 
-// An op on the table that is there now, which lives as long as the op runs.
+// An op on the current table, which it keeps alive while it runs.
 class TableOp : public ResourceOp<ZooTable> {
  public:
   using ResourceOp::ResourceOp;
@@ -255,7 +255,7 @@ class GatherFrequency : public TableOp {
   }
 };
 
-// What each rule does to a row [value, slots] with a gradient of the value's width.
+// How each rule changes a row [value, slots] with a gradient of the value's width.
 using Rule = void (*)(const float* hyper, const float* g, int64 width, float* row);
 
 void Descend(const float* hyper, const float* g, int64 width, float* row) { AddScaled(-hyper[0], g, width, row); }
@@ -355,7 +355,7 @@ class Export : public TableOp {
     eviction.step = step.flat<int64>()(0);
     Status status;
     const int64 width = table->config().width, slots = table->config().slots.size();
-    std::vector<Tensor> spare;  // where there is no memory for an output
+    std::vector<Tensor> spare;  // in place of an output for which there is no memory
     spare.reserve(8);
     const int32 first = since.flat<int32>()(0);
     table->Export(eviction, first, OnThreads(context), [&](int64_t rows, int64_t waiting) {

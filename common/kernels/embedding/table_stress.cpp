@@ -1,5 +1,5 @@
-// Threads that look up, update, save, evict and restore one table at once, for a build with a sanitizer; table_test.py
-// compiles and runs it. Exit status 0 if all rows are whole at the end: each row's numbers are equal.
+// Threads that look up, update, save, evict and restore one table at once. table_test.py compiles it with sanitizers
+// and runs it. The exit status is 0 if no row is torn at the end: the numbers of each row are equal.
 #include <cstdio>
 #include <random>
 #include <thread>
@@ -22,7 +22,7 @@ TableConfig Config(int64_t admit_at, bool bloom) {
   return {kWidth, std::vector<float>(kWidth * 8, 1.0f), std::vector<float>(kSlots, 0.5f), admit_at, bloom ? 5000 : 0, 4};
 }
 
-std::vector<int64_t> Keys(std::mt19937_64* random) {  // distinct ones
+std::vector<int64_t> Keys(std::mt19937_64* random) {  // distinct
   std::vector<int64_t> keys(kBatch);
   const int64_t start = (*random)() % kKeys;
   for (int64_t i = 0; i < kBatch; ++i) keys[i] = (start + i * 31) % kKeys * 1000003;

@@ -1,9 +1,9 @@
 // Target attention over lists of items, forward and backward in one op each.
 //
-// A row's query q weighs its items h: a = softmax(MLP([q, h, q - h, q * h])), y = sum a h, and beside it total = sum h,
-// as whoever attends wants that too and the items are at hand. The MLP's first kernel is
+// A row's query q weighs its items h: a = softmax(MLP([q, h, q - h, q * h])), y = sum a h. The op also returns
+// total = sum h, which its callers need and which costs little while the items are in the cache. The first kernel is
 // [Wq; Wh; Wd; Wp], one part for each of the four, so its product is q (Wq + Wd) + [h, q * h] [Wh - Wd; Wp]: one
-// product a row and one of half the width an item.
+// product per row, and one of half the width per item.
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -16,9 +16,9 @@
 namespace modelzoo {
 namespace {
 
-constexpr int64 kRows = 32;      // rows of a task: their items pass through all layers in a core's cache
-constexpr int64 kShare = 2048;  // numbers of a task that adds gradients up
-constexpr int64 kPadded = 64;   // products of bfloat16 take a multiple of it: each number of items is compiled anew
+constexpr int64 kRows = 32;      // rows of a task: few enough that their items stay in a core's cache for all layers
+constexpr int64 kShare = 2048;  // numbers of a task that sums gradients
+constexpr int64 kPadded = 64;   // items are padded to a multiple for bfloat16: oneDNN compiles each size
 
 REGISTER_OP("ZooAttention")
     .Input("query: float")
@@ -81,7 +81,7 @@ REGISTER_OP("ZooAttentionGrad")
 // y may be z.
 MODELZOO_CLONES void AddSigmoid(const float* z, const float* RESTRICT bias, int64 rows, int64 columns, float* y) {
   for (int64 row = 0; row < rows; ++row, z += columns, y += columns) {
-#pragma omp simd  // no run-time check, which would find y and z to be one
+#pragma omp simd  // without it, a run-time check finds that y and z overlap and takes the slow loop
     for (int64 i = 0; i < columns; ++i) y[i] = Sigmoid(z[i] + bias[i]);
   }
 }
@@ -116,7 +116,7 @@ MODELZOO_CLONES void Unpair(const float* RESTRICT query, const float* RESTRICT i
   }
 }
 
-// Scores to their softmax, and the sums of the items, with it and without.
+// Turns scores into their softmax; sums the items with these weights, and without.
 MODELZOO_CLONES void Weigh(const float* RESTRICT items, int64 count, int64 width, float* RESTRICT weights,
                            float* RESTRICT y, float* RESTRICT total) {
   std::fill(y, y + width, 0.0f);
@@ -132,7 +132,7 @@ MODELZOO_CLONES void Weigh(const float* RESTRICT items, int64 count, int64 width
   }
 }
 
-// The gradients of one row's scores and what its items get by being summed, from those of y and of the total.
+// From the gradients of y and of the total: those of one row's scores, and of its items through the sums.
 MODELZOO_CLONES void Unweigh(const float* RESTRICT items, const float* RESTRICT weights, const float* RESTRICT dy,
                              const float* RESTRICT dtotal, int64 count, int64 width, float* RESTRICT dscores,
                              float* RESTRICT ditems) {
@@ -152,7 +152,7 @@ MODELZOO_CLONES void Unweigh(const float* RESTRICT items, const float* RESTRICT 
   for (int64 item = 0; item < count; ++item) dscores[item] = weights[item] * (dscores[item] - mean);
 }
 
-// Floats that one task computes with, and room for some rows more.
+// Buffers of one task, with room for some more rows.
 class Scratch {
  public:
   Scratch(int64 rows, int64 columns, int64 padding = 0)
@@ -167,7 +167,7 @@ class Scratch {
   std::unique_ptr<float[]> data_;
 };
 
-// How many rows are added to those of some items, or of what is made of them.
+// How many rows of padding some items, or their outputs, get.
 int64 Padding(Precision precision, int64 items) {
   return precision == Precision::kBfloat16 ? Blocks(items, kPadded) * kPadded - items : 0;
 }
@@ -182,7 +182,7 @@ Operand Filled(Precision precision, const Scratch& values, int64 padding = 0) {
   return Filled(precision, values.row(0), values.rows(), values.columns(), padding);
 }
 
-// What both ops are given.
+// The inputs of both ops.
 struct Inputs {
   const Tensor *query, *items;
   OpInputList kernel;
@@ -345,7 +345,7 @@ class Attention : public Attentions {
     float* out = outputs.activations[0] + at.low * units;
     const Scratch room = Room(at.size(), units);
     const float* z = OfItems(pairs.row(0), at.size(), weights.layers[0], room, out, products);
-    if (inputs.kernel.size() == 1) {  // the row's share of the scores would leave their softmax as it is
+    if (inputs.kernel.size() == 1) {  // a term that a row's scores share does not change their softmax
       if (z != out) std::copy_n(z, at.size() * units, out);
       return;
     }
@@ -366,18 +366,18 @@ class Attention : public Attentions {
                              out, products);
     if (layer + 1 < inputs.kernel.size()) {
       AddSigmoid(z, outputs.bias[layer].flat<float>().data(), at.size(), units, out);
-    } else if (z != out) {  // one bias for all scores leaves their softmax as it is
+    } else if (z != out) {  // one bias for all scores does not change their softmax
       std::copy_n(z, at.size() * units, out);
     }
   }
 
-  // Room for what padding adds to the outputs of some items; none where nothing is added.
+  // Room for the outputs of padded items; none without padding.
   Scratch Room(int64 count, int64 units) const {
     const int64 padding = Padding(precision_, count);
     return Scratch(padding ? count + padding : 0, units);
   }
 
-  // The products of some items' rows and a kernel: in `room` where there is any, else in `out`.
+  // The products of some items' rows and a kernel: in `room` if there is any, else in `out`.
   const float* OfItems(const float* rows, int64 count, const Operand& kernel, const Scratch& room, float* out,
                        Products* products) const {
     const int64 padding = Padding(precision_, count);
@@ -429,7 +429,7 @@ class AttentionGrad : public Attentions {
   }
 
  private:
-  // Where each layer's gradients are among a task's: the first kernel's for pairs and for queries, then the others.
+  // Offsets of the layers' gradients in a task's buffer: the first kernel's for pairs and queries, then the others.
   struct Layout {
     explicit Layout(const Inputs& inputs) : query(2 * inputs.width() * inputs.units(0)) {
       size = query + inputs.width() * inputs.units(0);
@@ -445,7 +445,7 @@ class AttentionGrad : public Attentions {
     int64 query, size;
   };
 
-  // What one task works on.
+  // The state of one task.
   struct Part {
     const Inputs& inputs;
     const Weights& weights;
@@ -475,7 +475,7 @@ class AttentionGrad : public Attentions {
     FirstGradients(part, g, dquery, ditems);
   }
 
-  // The gradients of a layer's variables, and those before the sigmoid of the layer below.
+  // The gradients of a layer's variables, and of the layer below before its sigmoid.
   Scratch LayerGradients(const Part& part, int layer, const Scratch& g) const {
     const int64 units = part.inputs.units(layer), from = part.inputs.units(layer - 1), count = part.at.size();
     const int64 padding = Padding(precision_, count);
@@ -511,7 +511,7 @@ class AttentionGrad : public Attentions {
     QueryGradients(part, sums, dquery);
   }
 
-  // What the queries' own product adds to the gradients; `sums` are those of each row's items before the sigmoid.
+  // Adds the gradients of the queries' product; `sums` are each row's sums over its items, before the sigmoid.
   void QueryGradients(const Part& part, const Scratch& sums, float* dquery) const {
     const int64 width = part.inputs.width(), units = part.inputs.units(0), rows = part.rows.size();
     const Operand up = Filled(precision_, sums),
@@ -522,7 +522,7 @@ class AttentionGrad : public Attentions {
     SumRows(sums.row(0), rows, units, part.share + part.layout.bias[0]);
   }
 
-  // The tasks' shares are added in one order, whoever computed them.
+  // The tasks' shares are added in a fixed order, so results do not depend on the threads.
   static void AddUp(OpKernelContext* context, const float* shares, int64 count, int64 size, float* total) {
     Parallel(context, Blocks(size, kShare), [&](int64 task) {
       const Range range = Block(size, kShare, task);

@@ -1,4 +1,4 @@
-// Dense layers side by side: y_n = activation(x W_n + b_n) in one op.
+// Several dense layers: y_n = activation(x W_n + b_n) in one op.
 #include <cmath>
 #include <vector>
 
@@ -37,7 +37,7 @@ REGISTER_OP("ZooDense")
       TF_RETURN_IF_ERROR(c->GetAttr("input_of", &input_of));
       const int kernels = m + inputs_shortened;
       for (int i = 0; i < n && i < static_cast<int>(input_of.size()); ++i) {
-        if (input_of[i] < 0 || input_of[i] >= m) continue;  // the kernel says so
+        if (input_of[i] < 0 || input_of[i] >= m) continue;  // reported by the kernel
         ShapeHandle x, kernel, bias;
         TF_RETURN_IF_ERROR(c->WithRank(c->input(input_of[i]), 2, &x));
         TF_RETURN_IF_ERROR(c->WithRank(c->input(kernels + i), 2, &kernel));
@@ -93,7 +93,7 @@ class Dense : public Layers {
   }
 
  private:
-  // Kernels in the precision of the products; those of bfloat16 are an output, for the gradient.
+  // Kernels in the precision of the products; in bfloat16 they are outputs too, for the gradient.
   Status PrepareKernels(OpKernelContext* context, const OpInputList& kernel, std::vector<Operand>* kernels) const {
     std::vector<uint16_t*> data;
     TF_RETURN_IF_ERROR(AllocateShortened(context, "kernel_shortened", ShapesOf(kernel), &data));

@@ -1,4 +1,4 @@
-// What dense layers side by side and their gradients share: attributes, checks, and inputs in a Precision.
+// Shared by dense layers and their gradients: attributes, checks, and inputs in a Precision.
 #ifndef MODELZOO_DENSE_H_
 #define MODELZOO_DENSE_H_
 
@@ -68,7 +68,7 @@ class Layers : public OpKernel {
 
   bool is_short() const { return precision_ == Precision::kBfloat16; }
 
-  // Inputs or kernels in the precision of the products; those of bfloat16 are there already.
+  // Inputs or kernels in the precision of the products; bfloat16 ones are used as they are.
   std::vector<Operand> Prepare(OpKernelContext* context, const OpInputList& tensors) const {
     std::vector<Operand> operands;
     for (const Tensor& tensor : tensors) {

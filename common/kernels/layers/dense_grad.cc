@@ -1,4 +1,4 @@
-// The gradients of dense layers side by side in one op.
+// The gradients of several dense layers in one op.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -51,11 +51,11 @@ inline float Value(uint16_t shortened) {
   return number;
 }
 
-// g = dy but where y is 0, which may be in place; sums += g.
+// g = dy, or 0 where y is 0; may be in place. sums += g.
 template <typename T>
 MODELZOO_INLINE void MaskAndSumOf(const float* dy, const T* RESTRICT y, int64 columns, float* g,
                                   float* RESTRICT sums) {
-#pragma omp simd  // no run-time check, which would find g and dy to be one
+#pragma omp simd  // without it, a run-time check finds that g and dy overlap and takes the slow loop
   for (int64 i = 0; i < columns; ++i) {
     g[i] = Value(y[i]) <= 0.0f ? 0.0f : dy[i];
     sums[i] += g[i];
@@ -102,13 +102,13 @@ class DenseGrad : public Layers {
   }
 
  private:
-  // The gradients before the activations: where they are made if they are not dy itself, and for the products.
+  // The gradients before the activations: their buffers, if they are not dy itself, and as inputs of products.
   struct Upstream {
     std::vector<Tensor> made;
     std::vector<Operand> operands;
   };
 
-  // Those of floats are made in place of dy where nothing else needs that.
+  // Floats overwrite dy if nothing else needs it.
   Status AllocateUpstream(OpKernelContext* context, const OpInputList& dy, Upstream* upstream) const {
     int start, stop;
     TF_RETURN_IF_ERROR(context->op_kernel().InputRange("dy", &start, &stop));
@@ -130,8 +130,8 @@ class DenseGrad : public Layers {
     return Status::OK();
   }
 
-  // Fills them, and their sums over the rows, which are the gradients of the biases: each block of rows is summed by
-  // itself, then the blocks in their order.
+  // Fills them, and their sums over the rows, which are the gradients of the biases. Each block of rows is summed
+  // alone, then the blocks in order, so results do not depend on the threads.
   void Mask(OpKernelContext* context, const OpInputList& y, const OpInputList& dy, Upstream* upstream,
             const std::vector<float*>& dbias) const {
     std::vector<Piece> pieces;

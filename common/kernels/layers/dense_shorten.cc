@@ -1,4 +1,4 @@
-// Floats as bfloat16, for products whose inputs no op has shortened.
+// Floats as bfloat16, for inputs of products whose own op made no bfloat16 copy.
 #include "layers/gemm.h"
 #include "layers/shortened.h"
 #include "shared/op.h"

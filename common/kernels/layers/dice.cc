@@ -1,4 +1,4 @@
-// DIN's activation: a PReLU whose corner moves to where a sigmoid of the normalised inputs says.
+// DIN's activation: a PReLU with a smooth corner, whose place a sigmoid of the normalised inputs decides.
 #include <algorithm>
 #include <vector>
 
@@ -115,7 +115,7 @@ class DiceGrad : public OpKernel {
                   sums.data() + task * width);
       }
     });
-    std::fill_n(dalpha->flat<float>().data(), width, 0.0f);  // the tasks' shares are added in one order
+    std::fill_n(dalpha->flat<float>().data(), width, 0.0f);  // the tasks' shares are added in a fixed order
     for (int64 task = 0; task < tasks; ++task) Add(sums.data() + task * width, width, dalpha->flat<float>().data());
   }
 };

@@ -19,5 +19,7 @@ def dice(x: tf.Tensor, z: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
 
 @tf.RegisterGradient("ZooDice")
 def _gradient(op: tf.Operation, dy: tf.Tensor, _: tf.Tensor) -> List[tf.Tensor]:
-    gradients = native.load().ops.zoo_dice_grad(x=op.inputs[0], alpha=op.inputs[2], share=op.outputs[1], dy=dy)
+    x, alpha = op.inputs[0], op.inputs[2]
+    share = op.outputs[1]
+    gradients = native.load().ops.zoo_dice_grad(x=x, alpha=alpha, share=share, dy=dy)
     return list(gradients)

@@ -15,7 +15,7 @@
 namespace modelzoo {
 namespace {
 
-// Rounds to the nearest bfloat16, ties to even, and keeps NaN one, as TensorFlow does.
+// Rounds to the nearest bfloat16, ties to even; NaN stays NaN, as in TensorFlow.
 inline uint32_t Rounded(uint32_t bits) {
   const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000u;
   return (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : rounded;
@@ -32,7 +32,7 @@ MODELZOO_CLONES void ShortenAny(const uint32_t* RESTRICT from, int64_t count, ui
 #if __GNUC__ >= 10
 constexpr int64_t kAtOnce = 32;
 
-// An instruction for each kAtOnce floats; returns how many floats it left at the end.
+// One instruction per kAtOnce floats; returns how many floats are left at the end.
 __attribute__((target("avx512f,avx512bf16"))) int64_t ShortenAtOnce(const float* RESTRICT from, int64_t count,
                                                                     uint16_t* RESTRICT to) {
   for (; count >= kAtOnce; count -= kAtOnce, from += kAtOnce, to += kAtOnce) {
@@ -49,7 +49,7 @@ struct Compiled {
   dnnl::memory a, b, c;
 };
 
-// One engine and stream a thread: oneDNN's streams and memory objects are not for several at once.
+// One engine and stream per thread: oneDNN's streams and memory objects must not be used by two at once.
 struct Engine {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};

@@ -11,7 +11,7 @@
 
 namespace modelzoo {
 
-// How the inputs of a product are kept: as they are, rounded to bfloat16 and multiplied in float32, or as bfloat16.
+// The inputs of a product: as they are, rounded to bfloat16 and multiplied in float32, or bfloat16.
 enum class Precision { kFloat, kRounded, kBfloat16 };
 
 tensorflow::Status ParsePrecision(const std::string& name, Precision* precision);
@@ -26,11 +26,11 @@ struct Matrix {
   int64_t stride;
   bool transposed = false;
 
-  // The same matrix from element (row, column) of what lies in memory on.
+  // The part of the matrix that begins at element (row, column) in memory.
   Matrix From(Precision precision, int64_t row, int64_t column) const;
 };
 
-// Products in one Precision, by any number of threads.
+// Products in one Precision; any number of threads may compute some at once.
 class Products {
  public:
   explicit Products(Precision precision) : precision_(precision) {}
@@ -47,11 +47,11 @@ class Products {
   std::atomic<bool> failed_{false};
 };
 
-// Copies of floats in a Precision; for kFloat the floats themselves. Or bfloat16 that is there already.
+// Copies of floats in a Precision; for kFloat the floats themselves. Or existing bfloat16.
 class Operand {
  public:
   Operand() = default;
-  // A copy may have `padding` rows of zeros behind the others.
+  // A copy may end with `padding` rows of zeros.
   Operand(Precision precision, const float* values, int64_t rows, int64_t columns, int64_t padding = 0);
   Operand(const uint16_t* shortened, int64_t rows, int64_t columns);
 
@@ -65,7 +65,7 @@ class Operand {
   Precision precision_ = Precision::kFloat;
   const float* values_ = nullptr;
   int64_t rows_ = 0, columns_ = 0;
-  std::unique_ptr<uint16_t[]> copy_;  // two a float where they are kept rounded
+  std::unique_ptr<uint16_t[]> copy_;  // two per float where they are rounded
   const void* data_ = nullptr;
 };
 

@@ -1,4 +1,4 @@
-// How fast the products of a model can be on this machine: nothing but them, on every thread at once.
+// How fast this machine computes a model's products and nothing else, on all threads at once.
 #include <chrono>
 #include <vector>
 
@@ -42,7 +42,7 @@ class ProductsSecs : public OpKernel {
     Tensor* secs = nullptr;
     OP_REQUIRES_OK(context, context->allocate_output(0, TensorShape({}), &secs));
     Products products(precision_);
-    Run(&products, 1);  // oneDNN compiles
+    Run(&products, 1);  // so that oneDNN has compiled them
     const auto began = std::chrono::steady_clock::now();
     Parallel(context, context->device()->tensorflow_cpu_worker_threads()->num_threads,
              [&](int64) { Run(&products, rounds_); });

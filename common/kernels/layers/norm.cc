@@ -11,7 +11,7 @@
 namespace modelzoo {
 namespace {
 
-// Features of a task. Numbers that lie one after another are read fastest; fewer of them give more threads their share.
+// Features of a task: many are read fastest, as they are adjacent in memory; few let more threads work.
 constexpr int64 kMostColumns = 256, kLeastColumns = 64;
 
 REGISTER_OP("ZooNorm")
@@ -83,7 +83,7 @@ MODELZOO_CLONES void Transform(const float* RESTRICT x, const float* RESTRICT sc
   }
 }
 
-// Adds g and g times the normalised x to the gradients of beta and gamma; g is dy where y is over the threshold.
+// Adds g and g times the normalised x to the gradients of beta and gamma; g is dy where y is above it, else 0.
 MODELZOO_CLONES void AddGradients(const float* RESTRICT x, const float* RESTRICT dy, const float* RESTRICT mean,
                                   const float* RESTRICT inverse, const float* RESTRICT scale,
                                   const float* RESTRICT offset, float threshold, int64 count, float* RESTRICT dgamma,
@@ -101,7 +101,7 @@ MODELZOO_CLONES void InputGradient(const float* RESTRICT x, const float* dy, con
                                    const float* RESTRICT offset, const float* RESTRICT dgamma,
                                    const float* RESTRICT dbeta, float per_row, float threshold, int64 count,
                                    float* dx) {
-#pragma omp simd  // no run-time check, which would find dx and dy to be one
+#pragma omp simd  // without it, a run-time check finds that dx and dy overlap and takes the slow loop
   for (int64 i = 0; i < count; ++i) {
     const float g = x[i] * scale[i] + offset[i] <= threshold ? 0.0f : dy[i];
     const float normal = (x[i] - mean[i]) * inverse[i];
@@ -256,7 +256,7 @@ class NormGrad : public Norms {
   }
 
  private:
-  // dx in place of dy where nothing else needs that.
+  // dx overwrites dy if nothing else needs it.
   static Status AllocateInPlace(OpKernelContext* context, int count, std::vector<float*>* dx) {
     int start, stop;
     TF_RETURN_IF_ERROR(context->op_kernel().InputRange("dy", &start, &stop));
@@ -273,7 +273,7 @@ class NormGrad : public Norms {
                      float* dgamma, float* dbeta) const {
     const int64 width = x.dim_size(1), end = x.NumElements(), count = columns.size();
     const float* from = x.flat<float>().data() + columns.low;
-    const float threshold = relu_ ? 0.0f : -INFINITY;  // of y, where dy does not pass
+    const float threshold = relu_ ? 0.0f : -INFINITY;  // dy passes where y is above it
     float inverse[kMostColumns], scale[kMostColumns], offset[kMostColumns];
     for (int64 i = 0; i < count; ++i) inverse[i] = 1.0f / std::sqrt(given.variance[i] + epsilon_);
     SetAffine(given, count, scale, offset);

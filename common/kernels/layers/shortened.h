@@ -1,4 +1,4 @@
-// Tensors of bfloat16 that ops make of their inputs or beside their outputs, for products to come.
+// Tensors of bfloat16 that ops make from their inputs, or in addition to their outputs, for later products.
 #ifndef MODELZOO_SHORTENED_H_
 #define MODELZOO_SHORTENED_H_
 
@@ -17,7 +17,7 @@ inline const uint16_t* Shortened(const Tensor& tensor) {
   return reinterpret_cast<const uint16_t*>(tensor.flat<tensorflow::bfloat16>().data());
 }
 
-// Makes the outputs of a list of bfloat16, one for each shape; or none, where the graph asks for none.
+// Allocates a list of outputs of bfloat16, one for each shape; none if the graph asks for none.
 inline Status AllocateShortened(OpKernelContext* context, const char* name, const std::vector<TensorShape>& shapes,
                            std::vector<uint16_t*>* data) {
   OpOutputList outputs;

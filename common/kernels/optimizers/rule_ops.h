@@ -1,4 +1,4 @@
-// Rules of updates as the ops on variables know them: how many arrays each changes, and what numbers are its attributes.
+// The rules of updates for the ops on variables: how many arrays each changes, and its attributes.
 #ifndef MODELZOO_RULE_OPS_H_
 #define MODELZOO_RULE_OPS_H_
 

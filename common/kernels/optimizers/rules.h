@@ -1,4 +1,4 @@
-// What optimizers do to `count` weights with their gradients: those of tables of fixed size and of embedding variables.
+// The rules by which optimizers update `count` weights, for variables and embedding variables alike.
 #ifndef MODELZOO_RULES_H_
 #define MODELZOO_RULES_H_
 

@@ -1,5 +1,5 @@
-// Updates of tables by a sparse gradient that names rows, each once: those of Adagrad, AdagradDecay and AdamAsync,
-// which change these rows, and that of Adam, in which all rows move. AdagradDecay's takes dense gradients too.
+// Updates of tables by a sparse gradient that names each row once. Adagrad, AdagradDecay and AdamAsync change these
+// rows; Adam changes all rows. AdagradDecay also takes dense gradients.
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -13,7 +13,7 @@ namespace modelzoo {
 namespace {
 
 constexpr int64 kRows = 512;  // rows of a task
-constexpr int64 kAhead = 8;   // rows between the one that is fetched from memory and the one that is changed
+constexpr int64 kAhead = 8;   // how many rows ahead of the one being changed are prefetched
 
 Status OutputIsInput(InferenceContext* c) {
   c->set_output(0, c->input(0));
@@ -88,7 +88,7 @@ Status CheckRows(const Tensor& row, int64 limit) {
   return Status::OK();
 }
 
-// What one step changes by: rows of the tables, each once, and their gradients [count, size].
+// The gradient of one step: rows of the tables, each once, and their gradients [count, size].
 struct Step {
   const int32* rows;
   const float* gradients;
@@ -96,7 +96,7 @@ struct Step {
   float rate;
 };
 
-// An op whose first S inputs are a table and what is kept beside it, then the rate, the rows and their gradients.
+// An op whose inputs are a table and its slots, S in all, then the rate, the rows and their gradients.
 template <int S>
 class Update : public OpKernel {
  public:

@@ -41,7 +41,7 @@ REGISTER_OP("ZooMovingAverage")
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
     .Doc("average -= rate (average - value).");
 
-// An op whose inputs are N times each array of a rule, N gradients, or values for averages, and the rate.
+// An op whose inputs are N of each array of a rule, N gradients (values, for averages), and the rate.
 template <class Rule>
 class DenseUpdate : public OpKernel {
  public:
@@ -61,7 +61,7 @@ class DenseUpdate : public OpKernel {
   }
 
  private:
-  // Weights of one variable, what is kept of them, and their gradient.
+  // Some weights of one variable, their slots, and their gradient.
   struct Piece {
     float* at[Rule::kArrays];
     const float* gradient;

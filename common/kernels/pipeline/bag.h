@@ -1,4 +1,4 @@
-// Lists of ids in which order does not count: the equal ones of a list become one, with their number.
+// Lists of ids in which order does not count: equal ids of a list become one, with their count.
 
 #ifndef MODELZOO_BAG_H_
 #define MODELZOO_BAG_H_
@@ -16,7 +16,7 @@ const int kSmall = 64;
 
 typedef int32_t Four __attribute__((vector_size(16)));
 
-// For each of the ids, of which `size` in blocks of 4 are given, how many are smaller.
+// For each of `size` ids, in blocks of 4, how many of them are smaller.
 template <int kBlocks>
 void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
   Four given[kBlocks], counts[kBlocks];
@@ -38,8 +38,8 @@ inline void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
   CountSmaller<16>(ids, size, smaller);
 }
 
-// What ids stand for when they are compared: of keys, which are not negative, the upper halves, written to `halves`.
-// Keys seldom share theirs, and comparing whole keys takes several times as many instructions.
+// What is compared in place of ids: the upper halves of keys, which are not negative, written to `halves`. Keys seldom
+// share theirs, and comparing whole keys takes several times as many instructions.
 inline const int32_t* Compared(const int32_t* ids, int64_t, int32_t*) { return ids; }
 
 inline const int32_t* Compared(const int64_t* ids, int64_t size, int32_t* halves) {
@@ -47,7 +47,7 @@ inline const int32_t* Compared(const int64_t* ids, int64_t size, int32_t* halves
   return halves;
 }
 
-// The items of one list that are merged: ids, int32_t or int64_t and from 0 on, and how many stand there for each.
+// Merges the items of one list: ids from 0, int32_t or int64_t, and how many items each has.
 template <typename Id>
 class Bag {
  public:
@@ -72,7 +72,7 @@ class Bag {
   }
 
  private:
-  // Equal ids have equally many smaller ones, which is their place; places that stay empty are closed up. Comparing
+  // Equal ids have equally many smaller ones, which is their place; empty places are closed up. Comparing
   // each with each takes no branch that depends on the ids, and four fit into one instruction. Returns -1 where
   // different ids have the same place, as those of equal upper halves have.
   int64_t MergeSmall(Id* ids, float* counts) {

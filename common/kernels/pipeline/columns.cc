@@ -1,5 +1,5 @@
-// Columns of texts to ids and numbers, without an object for each value. common/pipeline/native_columns.py says what each
-// function does; all of them give what its NumPy counterpart in common/pipeline/columns.py and common/pipeline/encoder.py gives.
+// Columns of texts to ids and numbers, without an object for each value. common/pipeline/native_columns.py describes
+// each function; its NumPy counterpart, with equal results, is in column_decoder.py or encoder.py there.
 
 #include "pipeline/texts.h"
 
@@ -47,7 +47,7 @@ void zoo_ids(const Texts* texts, const Words* words, uint64_t buckets, int width
   (width == 8 ? WriteIds<int64_t> : WriteIds<int32_t>)(*texts, words, buckets, out);
 }
 
-// Returns 0 where a text is no plain whole number below the limit.
+// Returns 0 if a text is not a plain whole number below the limit.
 int zoo_integers(const Texts* texts, int64_t limit, int32_t* out) {
   for (int64_t i = 0; i < texts->size; ++i) {
     int64_t number;
@@ -57,7 +57,7 @@ int zoo_integers(const Texts* texts, int64_t limit, int32_t* out) {
   return 1;
 }
 
-// Returns 0 where a text is neither empty nor a plain decimal number.
+// Returns 0 if a text is neither empty nor a plain decimal number.
 int zoo_numbers(const Texts* texts, double of_empty, double* out) {
   for (int64_t i = 0; i < texts->size; ++i) {
     out[i] = of_empty;

@@ -24,7 +24,7 @@ class Words(ctypes.Structure):
 
 
 class Array:
-    """The type of an argument that is a NumPy array or None, for C++ a pointer to its first item."""
+    """The type of an argument that is a NumPy array or None: for C++, a pointer to its items."""
 
     @staticmethod
     def from_param(array: Optional[np.ndarray]) -> Any:

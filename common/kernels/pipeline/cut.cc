@@ -1,4 +1,4 @@
-// One batch of a block of rows: all of its columns cut in one op, where plain TensorFlow takes one or more for each.
+// Cuts one batch from a block of rows: all columns in one op; plain TensorFlow takes one or more ops per column.
 #include <algorithm>
 
 #include "shared/op.h"

@@ -1,5 +1,5 @@
-// Columns of lists to ids and numbers. common/pipeline/native_columns.py says what each function does; all of them give what
-// its NumPy counterpart in common/pipeline/lists.py gives.
+// Columns of lists to ids and numbers. common/pipeline/native_columns.py describes each function; its NumPy
+// counterpart, with equal results, is in lists.py there.
 
 #include <algorithm>
 #include <vector>
@@ -22,7 +22,7 @@ class Items {
 
   void Cut(int64_t i) {
     text_ = texts_[i];
-    // Items are read with up to 8 bytes that stand before their end.
+    // Short items are read as the 8 bytes before their end, some of which may precede the item.
     if (text_.begin == texts_.missing || text_.begin - texts_.data < 8) {
       padded_.assign(8, '\0');
       padded_.insert(padded_.end(), text_.begin, text_.end);
@@ -37,7 +37,7 @@ class Items {
   Text operator[](int64_t i) const {
     return Text{text_.begin + (i ? stops_[i - 1] + 1 : 0), text_.begin + stops_[i]};
   }
-  // The bytes of an item that has 1 to 8.
+  // The bytes of an item of 1 to 8.
   static uint64_t Word(const Text& item) { return zoo::ShortWord(item.end, item.size()); }
   // Whether two items are equal and have at most 8 bytes.
   static bool AreTwins(const Text& one, const Text& other) {
@@ -54,7 +54,7 @@ class Items {
   std::vector<int32_t> stops_;
 };
 
-// Returns the number of values, or -1 where an item is not among the words.
+// Returns the number of values, or -1 if an item is not among the words.
 template <typename Id>
 int64_t MergedLists(const Texts& texts, char separator, const Words* words, uint64_t buckets, void* values_out,
                     float* weights, int64_t* row_splits, int32_t* lengths) {
@@ -160,7 +160,7 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
       *texts, separator, words, buckets, newest, values, row_splits, lengths);
 }
 
-// The mean of each list's numbers, empty items left out; returns 0 where an item is no plain decimal number. Equal
+// The mean of each list's numbers, empty items left out; returns 0 if an item is not a plain decimal number. Equal
 // neighbours of at most 8 bytes are added as one product, as in common/pipeline/lists.py.
 int zoo_list_means(const Texts* texts, char separator, double of_empty, double* out, int32_t* lengths) {
   Items items(*texts, separator);
@@ -201,7 +201,7 @@ void zoo_means(const int32_t* codes, const int64_t* splits, int64_t size, const 
   }
 }
 
-// Where the chosen rows' lists begin once they lie one after another; returns where the last one ends.
+// Where the lists of the chosen rows begin when they are joined; returns where the last one ends.
 int64_t zoo_gather_splits(const int64_t* splits, const int64_t* rows, int64_t size, int64_t* row_splits) {
   int64_t end = 0;
   row_splits[0] = 0;

@@ -1,4 +1,4 @@
-// Texts that lie somewhere in a buffer, and what input columns do with them: compare, hash, look up, parse.
+// Texts in a buffer, and what input columns do with them: compare, hash, look up, parse.
 
 #ifndef MODELZOO_TEXTS_H_
 #define MODELZOO_TEXTS_H_
@@ -27,7 +27,7 @@ struct Text {
   }
 };
 
-// Text i reaches from starts[i] to before ends[i]; an empty one stands for the missing text.
+// Text i reaches from starts[i] to before ends[i]; an empty one is replaced with `missing`.
 struct Texts {
   const char* data;
   const int32_t* starts;
@@ -36,7 +36,7 @@ struct Texts {
   const char* missing;
   int64_t missing_size;
 
-  // Lets the CPU fetch a text that comes soon; those of a column lie too far apart for it to see that by itself.
+  // Prefetches a text that is needed soon; a column's texts are too far apart for the CPU to predict that.
   void Expect(int64_t i) const {
     if (i >= size) return;
     for (int32_t at = starts[i]; at < ends[i]; at += 64) __builtin_prefetch(data + at);
@@ -75,7 +75,7 @@ const uint64_t kOdd0 = 0xc3a5c85c97cb3127ULL, kOdd2 = 0x9ae16a3b2f90404fULL;
 // The bytes of a text of 1 to 8 as one number; the 8 bytes before its end must be readable.
 inline uint64_t ShortWord(const char* end, int64_t size) { return Load64(end - 8) >> (64 - 8 * size); }
 
-// FarmHash64 of 1 to 7 bytes. Both of its formulas are computed: lengths are mixed, so a branch would often go wrong.
+// FarmHash64 of 1 to 7 bytes. Both of its formulas are computed: lengths are mixed, so a branch would often be wrong.
 inline uint64_t ShortFingerprint(uint64_t word, uint64_t size) {
   const uint64_t factor = kOdd2 + size * 2;
   const uint64_t of_four = Mix(size + ((word & 0xffffffff) << 3), word >> ((size - 4) * 8 & 63) & 0xffffffff, factor);
@@ -96,7 +96,7 @@ inline uint64_t Fingerprint(const Text& text) {
     return Mix(RotateRight(tail, 37) * factor + head, (RotateRight(head, 25) + tail) * factor, factor);
   }
   if (size == 0) return kOdd2;
-  // From pieces that overlap; a copy of so many bytes would be a call.
+  // From pieces that overlap; a copy of a variable number of bytes would be a call.
   const uint64_t last = static_cast<uint8_t>(text.end[-1]), middle = static_cast<uint8_t>(at[size >> 1]);
   const uint64_t word = size >= 4 ? Load32(at) | Load32(text.end - 4) << (size - 4) * 8
                                   : static_cast<uint8_t>(at[0]) | middle << (size >> 1) * 8 | last << (size - 1) * 8;
@@ -122,8 +122,8 @@ struct Words {
   }
 };
 
-// Maps a text to its id, int32_t or int64_t: that among words if there are any, else a bucket of its hash. There are at
-// most as many buckets as there are ids from 0.
+// Maps a text to its id, int32_t or int64_t: that of the words if there are words, else the bucket of its hash. Every
+// bucket must fit the id's type.
 template <typename Id>
 class Ids {
  public:
@@ -132,7 +132,7 @@ class Ids {
 
   Id operator()(const Text& text) const { return words_ ? words_->Find(text) : Bucket(Fingerprint(text)); }
 
-  // The id of a text of which ShortWord is known, if it has 1 to 8 bytes.
+  // The id of a text whose ShortWord, if it has 1 to 8 bytes, is known.
   Id operator()(const Text& text, uint64_t word) const {
     return !words_ && text.size() < 8 ? Bucket(ShortFingerprint(word, text.size())) : (*this)(text);
   }
@@ -165,7 +165,7 @@ inline uint64_t Matches(const char* at, char one, char other) {
   return found;
 }
 
-// The number of set bits; the compiler's own is a call where it may not count on a CPU with an instruction for it.
+// The number of set bits; the compiler's own is a function call unless the CPU surely has an instruction for it.
 inline int CountBits(uint64_t bits) {
   bits -= bits >> 1 & 0x5555555555555555ULL;
   bits = (bits & 0x3333333333333333ULL) + (bits >> 2 & 0x3333333333333333ULL);
@@ -173,8 +173,8 @@ inline int CountBits(uint64_t bits) {
   return static_cast<int>(bits * 0x0101010101010101ULL >> 56);
 }
 
-// Writes the places that bits name, plus base, to places, where there must be room for 8 more; returns the next place.
-// Eight are written at a time, of which the last may be too many: that is cheaper than a branch for each.
+// Writes the places of set bits, plus base, to places, which must have room for 8 more; returns the next free one.
+// Eight are written at a time, some of them in excess: that is cheaper than a branch for each.
 inline int32_t* WritePlaces(uint64_t found, int32_t base, int32_t* places) {
   int32_t* after = places + CountBits(found);
   for (; places < after; places += 8) {

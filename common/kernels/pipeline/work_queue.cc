@@ -1,4 +1,4 @@
-// The ops of a queue of work items; work_queue.h has the queue.
+// The ops of the work queue; the queue itself is in work_queue.h.
 #include <string>
 #include <vector>
 

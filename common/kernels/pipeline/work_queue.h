@@ -1,5 +1,5 @@
 // One queue of work items for all trainers. An item is a range of a file's rows; each epoch has all of them in an order
-// of its own. The queue knows which rows of an item were trained, so that it can be saved and go on exactly there.
+// of its own. The queue knows which rows of an item were trained, so it can be saved, and resumed exactly there.
 #ifndef MODELZOO_WORK_QUEUE_H_
 #define MODELZOO_WORK_QUEUE_H_
 
@@ -25,18 +25,18 @@ inline Status NotSet() {
       "the work queue was not set yet. The chief's session sets it, from a checkpoint or to the first epoch.");
 }
 
-enum Answer { kItem = 0, kNothingNow = 1, kEnd = 2 };  // work_queue.py has the same
+enum Answer { kItem = 0, kNothingNow = 1, kEnd = 2 };  // as in work_queue.py
 
 struct Entry {
-  int64 epoch, item, done;  // done: rows that were trained, the first of the item in the epoch's order
-  int64 number;             // of the taking, ascending
+  int64 epoch, item, done;  // done: how many of its rows were trained, the first in the epoch's order
+  int64 number;             // ascending in the order of assignments
 };
 
-// What an epoch is made of: item i has the rows bounds[i] to before bounds[i + 1] of the file, sizes[i] of which can be
-// used, and lies in the part of the file that is read as one, groups[i], ascending.
+// The items of an epoch: item i has the rows bounds[i] to before bounds[i + 1] of the file, of which sizes[i] are
+// usable, and is in groups[i], ascending: a part of the file that is read at once.
 struct Plan {
   std::vector<int64> bounds, sizes, groups;
-  int64 seed = 0, epochs = 0;  // epochs: 0 for ever
+  int64 seed = 0, epochs = 0;  // epochs: 0 for no end
   bool shuffled = true;
   double silent_secs = 60.0;
 
@@ -59,8 +59,8 @@ inline void Shuffle(uint64* state, std::vector<int64>* values) {
   for (size_t i = values->size(); i > 1; --i) std::swap((*values)[i - 1], (*values)[NextRandom(state) % i]);
 }
 
-// The items of an epoch in its order: groups in random order, and the items of each, so that who reads a group to get at
-// one item has use for the rest of it.
+// The items of an epoch in its order: groups in random order, and within each its items. So a worker that reads a group
+// for one item also gets to use the rest of it.
 inline std::vector<int64> Order(const Plan& plan, int64 epoch) {
   std::vector<std::vector<int64>> groups;
   for (size_t i = 0; i < plan.sizes.size(); ++i) {
@@ -124,7 +124,7 @@ class WorkQueue : public tensorflow::ResourceBase {
     return is_set_;
   }
 
-  // Forgets everything; `epoch` epochs were begun and of them `items` are left. Then leaves the next `skip` rows out.
+  // Starts anew: `epoch` epochs were begun, of which `items` are left. Then leaves out the next `skip` rows.
   void Reset(const Plan& plan, int64 epoch, const std::vector<Entry>& items, int64 skip) {
     tensorflow::mutex_lock lock(mutex_);
     plan_ = plan;
@@ -169,8 +169,8 @@ class WorkQueue : public tensorflow::ResourceBase {
     return Status::OK();
   }
 
-  // Notes that a worker trained these rows of the file; `strays`: how many of them it does not have, because the queue
-  // was set back or they were given to others.
+  // Records that a worker trained these rows of the file; `strays`: how many of them are not assigned to it, because
+  // the queue was set back or they were assigned to others.
   Status Advance(const std::string& name, const int64* rows, int64 count, int64* strays) {
     tensorflow::mutex_lock lock(mutex_);
     if (!is_set_) return NotSet();
@@ -185,7 +185,7 @@ class WorkQueue : public tensorflow::ResourceBase {
     return Status::OK();
   }
 
-  // What a worker took and did not finish is the first to be given out again.
+  // What a worker took and did not finish is assigned again first.
   Status Release(const std::string& name) {
     tensorflow::mutex_lock lock(mutex_);
     if (!is_set_) return NotSet();
@@ -196,7 +196,7 @@ class WorkQueue : public tensorflow::ResourceBase {
     return Status::OK();
   }
 
-  // How many epochs were begun, and what is left of them: what was taken and is not finished, then the rest in order.
+  // How many epochs were begun, and what is left of them: items in work first, then the rest in order.
   Status State(int64* epoch, std::vector<Entry>* left) {
     tensorflow::mutex_lock lock(mutex_);
     if (!is_set_) return NotSet();
@@ -226,7 +226,7 @@ class WorkQueue : public tensorflow::ResourceBase {
     return worker;
   }
 
-  // Begins an epoch; false where there is none left.
+  // Begins an epoch; false if none is left.
   bool Fill() {
     if (plan_.epochs && epoch_ >= plan_.epochs) return false;
     for (int64 item : Order(plan_, epoch_)) pending_.push_back({epoch_, item, 0, 0});
@@ -277,7 +277,7 @@ class WorkQueue : public tensorflow::ResourceBase {
   tensorflow::mutex mutex_;
   bool is_set_ = false;
   Plan plan_;
-  int64 epoch_ = 0, number_ = 0;  // epochs begun; items given out
+  int64 epoch_ = 0, number_ = 0;  // epochs begun; items assigned
   std::deque<Entry> pending_;
   std::map<std::string, Worker> workers_;
 };

@@ -8,20 +8,22 @@ from tensorflow.python.ops import resources
 
 from common.kernels import native
 
-ITEM, NOTHING_NOW, END = range(3)  # the answers to take(), as work_queue.h has them
+ITEM, NOTHING_NOW, END = range(3)  # the answers to take(), as in work_queue.h
 SILENT_SECS = 60.0
 
 
 class Plan(NamedTuple):
-    """What an epoch is made of, I items, and how epochs follow.
+    """The I items of an epoch, and how epochs follow each other.
 
     Attributes:
-      bounds: int64 [I + 1], ascending from 0: item i has the rows bounds[i] to before bounds[i + 1] of the file.
-      sizes: int64 [I], how many of them can be used.
-      groups: int64 [I], ascending: what part of the file, that is read as one, has them.
-      seed: of the items' order; each epoch has another.
-      epochs: how many there are; 0: without end.
-      shuffled: whether items are drawn in random order; else they come as they stand in the file.
+      bounds: int64 [I + 1], ascending from 0: item i has the rows bounds[i] to before
+        bounds[i + 1] of the file.
+      sizes: int64 [I], how many of them are usable.
+      groups: int64 [I], ascending: which part of the file each item is in. A part is what is read
+        at once.
+      seed: of the items' order, which differs between epochs.
+      epochs: how many there are; 0 for no end.
+      shuffled: whether the order is random; else it is the file's.
     """
 
     bounds: np.ndarray
@@ -32,9 +34,14 @@ class Plan(NamedTuple):
     shuffled: bool
 
 
-class Taken(NamedTuple):
-    """What take() answers, int64 scalars: ITEM, NOTHING_NOW or END, and with ITEM which of which epoch, and how many
-    of its rows were trained before."""
+class Assignment(NamedTuple):
+    """The reply to take(), int64 scalars.
+
+    Attributes:
+      answer: ITEM, NOTHING_NOW or END; the others count for ITEM alone.
+      epoch, item: which item of which epoch.
+      done: how many of its rows were trained before.
+    """
 
     answer: tf.Tensor
     epoch: tf.Tensor
@@ -43,7 +50,11 @@ class Taken(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a queue is: how many epochs were begun, and what is left of them, int64 [N, 3] of epoch, item, rows done.
+    """Where a queue is.
+
+    Attributes:
+      epoch: how many epochs were begun, int64 scalar.
+      left: what is left of them, int64 [N, 3] of epoch, item and rows done.
     """
 
     epoch: tf.Tensor
@@ -51,15 +62,18 @@ class State(NamedTuple):
 
 
 class WorkQueue:
-    """The queue of the current graph, one of the resources that a session of the chief initializes, with epoch 0.
+    """The queue of the current graph.
+
+    It is one of the resources that a session of the chief initializes, then at epoch 0.
 
     Args:
       plan: the items.
-      device: where it lives.
-      silent_secs: when nothing is left to take, what others took and were not heard of for so long is given out again.
+      device: where it is placed.
+      silent_secs: when no other item is left, those of workers that have been silent for this
+        long are assigned again.
 
-    Its ops raise, at run time, tf.errors.FailedPreconditionError before it was set, and tf.errors.InvalidArgumentError
-    for what cannot be: rows outside of the file, and what reset names.
+    At run time its ops raise tf.errors.FailedPreconditionError before the queue was set, and
+    tf.errors.InvalidArgumentError for rows outside of the file and for a state that cannot be.
     """
 
     def __init__(self, plan: Plan, device: str, silent_secs: float) -> None:
@@ -68,35 +82,44 @@ class WorkQueue:
         with tf.device(device):
             self.handle = self._ops.zoo_work_queue(shared_name="work_queue")
             self.is_set = self._ops.zoo_work_queue_is_set(self.handle)
-        resources.register_resource(self.handle, self.reset(0, np.zeros([0, 3]), 0), self.is_set)
+        # There is no public way to add to the resources that a session initializes.
+        nothing_left = np.zeros([0, 3])
+        initializer = self.reset(0, nothing_left, 0)
+        resources.register_resource(self.handle, initializer, self.is_set)
 
     def reset(self, epoch: tf.Tensor, left: tf.Tensor, skip: tf.Tensor) -> tf.Operation:
-        """Sets the queue to where `epoch` epochs were begun and what is left of them, int64 [N, 3] of epoch, item and
-        rows done, is to do; the `skip` rows that come next are left out."""
+        """Sets the queue to a state, as in State, and leaves out the next `skip` rows."""
         plan = self._plan
+        inputs = (plan.bounds, plan.sizes, plan.groups, epoch, left, skip)
         with tf.device(self._device):
+            numbers = [tf.cast(value, tf.int64) for value in inputs]
             return self._ops.zoo_work_queue_reset(
-                self.handle, *[tf.cast(value, tf.int64) for value in (
-                    plan.bounds, plan.sizes, plan.groups, epoch, left, skip)],
-                seed=plan.seed, epochs=plan.epochs, shuffled=plan.shuffled, silent_secs=self._silent_secs)
+                self.handle, *numbers, seed=plan.seed, epochs=plan.epochs,
+                shuffled=plan.shuffled, silent_secs=self._silent_secs)
 
-    def take(self, worker: str) -> Taken:
-        """Takes an item for a worker: of the part of the file that it read last, else of one that nobody reads."""
+    def take(self, worker: str) -> Assignment:
+        """Assigns an item to a worker: of the part of the file that it read last, or a free one."""
         with tf.device(self._device):
-            return Taken(*self._ops.zoo_work_queue_take(self.handle, worker))
+            fields = self._ops.zoo_work_queue_take(self.handle, worker)
+            return Assignment(*fields)
 
     def advance(self, worker: str, rows: tf.Tensor) -> tf.Tensor:
-        """Notes that a worker trained these rows of the file, int64 [B]; returns how many of them it does not have, or
-        has no more because the queue was set back or they were given to others."""
+        """Records that a worker trained these rows of the file, int64 [B].
+
+        Returns:
+          how many of them are not assigned to it: it never took them, or the queue was set back,
+          or they were assigned to another worker.
+        """
         with tf.device(self._device):
             return self._ops.zoo_work_queue_advance(self.handle, worker, rows)
 
     def release(self, worker: str) -> tf.Operation:
-        """Gives back what a worker took and did not finish; it is given out again before all else."""
+        """Returns what a worker took and did not finish; it is assigned again first."""
         with tf.device(self._device):
             return self._ops.zoo_work_queue_release(self.handle, worker)
 
     def state(self) -> State:
         """Where the queue is, as reset() takes it."""
         with tf.device(self._device):
-            return State(*self._ops.zoo_work_queue_state(self.handle))
+            fields = self._ops.zoo_work_queue_state(self.handle)
+            return State(*fields)

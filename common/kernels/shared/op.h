@@ -1,5 +1,5 @@
-// What the files of ops share: TensorFlow's names for what they are made of, checks of shapes, and outputs. It is
-// compiled once, ahead of the sources that name it; macros that these define before it do not reach it.
+// Included by every source with ops: TensorFlow's names, checks of shapes, and outputs. A full build compiles it once,
+// ahead of these sources, so a macro that a source defines before including it has no effect on it.
 #ifndef MODELZOO_OP_H_
 #define MODELZOO_OP_H_
 
@@ -32,7 +32,7 @@ inline Status CheckShape(const char* name, const Tensor& given, const TensorShap
                          ".");
 }
 
-// Whether a list has as many tensors as there must be.
+// Checks how many tensors a list has.
 inline Status CheckCount(const char* name, int count, int expected) {
   if (count == expected) return Status::OK();
   return InvalidArgument("there must be ", expected, " tensors of ", name, ". Got: ", count, ".");
@@ -49,7 +49,7 @@ inline std::vector<TensorShape> ShapesOf(const OpInputList& tensors) {
   return shapes;
 }
 
-// Makes the outputs of a list, of float; `data` is where their numbers go.
+// Allocates the outputs of a list, of float; `data` receives where their numbers go.
 inline Status Allocate(OpKernelContext* context, const char* name, const std::vector<TensorShape>& shapes,
                        std::vector<float*>* data) {
   OpOutputList outputs;

@@ -1,4 +1,4 @@
-// Tasks side by side on the threads of TensorFlow's intra-op pool.
+// Parallel tasks on the threads of TensorFlow's intra-op pool.
 #ifndef MODELZOO_PARALLEL_H_
 #define MODELZOO_PARALLEL_H_
 
@@ -18,7 +18,7 @@ using tensorflow::int64;
 constexpr int kSpins = 2000;  // some 50 microseconds
 
 // Runs task(0) ... task(count - 1), each once, and returns when all have ended. The calling thread works too, so a busy
-// pool delays nothing. Tasks must not depend on one another: what they compute is the same whoever runs them.
+// pool delays nothing. Tasks must not depend on one another, so that results are the same whichever thread runs each.
 inline void Parallel(tensorflow::OpKernelContext* context, int64 count, const std::function<void(int64)>& task) {
   const auto* workers = context->device()->tensorflow_cpu_worker_threads();
   const int64 helpers = std::min<int64>(workers->num_threads, count) - 1;
@@ -43,7 +43,7 @@ inline void Parallel(tensorflow::OpKernelContext* context, int64 count, const st
   };
   for (int64 i = 0; i < helpers; ++i) workers->workers->Schedule(work);
   work();
-  // What is left is a part of one task, which ends sooner than a thread that sleeps is woken.
+  // Spins first: the tasks still running end sooner than it takes to wake a sleeping thread.
   for (int spin = 0; spin < kSpins && shared->done < count; ++spin) __builtin_ia32_pause();
   tensorflow::mutex_lock lock(shared->mu);
   while (shared->done < count) shared->ended.wait(lock);

@@ -7,7 +7,7 @@
 
 namespace modelzoo {
 
-// Calls Run with the resource, which must be there.
+// Calls Run with the resource; an error if it does not exist.
 template <class Resource>
 class ResourceOp : public OpKernel {
  public:
@@ -24,7 +24,7 @@ class ResourceOp : public OpKernel {
   virtual Status Run(OpKernelContext* context, Resource* resource) = 0;
 };
 
-// Makes an output that is one number.
+// Allocates an output that is one number.
 template <typename T>
 Status OutputScalar(OpKernelContext* context, int index, T value) {
   Tensor* out = nullptr;

@@ -1,11 +1,11 @@
-// Loops over floats that are compiled for several generations of CPUs; the one that runs is chosen at load time.
+// Loops over floats, compiled for several generations of CPUs; the one to run is chosen at load time.
 #ifndef MODELZOO_VECTOR_H_
 #define MODELZOO_VECTOR_H_
 
 #include <cstdint>
 #include <cstring>
 
-// What a pointer points to is reached through no other of the same function.
+// No other pointer of the same function leads to what this one points to.
 #define RESTRICT __restrict__
 
 #define MODELZOO_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
