@@ -13,8 +13,7 @@ from typing import Callable, Dict, List, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from common import results
-from common.checkpoint import increment_files
-from common.checkpoint.newest import newest_step
+from common.checkpoint import newest
 from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
 from common.deeprec import support
@@ -146,7 +145,7 @@ class _Part:
         results.start(run.result_dir, run, self._data, self._params, trainer.is_over())
         self._train()
         if run.evaluate and run.cluster and run.cluster.has_evaluator:
-            last_step = min(newest_step(run.checkpoint_dir), run.steps)
+            last_step = min(newest.checkpoint_step(run.checkpoint_dir), run.steps)
             roles.await_metrics(os.path.join(run.result_dir, results.METRICS), last_step,
                                 run.wait_secs)
             return {}
@@ -162,7 +161,7 @@ class _Part:
     def _say_where(self) -> None:
         """Prints where training goes on, or why it does not."""
         run, trainer = self._run, self._trainer
-        first, saved, end = trainer.first_step(), newest_step(
+        first, saved, end = trainer.first_step(), newest.checkpoint_step(
             run.checkpoint_dir), trainer.ended_early()
         if saved >= run.steps:
             print("the newest checkpoint has step {}: nothing to train".format(saved))
@@ -171,7 +170,7 @@ class _Part:
                 end.step, end.reason))
         elif first:
             print("going on from step {}".format(first))
-        increment = 0 if run.incremental_ckpt else increment_files.newest_step(run.checkpoint_dir)
+        increment = 0 if run.incremental_ckpt else newest.resume_step(run.checkpoint_dir)
         if increment > first:
             print("increments up to step {} are left out, as --incremental_ckpt is 0".format(
                 increment))
@@ -186,7 +185,7 @@ class _Part:
         trainer.export(os.path.join(run.result_dir, EXPORT))
         by_task = heads.task_metrics(evaluation, self._tasks) if evaluation else {}
         trained = trainer.trained(time.monotonic() - self._began)
-        step = newest_step(run.checkpoint_dir)
+        step = newest.checkpoint_step(run.checkpoint_dir)
         results.finish(run.result_dir, by_task, run.seed, step, run.batch_size, data, trained)
         if by_task:
             print(table.render(by_task))

@@ -29,7 +29,7 @@ from common.callbacks.timeline import Timeline
 from common.callbacks.watch import AwaitServers, WatchCluster
 from common.checkpoint import early_end
 from common.checkpoint.early_end import EarlyEnd
-from common.checkpoint.newest import newest_step
+from common.checkpoint import newest
 from common.config import cluster as cluster_module
 from common.config.cluster import Cluster
 from common.config.run import Run
@@ -105,7 +105,7 @@ class Trainer:
 
     def is_over(self) -> bool:
         """Whether the newest checkpoint is the last one of the run."""
-        step = newest_step(self.run.checkpoint_dir)
+        step = newest.checkpoint_step(self.run.checkpoint_dir)
         if step >= self.run.steps:
             return True
         end = self.ended_early()
@@ -192,7 +192,7 @@ class Trainer:
     def evaluate(self) -> Dict[str, float]:
         """The metrics of the newest checkpoint; raises Stopped if a signal comes."""
         evaluation = self._evaluation
-        if evaluation and evaluation.step == newest_step(self.run.checkpoint_dir):
+        if evaluation and evaluation.step == newest.checkpoint_step(self.run.checkpoint_dir):
             return evaluation.values  # the run ended with a checkpoint that was evaluated within it
         with self.signals:
             return self.evaluate_newest()

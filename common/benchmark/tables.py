@@ -22,7 +22,7 @@ from common.embedding.kinds import Kind
 from common.embedding.storage import Storage
 from common.embedding.table_spec import TableSpec
 from common.kernels.embedding import lookup, table
-from common.optimizers import catalog, table_rules
+from common.optimizers import catalog, table_updates
 
 _WIDTH = 16
 _FILLED = 500000  # keys made at a time
@@ -51,7 +51,7 @@ def grown(keys: int) -> Variant:
         rows, (index,) = storage.rows_of_batch(spec, [ids], Storage(Kind.EV), record)
     loss = tf.reduce_mean(tf.square(lookup.lookup([rows], [lookup.Lookup(0, index)]) - 1.0))
     gradients = tf.gradients(loss, [one.rows for one in lookups])
-    return Variant(ids, tf.group(table_rules.update_all(list(zip(lookups, gradients)), "adagrad", 0.01)))
+    return Variant(ids, tf.group(table_updates.update_all(list(zip(lookups, gradients)), "adagrad", 0.01)))
 
 
 def key_of(ids: np.ndarray) -> np.ndarray:

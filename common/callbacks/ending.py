@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from common.callbacks.callback import Callback, Hooks, Trainer
 from common.callbacks.early_stopping import EarlyStop
 from common.checkpoint import early_end
-from common.checkpoint.newest import newest_step
+from common.checkpoint import newest
 from common.config.run import Run
 
 _POLL_SECS = 1.0
@@ -36,7 +36,7 @@ class EndEarly(Callback):
         folder = self._run.checkpoint_dir
         end = early_end.read(folder, self._patience)
         if end and self._trainer.is_chief:
-            early_end.write(folder, end._replace(last_step=newest_step(folder)))
+            early_end.write(folder, end._replace(last_step=newest.checkpoint_step(folder)))
 
 
 class _StopWhenEnded(tf.train.SessionRunHook):

@@ -7,8 +7,8 @@ from typing import Callable
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Listeners, Tensors, Trainer
-from common.checkpoint import increment_files, increments, table_saving
-from common.checkpoint.newest import newest_step
+from common.checkpoint import increments, newest, table_sizes
+from common.checkpoint.increment_hook import SaveEvery
 from common.config.run import Run
 from common.deeprec import symbols as deeprec
 from common.process import roles
@@ -32,8 +32,8 @@ def increments_of(run: Run) -> Increments:
 def first_step(run: Run) -> int:
     """The step at which training goes on."""
     if increments_of(run) is Increments.OURS:
-        return increment_files.newest_step(run.checkpoint_dir)
-    return newest_step(run.checkpoint_dir)
+        return newest.resume_step(run.checkpoint_dir)
+    return newest.checkpoint_step(run.checkpoint_dir)
 
 
 class Keeping(Callback):
@@ -72,7 +72,7 @@ class Keeping(Callback):
 
     def listeners(self) -> Listeners:
         """What counts and evicts keys of embedding variables."""
-        return table_saving.listeners()
+        return table_sizes.listeners()
 
     def _make_saver(self, spec: tf.estimator.EstimatorSpec) -> tf.train.CheckpointSaverHook:
         make: Callable[..., tf.train.CheckpointSaverHook] = tf.train.CheckpointSaverHook
@@ -83,9 +83,9 @@ class Keeping(Callback):
         return make(config.model_dir, config.save_checkpoints_secs, config.save_checkpoints_steps,
                     scaffold=spec.scaffold, listeners=[*self._trainer.listeners(), told])
 
-    def _make_incremental(self, spec: tf.estimator.EstimatorSpec) -> increments.SaveEvery:
+    def _make_incremental(self, spec: tf.estimator.EstimatorSpec) -> SaveEvery:
         losses = roles.LOSSES if self._run.cluster else ()
-        return increments.SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt,
+        return SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt,
                                     self._run.steps, self._trainer.tell_saving, losses)
 
 

@@ -1,8 +1,9 @@
 """The files of increments: which of them can be used, and with which full checkpoint.
 
-They are CHECKPOINT_DIR/.incremental_checkpoint/model.ckpt-STEP.*, with a `checkpoint` state file of their own, which
-names those that were written to their end. An increment names the full checkpoint that it builds on with a digest of
-that one's index file, which has a checksum of every tensor in it, and is used with no other.
+They are CHECKPOINT_DIR/.incremental_checkpoint/model.ckpt-STEP.*, with a `checkpoint` state file of
+their own, which names those that were written to their end. An increment names the full checkpoint
+that it builds on with a digest of that one's index file, which has a checksum of every tensor in
+it, and is used with no other.
 """
 
 import hashlib
@@ -11,11 +12,13 @@ import shutil
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
-from tensorflow.python.training import checkpoint_management
 
-from common.checkpoint import touched
+from common import tf_private
 
 FOLDER = ".incremental_checkpoint"
+BASE = "incremental_base"  # the tensor that says what an increment builds on
+KEYS, VALUES = "-sparse_incr_keys", "-sparse_incr_values"  # endings of the names of rows
+
 _STEP = tf.GraphKeys.GLOBAL_STEP
 
 
@@ -33,6 +36,10 @@ class Newest(NamedTuple):
     unusable: Dict[str, str]
 
 
+class _Unusable(Exception):
+    """Why an increment cannot be used."""
+
+
 def find(full: str, names: Sequence[str] = ()) -> Newest:
     """The newest whole increment on top of a full checkpoint.
 
@@ -40,47 +47,45 @@ def find(full: str, names: Sequence[str] = ()) -> Newest:
       full: the prefix of its files.
       names: the tensors that an increment has to hold.
     """
-    step = int(tf.train.load_variable(full, _STEP))
+    full_step = step_of(full)
+    folder = os.path.join(os.path.dirname(full), FOLDER)
     unusable: Dict[str, str] = {}
-    for path in reversed(listed(os.path.join(os.path.dirname(full), FOLDER))):
+    for path in reversed(listed(folder)):
         try:
-            found = _check(path, full, step, names)
-        except (_Unusable, tf.errors.OpError) as error:
-            unusable[path] = str(error) if isinstance(error, _Unusable) else "it is damaged: {}".format(error.message)
-            continue
-        return Newest(path if found > step else None, max(found, step), unusable)
-    return Newest(None, step, unusable)
+            step = _check(path, full, full_step, names)
+        except _Unusable as error:
+            unusable[path] = str(error)
+        except tf.errors.OpError as error:
+            unusable[path] = "it is damaged: {}".format(error.message)
+        else:
+            is_newer = step > full_step
+            return Newest(path if is_newer else None, max(step, full_step), unusable)
+    return Newest(None, full_step, unusable)
 
 
-def newest_step(checkpoint_dir: str) -> int:
-    """The step at which training goes on: of the newest increment or checkpoint, 0 if there is neither."""
-    full = tf.train.latest_checkpoint(checkpoint_dir)
-    try:
-        return find(full).step if full else 0
-    except tf.errors.OpError:
-        if tf.train.latest_checkpoint(checkpoint_dir) == full:
-            raise
-        return newest_step(checkpoint_dir)  # a newer one has taken its place
-
-
-class _Unusable(Exception):
-    """Why an increment cannot be used."""
+def step_of(full: str) -> int:
+    """The step of a full checkpoint whose files have this prefix."""
+    return int(tf.train.load_variable(full, _STEP))
 
 
 def _check(path: str, full: str, full_step: int, names: Sequence[str]) -> int:
-    """The step of an increment; raises _Unusable or tf.errors.OpError where it is newer and cannot be used."""
+    """The step of an increment.
+
+    Raises:
+      _Unusable, tf.errors.OpError: it is newer than the full checkpoint and cannot be used.
+    """
     reader = tf.train.load_checkpoint(path)
     step = int(reader.get_tensor(_STEP))
     if step <= full_step:
         return step
-    built_on = tf.compat.as_str_any(reader.get_tensor(touched.BASE))
-    if built_on != identity(full):
-        raise _Unusable("it builds on {}, not on {}".format(built_on.split()[0], full))
-    held = reader.get_variable_to_shape_map()
-    lacking = sorted(set(names) - set(held))
-    if lacking:
-        raise _Unusable("it lacks {}".format(", ".join(lacking)))
-    for name in held:
+    base = tf.compat.as_str_any(reader.get_tensor(BASE))
+    if base != identity(full):
+        raise _Unusable("it builds on {}, not on {}".format(base.split()[0], full))
+    tensors = reader.get_variable_to_shape_map()
+    absent = sorted(set(names) - set(tensors))
+    if absent:
+        raise _Unusable("it lacks {}".format(", ".join(absent)))
+    for name in tensors:
         reader.get_tensor(name)  # compares the tensor with its checksum
     return step
 
@@ -88,7 +93,8 @@ def _check(path: str, full: str, full_step: int, names: Sequence[str]) -> int:
 def identity(full: str) -> str:
     """What tells a full checkpoint from any other, also from one of its name."""
     with tf.gfile.GFile(full + ".index", "rb") as file:
-        return "{} {}".format(os.path.basename(full), hashlib.sha256(file.read()).hexdigest())
+        digest = hashlib.sha256(file.read()).hexdigest()
+    return "{} {}".format(os.path.basename(full), digest)
 
 
 def listed(folder: str) -> List[str]:
@@ -97,15 +103,24 @@ def listed(folder: str) -> List[str]:
     return list(state.all_model_checkpoint_paths) if state else []
 
 
-def remove_all_but(folder: str, kept: List[str]) -> None:
-    """Removes all other increments, and what is left of those that were not written to their end."""
+def remove_all_but(folder: str, paths: Sequence[str]) -> None:
+    """Removes all other increments, and what is left of those not written to their end."""
     state = os.path.join(folder, "checkpoint")
-    if kept:
-        checkpoint_management.update_checkpoint_state_internal(folder, kept[-1], list(kept), save_relative_paths=True)
+    if paths:
+        tf_private.write_checkpoint_state(folder, paths)
     elif os.path.exists(state):
         os.remove(state)
-    stems = tuple(os.path.basename(path) + "." for path in kept)
-    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+    if os.path.isdir(folder):
+        stems = tuple(os.path.basename(path) + "." for path in paths)
+        _remove_files(folder, stems)
+
+
+def _remove_files(folder: str, stems: Sequence[str]) -> None:
+    for name in os.listdir(folder):
         path = os.path.join(folder, name)
-        if name != "checkpoint" and not name.startswith(stems):
-            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+        if name == "checkpoint" or name.startswith(tuple(stems)):
+            continue
+        if os.path.isdir(path):  # where TensorFlow writes the parts of a file
+            shutil.rmtree(path)
+        else:
+            os.remove(path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.checkpoint import increment_files, increments
+from common.checkpoint import increment_files, increments, newest
 from common.checkpoint.increment_files import FOLDER
 from common.testing.increments import WIDTH, Toy, assert_same
 
@@ -33,7 +33,7 @@ def test_damaged(damage: Callable[[str], None], suffix: str, tmp_path: object, c
     toy.step(4)
     newest = toy.increment()
     damage(newest + suffix)
-    assert increment_files.newest_step(str(tmp_path)) == 1
+    assert newest.resume_step(str(tmp_path)) == 1
     again = Toy(tmp_path).restart()
     assert_same(again.state(), expected)
     assert "{} is left out: it is damaged: ".format(newest) in capsys.readouterr().err
@@ -64,7 +64,7 @@ def test_of_another_full_checkpoint(tmp_path: object, capsys: pytest.CaptureFixt
     other = Toy(tmp_path)
     other.session.run(other._initializer)
     other.session.run(other._whole["kernel"].assign(np.ones([WIDTH, 1])))
-    tf_saver = super(increments.Saver, other.saver)
+    tf_saver = super(increments.IncrementSaver, other.saver)
     tf_saver.save(other.session, other.path, 0)  # of the name that the increment builds on
     again = Toy(tmp_path).restart()
     assert_same(again.state(), other.state())
@@ -78,7 +78,7 @@ def test_a_start_without_a_checkpoint_leaves_increments_out(tmp_path: object) ->
     toy.step(3)
     toy.increment()
     os.remove(os.path.join(str(tmp_path), "checkpoint"))
-    assert increment_files.newest_step(str(tmp_path)) == 0
+    assert newest.resume_step(str(tmp_path)) == 0
     again = Toy(tmp_path).start()
     assert os.listdir(os.path.join(str(tmp_path), FOLDER)) == []
     assert again.session.run(again.global_step) == 0

@@ -1,64 +1,21 @@
 """Increments of runs that are killed, and of clusters."""
 
-import contextlib
-import glob
 import os
 import random
 import time
-from typing import Callable, List, Tuple
+from typing import Callable, Tuple
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.checkpoint import increment_files, increments, touched  # noqa: F401
-from common.checkpoint.increment_files import FOLDER  # noqa: F401
-from common.checkpoint.newest import newest_step  # noqa: F401
-from common.process import roles  # noqa: F401
-from common.testing import toy  # noqa: F401
-from common.testing.children import Child  # noqa: F401
-from common.testing.increments import State, Toy, assert_same  # noqa: F401
+from common.checkpoint import newest
+from common.checkpoint.increment_files import FOLDER, KEYS, VALUES
+from common.testing import toy
+from common.testing.children import Child
+from common.testing.increments import State, assert_same
 from common.testing.jobs import Job
-from common.testing.runs import TEST, TRAIN, Params, rows_by_step, start_child, train  # noqa: F401
-
-
-def run_hook(toy: Toy, hook: increments.SaveEvery, steps: int) -> None:
-    hook.begin()
-    hook.after_create_session(toy.session, None)
-    for _ in range(steps):
-        toy.step(3)
-        hook.after_run(tf.train.SessionRunContext(None, toy.session), None)
-
-
-def test_the_hook_saves_every_so_often_but_not_the_last_step(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy = Toy(tmp_path, keep=9).start()
-    clock = iter(range(1000))
-    noted: List[bool] = []
-    monkeypatch.setattr(increments.time, "monotonic", lambda: next(clock))
-    with toy._graph.as_default():
-        run_hook(toy, increments.SaveEvery(toy.saver, 3, 7, noted.append), 7)
-    steps = sorted(int(path.split("-")[-1].split(".")[0]) for path in glob.glob(os.path.join(
-        str(tmp_path), FOLDER, "*.index")))
-    assert steps and max(steps) < 7 and len(steps) < 6
-    assert noted[:2] == [True, False] and len(noted) % 2 == 0
-
-
-@pytest.mark.parametrize("losses", [(), roles.LOSSES])
-def test_a_save_that_a_lost_server_interrupts(losses: Tuple[type, ...], tmp_path: object,
-                                              monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    def fail(session: tf.Session, step: int) -> None:
-        raise tf.errors.UnavailableError(None, None, "Socket closed")
-
-    toy = Toy(tmp_path).start()
-    monkeypatch.setattr(toy.saver, "save_increment", fail)
-    noted: List[bool] = []
-    with toy._graph.as_default():
-        hook = increments.SaveEvery(toy.saver, 0, 7, noted.append, losses)
-    with contextlib.nullcontext() if losses else pytest.raises(tf.errors.UnavailableError):
-        run_hook(toy, hook, 1)
-    assert noted == [True, False]
-    assert ("an increment was not saved, as a process was lost: Socket closed" in capsys.readouterr().err) == bool(
-        losses)
+from common.testing.runs import TEST, TRAIN, Params, rows_by_step, start_child, train
 
 
 def newest_by_hand(folder: str) -> Tuple[int, State]:
@@ -71,10 +28,10 @@ def newest_by_hand(folder: str) -> Tuple[int, State]:
         os.path.join(folder, FOLDER))
     changes = read(increment) if increment else {"global_step": -1}
     if changes["global_step"] > values["global_step"]:
-        for table in [name[:-len(touched.KEYS)] for name in changes if name.endswith(touched.KEYS)]:
-            for name in [name[:-len(touched.VALUES)] for name in changes if name.endswith(touched.VALUES)]:
+        for table in [name[:-len(KEYS)] for name in changes if name.endswith(KEYS)]:
+            for name in [name[:-len(VALUES)] for name in changes if name.endswith(VALUES)]:
                 if name == table or name.startswith(table + "/"):
-                    values[name][changes[table + touched.KEYS]] = changes[name + touched.VALUES]
+                    values[name][changes[table + KEYS]] = changes[name + VALUES]
         values.update({name: value for name, value in changes.items() if name in values})
     return int(values["global_step"]), values
 
@@ -115,8 +72,8 @@ def test_killed_at_random_moments(tmp_path: object) -> None:
             assert_same({name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}, expected[1])
         if tf.train.latest_checkpoint(run):
             step, state = newest_by_hand(run)
-            assert step >= expected[0] and step == increment_files.newest_step(run)
-            gained += step > newest_step(run)
+            assert step >= expected[0] and step == newest.resume_step(run)
+            gained += step > newest.checkpoint_step(run)
             expected = step, state
     assert gained >= 2  # kills after which an increment had more than the full checkpoints
     rows = sum(rows_by_step(tmp_path), [])
@@ -151,11 +108,11 @@ def test_a_cluster_whose_processes_are_killed(make_job: Callable[..., Job]) -> N
     job.start()
     run = os.path.join(job.folder, "run")
     for name in ("ps-1", "worker-0", "ps-0", "chief-0"):
-        before = increment_files.newest_step(run) if tf.train.latest_checkpoint(run) else 0
+        before = newest.resume_step(run) if tf.train.latest_checkpoint(run) else 0
         job.wait_for_steps("chief-0", len(job.rows("chief-0")) + 40)
         saved = tf.train.latest_checkpoint(os.path.join(run, FOLDER))
         job.processes[name].kill()
-        assert saved and increment_files.newest_step(run) > before, job.logs()
+        assert saved and newest.resume_step(run) > before, job.logs()
         job.start(name)
     assert set(job.last_statuses().values()) == {0}, job.logs()
     assert "is left out" not in job.logs()

@@ -6,7 +6,8 @@ of TensorFlow 1.15.5's own ops. Only tests import it.
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops.variables import PartitionedVariable
+
+from common.tf_private import PartitionedVariable
 
 _ROWS = 4096
 

@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tu
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import resources
 
+from common import tf_private
 from common.config.tables import Settings
 from common.embedding.table_spec import TableSpec
 from common.kernels.embedding import table as native_table
@@ -175,4 +175,4 @@ def register(variables: Iterable[EmbeddingVariable]) -> None:
                 are_there.append(native_table.is_there(handle))
         is_ready = tf.reduce_all(tf.stack(are_there))
         # As a resource, so that TensorFlow's own session managers of all processes make it or wait for it.
-        resources.register_resource(variable.parts[0].op, variable.make(), is_ready)
+        tf_private.register_resource(variable.parts[0].op, variable.make(), is_ready)

@@ -6,11 +6,11 @@ What a worker asks of one server goes there as one tensor, each id once, and com
 from typing import Dict, List, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops.variables import PartitionedVariable
 
 from common.embedding import deeprec_tables
 from common.embedding.deeprec_tables import DeepRecTable
 from common.layers.gradients import Gradient, custom_gradient
+from common.tf_private import PartitionedVariable
 
 VariableTable = Union[tf.Variable, PartitionedVariable, tf.Tensor]
 Table = Union[VariableTable, DeepRecTable]

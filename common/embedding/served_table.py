@@ -4,17 +4,17 @@ from typing import Dict, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import lookup_ops
 
 from common.embedding import embedding_variable
 from common.embedding.table_spec import TableSpec
+from common.tf_private import MutableHashTable
 
 
 class ServedTable(NamedTuple):
     """A table that holds the values of the embedding variable of that name."""
 
     name: str
-    table: lookup_ops.MutableHashTable
+    table: MutableHashTable
 
 
 def look_up(tables: Dict[str, ServedTable], spec: TableSpec, keys: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -28,7 +28,7 @@ def look_up(tables: Dict[str, ServedTable], spec: TableSpec, keys: tf.Tensor) ->
     name = embedding_variable.full_name(spec)
     if name not in tables:
         missing = tf.constant(np.nan, tf.float32, [spec.width])
-        table = lookup_ops.MutableHashTable(tf.int64, tf.float32, missing, name)
+        table = MutableHashTable(tf.int64, tf.float32, missing, name)
         tables[name] = ServedTable(name, table)
     rows = tf.reshape(tables[name].table.lookup(keys), [-1, spec.width])  # its shape is not known
     return tf.logical_not(tf.is_nan(rows[:, 0])), rows

@@ -3,8 +3,8 @@ from typing import Dict, List, Tuple
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import resources
 
+from common import tf_private
 from common.config.schema import Column
 from common.config.tables import Admission, Settings
 from common.config.toggles import Toggles
@@ -14,7 +14,7 @@ from common.embedding.kinds import Kind
 from common.embedding.storage import Storage
 from common.embedding.table_spec import TableSpec
 from common.kernels import native
-from common.optimizers import catalog, table_rules
+from common.optimizers import catalog, table_updates
 from common.pipeline.encoder import feature_names
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
@@ -71,12 +71,12 @@ def losses(kept: Storage, optimizer: str, count: int, toggles: Toggles = FUSED) 
         chosen = catalog.make(optimizer, 0.05)
         gradients = chosen.compute_gradients(loss, tf.trainable_variables() + [lookup.rows for lookup in lookups])
         of_tables = [gradient for gradient, _ in gradients[len(gradients) - len(lookups):]]
-        updates = table_rules.update_all(list(zip(lookups, of_tables)), optimizer, 0.05)
+        updates = table_updates.update_all(list(zip(lookups, of_tables)), optimizer, 0.05)
         step = chosen.apply_gradients(gradients[:len(gradients) - len(lookups)], tf.train.get_or_create_global_step())
         embedding_variable.register(graph_record.of_graph().variables.values())
         with tf.Session() as session:
             session.run([tf.global_variables_initializer(),
-                         resources.initialize_resources(resources.shared_resources())])
+                         tf_private.initialize_resources()])
             if kept.kind is Kind.FIXED:
                 fill_with_defaults(session)
             done = []
@@ -132,9 +132,9 @@ def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
         lookup, = lookups
         gradient = tf.gradients(tf.reduce_sum(rows), [lookup.rows, *tf.trainable_variables()])
         shared, = tf.trainable_variables()
-        updates = table_rules.update_all([(lookup, gradient[0])], "gradientdescent", 1.0)
+        updates = table_updates.update_all([(lookup, gradient[0])], "gradientdescent", 1.0)
         embedding_variable.register(graph_record.of_graph().variables.values())
-        session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
+        session.run([tf.global_variables_initializer(), tf_private.initialize_resources()])
         start = session.run(shared)[5 % KEYS]
         of_shared = []
         for _ in range(4):
@@ -154,9 +154,9 @@ def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
         with record.collect_lookups() as lookups:
             rows, _ = storage.rows_of_batch(spec, [ids], Storage(Kind.DYNAMIC, often=2), record)
         slopes = tf.gradients(tf.reduce_sum(rows), [one.rows for one in lookups])
-        updates = table_rules.update_all(list(zip(lookups, slopes)), "gradientdescent", 0.1)
+        updates = table_updates.update_all(list(zip(lookups, slopes)), "gradientdescent", 0.1)
         embedding_variable.register(graph_record.of_graph().variables.values())
-        session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
+        session.run([tf.global_variables_initializer(), tf_private.initialize_resources()])
         blocks = []
         for _ in range(40):
             session.run(updates, {ids: [5, 6, 6][:1]})

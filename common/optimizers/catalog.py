@@ -1,130 +1,182 @@
-"""Optimizers by name, as the flags call them."""
+"""The optimizers of --optimizer: one entry each. To add one, add its entry to ENTRIES.
 
-from typing import List, Sequence, Tuple
+The flags' choices, the table of who serves which flag and the benchmark read the entries.
+"""
+
+from typing import Callable, NamedTuple, Optional, Sequence, Type
 
 import tensorflow.compat.v1 as tf
 
+from common import tf_private
 from common.deeprec import symbols as deeprec
-from common.kernels.embedding import lookup
+from common.embedding.embedding_variable import EmbeddingVariable, Slot
 from common.kernels.optimizers import update
+from common.optimizers import table_rules
 from common.optimizers.adagrad_decay import AdagradDecayOptimizer
 from common.optimizers.adam_async import AdamAsyncOptimizer
+from common.optimizers.native_updates import NativeDense, NativeRows
+from common.optimizers.table_rules import Slots, TableRule, Update
+from common.tf_private import AdamNumbers
 
-NAMES = ("adam", "adamasync", "adagraddecay", "adagrad", "gradientdescent")
-
-
-class _NativeRows(tf.train.Optimizer):
-    """What lets native ops update a table whose gradient comes from native lookups."""
-
-    def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        if not lookup.is_of_lookups(grad):
-            return super()._apply_sparse_duplicate_indices(grad, var)
-        grad = lookup.summed(grad, var)
-        if update.serves(var):
-            return self._update_table(grad, var)
-        return self._apply_sparse(grad, var)
-
-    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        """What a native op may do in place of TensorFlow's; grad names each row once."""
-        raise NotImplementedError
+_ACCUMULATOR, _DISCOUNT, _PERIOD = 0.1, 0.9, 100000
 
 
-class _Native(_NativeRows):
-    """What lets native ops update variables with dense gradients too, where `native` is set.
+class Entry(NamedTuple):
+    """One optimizer.
 
-    Those on servers, resource variables and those with constraints are left to TensorFlow's.
+    Attributes:
+      name: of --optimizer, and of DeepRec's optimizer in common.deeprec.symbols where it has one.
+      make: (learning rate, whether native ops may update dense variables) -> the optimizer.
+      table_rule: what it does to embedding variables.
+      row_wise: the class whose sparse gradients change, of a table and its slots, just the rows
+        that they name; None where all rows move.
+      summary: what it does, for one that is not TensorFlow's.
     """
 
-    def __init__(self, *args: object, native: bool) -> None:
-        super().__init__(*args)
-        self._native = native
-        self._dense: List[Tuple[tf.Variable, tf.Tensor]] = []
-
-    def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
-        if not self._native or not update.serves(var) or var.constraint is not None:
-            return super()._apply_dense(grad, var)
-        self._dense.append((var, grad))
-        return tf.no_op()
-
-    def _prepare(self) -> None:
-        self._dense = []
-        super()._prepare()
-
-    def _finish(self, update_ops: List[tf.Operation], name_scope: str) -> tf.Operation:
-        if self._dense:
-            update_ops = update_ops + [self._update_dense(*zip(*self._dense))]
-        return super()._finish(update_ops, name_scope)
-
-    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
-        """What native ops do with variables that have dense gradients."""
-        raise NotImplementedError
+    name: str
+    make: Callable[[float, bool], tf.train.Optimizer]
+    table_rule: TableRule
+    row_wise: Optional[Type[tf.train.Optimizer]] = None
+    summary: str = ""
 
 
-class _Adam(_Native, tf.train.AdamOptimizer):
-    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        return update.adam(var, self.get_slot(var, "m"), self.get_slot(var, "v"), self._rate(), grad, self._beta1,
-                           self._beta2, self._epsilon, all_rows=True)
+class _Adam(NativeDense, tf.train.AdamOptimizer):
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        numbers = tf_private.adam_numbers(self)
+        m = self.get_slot(var, "m")
+        v = self.get_slot(var, "v")
+        rate = _bias_corrected(numbers)
+        return update.adam(var, m, v, rate, grad, *numbers[1:4], all_rows=True)
 
-    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
-        m, v = [[self.get_slot(var, name) for var in variables] for name in "mv"]
-        return update.adam_dense(variables, m, v, gradients, self._rate(), self._beta1, self._beta2, self._epsilon)
-
-    def _rate(self) -> tf.Tensor:
-        """The learning rate with the correction of the moments' bias in it."""
-        power1, power2 = self._get_beta_accumulators()
-        return self._lr_t * tf.sqrt(1.0 - power2) / (1.0 - power1)
-
-
-class _Adagrad(_Native, tf.train.AdagradOptimizer):
-    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
-        return update.adagrad(var, self.get_slot(var, "accumulator"), self._learning_rate_tensor, grad)
-
-    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
-        accumulators = [self.get_slot(var, "accumulator") for var in variables]
-        return update.adagrad_dense(variables, accumulators, gradients, self._learning_rate_tensor)
+    def _update_dense(self, variables: Sequence[tf.Variable],
+                      gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        numbers = tf_private.adam_numbers(self)
+        m = self._slot_of_each(variables, "m")
+        v = self._slot_of_each(variables, "v")
+        rate = _bias_corrected(numbers)
+        return update.adam_dense(variables, m, v, gradients, rate, *numbers[1:4])
 
 
-class _AdamAsync(_NativeRows, AdamAsyncOptimizer):
-    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+def _bias_corrected(numbers: AdamNumbers) -> tf.Tensor:
+    """The learning rate with the correction of the moments' bias in it, scalar."""
+    corrected = numbers.rate * tf.sqrt(1.0 - numbers.beta2_power)
+    return corrected / (1.0 - numbers.beta1_power)
+
+
+class _Adagrad(NativeDense, tf.train.AdagradOptimizer):
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+        accumulator = self.get_slot(var, "accumulator")
+        return update.adagrad(var, accumulator, tf_private.adagrad_rate(self), grad)
+
+    def _update_dense(self, variables: Sequence[tf.Variable],
+                      gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        accumulators = self._slot_of_each(variables, "accumulator")
+        rate = tf_private.adagrad_rate(self)
+        return update.adagrad_dense(variables, accumulators, gradients, rate)
+
+
+def _adagrad_slots(width: int) -> Slots:
+    return (Slot("Adagrad", width, _ACCUMULATOR),)
+
+
+class _AdamAsync(NativeRows, AdamAsyncOptimizer):
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self.apply_rows_with(update.adam, grad, var)
 
 
-class _AdagradDecay(_Native, AdagradDecayOptimizer):
-    def _update_table(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
+def _make_adam_async(rate: float, _: bool) -> tf.train.Optimizer:
+    step = tf.train.get_or_create_global_step()
+    return deeprec.own_optimizer("adamasync", rate, step) or _AdamAsync(rate)
+
+
+class _AdagradDecay(NativeDense, AdagradDecayOptimizer):
+    def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self.apply_with(update.adagrad_decay, grad, var)
 
-    def _update_dense(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> tf.Operation:
-        return tf.group(*[self.apply_with(update.adagrad_decay, grad, var) for var, grad in zip(variables, gradients)])
+    def _update_dense(self, variables: Sequence[tf.Variable],
+                      gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        return tf.group(*[self.apply_with(update.adagrad_decay, gradient, variable)
+                          for variable, gradient in zip(variables, gradients)])
+
+
+def _make_adagrad_decay(rate: float, native: bool) -> tf.train.Optimizer:
+    step = tf.train.get_or_create_global_step()
+    return deeprec.own_optimizer("adagraddecay", rate, step) or _AdagradDecay(
+        rate, step, native=native)
+
+
+def _adagrad_decay_slots(width: int) -> Slots:
+    return Slot("AdagradDecay", width, _ACCUMULATOR), Slot("AdagradDecay_1", 1, 0.0)
+
+
+def _adagrad_decay_update(_: EmbeddingVariable, rate: float, step: tf.Tensor) -> Update:
+    periods = (step + 1) // _PERIOD
+    return Update("adagraddecay", [rate, _DISCOUNT, _ACCUMULATOR, periods])
+
+
+ENTRIES = (
+    Entry(
+        name="adam",
+        make=lambda rate, native: _Adam(rate, native=native),
+        table_rule=table_rules.adam("Adam", skips_empty_steps=False)),
+    Entry(
+        name="adamasync",
+        make=_make_adam_async,
+        table_rule=table_rules.adam("AdamAsync", skips_empty_steps=True),
+        row_wise=AdamAsyncOptimizer,
+        summary="DeepRec's rule: sparse rows alone, powers of each variable"),
+    Entry(
+        name="adagraddecay",
+        make=_make_adagrad_decay,
+        table_rule=TableRule(_adagrad_decay_slots, _adagrad_decay_update),
+        row_wise=AdagradDecayOptimizer,
+        summary="DeepRec's rule: accumulators decay by global step"),
+    Entry(
+        name="adagrad",
+        make=lambda rate, native: _Adagrad(rate, native=native),
+        table_rule=TableRule(_adagrad_slots, lambda _, rate, step: Update("adagrad", [rate])),
+        row_wise=tf.train.AdagradOptimizer),
+    Entry(
+        name="gradientdescent",
+        make=lambda rate, native: tf.train.GradientDescentOptimizer(rate),
+        table_rule=TableRule(
+            lambda width: (), lambda _, rate, step: Update("gradientdescent", [rate])),
+        row_wise=tf.train.GradientDescentOptimizer),
+)
+
+NAMES = tuple(entry.name for entry in ENTRIES)
+
+
+def entry(name: str) -> Entry:
+    """The optimizer of that name.
+
+    Raises:
+      ValueError: there is none.
+    """
+    if name not in NAMES:
+        raise ValueError("optimizer must be one of {}. Got: {!r}.".format(", ".join(NAMES), name))
+    return ENTRIES[NAMES.index(name)]
 
 
 def make(name: str, learning_rate: float, native: bool = False) -> tf.train.Optimizer:
-    """The optimizer of that name with its default settings: TensorFlow's, DeepRec's where it is installed, or ours.
+    """The optimizer of that name with its default settings.
+
+    It is TensorFlow's, DeepRec's where that is installed, or ours.
 
     Args:
-      native: whether native ops may take the place of TensorFlow's where gradients are dense; where they come from
-        native lookups, they do.
+      native: whether native ops may take the place of TensorFlow's where gradients are dense; where
+        they come from native lookups, they do.
 
     Raises:
       ValueError: there is no optimizer of that name.
     """
-    if name == "adam":
-        return _Adam(learning_rate, native=native)
-    if name == "adagrad":
-        return _Adagrad(learning_rate, native=native)
-    if name == "gradientdescent":
-        return tf.train.GradientDescentOptimizer(learning_rate)
-    step = tf.train.get_or_create_global_step()
-    if name == "adamasync":
-        return deeprec.own_optimizer(name, learning_rate, step) or _AdamAsync(learning_rate)
-    if name == "adagraddecay":
-        return deeprec.own_optimizer(name, learning_rate, step) or _AdagradDecay(learning_rate, step, native=native)
-    raise ValueError("optimizer must be one of {}. Got: {!r}.".format(", ".join(NAMES), name))
+    return entry(name).make(learning_rate, native)
 
 
 def moves_named_rows_only(optimizer: tf.train.Optimizer) -> bool:
-    """Whether a sparse gradient changes, of a table and its slots, just the rows that it names; not so with Adam.
+    """Whether a sparse gradient changes, of a table and its slots, just the rows that it names.
 
-    False also where that is not known.
+    False also where that is not known, as of DeepRec's own optimizers.
     """
-    return isinstance(optimizer, (tf.train.GradientDescentOptimizer, tf.train.AdagradOptimizer, AdamAsyncOptimizer,
-                                  AdagradDecayOptimizer))
+    row_wise = [entry.row_wise for entry in ENTRIES if entry.row_wise]
+    return isinstance(optimizer, tuple(row_wise))

@@ -3,9 +3,9 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import resources
 
 from common import layers
+from common import tf_private
 from common.config.toggles import Toggles
 from common.embedding import embedding_variable, graph_record, storage
 from common.embedding.kinds import Kind
@@ -15,7 +15,7 @@ from common.kernels import native
 from common.kernels.embedding import lookup
 from common.layers import Dense, Norm
 from common.optimizers import micro_batch, train_step
-from common.optimizers.micro_batch import Computed, Slice
+from common.optimizers.micro_batch import Backward, Slice
 from common.optimizers.train_step import Training
 
 LENGTHS = [2, 0, 1, 3, 0, 0, 4]
@@ -103,8 +103,8 @@ def test_slices_give_the_batchs_update(count: int, optimizer: str, native_lookup
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_slices_are_the_batch_itself(count: int) -> None:
     features, labels = {"id": tf.constant([1])}, {"y": tf.constant([2.0])}
-    done = micro_batch.in_turn(lambda part: Computed(part, []), features, labels, count)
-    assert done[0].loss == Slice(features, labels, 1.0) and micro_batch.summed(done) is done[0]
+    done = micro_batch.one_after_another(lambda part: Backward(part, []), features, labels, count)
+    assert done[0].loss == Slice(features, labels, 1.0) and micro_batch.sum_slices(done) is done[0]
 
 
 def ancestors(op: tf.Operation) -> set:
@@ -175,7 +175,7 @@ def test_a_slice_without_rows_counts_no_keys() -> None:
                                      Training("adagrad", 0.1, Toggles(micro_batch=3)))
         variable, = graph_record.of_graph().variables.values()
         embedding_variable.register([variable])
-        session.run([tf.global_variables_initializer(), resources.initialize_resources(resources.shared_resources())])
+        session.run([tf.global_variables_initializer(), tf_private.initialize_resources()])
         for times in (1, 2):
             session.run(spec.train_op)
             counts = embedding_variable.frequencies(variable, tf.constant([5, 6, 7], tf.int64))

@@ -1,79 +1,75 @@
-"""How each optimizer updates embedding variables: what it keeps for each key, and the numbers of a step."""
+"""What an optimizer does to embedding variables, as common.kernels.embedding.table updates them."""
 
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from common.embedding import variable_update
-from common.embedding.embedding_variable import EmbeddingVariable, Lookup, Slot
+from common.embedding.embedding_variable import EmbeddingVariable, Slot
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
-_ACCUMULATOR, _DISCOUNT, _PERIOD = 0.1, 0.9, 100000
-_SLOT_NAMES = {"adagrad": "Adagrad", "adam": "Adam", "adamasync": "AdamAsync", "adagraddecay": "AdagradDecay"}
+Slots = Tuple[Slot, ...]
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
-class Rule(NamedTuple):
-    """What updates a variable in one step.
+class Update(NamedTuple):
+    """The update of one variable in one step.
 
     Attributes:
-      name: of common.kernels.embedding.table.RULES.
-      hyper: its numbers.
-      after: what follows the update.
+      rule: of common.kernels.embedding.table.RULES.
+      hyper: the rule's numbers.
+      after: makes the operations that follow the update.
     """
 
-    name: str
+    rule: str
     hyper: Sequence[object]
     after: Callable[[], List[tf.Operation]] = list
 
 
-def slots(optimizer: str, width: int) -> Tuple[Slot, ...]:
-    """What an optimizer keeps for each key of a variable of that width, named as its slots of a tf.Variable."""
-    if optimizer == "gradientdescent":
-        return ()
-    name = _SLOT_NAMES[optimizer]
-    if optimizer == "adagrad":
-        return (Slot(name, width, _ACCUMULATOR),)
-    if optimizer == "adagraddecay":
-        return (Slot(name, width, _ACCUMULATOR), Slot(name + "_1", 1, 0.0))
-    return (Slot(name, width, 0.0), Slot(name + "_1", width, 0.0))
+class TableRule(NamedTuple):
+    """How an optimizer updates embedding variables.
+
+    Attributes:
+      slots: what it keeps for each key, by the width of the rows. Their names are those of its
+        slots of a tf.Variable.
+      update: (variable, learning rate, global step int64 scalar) -> the update.
+    """
+
+    slots: Callable[[int], Slots]
+    update: Callable[[EmbeddingVariable, float, tf.Tensor], Update]
 
 
-def update_all(lookups: Sequence[Tuple[Lookup, object]], optimizer: str, learning_rate: float) -> List[tf.Operation]:
-    """Updates the variables that were looked up, as DeepRec's optimizers do: only rows of keys in the gradient move.
-
-    To be called once for a graph, outside of variable scopes, whose names those of optimizers' variables would get.
+def adam(slot_name: str, skips_empty_steps: bool) -> TableRule:
+    """Adam with powers of beta1 and beta2 of each variable.
 
     Args:
-      lookups: each with the gradient of its rows, None where the loss does not depend on them.
+      slot_name: of the first moments in checkpoints.
+      skips_empty_steps: whether the powers stay as they are in a step that has no keys.
     """
-    step = tf.cast(tf.train.get_or_create_global_step(), tf.int64)
-    of_variable: Dict[EmbeddingVariable, List[Tuple[Lookup, object]]] = {}
-    for lookup, gradient in lookups:
-        of_variable.setdefault(lookup.variable, []).append((lookup, gradient))
-    done = []
-    for variable, members in of_variable.items():
-        variable.slots = slots(optimizer, variable.width)
-        rule = _rule(variable, optimizer, learning_rate, step)
-        updated = variable_update.update(
-            [lookup for lookup, _ in members], [gradient for _, gradient in members], step, rule.name, rule.hyper)
-        with tf.control_dependencies([updated]):
-            done += [updated, *rule.after()]
-    return done
+    def slots(width: int) -> Slots:
+        return Slot(slot_name, width, 0.0), Slot(slot_name + "_1", width, 0.0)
+
+    def update(variable: EmbeddingVariable, rate: float, _: tf.Tensor) -> Update:
+        scope = "{}/{}/".format(variable.name, slot_name)
+        power1 = _scalar(scope + "beta1_power", BETA1)
+        power2 = _scalar(scope + "beta2_power", BETA2)
+        corrected = rate * tf.sqrt(1.0 - power2) / (1.0 - power1)
+
+        def after() -> List[tf.Operation]:
+            moves = tf.size(variable.updated) > 0 if skips_empty_steps else tf.constant(True)
+            return [_multiply(power1, BETA1, moves), _multiply(power2, BETA2, moves)]
+
+        return Update("adam", [corrected, BETA1, BETA2, EPSILON], after)
+
+    return TableRule(slots, update)
 
 
-def _rule(variable: EmbeddingVariable, optimizer: str, rate: float, step: tf.Tensor) -> Rule:
-    if optimizer in ("gradientdescent", "adagrad"):
-        return Rule(optimizer, [rate])
-    if optimizer == "adagraddecay":
-        return Rule(optimizer, [rate, _DISCOUNT, _ACCUMULATOR, (step + 1) // _PERIOD])
-    name = "{}/{}/".format(variable.name, _SLOT_NAMES[optimizer])
-    powers = [tf.get_variable(name + power, [], initializer=tf.constant_initializer(beta), trainable=False)
-              for power, beta in (("beta1_power", _BETA1), ("beta2_power", _BETA2))]
-    corrected = rate * tf.sqrt(1.0 - powers[1]) / (1.0 - powers[0])
+def _scalar(name: str, value: float) -> tf.Variable:
+    """A variable that is saved as those of tf.Variable's optimizers are."""
+    initializer = tf.constant_initializer(value)
+    return tf.get_variable(name, [], initializer=initializer, trainable=False)
 
-    def move() -> List[tf.Operation]:
-        is_moved = tf.constant(True) if optimizer == "adam" else tf.size(variable.updated) > 0
-        return [power.assign(power * tf.where(is_moved, beta, 1.0)).op
-                for power, beta in zip(powers, (_BETA1, _BETA2))]
 
-    return Rule("adam", [corrected, _BETA1, _BETA2, _EPSILON], move)
+def _multiply(power: tf.Variable, beta: float, moves: tf.Tensor) -> tf.Operation:
+    """Multiplies a power by its beta where the bool scalar is true."""
+    factor = tf.where(moves, beta, 1.0)
+    return power.assign(power * factor).op

@@ -8,8 +8,8 @@ import tensorflow.compat.v1 as tf
 from common.config.flag_types import TRAINING, FlagParser, amount
 from common.config.toggles import Toggles
 from common.embedding import graph_record
-from common.optimizers import catalog, micro_batch, table_rules, updates
-from common.optimizers.micro_batch import Computed, Features, Slice
+from common.optimizers import catalog, micro_batch, table_updates, updates
+from common.optimizers.micro_batch import Backward, Features, Slice
 
 LossOf = Callable[[Features, Features], tf.Tensor]
 
@@ -29,7 +29,8 @@ class Training(NamedTuple):
 
     Attributes:
       optimizer, learning_rate: of all variables.
-      toggles: how many slices of a batch follow one another, and whether native ops may update variables.
+      toggles: how many slices of a batch follow one another, and whether native ops may update
+        variables.
     """
 
     optimizer: str
@@ -47,42 +48,47 @@ def train_spec(loss_of: LossOf, features: Features, labels: Features,
     """The spec of a training step: one update by the loss of a batch.
 
     Args:
-      loss_of: (features, labels) of any rows -> their mean loss, scalar; makes variables or uses those that are there.
+      loss_of: (features, labels) of any rows -> their mean loss, scalar; makes variables or uses
+        those that are there.
     """
-    optimizer = catalog.make(training.optimizer, training.learning_rate, training.toggles.native)
-    parts = micro_batch.in_turn(lambda part: _compute(part, loss_of, optimizer), features, labels,
-                                training.toggles.micro_batch)
-    computed = micro_batch.summed(parts)
-    return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.TRAIN, loss=computed.loss,
-                                      train_op=_apply(computed, optimizer, training))
+    toggles = training.toggles
+    optimizer = catalog.make(training.optimizer, training.learning_rate, toggles.native)
+
+    def backward(part: Slice) -> Backward:
+        return _backward(part, loss_of, optimizer)
+
+    slices = micro_batch.one_after_another(backward, features, labels, toggles.micro_batch)
+    batch = micro_batch.sum_slices(slices)
+    train_op = _update(batch, optimizer, training)
+    return tf.estimator.EstimatorSpec(
+        tf.estimator.ModeKeys.TRAIN, loss=batch.loss, train_op=train_op)
 
 
-def _compute(part: Slice, loss_of: LossOf, optimizer: tf.train.Optimizer) -> Computed:
-    """A slice's part of the loss with its gradients by variables and by rows of embedding variables.
-
-    They are computed where their operations were, so that those of rows that a parameter server gave go back to it as
-    they came.
-    """
+def _backward(part: Slice, loss_of: LossOf, optimizer: tf.train.Optimizer) -> Backward:
+    """A slice's part of the loss, with its gradients by variables and by rows of embedding variables."""
     with graph_record.of_graph().collect_lookups() as lookups:
         loss = part.share * loss_of(part.features, part.labels)
-    sources = tf.trainable_variables() + [lookup.rows for lookup in lookups]
-    found = optimizer.compute_gradients(loss, sources, colocate_gradients_with_ops=True)
-    of_variables = len(found) - len(lookups)
-    return Computed(loss, found[:of_variables], list(zip(lookups, [gradient for gradient, _ in found[of_variables:]])))
+    variables = tf.trainable_variables()
+    sources = variables + [lookup.rows for lookup in lookups]
+    # Colocated, gradients of rows that a parameter server sent go back to it as they came.
+    pairs = optimizer.compute_gradients(loss, sources, colocate_gradients_with_ops=True)
+    of_rows = [gradient for gradient, _ in pairs[len(variables):]]
+    return Backward(loss, pairs[:len(variables)], list(zip(lookups, of_rows)))
 
 
-def _apply(computed: Computed, optimizer: tf.train.Optimizer, training: Training) -> tf.Operation:
-    """The update of all variables, after the loss and all gradients are computed.
-
-    Without that, the gradient of one layer may or may not see the new weights of the next, so that the same seed would
-    not give the same losses. Running means of batch normalisation are updated with the loss.
-    """
-    before = tf.group(computed.loss, [gradient for gradient, _ in computed.gradients if gradient is not None],
-                      [gradient for _, gradient in computed.lookups if gradient is not None],
-                      tf.get_collection(tf.GraphKeys.UPDATE_OPS))  # one edge for each op that follows
+def _update(batch: Backward, optimizer: tf.train.Optimizer, training: Training) -> tf.Operation:
+    """The update of all variables, after the loss and all gradients are computed."""
+    # Without this order, the gradient of one layer may or may not see the new weights of the next,
+    # and the same seed would not give the same losses.
+    # Running means of batch normalisation are updated with the loss.
+    running_means = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    before = tf.group(*batch.outputs(), running_means)  # one edge for each op that follows
     with tf.control_dependencies([before]):
-        of_tables = table_rules.update_all(computed.lookups, training.optimizer, training.learning_rate)
-        with tf.control_dependencies(of_tables):  # they read the global step
-            applied = optimizer.apply_gradients(computed.gradients, tf.train.get_or_create_global_step())
-    updates.note(computed.gradients, optimizer)
-    return applied
+        of_tables = table_updates.update_all(
+            batch.lookups, training.optimizer, training.learning_rate)
+        # Updates of embedding variables read the global step, which the optimizer moves.
+        with tf.control_dependencies(of_tables):
+            step = tf.train.get_or_create_global_step()
+            train_op = optimizer.apply_gradients(batch.gradients, step)
+    updates.record(batch.gradients, optimizer)
+    return train_op

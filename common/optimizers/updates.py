@@ -1,4 +1,4 @@
-"""Which tables a training step updates by rows, for whoever saves only those."""
+"""Which tables a training step updates by rows, for savers that save only those rows."""
 
 from typing import List, NamedTuple, Sequence, Tuple
 
@@ -6,12 +6,12 @@ import tensorflow.compat.v1 as tf
 
 from common.optimizers import catalog
 
-_UPDATES = ("touched", "updates")
+# A model_fn returns an EstimatorSpec, which has no room for this, so the graph holds it. The key is
+# a tuple because TensorFlow writes collections with string keys into every file of a graph.
+_TABLE_UPDATES = ("table_updates",)
 
-_WHOLE = ("touched", "whole")
 
-
-class Update(NamedTuple):
+class RowUpdate(NamedTuple):
     """A table, or a slice of one, that a training step updates by rows.
 
     Attributes:
@@ -25,24 +25,37 @@ class Update(NamedTuple):
     slots: List[tf.Variable]
 
 
-def note(gradients: Sequence[Tuple[object, tf.Variable]], optimizer: tf.train.Optimizer) -> None:
-    """Notes the tables that a step updates by rows; to be called when the optimizer has made its slots."""
-    by_rows = catalog.moves_named_rows_only(optimizer)
-    for gradient, table in gradients:
-        if not isinstance(gradient, tf.IndexedSlices):
-            continue
-        if not by_rows:
-            tf.add_to_collection(_WHOLE, table)
-            continue
-        slots = [optimizer.get_slot(table, name) for name in optimizer.get_slot_names()]
-        tf.add_to_collection(_UPDATES, Update(table, gradient.indices, [slot for slot in slots if slot is not None]))
+class TableUpdates(NamedTuple):
+    """The tables that have a sparse gradient.
+
+    Attributes:
+      by_rows: those that a step updates by rows.
+      whole: those of which the optimizer moves all rows in each step.
+    """
+
+    by_rows: Sequence[RowUpdate] = ()
+    whole: Sequence[tf.Variable] = ()
 
 
-def noted() -> List[Update]:
-    """The tables that the graph's training step updates by rows."""
-    return tf.get_collection(_UPDATES)
+def record(gradients: Sequence[Tuple[object, tf.Variable]],
+           optimizer: tf.train.Optimizer) -> None:
+    """Records which tables a step updates; to be called when the optimizer has made its slots."""
+    sparse = [(gradient.indices, table) for gradient, table in gradients
+              if isinstance(gradient, tf.IndexedSlices)]
+    if catalog.moves_named_rows_only(optimizer):
+        by_rows = [RowUpdate(table, rows, _slots(optimizer, table)) for rows, table in sparse]
+        updates = TableUpdates(by_rows=by_rows)
+    else:
+        updates = TableUpdates(whole=[table for _, table in sparse])
+    tf.add_to_collection(_TABLE_UPDATES, updates)
 
 
-def whole_tables() -> List[tf.Variable]:
-    """The tables of which an optimizer moves all rows in each step, so that increments hold them whole."""
-    return tf.get_collection(_WHOLE)
+def recorded() -> TableUpdates:
+    """The tables that the default graph's training step updates; none where nothing trains."""
+    records = tf.get_collection(_TABLE_UPDATES)
+    return records[-1] if records else TableUpdates()
+
+
+def _slots(optimizer: tf.train.Optimizer, table: tf.Variable) -> List[tf.Variable]:
+    slots = [optimizer.get_slot(table, name) for name in optimizer.get_slot_names()]
+    return [slot for slot in slots if slot is not None]

@@ -6,11 +6,10 @@ trained yet.
 """
 
 import os
-from typing import Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.training.saving import saveable_object
 
 from common.config.flag_types import FEATURES, FlagParser, add_switch
 from common.config.run import Run
@@ -22,6 +21,7 @@ from common.pipeline.blocks import Part
 from common.pipeline.encoder import Block
 from common.pipeline.feed import Feed, Taking
 from common.pipeline.source import Data
+from common.tf_private import SaveSpec, SelfRestoring
 
 _MAX_ROWS = 16384
 _ITEMS_A_TRAINER = 8
@@ -112,7 +112,7 @@ class RunQueue:
         return spec._replace(train_op=strays.op), Taking(shared, self._worker, strays, self.feed)
 
 
-class Position(saveable_object.SaveableObject):
+class Position(SelfRestoring):
     """A queue in checkpoints: what its items are, how many epochs were begun and what of them is not trained.
 
     A checkpoint of other items, or of none, gives the place that its step has in this queue's order of rows.
@@ -124,20 +124,18 @@ class Position(saveable_object.SaveableObject):
       client: where this process is.
     """
 
-    restore_from = True  # restore() gets the checkpoint's name in place of tensors that may not be in it
-
     def __init__(self, shared: WorkQueue, identity: str, batch_size: int, device: str, client: str) -> None:
         self._shared, self._identity, self._batch_size, self._client = shared, identity, batch_size, client
         state = shared.state()
         with tf.device(device):
             tensors = {"items": tf.constant(identity), "epoch": state.epoch, "left": state.left}
-        super().__init__(shared.handle, [saveable_object.SaveSpec(tensor, "", _PREFIX + name)
+        super().__init__(shared.handle, [SaveSpec(tensor, "", _PREFIX + name)
                                          for name, tensor in tensors.items()], "work_queue")
 
-    def restore(self, restored_tensors: Sequence[tf.Tensor], restored_shapes: object) -> tf.Operation:
-        """Sets the queue to where the checkpoint of the given name has it."""
+    def restore_from(self, path: tf.Tensor) -> tf.Operation:
+        """Sets the queue to where the checkpoint with this prefix has it."""
         with tf.device(self._client):
-            found = tf.py_func(self._find, [restored_tensors[0]], 3 * [tf.int64])
+            found = tf.py_func(self._find, [path], 3 * [tf.int64])
         return self._shared.reset(*found)
 
     def _find(self, path: bytes) -> Tuple[np.int64, np.ndarray, np.int64]:

@@ -5,15 +5,14 @@ Training is over when the newest checkpoint in the shared folder has the last st
 exists, so every process may be killed and restarted at any moment.
 """
 
-import contextlib
-import functools
 import json
 import os
 import time
-from typing import Callable, Dict, Iterator, Optional
+from typing import Callable, ContextManager, Dict, Optional
 
 import tensorflow.compat.v1 as tf
 
+from common import tf_private
 from common.config.cluster import Cluster
 from common.errors import Stopped
 from common.kernels import native
@@ -143,12 +142,6 @@ def _say_areas(values: Dict[str, float]) -> None:
     log("step {}: {}".format(values["global_step"], ", ".join(areas)))
 
 
-@contextlib.contextmanager
-def quick_recovery() -> Iterator[None]:
-    """Sessions that wait for the chief look again every 2 s; TensorFlow's 30 s have no setting."""
-    init = tf.train.SessionManager.__init__
-    tf.train.SessionManager.__init__ = functools.partialmethod(init, recovery_wait_secs=_POLL_SECS)
-    try:
-        yield
-    finally:
-        tf.train.SessionManager.__init__ = init
+def quick_recovery() -> ContextManager[None]:
+    """Sessions that wait for the chief look again every 2 s."""
+    return tf_private.recovery_wait_secs(_POLL_SECS)

@@ -7,7 +7,7 @@ import signal
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.checkpoint.newest import newest_step
+from common.checkpoint import newest
 from common.errors import NeverCame
 from common.process import roles
 
@@ -80,7 +80,7 @@ def test_sigterm_ends_all_with_143_the_chief_saves_and_the_job_goes_on(make_job:
     for name in ("ps-0", "chief-0"):
         job.processes[name].send_signal(signal.SIGTERM)
     assert job.statuses() == {"ps-0": 143, "chief-0": 143}, job.logs()
-    saved = newest_step(os.path.join(job.folder, "run"))
+    saved = newest.checkpoint_step(os.path.join(job.folder, "run"))
     assert 20 <= saved < 100
     job.start()
     assert set(job.statuses().values()) == {0}, job.logs()
@@ -95,16 +95,6 @@ def test_sigterm_ends_a_chief_whose_server_is_gone(make_job: object) -> None:
     job.processes["ps-0"].kill()
     job.processes["chief-0"].send_signal(signal.SIGTERM)
     assert job.processes["chief-0"].wait(60) == 143, job.logs()
-
-
-def test_the_newest_step(tmp_path: object) -> None:
-    assert newest_step(str(tmp_path)) == 0
-    with tf.Graph().as_default(), tf.Session() as session:
-        step = tf.train.get_or_create_global_step()
-        session.run(step.initializer)
-        session.run(step.assign(7))
-        tf.train.Saver().save(session, os.path.join(str(tmp_path), "model.ckpt"), 7)
-    assert newest_step(str(tmp_path)) == 7
 
 
 def test_metrics_of_an_earlier_step_are_waited_out(tmp_path: object) -> None:

@@ -1,15 +1,17 @@
 """A small graph with one table that saves increments."""
 
 import os
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common.checkpoint import increments, touched
+from common.checkpoint import generations, touched_rows
+from common.checkpoint.generations import Contribution, Generations
 from common.checkpoint.increment_files import FOLDER
+from common.checkpoint.increments import IncrementSaver
 from common.embedding import gather
-from common.optimizers import train_step
+from common.optimizers import train_step, updates
 from common.optimizers.train_step import Training
 
 ROWS = 60
@@ -25,7 +27,8 @@ class Toy:
     """
 
     def __init__(self, folder: object, optimizer: str = "adagrad", slices: int = 1, keep: int = 2,
-                 extend: Callable[[], None] = lambda: None, server: Optional[tf.train.Server] = None,
+                 extend: Callable[[Generations], List[Contribution]] = lambda _: [],
+                 server: Optional[tf.train.Server] = None,
                  look_up: Callable[..., tf.Tensor] = lambda table, ids: gather.rows_of([table], [ids])[0]) -> None:
         self.path = os.path.join(str(folder), "model.ckpt")
         self._graph = tf.Graph()
@@ -37,10 +40,13 @@ class Toy:
             kernel = tf.get_variable("kernel", [WIDTH, 1])
             step = tf.train.get_or_create_global_step()
             loss = tf.reduce_sum(tf.square(tf.matmul(look_up(table, self.ids), kernel) - 1.0))
-            extend()
-            self.train_op = touched.track(train_step.train_spec(
-                lambda features, labels: loss, {}, {}, Training(optimizer, 0.05)).train_op)
-            self.saver = increments.Saver(str(folder), keep)
+            spec = train_step.train_spec(lambda features, labels: loss, {}, {},
+                                         Training(optimizer, 0.05))
+            marks = generations.make()
+            rows = touched_rows.contributions(updates.recorded().by_rows, marks)
+            self.tracked = generations.track(spec.train_op, marks, rows + extend(marks))
+            self.train_op = self.tracked.train_op
+            self.saver = IncrementSaver(str(folder), keep, self.tracked)
             self.session = tf.Session(server.target if server else "")
             self.global_step = step
             self._initializer = tf.global_variables_initializer()

@@ -7,6 +7,7 @@ from typing import List, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
 
+from common import tf_private
 from common.kernels import native
 
 Tensors = Sequence[tf.Tensor]
@@ -21,7 +22,7 @@ def serves(variable: tf.Variable) -> bool:
     is_local = "/job:ps" not in variable.device
     is_float = variable.dtype.base_dtype == tf.float32
     has_ops = native.load().ops is not None
-    return has_ops and is_local and is_float and variable.dtype._is_ref_dtype
+    return has_ops and is_local and is_float and tf_private.is_reference(variable)
 
 
 def adagrad(table: tf.Variable, accumulator: tf.Variable, rate: tf.Tensor,
@@ -38,7 +39,7 @@ def adagrad(table: tf.Variable, accumulator: tf.Variable, rate: tf.Tensor,
     """
     rows = tf.cast(slices.indices, tf.int32)
     return native.load().ops.zoo_adagrad_rows(
-        table._ref(), accumulator._ref(), rate, rows, slices.values).op
+        *_refs([table, accumulator]), rate, rows, slices.values).op
 
 
 def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor,
@@ -57,7 +58,7 @@ def adam(table: tf.Variable, m: tf.Variable, v: tf.Variable, rate: tf.Tensor,
     """
     rows = tf.cast(slices.indices, tf.int32)
     return native.load().ops.zoo_adam(
-        table._ref(), m._ref(), v._ref(), rate, rows, slices.values, beta1=beta1, beta2=beta2,
+        *_refs([table, m, v]), rate, rows, slices.values, beta1=beta1, beta2=beta2,
         epsilon=epsilon, all_rows=all_rows).op
 
 
@@ -138,4 +139,4 @@ def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Var
 
 
 def _refs(variables: Variables) -> List[tf.Tensor]:
-    return [variable._ref() for variable in variables]
+    return [tf_private.reference(variable) for variable in variables]

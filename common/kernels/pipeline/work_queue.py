@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import resources
 
+from common import tf_private
 from common.kernels import native
 
 ITEM, NOTHING_NOW, END = range(3)  # the answers to take(), as in work_queue.h
@@ -82,10 +82,9 @@ class WorkQueue:
         with tf.device(device):
             self.handle = self._ops.zoo_work_queue(shared_name="work_queue")
             self.is_set = self._ops.zoo_work_queue_is_set(self.handle)
-        # There is no public way to add to the resources that a session initializes.
         nothing_left = np.zeros([0, 3])
         initializer = self.reset(0, nothing_left, 0)
-        resources.register_resource(self.handle, initializer, self.is_set)
+        tf_private.register_resource(self.handle, initializer, self.is_set)
 
     def reset(self, epoch: tf.Tensor, left: tf.Tensor, skip: tf.Tensor) -> tf.Operation:
         """Sets the queue to a state, as in State, and leaves out the next `skip` rows."""

@@ -5,8 +5,8 @@ from typing import Callable, Dict, List, Tuple
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import resources
 
+from common import tf_private
 from common.kernels import native
 from common.kernels.pipeline import work_queue
 from common.kernels.pipeline.work_queue import END, ITEM, NOTHING_NOW, Plan, WorkQueue
@@ -129,8 +129,8 @@ class Native:
             self._advance = {w: self.queue.advance(w, self._inputs[3]) for w in WORKERS}
             self._release = {w: self.queue.release(w) for w in WORKERS}
             self._state = self.queue.state()
-            self._init = resources.initialize_resources(resources.shared_resources())
-            self.not_ready = resources.report_uninitialized_resources()
+            self._init = tf_private.initialize_resources()
+            self.not_ready = tf_private.uninitialized_resources()
             self.session = tf.Session(config=tf.ConfigProto(inter_op_parallelism_threads=4))
 
     def init(self) -> "Native":

@@ -5,9 +5,11 @@ from typing import Dict, Iterator, List, Tuple
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import resources
 
-from common.checkpoint import increment_files, increments, saving, table_saving, touched
+from common import tf_private
+from common.checkpoint import increment_files, increments, tables
+from common.checkpoint.increments import IncrementSaver
+from common.checkpoint.saver import Saver
 from common.config.tables import Eviction, Settings
 from common.embedding import graph_record, storage
 from common.embedding.kinds import Kind
@@ -15,7 +17,7 @@ from common.embedding.storage import Storage
 from common.embedding.table_spec import TableSpec
 from common.errors import BadInput
 from common.kernels import native
-from common.optimizers import table_rules, train_step
+from common.optimizers import table_updates, train_step
 from common.optimizers.train_step import Training
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
@@ -53,12 +55,12 @@ class Trained:
                 rows, (index,) = storage.rows_of_batch(SPEC, [self.ids], kept, record)
             self.rows = tf.gather(rows, index)
             gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)), [one.rows for one in lookups])
-            with tf.control_dependencies(table_rules.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
+            with tf.control_dependencies(table_updates.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
                 self.train = tf.assign_add(step, 1)
-            self.saver = saving.Saver(5)
+            self.saver = Saver(5)
             self.init = tf.group(tf.global_variables_initializer(),
-                                 resources.initialize_resources(resources.shared_resources()))
-            self.missing = resources.report_uninitialized_resources()
+                                 tf_private.initialize_resources())
+            self.missing = tf_private.uninitialized_resources()
         self.session = tf.Session(target, graph=self.graph)
 
     def run(self, steps: int, seed: int = 0) -> None:
@@ -144,7 +146,7 @@ def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str)
                 rows, (index,) = storage.rows_of_batch(SPEC, [ids], kept._replace(exported=True),
                                                        graph_record.of_graph())
                 served = tf.gather(rows, index)
-                saver = saving.Saver(1)
+                saver = Saver(1)
                 saver.restore(session, path)
                 np.testing.assert_array_equal(session.run(served, {ids: KEYS}), one.values())
                 exported = saver.save(session, os.path.join(folder, "exported"))
@@ -168,11 +170,11 @@ class Incremental:
             tf.set_random_seed(7)
             self.ids = tf.placeholder(tf.int64, [None])
             spec = train_step.train_spec(lambda *_: self.loss(kept), {}, {}, Training("adagrad", 0.1))
-            table_saving.contribute()
-            self.train = touched.track(spec.train_op)
-            self.saver = increments.Saver(str(folder), 5)
+            tracked = increments.track(spec.train_op)
+            self.train = tracked.train_op
+            self.saver = IncrementSaver(str(folder), 5, tracked)
             self.init = tf.group(tf.global_variables_initializer(),
-                                 resources.initialize_resources(resources.shared_resources()))
+                                 tf_private.initialize_resources())
         self.session = tf.Session(target, graph=graph)
 
     def loss(self, kept: Storage) -> tf.Tensor:
@@ -272,6 +274,6 @@ def test_a_checkpoint_without_the_variable(tmp_path: object) -> None:
 def test_stored_parts() -> None:
     shapes: Dict[str, List[int]] = {"a/part_0-keys": [], "a/part_1-keys": [], "a/part_1/Adagrad-keys": [],
                                     "ab-keys": []}
-    found: Tuple[List[str], List[str]] = (table_saving.stored_parts("a", shapes, "x"),
-                                          table_saving.stored_parts("ab", shapes, "x"))
+    found: Tuple[List[str], List[str]] = (tables.stored_parts("a", shapes, "x"),
+                                          tables.stored_parts("ab", shapes, "x"))
     assert found == (["a/part_0", "a/part_1"], ["ab"])

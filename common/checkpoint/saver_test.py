@@ -4,25 +4,23 @@ from typing import List
 
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import io_ops
-from tensorflow.python.training.saving.saveable_object import SaveableObject, SaveSpec
 
-from common.checkpoint import saving
+from common.checkpoint.saver import Saver
+from common.tf_private import SaveSpec, SelfRestoring
 
 
-class Twice(SaveableObject):
+class Twice(SelfRestoring):
     """Saves two tensors of a variable and restores their sum, which it reads by itself."""
 
-    restore_from = "the checkpoint"
-
     def __init__(self, variable: tf.Variable) -> None:
-        self.got: List[List[tf.Tensor]] = []
+        self.got: List[tf.Tensor] = []
         specs = [SaveSpec(variable + shift, "", name) for name, shift in (("twice/low", -1.0), ("twice/high", 1.0))]
         super().__init__(variable, specs, "twice")
 
-    def restore(self, restored_tensors: List[tf.Tensor], restored_shapes: None) -> tf.Operation:
-        self.got.append(restored_tensors)
-        low, high = io_ops.restore_v2(restored_tensors[0], ["twice/low", "twice/high"], ["", ""], 2 * [tf.float32])
+    def restore_from(self, path: tf.Tensor) -> tf.Operation:
+        self.got.append(path)
+        low, high = tf.raw_ops.RestoreV2(prefix=path, tensor_names=["twice/low", "twice/high"],
+                                         shape_and_slices=["", ""], dtypes=2 * [tf.float32])
         return self.op.assign(low + high)
 
 
@@ -38,11 +36,11 @@ def test_a_saveable_may_read_the_checkpoint_itself(with_variable: bool, tmp_path
             tf.get_variable("plain", initializer=5.0)
         twice = Twice(own)
         tf.add_to_collection(tf.GraphKeys.SAVEABLE_OBJECTS, twice)
-        saver = saving.Saver(1)
+        saver = Saver(1)
         session.run([own.initializer, tf.global_variables_initializer()])
         saver.save(session, path_in(tmp_path), 1)
         saver.restore(session, path_in(tmp_path) + "-1")
-        assert [[tensor.dtype for tensor in tensors] for tensors in twice.got] == [[tf.string]]  # the prefix alone
+        assert [tensor.dtype for tensor in twice.got] == [tf.string]  # the prefix alone
         assert session.run(own) == 6.0
         assert session.run(tf.global_variables()) == ([5.0] if with_variable else [])
 
@@ -51,7 +49,7 @@ def test_all_variables_and_saveables_in_files_that_tensorflow_reads(tmp_path: ob
     with tf.Graph().as_default(), tf.Session() as session:
         variable = tf.get_variable("v", initializer=1.0)
         session.run(variable.initializer)
-        saver = saving.Saver(2)
+        saver = Saver(2)
         for step in range(1, 4):
             session.run(variable.assign(float(step)))
             saver.save(session, path_in(tmp_path), step)
@@ -65,7 +63,7 @@ def test_all_variables_and_saveables_in_files_that_tensorflow_reads(tmp_path: ob
 def test_what_was_restored_is_not_written_over_itself(tmp_path: object) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         variable = tf.get_variable("v", initializer=1.0)
-        saver = saving.Saver(2)
+        saver = Saver(2)
         session.run(variable.initializer)
         path = saver.save(session, path_in(tmp_path), 1)
         saver.restore(session, path)

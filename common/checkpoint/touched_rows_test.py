@@ -7,17 +7,18 @@ from typing import List
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.training.saving.saveable_object import SaveableObject, SaveSpec
 
-from common.checkpoint import increments, touched
+from common.checkpoint import increment_files, increment_hook
+from common.checkpoint.generations import Contribution, Generations
 from common.kernels import native
 from common.kernels.embedding import lookup as lookup_kernel
 from common.process import rehearsal
 from common.testing.increments import ROWS, WIDTH, State, Toy, assert_same
+from common.tf_private import SaveableObject, SaveSpec
 
 
 def keys(increment: str) -> List[int]:
-    return tf.train.load_variable(increment, "table" + touched.KEYS).tolist()
+    return tf.train.load_variable(increment, "table" + increment_files.KEYS).tolist()
 
 
 OPTIMIZERS = ["adagrad", "adamasync", "adagraddecay", "gradientdescent"]
@@ -90,10 +91,10 @@ def test_adam_moves_all_rows_and_has_its_tables_whole(tmp_path: object, capsys: 
     toy.step(1)
     toy.step(2)
     held = dict(tf.train.list_variables(toy.increment()))
-    assert held["table"] == held["table/Adam"] == [ROWS, WIDTH] and "table" + touched.KEYS not in held
+    assert held["table"] == held["table/Adam"] == [ROWS, WIDTH] and "table" + increment_files.KEYS not in held
     assert_same(Toy(tmp_path, "adam").restart().state(), toy.state())
     with toy._graph.as_default():
-        increments.SaveEvery(toy.saver, 1, 10).begin()
+        increment_hook.SaveEvery(toy.saver, 1, 10).begin()
     assert "moves all rows of a table in each step, so increments hold all 1 tables whole" in capsys.readouterr().err
 
 
@@ -150,8 +151,8 @@ def test_an_earlier_generation_does_not_take_a_mark_back(tmp_path: object) -> No
     """As with a worker that read the generation, was overtaken by a full checkpoint, and then marked."""
     toy = Toy(tmp_path, server=tf.train.Server({"ps": ["127.0.0.1:{}".format(*rehearsal.free_ports(1))]}, "ps")).start()
     toy.step(3)
-    with toy._graph.as_default():
-        (marks, now), = [(v, touched.generation()) for v in touched.variables() if v.op.name == "increments/table"]
+    now = toy.tracked.generations.current
+    marks, = [v for v in toy.tracked.variables if v.op.name == "increments/table"]
     earlier = int(toy.session.run(now)) - 1
     toy.session.run(toy.train_op, {toy.ids: [3], toy._graph.get_tensor_by_name(now.name): earlier})
     assert toy.session.run(marks)[3] == earlier + 1
@@ -203,9 +204,9 @@ class Counter(SaveableObject):
 
 
 def test_contributions_of_others(tmp_path: object) -> None:
-    def extend() -> None:
+    def extend(generations: Generations) -> List[Contribution]:
         variable = tf.get_variable("counter", initializer=107.0)
-        touched.contribute(touched.Contribution([variable], Counter(variable), lambda now: tf.no_op()))
+        return [Contribution([variable], Counter(variable), lambda now: tf.no_op())]
 
     toy = Toy(tmp_path, extend=extend).start()
     toy.step(3)

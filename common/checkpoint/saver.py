@@ -1,0 +1,74 @@
+"""Full checkpoints of a graph: what saves and restores its variables in every mode."""
+
+from typing import Optional, Sequence
+
+import tensorflow.compat.v1 as tf
+
+from common.checkpoint import tables
+from common.embedding import graph_record
+from common.errors import BadInput
+from common.tf_private import SaverBuilder, full_name
+
+
+class Saver(tf.train.Saver):
+    """Saves and restores all variables and GraphKeys.SAVEABLE_OBJECTS of the default graph.
+
+    A restored checkpoint is not written over itself when training resumes: TensorFlow writes an
+    index file in place, so that a kill meanwhile would leave no checkpoint at all.
+
+    Args:
+      keep: newest checkpoints kept.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self._restored: Optional[str] = None
+        variables = tf.global_variables()
+        self._names = sorted({full_name(variable) for variable in variables})
+        self._tables = tables.restorers()
+        is_exported = bool(graph_record.of_graph().served_tables)
+        self._of_variables: Optional[tf.train.Saver] = None
+        if is_exported:
+            self._of_variables = tf.train.Saver(variables, sharded=True)
+        super().__init__(sharded=True, max_to_keep=keep, save_relative_paths=True,
+                         builder=SaverBuilder())
+        if is_exported:
+            # A loader of the exported graph would take the tables' names there for operations.
+            tf.get_default_graph().clear_collection(tf.GraphKeys.SAVEABLE_OBJECTS)
+
+    def has(self, save_path: str, global_step: Optional[int]) -> bool:
+        """Whether the variables were restored from the checkpoint that save() would write."""
+        return self._restored == "{}-{}".format(save_path, global_step)
+
+    def save(self, sess: tf.Session, save_path: str, global_step: Optional[int] = None,
+             **kwargs: object) -> str:
+        """Saves as tf.train.Saver does; returns the prefix of the files."""
+        if self.has(save_path, global_step):
+            return str(self._restored)
+        self._restored = None
+        return super().save(sess, save_path, global_step, **kwargs)
+
+    def restore(self, sess: tf.Session, save_path: str) -> None:
+        """Restores as tf.train.Saver does, and the embedding variables from any number of parts.
+
+        Raises:
+          BadInput: the checkpoint is of a model with other variables.
+        """
+        checkpoint = tf.train.load_checkpoint(save_path)
+        _check(save_path, checkpoint, self._names)
+        # Tables come first: the other trainers wait for the variables alone.
+        for table in self._tables:
+            table.restore(sess, save_path, checkpoint)
+        if self._of_variables:
+            self._of_variables.restore(sess, save_path)
+        else:
+            super().restore(sess, save_path)
+        self._restored = save_path
+
+
+def _check(path: str, checkpoint: tf.train.NewCheckpointReader, names: Sequence[str]) -> None:
+    """Raises BadInput for variables that a checkpoint lacks."""
+    absent = [name for name in names if not checkpoint.has_tensor(name)]
+    if absent:
+        raise BadInput("{}: it lacks {} of {} variables, such as {}: it was made with other flags. "
+                       "Go on with those, or give another --checkpoint.".format(
+                           path, len(absent), len(names), absent[0]))

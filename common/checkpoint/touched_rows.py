@@ -1,0 +1,161 @@
+"""Tables in increments: the rows that training steps have touched."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
+
+import tensorflow.compat.v1 as tf
+
+from common import tf_private
+from common.checkpoint.generations import Contribution, Generations
+from common.checkpoint.increment_files import KEYS, VALUES
+from common.optimizers.updates import RowUpdate
+from common.tf_private import SaveSpec, SelfRestoring, full_name
+
+
+class _Marked(NamedTuple):
+    """A table, or a slice of one, and when its rows were touched last.
+
+    Attributes:
+      table: [V, D].
+      rows: those of a step, int [R].
+      saved: the table and its slots, [V, ...] each.
+      marks: generations, int32 [V].
+    """
+
+    table: tf.Variable
+    rows: tf.Tensor
+    saved: List[tf.Variable]
+    marks: tf.Variable
+
+    def mark(self, now: tf.Tensor) -> tf.Operation:
+        """Marks the rows of a step."""
+        with tf.colocate_with(self.table):
+            # In one process, no step overlaps with another one or with a save.
+            if "/job:ps" not in self.marks.device:
+                return tf.scatter_update(self.marks, self.rows, now).op
+            # Of two workers the later one may have read the earlier generation; the maximum takes
+            # five times as long.
+            return tf.scatter_max(self.marks, self.rows, now, use_locking=True).op
+
+
+class _Place(NamedTuple):
+    """Where the rows of one slice stand among those of all slices that an increment holds.
+
+    Attributes:
+      total, first, count: the rows of all slices, those of slices before it, its own; int64
+        scalars.
+    """
+
+    total: tf.Tensor
+    first: tf.Tensor
+    count: tf.Tensor
+
+
+def contributions(updates: Sequence[RowUpdate], generations: Generations) -> List[Contribution]:
+    """The tables that a training step updates by rows, as increments hold them."""
+    slices: Dict[str, List[_Marked]] = {}
+    for update in updates:
+        slices.setdefault(full_name(update.table), []).append(_with_marks(update))
+    return [contribution for of_table in slices.values()
+            for contribution in _of_table(of_table, generations)]
+
+
+def _with_marks(update: RowUpdate) -> _Marked:
+    table = update.table
+    with tf.colocate_with(table):
+        marks = tf.get_variable("increments/" + table.op.name, table.shape[:1], tf.int32,
+                                tf.zeros_initializer(), trainable=False, collections=[])
+    return _Marked(table, update.rows, [table] + update.slots, marks)
+
+
+def _of_table(slices: Sequence[_Marked], generations: Generations) -> List[Contribution]:
+    """The touched rows of each slice of a table, and of its slots."""
+    is_cut = len(slices) > 1
+    rows = [_touched(of_slice, generations, at_least_one=is_cut) for of_slice in slices]
+    places: Sequence[Optional[_Place]] = _places(rows) if is_cut else [None]
+    of_slices = []
+    for marked, touched, place in zip(slices, rows, places):
+        saveable = _Rows(marked, touched, place, generations)
+        of_slices.append(Contribution(marked.saved, saveable, marked.mark, [marked.marks]))
+    return of_slices
+
+
+def _touched(marked: _Marked, generations: Generations, at_least_one: bool) -> tf.Tensor:
+    """The rows touched in the generations that an increment holds, int64 [n]."""
+    with tf.colocate_with(marked.table):
+        rows = tf.reshape(tf.where(marked.marks >= generations.since), [-1])
+        if not at_least_one:
+            return rows
+        # TensorFlow cannot save a slice of no rows, so row 0 goes in its place.
+        num_absent = tf.cast(tf.equal(tf.size(rows), 0), tf.int32)
+        return tf.concat([rows, tf.zeros([num_absent], tf.int64)], axis=0)
+
+
+def _places(rows: Sequence[tf.Tensor]) -> List[_Place]:
+    counts = [tf.size(of_slice, out_type=tf.int64) for of_slice in rows]
+    total = tf.add_n(counts)
+    places = []
+    first = tf.zeros([], tf.int64)
+    for count in counts:
+        places.append(_Place(total, first, count))
+        first += count
+    return places
+
+
+class _Rows(SelfRestoring):
+    """Rows of a table, or of a slice of one, and of its slots, by their numbers in the table.
+
+    Args:
+      rows: of the slice, int64 [n].
+      place: for a slice, among all.
+    """
+
+    def __init__(self, marked: _Marked, rows: tf.Tensor, place: Optional[_Place],
+                 generations: Generations) -> None:
+        self._marked = marked
+        self._since = generations.since
+        table = marked.table
+        of_whole = tf_private.slice_of(table)
+        self._first = of_whole.offset[0] if of_whole else 0
+        with tf.colocate_with(table):
+            keys = rows + self._first
+            specs = [SaveSpec(keys, _slice_spec(place, []), full_name(table) + KEYS)]
+            for variable in marked.saved:
+                values = tf.gather(variable, rows)
+                spec = _slice_spec(place, _widths(variable))
+                specs.append(SaveSpec(values, spec, full_name(variable) + VALUES))
+        super().__init__(table, specs, table.op.name)
+
+    def restore_from(self, path: tf.Tensor) -> tf.Operation:
+        """Writes those of the increment's rows that the slice has, and marks them."""
+        names = [spec.name for spec in self.specs]
+        dtypes = [spec.dtype for spec in self.specs]
+        keys, *values = tf.raw_ops.RestoreV2(
+            prefix=path, tensor_names=names, shape_and_slices=len(names) * [""], dtypes=dtypes)
+        local = keys - self._first
+        marks = self._marked.marks
+        is_here = (local >= 0) & (local < marks.shape.as_list()[0])
+        here = tf.reshape(tf.where(is_here), [-1])
+        rows = tf.gather(local, here)
+        writes = []
+        for variable, value in zip(self._marked.saved, values):
+            of_slice = tf.ensure_shape(tf.gather(value, here), [None] + _widths(variable))
+            writes.append(tf.scatter_update(variable, rows, of_slice))
+        mark = tf.scatter_max(marks, rows, tf.identity(self._since), use_locking=True)
+        return tf.group(*writes, mark)
+
+
+def _widths(variable: tf.Variable) -> List[int]:
+    """The shape of one row."""
+    return variable.shape.as_list()[1:]
+
+
+def _slice_spec(place: Optional[_Place], widths: List[int]) -> Union[str, tf.Tensor]:
+    """What tells TensorFlow which part of a tensor [n, widths] is saved; "" for all of it.
+
+    As text, it is the whole's shape, then first,count for rows and - for each other dimension.
+    """
+    if not place:
+        return ""
+    total, first, count = [tf.as_string(number) for number in place]
+    dims = "".join(" {}".format(width) for width in widths)
+    return tf.strings.join([total, dims + " ", first, ",", count, ":-" * len(widths)])
