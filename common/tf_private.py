@@ -7,7 +7,7 @@ each of these is relied on for.
 
 import contextlib
 import functools
-from typing import Iterator, List, NamedTuple, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
@@ -32,6 +32,22 @@ class SelfRestoring(SaveableObject):
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
         """Restores from the checkpoint whose files have this prefix, string scalar."""
         raise NotImplementedError
+
+
+def save_whole(names: Sequence[str], tensors: Sequence[tf.Tensor]) -> List[SaveSpec]:
+    """The specs of a SaveableObject that saves tensors under these names."""
+    return [SaveSpec(tensor, "", name) for name, tensor in zip(names, tensors)]
+
+
+def read(path: tf.Tensor, names: Union[tf.Tensor, Sequence[str]],
+         dtypes: Sequence[tf.DType]) -> List[tf.Tensor]:
+    """The tensors of those names in a checkpoint."""
+    # Public, but unlike its siblings without a name outside of raw_ops.
+    return tf.raw_ops.RestoreV2(
+        prefix=path,
+        tensor_names=names,
+        shape_and_slices=len(dtypes) * [""],
+        dtypes=dtypes)
 
 
 class SaverBuilder(BulkSaverBuilder):

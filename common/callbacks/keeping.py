@@ -85,8 +85,8 @@ class Keeping(Callback):
 
     def _make_incremental(self, spec: tf.estimator.EstimatorSpec) -> SaveEvery:
         losses = roles.LOSSES if self._run.cluster else ()
-        return SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt,
-                                    self._run.steps, self._trainer.tell_saving, losses)
+        return SaveEvery(spec.scaffold.saver, self._run.incremental_ckpt, self._run.steps,
+                         self._trainer.tell_saving, losses)
 
 
 class _SavingTold(tf.train.CheckpointSaverListener):

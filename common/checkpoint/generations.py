@@ -82,14 +82,18 @@ class Tracked(NamedTuple):
 
         Full checkpoints do not hold them, the chief alone initializes them.
         """
-        of_contributions = [one.variables for one in self.contributions]
-        return [*self.generations, *sum(map(list, of_contributions), [])]
+        variables = list(self.generations)
+        for contribution in self.contributions:
+            variables += contribution.variables
+        return variables
 
 
 def track(train_op: tf.Operation, generations: Generations,
           contributions: Sequence[Contribution]) -> Tracked:
     """The training step that also marks what it has touched."""
-    with tf.control_dependencies([train_op]), tf.colocate_with(generations.current):
-        now = tf.identity(generations.current)
+    current = generations.current
+    with tf.control_dependencies([train_op]), tf.colocate_with(current):
+        now = tf.identity(current)
     marks = [contribution.mark(now) for contribution in contributions]
-    return Tracked(tf.group(train_op, *marks), generations, contributions)
+    marked_op = tf.group(train_op, *marks)
+    return Tracked(marked_op, generations, contributions)

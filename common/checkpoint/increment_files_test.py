@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.checkpoint import increment_files, increments, newest
+from common.checkpoint import increment_files, increments
 from common.checkpoint.increment_files import FOLDER
+from common.checkpoint.newest import resume_step
 from common.testing.increments import WIDTH, Toy, assert_same
 
 
@@ -33,7 +34,7 @@ def test_damaged(damage: Callable[[str], None], suffix: str, tmp_path: object, c
     toy.step(4)
     newest = toy.increment()
     damage(newest + suffix)
-    assert newest.resume_step(str(tmp_path)) == 1
+    assert resume_step(str(tmp_path)) == 1
     again = Toy(tmp_path).restart()
     assert_same(again.state(), expected)
     assert "{} is left out: it is damaged: ".format(newest) in capsys.readouterr().err
@@ -78,7 +79,7 @@ def test_a_start_without_a_checkpoint_leaves_increments_out(tmp_path: object) ->
     toy.step(3)
     toy.increment()
     os.remove(os.path.join(str(tmp_path), "checkpoint"))
-    assert newest.resume_step(str(tmp_path)) == 0
+    assert resume_step(str(tmp_path)) == 0
     again = Toy(tmp_path).start()
     assert os.listdir(os.path.join(str(tmp_path), FOLDER)) == []
     assert again.session.run(again.global_step) == 0

@@ -46,13 +46,19 @@ class IncrementSaver(Saver):
         self._variables = tracked.variables
         saveables = _saveables(tracked)
         self._increments = tf.train.Saver(
-            saveables, sharded=True, max_to_keep=keep, save_relative_paths=True,
-            builder=SaverBuilder(), name="save_increment")
+            saveables,
+            sharded=True,
+            max_to_keep=keep,
+            save_relative_paths=True,
+            builder=SaverBuilder(),
+            name="save_increment")
         self._tensors = _tensor_names(saveables)
-        self._unset = tf.identity(tf.report_uninitialized_variables(self._variables))
+        unset = tf.report_uninitialized_variables(self._variables)
+        self._unset = tf.identity(unset)
         self._next = self._generation.assign_add(1)
-        self._values = [tf.placeholder(tf.int32, []), tf.placeholder(tf.string, [])]
-        self._follow = [since.assign(self._values[0]), base.assign(self._values[1])]
+        self._new_since = tf.placeholder(tf.int32, [])
+        self._new_base = tf.placeholder(tf.string, [])
+        self._follow = [since.assign(self._new_since), base.assign(self._new_base)]
 
     def start(self, sess: tf.Session) -> None:
         """Begins where there is no checkpoint."""
@@ -87,10 +93,10 @@ class IncrementSaver(Saver):
         is_lost = self._generation.op.name in unset
         # Where the generation was lost with its server, marks go first and it comes last, so that
         # no other process takes a step meanwhile, or none whose rows are not marked.
-        initializers = [variable.initializer for variable in self._variables
-                        if variable is not self._generation
-                        and (is_lost or variable.op.name in unset)]
-        sess.run(initializers)
+        marks = [variable for variable in self._variables if variable is not self._generation]
+        if not is_lost:
+            marks = [variable for variable in marks if variable.op.name in unset]
+        sess.run([variable.initializer for variable in marks])
         generation = 1 if is_lost else int(sess.run(self._next))
         super().restore(sess, save_path)
         newest = self._choose(save_path)
@@ -113,17 +119,21 @@ class IncrementSaver(Saver):
 
     def _build_on(self, sess: tf.Session, full: str, generation: int, step: int) -> None:
         """Has the next increments hold what is touched from a generation on."""
-        values = (generation, increment_files.identity(full))
-        sess.run(self._follow, dict(zip(self._values, values)))
+        base = increment_files.identity(full)
+        feed = {self._new_since: generation, self._new_base: base}
+        sess.run(self._follow, feed)
         self._newest = step
 
 
 def _saveables(tracked: Tracked) -> List[object]:
     """What an increment holds: the contributions, all else of a full checkpoint, and the base."""
-    contributions = tracked.contributions
-    in_place = {id(part) for contribution in contributions for part in contribution.replaces}
-    whole = [part for part in tf_private.all_saveables() if id(part) not in in_place]
-    rows = [contribution.saveable for contribution in contributions]
+    replaced = set()
+    rows = []
+    for contribution in tracked.contributions:
+        replaced.update(id(part) for part in contribution.replaces)
+        rows.append(contribution.saveable)
+    saveables = tf_private.all_saveables()
+    whole = [part for part in saveables if id(part) not in replaced]
     return [*whole, *rows, tracked.generations.base]
 
 
@@ -163,8 +173,10 @@ def _with_increments(spec: tf.estimator.EstimatorSpec, folder: str,
              tf.report_uninitialized_variables(tracked.variables)]
     # Trainers wait until nothing of ready_op is left; by default it knows global variables only.
     scaffold = tf.train.Scaffold(
-        saver=saver, init_fn=lambda _, session: saver.start(session),
-        ready_op=tf.concat(unset, axis=0), copy_from_scaffold=spec.scaffold)
+        saver=saver,
+        init_fn=lambda _, session: saver.start(session),
+        ready_op=tf.concat(unset, axis=0),
+        copy_from_scaffold=spec.scaffold)
     return spec._replace(train_op=tracked.train_op, scaffold=scaffold)
 
 
@@ -172,5 +184,6 @@ def track(train_op: tf.Operation) -> Tracked:
     """The training step of the default graph that also marks the rows it has touched."""
     counters = generations.make()
     contributions = table_increments.contributions(counters)
-    contributions += touched_rows.contributions(updates.recorded().by_rows, counters)
+    by_rows = updates.recorded().by_rows
+    contributions += touched_rows.contributions(by_rows, counters)
     return generations.track(train_op, counters, contributions)

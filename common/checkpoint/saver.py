@@ -29,8 +29,11 @@ class Saver(tf.train.Saver):
         self._of_variables: Optional[tf.train.Saver] = None
         if is_exported:
             self._of_variables = tf.train.Saver(variables, sharded=True)
-        super().__init__(sharded=True, max_to_keep=keep, save_relative_paths=True,
-                         builder=SaverBuilder())
+        super().__init__(
+            sharded=True,
+            max_to_keep=keep,
+            save_relative_paths=True,
+            builder=SaverBuilder())
         if is_exported:
             # A loader of the exported graph would take the tables' names there for operations.
             tf.get_default_graph().clear_collection(tf.GraphKeys.SAVEABLE_OBJECTS)

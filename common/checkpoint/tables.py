@@ -11,6 +11,7 @@ from typing import Dict, List, Sequence, Union
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import tf_private
 from common.embedding import embedding_variable, graph_record
 from common.embedding.embedding_variable import EmbeddingVariable
 from common.embedding.served_table import ServedTable
@@ -18,7 +19,7 @@ from common.errors import BadInput
 from common.kernels.embedding import table as native_table
 from common.kernels.embedding.table import Contents
 from common.log import log
-from common.tf_private import SaveSpec, SelfRestoring
+from common.tf_private import SelfRestoring
 
 _FIELDS = [field for field in Contents._fields if field != "slots"]
 _DTYPES = {"values": tf.float32, "bloom": tf.uint8}
@@ -37,7 +38,7 @@ class Saveable(SelfRestoring):
             tensors = [getattr(contents, field) for field in _FIELDS]
             tensors += split_slots(contents.slots, variable)
             names = _tensor_names(name, variable)
-            specs = [SaveSpec(tensor, "", key) for key, tensor in zip(names, tensors)]
+            specs = tf_private.save_whole(names, tensors)
         super().__init__(handle, specs, name)
 
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
@@ -70,9 +71,9 @@ def saveables(variable: EmbeddingVariable) -> List[Saveable]:
                if isinstance(one, Saveable) and one.variable is variable]
     if present:
         return present
-    parts = [Saveable(variable, part) for part in range(len(variable.parts))]
-    collection.extend(parts)
-    return parts
+    new = [Saveable(variable, part) for part in range(len(variable.parts))]
+    collection.extend(new)
+    return new
 
 
 class Restorer:
@@ -83,7 +84,8 @@ class Restorer:
         self._make = variable.make()
         self._path = tf.placeholder(tf.string, [])
         self._names = tf.placeholder(tf.string, [None])
-        self._add = tf.group([self._add_to(part) for part in range(len(variable.parts))])
+        parts = range(len(variable.parts))
+        self._add = tf.group([self._add_to(part) for part in parts])
 
     def _add_to(self, part: int) -> tf.Operation:
         """Adds to one part those keys of a stored part that belong there."""
@@ -92,13 +94,12 @@ class Restorer:
         dtypes = [_DTYPES.get(field, tf.int64) for field in _FIELDS]
         dtypes += len(variable.slots) * [tf.float32]
         with tf.device(handle.device):
-            tensors = tf.raw_ops.RestoreV2(
-                prefix=self._path, tensor_names=self._names,
-                shape_and_slices=len(dtypes) * [""], dtypes=dtypes)
+            tensors = tf_private.read(self._path, self._names, dtypes)
             fields = dict(zip(_FIELDS, tensors))
             slots = join_slots(tensors[len(_FIELDS):])
             contents = Contents(slots=slots, **fields)
-            return native_table.restore(handle, contents, part, len(variable.parts))
+            num_parts = len(variable.parts)
+            return native_table.restore(handle, contents, part, num_parts)
 
     def restore(self, session: tf.Session, path: str,
                 checkpoint: tf.train.NewCheckpointReader) -> None:
@@ -117,8 +118,8 @@ class Restorer:
             if counters not in (0, variable.admission.counters):
                 log("{}: the Bloom filter of {} is of another size; keys that wait are counted "
                     "anew".format(path, part))
-            names = _tensor_names(part, variable)
-            session.run(self._add, {self._path: path, self._names: names})
+            feed = {self._path: path, self._names: _tensor_names(part, variable)}
+            session.run(self._add, feed)
 
 
 class ServedRestorer:
@@ -130,7 +131,9 @@ class ServedRestorer:
         self._keys = tf.placeholder(tf.int64)
         self._values = tf.placeholder(tf.float32)
         self._restore = tf.raw_ops.LookupTableImportV2(
-            table_handle=served.table.resource_handle, keys=self._keys, values=self._values)
+            table_handle=served.table.resource_handle,
+            keys=self._keys,
+            values=self._values)
 
     def restore(self, session: tf.Session, path: str,
                 checkpoint: tf.train.NewCheckpointReader) -> None:
@@ -146,7 +149,8 @@ class ServedRestorer:
             arrays = [checkpoint.get_tensor("{}-{}".format(part, field)) for part in parts]
             return np.concatenate(arrays)
 
-        session.run(self._restore, {self._keys: read("keys"), self._values: read("values")})
+        feed = {self._keys: read("keys"), self._values: read("values")}
+        session.run(self._restore, feed)
 
 
 def restorers() -> List[Union[Restorer, ServedRestorer]]:

@@ -54,16 +54,24 @@ def contributions(updates: Sequence[RowUpdate], generations: Generations) -> Lis
     """The tables that a training step updates by rows, as increments hold them."""
     slices: Dict[str, List[_Marked]] = {}
     for update in updates:
-        slices.setdefault(full_name(update.table), []).append(_with_marks(update))
-    return [contribution for of_table in slices.values()
-            for contribution in _of_table(of_table, generations)]
+        of_table = slices.setdefault(full_name(update.table), [])
+        of_table.append(_with_marks(update))
+    of_tables: List[Contribution] = []
+    for members in slices.values():
+        of_tables += _of_table(members, generations)
+    return of_tables
 
 
 def _with_marks(update: RowUpdate) -> _Marked:
     table = update.table
     with tf.colocate_with(table):
-        marks = tf.get_variable("increments/" + table.op.name, table.shape[:1], tf.int32,
-                                tf.zeros_initializer(), trainable=False, collections=[])
+        marks = tf.get_variable(
+            name="increments/" + table.op.name,
+            shape=table.shape[:1],
+            dtype=tf.int32,
+            initializer=tf.zeros_initializer(),
+            trainable=False,
+            collections=[])
     return _Marked(table, update.rows, [table] + update.slots, marks)
 
 
@@ -71,7 +79,9 @@ def _of_table(slices: Sequence[_Marked], generations: Generations) -> List[Contr
     """The touched rows of each slice of a table, and of its slots."""
     is_cut = len(slices) > 1
     rows = [_touched(of_slice, generations, at_least_one=is_cut) for of_slice in slices]
-    places: Sequence[Optional[_Place]] = _places(rows) if is_cut else [None]
+    places: Sequence[Optional[_Place]] = [None]
+    if is_cut:
+        places = _places(rows)
     of_slices = []
     for marked, touched, place in zip(slices, rows, places):
         saveable = _Rows(marked, touched, place, generations)
@@ -86,8 +96,10 @@ def _touched(marked: _Marked, generations: Generations, at_least_one: bool) -> t
         if not at_least_one:
             return rows
         # TensorFlow cannot save a slice of no rows, so row 0 goes in its place.
-        num_absent = tf.cast(tf.equal(tf.size(rows), 0), tf.int32)
-        return tf.concat([rows, tf.zeros([num_absent], tf.int64)], axis=0)
+        is_empty = tf.equal(tf.size(rows), 0)
+        num_absent = tf.cast(is_empty, tf.int32)
+        absent = tf.zeros([num_absent], tf.int64)
+        return tf.concat([rows, absent], axis=0)
 
 
 def _places(rows: Sequence[tf.Tensor]) -> List[_Place]:
@@ -118,29 +130,34 @@ class _Rows(SelfRestoring):
         self._first = of_whole.offset[0] if of_whole else 0
         with tf.colocate_with(table):
             keys = rows + self._first
-            specs = [SaveSpec(keys, _slice_spec(place, []), full_name(table) + KEYS)]
+            where = _slice_spec(place, [])
+            specs = [SaveSpec(keys, where, full_name(table) + KEYS)]
             for variable in marked.saved:
                 values = tf.gather(variable, rows)
-                spec = _slice_spec(place, _widths(variable))
-                specs.append(SaveSpec(values, spec, full_name(variable) + VALUES))
+                where = _slice_spec(place, _widths(variable))
+                name = full_name(variable) + VALUES
+                specs.append(SaveSpec(values, where, name))
         super().__init__(table, specs, table.op.name)
 
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
         """Writes those of the increment's rows that the slice has, and marks them."""
         names = [spec.name for spec in self.specs]
         dtypes = [spec.dtype for spec in self.specs]
-        keys, *values = tf.raw_ops.RestoreV2(
-            prefix=path, tensor_names=names, shape_and_slices=len(names) * [""], dtypes=dtypes)
-        local = keys - self._first
+        keys, *values = tf_private.read(path, names, dtypes)
         marks = self._marked.marks
-        is_here = (local >= 0) & (local < marks.shape.as_list()[0])
+        num_rows, = marks.shape.as_list()
+        local = keys - self._first
+        is_here = (local >= 0) & (local < num_rows)
         here = tf.reshape(tf.where(is_here), [-1])
         rows = tf.gather(local, here)
         writes = []
         for variable, value in zip(self._marked.saved, values):
-            of_slice = tf.ensure_shape(tf.gather(value, here), [None] + _widths(variable))
+            of_slice = tf.gather(value, here)
+            shape = [None] + _widths(variable)
+            of_slice = tf.ensure_shape(of_slice, shape)
             writes.append(tf.scatter_update(variable, rows, of_slice))
-        mark = tf.scatter_max(marks, rows, tf.identity(self._since), use_locking=True)
+        since = tf.identity(self._since)
+        mark = tf.scatter_max(marks, rows, since, use_locking=True)
         return tf.group(*writes, mark)
 
 
@@ -156,6 +173,7 @@ def _slice_spec(place: Optional[_Place], widths: List[int]) -> Union[str, tf.Ten
     """
     if not place:
         return ""
-    total, first, count = [tf.as_string(number) for number in place]
+    total, first, count = map(tf.as_string, place)
     dims = "".join(" {}".format(width) for width in widths)
-    return tf.strings.join([total, dims + " ", first, ",", count, ":-" * len(widths)])
+    all_of_dims = ":-" * len(widths)
+    return tf.strings.join([total, dims + " ", first, ",", count, all_of_dims])

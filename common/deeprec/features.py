@@ -4,7 +4,10 @@ A flag that is not listed here is the same on both.
 """
 
 from enum import Enum
-from typing import NamedTuple, Tuple
+from typing import List, NamedTuple, Tuple
+
+from common.deeprec import symbols
+from common.optimizers import catalog
 
 
 class Who(Enum):
@@ -63,6 +66,23 @@ def _ours(name: str, stock: str, deeprec: str, who: Who = Who.DEEPREC, value: st
     return Feature(name, Answer(Who.OURS, stock), Answer(who, deeprec), value, needs, starts)
 
 
+def _optimizers() -> List[Feature]:
+    """The rows of --optimizer: one for those of TensorFlow's, one for each of ours."""
+    of_tensorflow = [entry.name for entry in catalog.ENTRIES if not entry.summary]
+    rows = [_same("optimizer", Who.TF,
+                  "TensorFlow's; tables of native lookups are updated by native ops",
+                  value=", ".join(of_tensorflow), starts=True)]
+    return rows + [_own_optimizer(entry) for entry in catalog.ENTRIES if entry.summary]
+
+
+def _own_optimizer(entry: catalog.Entry) -> Feature:
+    symbol = symbols.symbol(entry.name)
+    if not symbol:
+        return _same("optimizer", Who.OURS, entry.summary, value=entry.name, starts=True)
+    return _ours("optimizer", entry.summary, "`{}`".format(symbol), value=entry.name,
+                 needs=(entry.name,))
+
+
 FEATURES = (
     _ours("bf16",
           "inputs of dense products rounded to BF16, sums and variables FP32; BF16 instructions "
@@ -85,12 +105,7 @@ FEATURES = (
           "slices of a batch one after another, their gradients averaged",
           ": DeepRec's graph pass copies the iterator, which fails with those that Estimators make "
           "(its issues 86, 127, 165, 588), and whether it averages is not told", starts=True),
-    _same("optimizer", Who.TF, "TensorFlow's; tables of native lookups are updated by native ops",
-          value="adam, adagrad, gradientdescent", starts=True),
-    _ours("optimizer", "DeepRec's rule: sparse rows alone, powers of each variable",
-          "`tf.train.AdamAsyncOptimizer`", value="adamasync", needs=("adamasync",)),
-    _ours("optimizer", "DeepRec's rule: accumulators decay by global step",
-          "`tf.train.AdagradDecayOptimizer`", value="adagraddecay", needs=("adagraddecay",)),
+    *_optimizers(),
     _ours("ev", "native hash tables, divided over servers by key",
           "`tf.get_embedding_variable`, divided over servers by key", needs=("ev",)),
     _ours("ev_filter", "native: a row once a key was seen `--ev_filter_freq` times",

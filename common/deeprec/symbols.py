@@ -83,6 +83,11 @@ def has(feature: str) -> bool:
     return not lacking(feature) if feature in _SYMBOLS and is_deeprec() else False
 
 
+def symbol(feature: str) -> str:
+    """The name of what DeepRec has for a feature, "" where it has nothing."""
+    return _SYMBOLS[feature][0] if feature in _SYMBOLS else ""
+
+
 def lacking(feature: str) -> str:
     """Why this DeepRec does not serve a feature that newer ones serve, "" if it does."""
     symbol, is_there = _SYMBOLS[feature]

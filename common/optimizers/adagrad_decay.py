@@ -71,11 +71,14 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
     def _step(self, grad: tf.Tensor, accumulator: tf.Tensor, power: tf.Tensor) -> List[tf.Tensor]:
         """The new accumulator and power, and what is subtracted from the weights."""
         is_due = self._periods() > power
-        discounted = tf.maximum(accumulator * self._discount, self._initial)
+        lower = accumulator * self._discount
+        discounted = tf.maximum(lower, self._initial)
         share = tf.cast(is_due, accumulator.dtype)
-        accumulator = share * discounted + (1 - share) * accumulator + grad * grad
-        power += tf.cast(is_due, tf.int64)
-        return [accumulator, power, self._rate * grad * tf.rsqrt(accumulator)]
+        old = share * discounted + (1 - share) * accumulator
+        new = old + grad * grad
+        new_power = power + tf.cast(is_due, tf.int64)
+        change = self._rate * grad * tf.rsqrt(new)
+        return [new, new_power, change]
 
     def apply_with(self, kernel: Callable[..., tf.Operation],
                    grad: Union[tf.Tensor, tf.IndexedSlices], var: tf.Variable) -> tf.Operation:
@@ -86,16 +89,25 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
             operation.
         """
         accumulator, power = self._state_of(var)
-        return kernel(var, accumulator, power, self._rate, self._periods(), grad, self._initial,
-                      self._discount)
+        return kernel(
+            var,
+            accumulator,
+            power,
+            self._rate,
+            self._periods(),
+            grad,
+            self._initial,
+            self._discount)
 
     def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
         accumulator, power = self._state_of(var)
         new_accumulator, new_power, change = self._step(
             grad, tf.identity(accumulator), tf.identity(power))
-        return tf.group(accumulator.assign(new_accumulator, use_locking=self._use_locking),
-                        power.assign(new_power, use_locking=self._use_locking),
-                        var.assign_sub(change, use_locking=self._use_locking))
+        locks = self._use_locking
+        return tf.group(
+            accumulator.assign(new_accumulator, use_locking=locks),
+            power.assign(new_power, use_locking=locks),
+            var.assign_sub(change, use_locking=locks))
 
     def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
         return self._apply_dense(grad, var)
@@ -110,12 +122,14 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
     def _apply_rows(self, grad: tf.Tensor, var: tf.Variable, indices: tf.Tensor) -> tf.Operation:
         """Updates the rows of distinct indices [R] with their gradients [R, ...]."""
         accumulator, power = self._state_of(var)
-        new_accumulator, new_power, change = self._step(
-            grad, tf.gather(accumulator, indices), tf.gather(power, indices))
+        old_accumulator = tf.gather(accumulator, indices)
+        old_power = tf.gather(power, indices)
+        new_accumulator, new_power, change = self._step(grad, old_accumulator, old_power)
+        locks = self._use_locking
         return tf.group(
-            tf.scatter_update(accumulator, indices, new_accumulator, self._use_locking),
-            tf.scatter_update(power, indices, new_power, self._use_locking),
-            tf.scatter_sub(var, indices, change, self._use_locking))
+            tf.scatter_update(accumulator, indices, new_accumulator, locks),
+            tf.scatter_update(power, indices, new_power, locks),
+            tf.scatter_sub(var, indices, change, locks))
 
 
 def _power_shape(variable: tf.Variable) -> tf.TensorShape:
@@ -123,13 +137,17 @@ def _power_shape(variable: tf.Variable) -> tf.TensorShape:
     rank = variable.shape.ndims
     if not rank:
         return tf.TensorShape([])
-    return variable.shape[:1].concatenate([1] * (rank - 1))
+    ones = [1] * (rank - 1)
+    return variable.shape[:1].concatenate(ones)
 
 
 def _narrow(power: tf.Variable) -> None:
     """Tells savers how wide a slice of a power is: TensorFlow gives it its variable's width."""
     place = tf_private.slice_of(power)
     if place:
-        ones = [1] * (len(place.full_shape) - 1)
-        tf_private.set_slice(power, place._replace(full_shape=place.full_shape[:1] + ones,
-                                                   shape=place.shape[:1] + ones))
+        rank = len(place.full_shape)
+        ones = [1] * (rank - 1)
+        full_shape = place.full_shape[:1] + ones
+        shape = place.shape[:1] + ones
+        narrow = place._replace(full_shape=full_shape, shape=shape)
+        tf_private.set_slice(power, narrow)

@@ -79,17 +79,20 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
     def _dense_arguments(self, grad: tf.Tensor, var: tf.Variable,
                          handle: Callable[[tf.Variable], tf.Tensor]) -> Dict[str, object]:
         """What TensorFlow's op of an Adam step takes; it has one for each kind of variable."""
-        arguments: Dict[str, object] = {"grad": grad, "use_locking": self._use_locking}
-        for power in self._powers:
-            arguments[power] = tf.identity(self._power(full_name(var), power))
-        slots = {"var": var, "m": self.get_slot(var, "m"), "v": self.get_slot(var, "v")}
-        for name, slot in slots.items():
-            arguments[name] = handle(slot)
-        numbers = {"lr": self._rate, "beta1": self._beta1, "beta2": self._beta2,
-                   "epsilon": self._epsilon}
-        for name, number in numbers.items():
-            arguments[name] = tf.constant(number, var.dtype.base_dtype)
-        return arguments
+        name = full_name(var)
+        dtype = var.dtype.base_dtype
+        return dict(
+            beta1_power=tf.identity(self._power(name, "beta1_power")),
+            beta2_power=tf.identity(self._power(name, "beta2_power")),
+            var=handle(var),
+            m=handle(self.get_slot(var, "m")),
+            v=handle(self.get_slot(var, "v")),
+            lr=tf.constant(self._rate, dtype),
+            beta1=tf.constant(self._beta1, dtype),
+            beta2=tf.constant(self._beta2, dtype),
+            epsilon=tf.constant(self._epsilon, dtype),
+            grad=grad,
+            use_locking=self._use_locking)
 
     def _apply_sparse(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self._apply_rows(grad.values, var, grad.indices)
@@ -102,18 +105,24 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         """Updates the rows of distinct indices [R] with their gradients [R, ...]."""
         m = self.get_slot(var, "m")
         v = self.get_slot(var, "v")
-        new_v = self._beta2 * tf.gather(v, indices) + (1.0 - self._beta2) * grad * grad
-        decayed_m = self._beta1 * tf.gather(m, indices)
+        beta1, beta2, epsilon = self._beta1, self._beta2, self._epsilon
+        decayed_v = beta2 * tf.gather(v, indices)
+        new_v = decayed_v + (1.0 - beta2) * grad * grad
+        decayed_m = beta1 * tf.gather(m, indices)
         if self._rmsprop:
-            new_m = decayed_m + self._rate * grad / tf.sqrt(new_v + self._epsilon)
+            deviation = tf.sqrt(new_v + epsilon)
+            new_m = decayed_m + self._rate * grad / deviation
             change = new_m
         else:
             self._touch(var, tf.size(indices) > 0)
-            new_m = decayed_m + (1.0 - self._beta1) * grad
-            change = self._scale(var) * new_m / (tf.sqrt(new_v) + self._epsilon)
-        return tf.group(tf.scatter_update(m, indices, new_m, self._use_locking),
-                        tf.scatter_update(v, indices, new_v, self._use_locking),
-                        tf.scatter_sub(var, indices, change, self._use_locking))
+            new_m = decayed_m + (1.0 - beta1) * grad
+            deviation = tf.sqrt(new_v) + epsilon
+            change = self._scale(var) * new_m / deviation
+        locks = self._use_locking
+        return tf.group(
+            tf.scatter_update(m, indices, new_m, locks),
+            tf.scatter_update(v, indices, new_v, locks),
+            tf.scatter_sub(var, indices, change, locks))
 
     def apply_rows_with(self, kernel: Callable[..., tf.Operation], grad: tf.IndexedSlices,
                         var: tf.Variable) -> tf.Operation:
@@ -125,10 +134,15 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         if self._rmsprop:
             return self._apply_sparse(grad, var)
         self._touch(var, tf.size(grad.indices) > 0)
-        m = self.get_slot(var, "m")
-        v = self.get_slot(var, "v")
-        rate = self._scale(var)
-        return kernel(var, m, v, rate, grad, self._beta1, self._beta2, self._epsilon)
+        return kernel(
+            var,
+            self.get_slot(var, "m"),
+            self.get_slot(var, "v"),
+            self._scale(var),
+            grad,
+            self._beta1,
+            self._beta2,
+            self._epsilon)
 
     def _finish(self, update_ops: List[tf.Operation], name_scope: str) -> tf.Operation:
         """Moves the powers of the variables that had a gradient."""
@@ -136,13 +150,16 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         # All updates read the powers, those of other variables and slices too.
         with tf.control_dependencies([tf.group(*update_ops)]):
             for variable, touched in self._touched.items():
-                for power, beta in self._powers.items():
-                    moves.append(self._move(self._power(variable, power), beta, touched))
+                for name, beta in self._powers.items():
+                    power = self._power(variable, name)
+                    moves.append(self._move(power, beta, touched))
         self._touched = {}
         return tf.group(*update_ops, *moves, name=name_scope)
 
     def _move(self, power: tf.Variable, beta: float, touched: List[tf.Tensor]) -> tf.Tensor:
         """Multiplies a power by its beta if any of the bool scalars is true."""
         with tf.colocate_with(power):
-            factor = tf.where(tf.reduce_any(tf.stack(touched)), beta, 1.0)
-            return power.assign(power * factor, use_locking=self._use_locking)
+            is_touched = tf.reduce_any(tf.stack(touched))
+            factor = tf.where(is_touched, beta, 1.0)
+            moved = power * factor
+            return power.assign(moved, use_locking=self._use_locking)

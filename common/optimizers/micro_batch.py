@@ -50,9 +50,14 @@ class Backward(NamedTuple):
 
     def outputs(self) -> List[object]:
         """The loss and all gradients that are there, as tf.group takes them."""
-        of_variables = [gradient for gradient, _ in self.gradients if gradient is not None]
-        of_rows = [gradient for _, gradient in self.lookups if gradient is not None]
-        return [self.loss, of_variables, of_rows]
+        of_variables = [gradient for gradient, _ in self.gradients]
+        of_rows = [gradient for _, gradient in self.lookups]
+        return [self.loss, _present(of_variables), _present(of_rows)]
+
+
+def _present(gradients: Sequence[Gradient]) -> Sequence[Gradient]:
+    """Those of the variables on which the loss depends."""
+    return [gradient for gradient in gradients if gradient is not None]
 
 
 def one_after_another(backward: Callable[[Slice], Backward], features: Features, labels: Features,
@@ -77,12 +82,15 @@ def one_after_another(backward: Callable[[Slice], Backward], features: Features,
     slices: List[Backward] = []
     moves: List[List[Move]] = []
     for number in range(count):
-        with tf.control_dependencies([tf.group(*last.outputs()) for last in slices[-1:]]):
+        before = [tf.group(*last.outputs()) for last in slices[-1:]]
+        with tf.control_dependencies(before):
             part = cut(features, labels, number, count)
-        with tf.variable_scope(tf.get_variable_scope(), reuse=number > 0):
+        is_reused = number > 0
+        with tf.variable_scope(tf.get_variable_scope(), reuse=is_reused):
             added = backward(part)
         slices.append(_without_absent_rows(added, part))
-        moves.append(_moves(update_ops[num_before:], part.share))
+        new_updates = update_ops[num_before:]
+        moves.append(_moves(new_updates, part.share))
         del update_ops[num_before:]
     update_ops.extend(_sum_moves(of_mean) for of_mean in zip(*moves))
     return slices
@@ -104,36 +112,57 @@ def cut(features: Features, labels: Features, number: int, count: int) -> Slice:
     nevertheless, of which any model can compute, and the share 0; embedding variables do not count
     its keys.
     """
-    size = tf.shape(next(iter(labels.values())))[0]
+    any_label = next(iter(labels.values()))
+    size = tf.shape(any_label)[0]
     low = size * number // count
     high = size * (number + 1) // count
-    share = tf.cast(high - low, tf.float32) / tf.cast(size, tf.float32)
+    num_rows = tf.cast(high - low, tf.float32)
+    share = num_rows / tf.cast(size, tf.float32)
     begin = tf.expand_dims(low, 0)
-    rows = tf.expand_dims(tf.maximum(high - low, 1), 0)
-    of_lists = [feature_names(column) for column in _list_columns(features)]
-    in_lists = [name for names in of_lists for name in names]
-    part = {name: tf.slice(tensor, begin, rows) for name, tensor in features.items()
-            if name not in in_lists}
-    for names in of_lists:
-        lists = Ragged(*[features[name] for name in names])
-        part.update(zip(names, _cut_list(lists, begin, rows)))
-    label_part = {name: tf.slice(label, begin, rows) for name, label in labels.items()}
-    return Slice(part, label_part, share)
+    at_least_one = tf.maximum(high - low, 1)
+    rows = _Rows(begin, tf.expand_dims(at_least_one, 0))
+    cut_features = rows.of_features(features)
+    cut_labels = {name: rows.of(label) for name, label in labels.items()}
+    return Slice(cut_features, cut_labels, share)
 
 
-def _list_columns(features: Features) -> List[str]:
-    """The columns that stand as three tensors among features."""
-    ending = feature_names("").row_splits
-    return [name[:-len(ending)] for name in features if name.endswith(ending)]
+class _Rows(NamedTuple):
+    """Consecutive rows of a batch.
 
+    Attributes:
+      begin: the first, int32 [1].
+      size: how many, int32 [1].
+    """
 
-def _cut_list(lists: Ragged, begin: tf.Tensor, rows: tf.Tensor) -> Ragged:
-    splits = tf.slice(lists.row_splits, begin, rows + 1)
-    first = splits[:1]
-    items = splits[-1:] - first
-    values = tf.slice(lists.values, first, items)
-    weights = tf.slice(lists.weights, first, items)
-    return Ragged(values, splits - first, weights)
+    begin: tf.Tensor
+    size: tf.Tensor
+
+    def of(self, tensor: tf.Tensor) -> tf.Tensor:
+        """These rows of a tensor [B]."""
+        return tf.slice(tensor, self.begin, self.size)
+
+    def of_features(self, features: Features) -> Features:
+        """These rows of features, of which those of lists are three tensors a column."""
+        ending = feature_names("").row_splits
+        lists = [name[:-len(ending)] for name in features if name.endswith(ending)]
+        of_lists = [feature_names(column) for column in lists]
+        in_lists = [name for names in of_lists for name in names]
+        flat = [name for name in features if name not in in_lists]
+        part = {name: self.of(features[name]) for name in flat}
+        for names in of_lists:
+            column = Ragged(*[features[name] for name in names])
+            part.update(zip(names, self.of_lists(column)))
+        return part
+
+    def of_lists(self, lists: Ragged) -> Ragged:
+        """These rows of a column of lists."""
+        splits = tf.slice(lists.row_splits, self.begin, self.size + 1)
+        first = splits[:1]
+        last = splits[-1:]
+        num_items = last - splits[:1]
+        values = tf.slice(lists.values, first, num_items)
+        weights = tf.slice(lists.weights, first, num_items)
+        return Ragged(values, splits - first, weights)
 
 
 def _moves(updates: Sequence[Union[tf.Operation, tf.Tensor]], share: tf.Tensor) -> List[Move]:
@@ -156,7 +185,8 @@ def _moves(updates: Sequence[Union[tf.Operation, tf.Tensor]], share: tf.Tensor) 
 def _sum_moves(moves: Sequence[Move]) -> tf.Tensor:
     """The update of one running mean by the moves of all slices."""
     mean, _ = moves[0]
-    return tf.assign_sub(mean, tf.add_n([move for _, move in moves]))
+    of_slices = [move for _, move in moves]
+    return tf.assign_sub(mean, tf.add_n(of_slices))
 
 
 def sum_slices(slices: Sequence[Backward]) -> Backward:
@@ -164,23 +194,30 @@ def sum_slices(slices: Sequence[Backward]) -> Backward:
     if len(slices) == 1:
         return slices[0]
     gradients: Gradients = []
-    for of_variable in zip(*[one.gradients for one in slices]):
+    by_slice = [one.gradients for one in slices]
+    for of_variable in zip(*by_slice):
         _, variable = of_variable[0]
-        gradients.append((sum_of([gradient for gradient, _ in of_variable]), variable))
-    loss = tf.add_n([one.loss for one in slices])
+        total = sum_of([gradient for gradient, _ in of_variable])
+        gradients.append((total, variable))
+    losses = [one.loss for one in slices]
+    loss = tf.add_n(losses)
     lookups = [lookup for one in slices for lookup in one.lookups]
     return Backward(loss, gradients, lookups)
 
 
 def sum_of(gradients: Sequence[Gradient]) -> Gradient:
     """The sum of one variable's gradients, where they are; rows of tables follow one another."""
-    present = [gradient for gradient in gradients if gradient is not None]
+    present = _present(gradients)
     if not present:
         return None
-    with tf.device(present[0].device):
-        if isinstance(present[0], tf.IndexedSlices):
-            values = tf.concat([slices.values for slices in present], axis=0)
-            indices = tf.concat([slices.indices for slices in present], axis=0)
-            return tf.IndexedSlices(values, indices, present[0].dense_shape)
+    first = present[0]
+    with tf.device(first.device):
+        if isinstance(first, tf.IndexedSlices):
+            values = [slices.values for slices in present]
+            indices = [slices.indices for slices in present]
+            return tf.IndexedSlices(
+                tf.concat(values, axis=0),
+                tf.concat(indices, axis=0),
+                first.dense_shape)
         # Adds each as it comes, while add_n would hold all of them.
         return functools.reduce(tf.add, present)

@@ -52,11 +52,17 @@ def adam(slot_name: str, skips_empty_steps: bool) -> TableRule:
         scope = "{}/{}/".format(variable.name, slot_name)
         power1 = _scalar(scope + "beta1_power", BETA1)
         power2 = _scalar(scope + "beta2_power", BETA2)
-        corrected = rate * tf.sqrt(1.0 - power2) / (1.0 - power1)
+        corrected = rate * tf.sqrt(1.0 - power2)
+        corrected /= 1.0 - power1
 
         def after() -> List[tf.Operation]:
-            moves = tf.size(variable.updated) > 0 if skips_empty_steps else tf.constant(True)
-            return [_multiply(power1, BETA1, moves), _multiply(power2, BETA2, moves)]
+            if skips_empty_steps:
+                moves = tf.size(variable.updated) > 0
+            else:
+                moves = tf.constant(True)
+            return [
+                _multiply(power1, BETA1, moves),
+                _multiply(power2, BETA2, moves)]
 
         return Update("adam", [corrected, BETA1, BETA2, EPSILON], after)
 

@@ -8,10 +8,11 @@ from common.embedding import variable_update
 from common.embedding.embedding_variable import EmbeddingVariable, Lookup
 from common.optimizers import catalog
 
-Gradients = Sequence[Tuple[Lookup, object]]
+LookupGradient = Tuple[Lookup, object]
 
 
-def update_all(lookups: Gradients, optimizer: str, learning_rate: float) -> List[tf.Operation]:
+def update_all(lookups: Sequence[LookupGradient], optimizer: str,
+               learning_rate: float) -> List[tf.Operation]:
     """Updates the variables that were looked up; only rows of keys in the gradient move.
 
     To be called once for a graph, outside of variable scopes, whose names the optimizer's variables
@@ -27,18 +28,23 @@ def update_all(lookups: Gradients, optimizer: str, learning_rate: float) -> List
     for variable, members in _by_variable(lookups).items():
         variable.slots = table_rule.slots(variable.width)
         rule, hyper, after = table_rule.update(variable, learning_rate, step)
-        of_variable = [lookup for lookup, _ in members]
-        gradients = [gradient for _, gradient in members]
-        update = variable_update.update(of_variable, gradients, step, rule, hyper)
+        update = variable_update.update(
+            [lookup for lookup, _ in members],
+            [gradient for _, gradient in members],
+            step,
+            rule,
+            hyper)
         updates.append(update)
         with tf.control_dependencies([update]):
             updates.extend(after())
     return updates
 
 
-def _by_variable(lookups: Gradients) -> Dict[EmbeddingVariable, List[Tuple[Lookup, object]]]:
+def _by_variable(
+        lookups: Sequence[LookupGradient]) -> Dict[EmbeddingVariable, List[LookupGradient]]:
     """Lookups with their gradients by the variable that they read, in the order of first reads."""
-    grouped: Dict[EmbeddingVariable, List[Tuple[Lookup, object]]] = {}
+    grouped: Dict[EmbeddingVariable, List[LookupGradient]] = {}
     for lookup, gradient in lookups:
-        grouped.setdefault(lookup.variable, []).append((lookup, gradient))
+        members = grouped.setdefault(lookup.variable, [])
+        members.append((lookup, gradient))
     return grouped

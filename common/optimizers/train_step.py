@@ -65,15 +65,18 @@ def train_spec(loss_of: LossOf, features: Features, labels: Features,
 
 
 def _backward(part: Slice, loss_of: LossOf, optimizer: tf.train.Optimizer) -> Backward:
-    """A slice's part of the loss, with its gradients by variables and by rows of embedding variables."""
+    """A slice's part of the loss, with the gradients of variables and embedding variables."""
     with graph_record.of_graph().collect_lookups() as lookups:
         loss = part.share * loss_of(part.features, part.labels)
     variables = tf.trainable_variables()
-    sources = variables + [lookup.rows for lookup in lookups]
+    tables = [lookup.rows for lookup in lookups]
+    sources = variables + tables
     # Colocated, gradients of rows that a parameter server sent go back to it as they came.
     pairs = optimizer.compute_gradients(loss, sources, colocate_gradients_with_ops=True)
-    of_rows = [gradient for gradient, _ in pairs[len(variables):]]
-    return Backward(loss, pairs[:len(variables)], list(zip(lookups, of_rows)))
+    num_variables = len(variables)
+    of_tables = pairs[num_variables:]
+    of_lookups = [(lookup, gradient) for lookup, (gradient, _) in zip(lookups, of_tables)]
+    return Backward(loss, pairs[:num_variables], of_lookups)
 
 
 def _update(batch: Backward, optimizer: tf.train.Optimizer, training: Training) -> tf.Operation:

@@ -57,5 +57,6 @@ def recorded() -> TableUpdates:
 
 
 def _slots(optimizer: tf.train.Optimizer, table: tf.Variable) -> List[tf.Variable]:
-    slots = [optimizer.get_slot(table, name) for name in optimizer.get_slot_names()]
+    names = optimizer.get_slot_names()
+    slots = [optimizer.get_slot(table, name) for name in names]
     return [slot for slot in slots if slot is not None]
