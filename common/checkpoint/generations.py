@@ -88,8 +88,10 @@ class Tracked(NamedTuple):
         return variables
 
 
-def track(train_op: tf.Operation, generations: Generations,
-          contributions: Sequence[Contribution]) -> Tracked:
+def track(
+        train_op: tf.Operation,
+        generations: Generations,
+        contributions: Sequence[Contribution]) -> Tracked:
     """The training step that also marks what it has touched."""
     current = generations.current
     with tf.control_dependencies([train_op]), tf.colocate_with(current):

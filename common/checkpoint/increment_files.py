@@ -93,8 +93,10 @@ def _check(path: str, full: str, full_step: int, names: Sequence[str]) -> int:
 def identity(full: str) -> str:
     """What tells a full checkpoint from any other, also from one of its name."""
     with tf.gfile.GFile(full + ".index", "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
-    return "{} {}".format(os.path.basename(full), digest)
+        index = file.read()
+    digest = hashlib.sha256(index).hexdigest()
+    name = os.path.basename(full)
+    return "{} {}".format(name, digest)
 
 
 def listed(folder: str) -> List[str]:

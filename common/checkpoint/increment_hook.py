@@ -22,9 +22,13 @@ class SaveEvery(tf.train.SessionRunHook):
         what can be mended.
     """
 
-    def __init__(self, saver: IncrementSaver, secs: float, last_step: int,
-                 tell: Callable[[bool], None] = lambda _: None,
-                 losses: Tuple[Type[Exception], ...] = ()) -> None:
+    def __init__(
+            self,
+            saver: IncrementSaver,
+            secs: float,
+            last_step: int,
+            tell: Callable[[bool], None] = lambda _: None,
+            losses: Tuple[Type[Exception], ...] = ()) -> None:
         self._saver = saver
         self._secs = secs
         self._last_step = last_step

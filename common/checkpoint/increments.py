@@ -7,7 +7,7 @@ DeepRec feature: incremental checkpoints (its docs/docs_en/Incremental-Checkpoin
 """
 
 import os
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Set
 
 import tensorflow.compat.v1 as tf
 
@@ -89,14 +89,7 @@ class IncrementSaver(Saver):
 
         Logs which newer increments cannot be used.
         """
-        unset = {name.decode() for name in sess.run(self._unset)}
-        is_lost = self._generation.op.name in unset
-        # Where the generation was lost with its server, marks go first and it comes last, so that
-        # no other process takes a step meanwhile, or none whose rows are not marked.
-        marks = [variable for variable in self._variables if variable is not self._generation]
-        if not is_lost:
-            marks = [variable for variable in marks if variable.op.name in unset]
-        sess.run([variable.initializer for variable in marks])
+        is_lost = self._initialize_marks(sess)
         generation = 1 if is_lost else int(sess.run(self._next))
         super().restore(sess, save_path)
         newest = self._choose(save_path)
@@ -105,6 +98,21 @@ class IncrementSaver(Saver):
             self._increments.restore(sess, newest.path)
         if is_lost:
             sess.run(self._generation.initializer)
+
+    def _initialize_marks(self, sess: tf.Session) -> bool:
+        """Sets marks that are not there; returns whether the generation was lost with its server.
+
+        All marks are set then, and the generation comes last, so that no other process takes a step
+        meanwhile, or none whose rows are not marked.
+        """
+        names = sess.run(self._unset)
+        unset = {name.decode() for name in names}
+        is_lost = self._generation.op.name in unset
+        marks = [variable for variable in self._variables if variable is not self._generation]
+        if not is_lost:
+            marks = [variable for variable in marks if variable.op.name in unset]
+        sess.run([variable.initializer for variable in marks])
+        return is_lost
 
     def _choose(self, full: str) -> increment_files.Newest:
         """The increment to restore on top of a full checkpoint; removes those of no use."""
@@ -127,7 +135,7 @@ class IncrementSaver(Saver):
 
 def _saveables(tracked: Tracked) -> List[object]:
     """What an increment holds: the contributions, all else of a full checkpoint, and the base."""
-    replaced = set()
+    replaced: Set[int] = set()
     rows = []
     for contribution in tracked.contributions:
         replaced.update(id(part) for part in contribution.replaces)
@@ -148,8 +156,11 @@ def _tensor_names(saveables: Sequence[object]) -> List[str]:
     return names
 
 
-def with_saver(spec: tf.estimator.EstimatorSpec, folder: str, keep: int,
-               incremental: bool) -> tf.estimator.EstimatorSpec:
+def with_saver(
+        spec: tf.estimator.EstimatorSpec,
+        folder: str,
+        keep: int,
+        incremental: bool) -> tf.estimator.EstimatorSpec:
     """The spec whose scaffold saves and restores the checkpoints of its graph.
 
     Args:
@@ -164,8 +175,10 @@ def with_saver(spec: tf.estimator.EstimatorSpec, folder: str, keep: int,
     return spec._replace(scaffold=scaffold)
 
 
-def _with_increments(spec: tf.estimator.EstimatorSpec, folder: str,
-                     keep: int) -> tf.estimator.EstimatorSpec:
+def _with_increments(
+        spec: tf.estimator.EstimatorSpec,
+        folder: str,
+        keep: int) -> tf.estimator.EstimatorSpec:
     """The spec of a training step that marks rows, with a saver of increments."""
     tracked = track(spec.train_op)
     saver = IncrementSaver(folder, keep, tracked)

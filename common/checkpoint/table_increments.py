@@ -33,8 +33,7 @@ class Increment(SelfRestoring):
         if len(variable.parts) > 1:
             name += "_of_{}".format(len(variable.parts))
         step = tf.cast(tf.train.get_global_step(), tf.int64)
-        names = ["{}-sparse_incr_{}".format(name, field) for field in _FIELDS]
-        names += ["{}/{}{}".format(name, slot.name, VALUES) for slot in variable.slots]
+        names = _tensor_names(name, variable)
         with tf.device(self._handle.device):
             contents = native_table.export(self._handle, step, self._since)
             tensors = [getattr(contents, field) for field in _FIELDS]
@@ -61,6 +60,14 @@ class Increment(SelfRestoring):
                 versions_filtered=no_key,
                 bloom=tf.zeros([0], tf.uint8))
             return native_table.restore(self._handle, contents, generation=self._since)
+
+
+def _tensor_names(part: str, variable: EmbeddingVariable) -> List[str]:
+    """The names of a part's tensors in increments: those of _FIELDS, then slots."""
+    names = ["{}-sparse_incr_{}".format(part, field) for field in _FIELDS]
+    for slot in variable.slots:
+        names.append("{}/{}{}".format(part, slot.name, VALUES))
+    return names
 
 
 def contributions(generations: Generations) -> List[Contribution]:

@@ -22,14 +22,16 @@ class Sizes(tf.train.CheckpointSaverListener):
 
     def before_save(self, session: tf.Session, global_step_value: int) -> None:
         """Counts before keys are evicted."""
-        self._rows_before = int(session.run(self._size)[0])
+        rows, _, _ = session.run(self._size)
+        self._rows_before = int(rows)
 
     def after_save(self, session: tf.Session, global_step_value: int) -> None:
         """Counts again and prints both."""
         rows, waiting, size = session.run(self._size)
         num_evicted = max(self._rows_before - rows, 0)
+        megabytes = size / 1e6
         print("step {}: {:,} keys have a row, {:,} wait for one, {:,} were evicted; "
-              "{:,.0f} MB".format(global_step_value, rows, waiting, num_evicted, size / 1e6))
+              "{:,.0f} MB".format(global_step_value, rows, waiting, num_evicted, megabytes))
 
 
 def listeners() -> List[tf.train.CheckpointSaverListener]:

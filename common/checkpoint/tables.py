@@ -49,18 +49,24 @@ class Saveable(SelfRestoring):
 def _tensor_names(part: str, variable: EmbeddingVariable) -> List[str]:
     """The names of a part's tensors in full checkpoints: those of _FIELDS, then slots."""
     names = ["{}-{}".format(part, field) for field in _FIELDS]
-    return names + ["{}/{}-values".format(part, slot.name) for slot in variable.slots]
+    for slot in variable.slots:
+        names.append("{}/{}-values".format(part, slot.name))
+    return names
 
 
 def split_slots(slots: tf.Tensor, variable: EmbeddingVariable) -> List[tf.Tensor]:
     """The slots of rows [n, S], one by one."""
     widths = [slot.width for slot in variable.slots]
-    return tf.split(slots, widths, axis=1) if widths else []
+    if not widths:
+        return []
+    return tf.split(slots, widths, axis=1)
 
 
 def join_slots(slots: Sequence[tf.Tensor]) -> tf.Tensor:
     """The slots of rows, float32 [n, width] each, as one tensor [n, S]."""
-    return tf.concat(slots, axis=1) if slots else tf.zeros([0, 0])
+    if not slots:
+        return tf.zeros([0, 0])
+    return tf.concat(slots, axis=1)
 
 
 def saveables(variable: EmbeddingVariable) -> List[Saveable]:
@@ -101,8 +107,11 @@ class Restorer:
             num_parts = len(variable.parts)
             return native_table.restore(handle, contents, part, num_parts)
 
-    def restore(self, session: tf.Session, path: str,
-                checkpoint: tf.train.NewCheckpointReader) -> None:
+    def restore(
+            self,
+            session: tf.Session,
+            path: str,
+            checkpoint: tf.train.NewCheckpointReader) -> None:
         """Makes the variable hold what a checkpoint has of it.
 
         Slots that this optimizer does not keep are left out.
@@ -135,8 +144,11 @@ class ServedRestorer:
             keys=self._keys,
             values=self._values)
 
-    def restore(self, session: tf.Session, path: str,
-                checkpoint: tf.train.NewCheckpointReader) -> None:
+    def restore(
+            self,
+            session: tf.Session,
+            path: str,
+            checkpoint: tf.train.NewCheckpointReader) -> None:
         """Makes the table hold the keys and values that a checkpoint has of it.
 
         Raises:
@@ -174,8 +186,9 @@ def stored_parts(name: str, shapes: Dict[str, List[int]], path: str) -> List[str
     Raises:
       BadInput: it has none.
     """
-    keys = re.compile(re.escape(name) + r"(/part_\d+)?-keys")
-    parts = sorted(key[:-len("-keys")] for key in shapes if keys.fullmatch(key))
+    pattern = re.compile(re.escape(name) + r"(/part_\d+)?-keys")
+    keys = filter(pattern.fullmatch, shapes)
+    parts = sorted(key[:-len("-keys")] for key in keys)
     if not parts:
         raise BadInput("{}: it holds no embedding variable {!r}. Go on with the flags that it was "
                        "made with, or give another --checkpoint.".format(path, name))

@@ -78,14 +78,18 @@ def _with_marks(update: RowUpdate) -> _Marked:
 def _of_table(slices: Sequence[_Marked], generations: Generations) -> List[Contribution]:
     """The touched rows of each slice of a table, and of its slots."""
     is_cut = len(slices) > 1
-    rows = [_touched(of_slice, generations, at_least_one=is_cut) for of_slice in slices]
+    rows = [_touched(marked, generations, is_cut) for marked in slices]
     places: Sequence[Optional[_Place]] = [None]
     if is_cut:
         places = _places(rows)
     of_slices = []
     for marked, touched, place in zip(slices, rows, places):
-        saveable = _Rows(marked, touched, place, generations)
-        of_slices.append(Contribution(marked.saved, saveable, marked.mark, [marked.marks]))
+        contribution = Contribution(
+            replaces=marked.saved,
+            saveable=_Rows(marked, touched, place, generations),
+            mark=marked.mark,
+            variables=[marked.marks])
+        of_slices.append(contribution)
     return of_slices
 
 
@@ -105,10 +109,11 @@ def _touched(marked: _Marked, generations: Generations, at_least_one: bool) -> t
 def _places(rows: Sequence[tf.Tensor]) -> List[_Place]:
     counts = [tf.size(of_slice, out_type=tf.int64) for of_slice in rows]
     total = tf.add_n(counts)
-    places = []
     first = tf.zeros([], tf.int64)
+    places = []
     for count in counts:
-        places.append(_Place(total, first, count))
+        place = _Place(total, first, count)
+        places.append(place)
         first += count
     return places
 
@@ -121,8 +126,12 @@ class _Rows(SelfRestoring):
       place: for a slice, among all.
     """
 
-    def __init__(self, marked: _Marked, rows: tf.Tensor, place: Optional[_Place],
-                 generations: Generations) -> None:
+    def __init__(
+            self,
+            marked: _Marked,
+            rows: tf.Tensor,
+            place: Optional[_Place],
+            generations: Generations) -> None:
         self._marked = marked
         self._since = generations.since
         table = marked.table
@@ -147,15 +156,17 @@ class _Rows(SelfRestoring):
         marks = self._marked.marks
         num_rows, = marks.shape.as_list()
         local = keys - self._first
-        is_here = (local >= 0) & (local < num_rows)
+        is_not_before = local >= 0
+        is_here = is_not_before & (local < num_rows)
         here = tf.reshape(tf.where(is_here), [-1])
         rows = tf.gather(local, here)
         writes = []
         for variable, value in zip(self._marked.saved, values):
-            of_slice = tf.gather(value, here)
             shape = [None] + _widths(variable)
+            of_slice = tf.gather(value, here)
             of_slice = tf.ensure_shape(of_slice, shape)
-            writes.append(tf.scatter_update(variable, rows, of_slice))
+            write = tf.scatter_update(variable, rows, of_slice)
+            writes.append(write)
         since = tf.identity(self._since)
         mark = tf.scatter_max(marks, rows, since, use_locking=True)
         return tf.group(*writes, mark)

@@ -32,10 +32,15 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
       ValueError: a number out of its range.
     """
 
-    def __init__(self, learning_rate: float, global_step: tf.Variable,
-                 initial_accumulator_value: float = 0.1, accumulator_decay_step: int = 100000,
-                 accumulator_decay_rate: float = 0.9, use_locking: bool = False,
-                 name: str = "AdagradDecay") -> None:
+    def __init__(
+            self,
+            learning_rate: float,
+            global_step: tf.Variable,
+            initial_accumulator_value: float = 0.1,
+            accumulator_decay_step: int = 100000,
+            accumulator_decay_rate: float = 0.9,
+            use_locking: bool = False,
+            name: str = "AdagradDecay") -> None:
         for what, value in (("initial_accumulator_value", initial_accumulator_value),
                             ("accumulator_decay_step", accumulator_decay_step)):
             if value <= 0:
@@ -53,10 +58,18 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
     def _create_slots(self, var_list: List[tf.Variable]) -> None:
         for variable in var_list:
             self._get_or_make_slot_with_initializer(
-                variable, tf.constant_initializer(self._initial), variable.shape,
-                variable.dtype.base_dtype, _ACCUMULATOR, self._name)
+                variable,
+                tf.constant_initializer(self._initial),
+                variable.shape,
+                variable.dtype.base_dtype,
+                _ACCUMULATOR,
+                self._name)
             power = self._get_or_make_slot_with_initializer(
-                variable, tf.zeros_initializer(), _power_shape(variable), tf.int64, _POWER,
+                variable,
+                tf.zeros_initializer(),
+                _power_shape(variable),
+                tf.int64,
+                _POWER,
                 self._name)
             _narrow(power)
 
@@ -74,14 +87,18 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
         lower = accumulator * self._discount
         discounted = tf.maximum(lower, self._initial)
         share = tf.cast(is_due, accumulator.dtype)
-        old = share * discounted + (1 - share) * accumulator
+        undiscounted = (1 - share) * accumulator
+        old = share * discounted + undiscounted
         new = old + grad * grad
         new_power = power + tf.cast(is_due, tf.int64)
         change = self._rate * grad * tf.rsqrt(new)
         return [new, new_power, change]
 
-    def apply_with(self, kernel: Callable[..., tf.Operation],
-                   grad: Union[tf.Tensor, tf.IndexedSlices], var: tf.Variable) -> tf.Operation:
+    def apply_with(
+            self,
+            kernel: Callable[..., tf.Operation],
+            grad: Union[tf.Tensor, tf.IndexedSlices],
+            var: tf.Variable) -> tf.Operation:
         """Lets a kernel update a variable or distinct rows of it.
 
         Args:
@@ -115,8 +132,11 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
     def _apply_sparse(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self._apply_rows(grad.values, var, grad.indices)
 
-    def _resource_apply_sparse(self, grad: tf.Tensor, handle: tf.Variable,
-                               indices: tf.Tensor) -> tf.Operation:
+    def _resource_apply_sparse(
+            self,
+            grad: tf.Tensor,
+            handle: tf.Variable,
+            indices: tf.Tensor) -> tf.Operation:
         return self._apply_rows(grad, handle, indices)
 
     def _apply_rows(self, grad: tf.Tensor, var: tf.Variable, indices: tf.Tensor) -> tf.Operation:

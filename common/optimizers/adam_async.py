@@ -28,9 +28,15 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         epsilon), w <- w - m.
     """
 
-    def __init__(self, learning_rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999,
-                 epsilon: float = 1e-8, use_locking: bool = False,
-                 apply_sparse_rmsprop: bool = False, name: str = "AdamAsync") -> None:
+    def __init__(
+            self,
+            learning_rate: float = 0.001,
+            beta1: float = 0.9,
+            beta2: float = 0.999,
+            epsilon: float = 1e-8,
+            use_locking: bool = False,
+            apply_sparse_rmsprop: bool = False,
+            name: str = "AdamAsync") -> None:
         super().__init__(use_locking, name)
         self._rate = learning_rate
         self._beta1 = beta1
@@ -58,9 +64,9 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
     def _scale(self, variable: tf.Variable) -> tf.Tensor:
         """The bias-corrected learning rate, scalar."""
         name = full_name(variable)
-        b1p = self._power(name, "beta1_power")
-        b2p = self._power(name, "beta2_power")
-        return self._rate * tf.sqrt(1.0 - b2p) / (1.0 - b1p)
+        bias1 = 1.0 - self._power(name, "beta1_power")
+        bias2 = 1.0 - self._power(name, "beta2_power")
+        return self._rate * tf.sqrt(bias2) / bias1
 
     def _touch(self, variable: tf.Variable, is_touched: tf.Tensor) -> None:
         """Has the variable's powers move if the bool scalar is true."""
@@ -76,8 +82,11 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         arguments = self._dense_arguments(grad, var, lambda variable: variable.handle)
         return tf.raw_ops.ResourceApplyAdam(**arguments)
 
-    def _dense_arguments(self, grad: tf.Tensor, var: tf.Variable,
-                         handle: Callable[[tf.Variable], tf.Tensor]) -> Dict[str, object]:
+    def _dense_arguments(
+            self,
+            grad: tf.Tensor,
+            var: tf.Variable,
+            handle: Callable[[tf.Variable], tf.Tensor]) -> Dict[str, object]:
         """What TensorFlow's op of an Adam step takes; it has one for each kind of variable."""
         name = full_name(var)
         dtype = var.dtype.base_dtype
@@ -97,8 +106,11 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
     def _apply_sparse(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self._apply_rows(grad.values, var, grad.indices)
 
-    def _resource_apply_sparse(self, grad: tf.Tensor, handle: tf.Variable,
-                               indices: tf.Tensor) -> tf.Operation:
+    def _resource_apply_sparse(
+            self,
+            grad: tf.Tensor,
+            handle: tf.Variable,
+            indices: tf.Tensor) -> tf.Operation:
         return self._apply_rows(grad, handle, indices)
 
     def _apply_rows(self, grad: tf.Tensor, var: tf.Variable, indices: tf.Tensor) -> tf.Operation:
@@ -107,7 +119,8 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
         v = self.get_slot(var, "v")
         beta1, beta2, epsilon = self._beta1, self._beta2, self._epsilon
         decayed_v = beta2 * tf.gather(v, indices)
-        new_v = decayed_v + (1.0 - beta2) * grad * grad
+        new_share = (1.0 - beta2) * grad
+        new_v = decayed_v + new_share * grad
         decayed_m = beta1 * tf.gather(m, indices)
         if self._rmsprop:
             deviation = tf.sqrt(new_v + epsilon)
@@ -124,8 +137,11 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
             tf.scatter_update(v, indices, new_v, locks),
             tf.scatter_sub(var, indices, change, locks))
 
-    def apply_rows_with(self, kernel: Callable[..., tf.Operation], grad: tf.IndexedSlices,
-                        var: tf.Variable) -> tf.Operation:
+    def apply_rows_with(
+            self,
+            kernel: Callable[..., tf.Operation],
+            grad: tf.IndexedSlices,
+            var: tf.Variable) -> tf.Operation:
         """Lets a kernel update distinct rows.
 
         Args:

@@ -48,8 +48,10 @@ class _Adam(NativeDense, tf.train.AdamOptimizer):
         rate = _bias_corrected(numbers)
         return update.adam(var, m, v, rate, grad, *numbers[1:4], all_rows=True)
 
-    def _update_dense(self, variables: Sequence[tf.Variable],
-                      gradients: Sequence[tf.Tensor]) -> tf.Operation:
+    def _update_dense(
+            self,
+            variables: Sequence[tf.Variable],
+            gradients: Sequence[tf.Tensor]) -> tf.Operation:
         numbers = tf_private.adam_numbers(self)
         m = self._slot_of_each(variables, "m")
         v = self._slot_of_each(variables, "v")
@@ -68,8 +70,10 @@ class _Adagrad(NativeDense, tf.train.AdagradOptimizer):
         accumulator = self.get_slot(var, "accumulator")
         return update.adagrad(var, accumulator, tf_private.adagrad_rate(self), grad)
 
-    def _update_dense(self, variables: Sequence[tf.Variable],
-                      gradients: Sequence[tf.Tensor]) -> tf.Operation:
+    def _update_dense(
+            self,
+            variables: Sequence[tf.Variable],
+            gradients: Sequence[tf.Tensor]) -> tf.Operation:
         accumulators = self._slot_of_each(variables, "accumulator")
         rate = tf_private.adagrad_rate(self)
         return update.adagrad_dense(variables, accumulators, gradients, rate)
@@ -93,10 +97,14 @@ class _AdagradDecay(NativeDense, AdagradDecayOptimizer):
     def _update_rows(self, grad: tf.IndexedSlices, var: tf.Variable) -> tf.Operation:
         return self.apply_with(update.adagrad_decay, grad, var)
 
-    def _update_dense(self, variables: Sequence[tf.Variable],
-                      gradients: Sequence[tf.Tensor]) -> tf.Operation:
-        return tf.group(*[self.apply_with(update.adagrad_decay, gradient, variable)
-                          for variable, gradient in zip(variables, gradients)])
+    def _update_dense(
+            self,
+            variables: Sequence[tf.Variable],
+            gradients: Sequence[tf.Tensor]) -> tf.Operation:
+        updates = []
+        for variable, gradient in zip(variables, gradients):
+            updates.append(self.apply_with(update.adagrad_decay, gradient, variable))
+        return tf.group(*updates)
 
 
 def _make_adagrad_decay(rate: float, native: bool) -> tf.train.Optimizer:

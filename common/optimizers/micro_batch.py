@@ -7,7 +7,7 @@ update.
 """
 
 import functools
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
 
@@ -17,7 +17,8 @@ from common.pipeline.encoder import feature_names
 from common.pipeline.lists import Ragged
 
 Features = Dict[str, tf.Tensor]
-Gradient = Union[None, tf.Tensor, tf.IndexedSlices]
+PresentGradient = Union[tf.Tensor, tf.IndexedSlices]
+Gradient = Optional[PresentGradient]
 Gradients = List[Tuple[Gradient, tf.Variable]]
 Move = Tuple[tf.Tensor, tf.Tensor]  # a running mean, and what is subtracted from it
 
@@ -55,13 +56,16 @@ class Backward(NamedTuple):
         return [self.loss, _present(of_variables), _present(of_rows)]
 
 
-def _present(gradients: Sequence[Gradient]) -> Sequence[Gradient]:
+def _present(gradients: Sequence[Gradient]) -> List[PresentGradient]:
     """Those of the variables on which the loss depends."""
     return [gradient for gradient in gradients if gradient is not None]
 
 
-def one_after_another(backward: Callable[[Slice], Backward], features: Features, labels: Features,
-                      count: int) -> List[Backward]:
+def one_after_another(
+        backward: Callable[[Slice], Backward],
+        features: Features,
+        labels: Features,
+        count: int) -> List[Backward]:
     """What each slice of a batch adds to a step; the batch itself where count is 0 or 1.
 
     Variables are made by the first slice and used again by the others. UPDATE_OPS are left with one
@@ -99,8 +103,10 @@ def one_after_another(backward: Callable[[Slice], Backward], features: Features,
 def _without_absent_rows(added: Backward, part: Slice) -> Backward:
     """The same, where a slice without rows counts no keys of embedding variables."""
     has_rows = tf.cast(part.share > 0, tf.int64)
-    lookups = [(lookup._replace(counts=has_rows * lookup.counts), gradient)
-               for lookup, gradient in added.lookups]
+    lookups = []
+    for lookup, gradient in added.lookups:
+        counts = has_rows * lookup.counts
+        lookups.append((lookup._replace(counts=counts), gradient))
     return added._replace(lookups=lookups)
 
 
@@ -143,15 +149,15 @@ class _Rows(NamedTuple):
 
     def of_features(self, features: Features) -> Features:
         """These rows of features, of which those of lists are three tensors a column."""
-        ending = feature_names("").row_splits
-        lists = [name[:-len(ending)] for name in features if name.endswith(ending)]
-        of_lists = [feature_names(column) for column in lists]
-        in_lists = [name for names in of_lists for name in names]
-        flat = [name for name in features if name not in in_lists]
-        part = {name: self.of(features[name]) for name in flat}
-        for names in of_lists:
-            column = Ragged(*[features[name] for name in names])
-            part.update(zip(names, self.of_lists(column)))
+        part = dict(features)
+        of_lists: Features = {}
+        for column in _list_columns(features):
+            names = feature_names(column)
+            lists = Ragged(*map(part.pop, names))
+            of_lists.update(zip(names, self.of_lists(lists)))
+        for name, tensor in part.items():
+            part[name] = self.of(tensor)
+        part.update(of_lists)
         return part
 
     def of_lists(self, lists: Ragged) -> Ragged:
@@ -165,13 +171,21 @@ class _Rows(NamedTuple):
         return Ragged(values, splits - first, weights)
 
 
+def _list_columns(features: Features) -> List[str]:
+    """The columns of lists among features, in their order."""
+    ending = feature_names("").row_splits
+    names = [name for name in features if name.endswith(ending)]
+    return [name[:-len(ending)] for name in names]
+
+
 def _moves(updates: Sequence[Union[tf.Operation, tf.Tensor]], share: tf.Tensor) -> List[Move]:
     """The running means that a slice updates, each with the slice's part of its move."""
     moves: List[Move] = []
     for update in updates:
         op = getattr(update, "op", update)
         if op.type == "AssignSub":
-            moves.append((op.inputs[0], share * op.inputs[1]))
+            mean, move = op.inputs
+            moves.append((mean, share * move))
         elif op.type == "ZooMovingAverage":
             moves += [(mean, share * move) for mean, move in update_kernel.moves(op)]
         else:

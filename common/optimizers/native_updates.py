@@ -11,8 +11,10 @@ from common.kernels.optimizers import update
 class NativeRows(tf.train.Optimizer):
     """Has a native op update a table whose gradient comes from native lookups."""
 
-    def _apply_sparse_duplicate_indices(self, grad: tf.IndexedSlices,
-                                        var: tf.Variable) -> tf.Operation:
+    def _apply_sparse_duplicate_indices(
+            self,
+            grad: tf.IndexedSlices,
+            var: tf.Variable) -> tf.Operation:
         if not lookup.is_of_lookups(grad):
             return super()._apply_sparse_duplicate_indices(grad, var)
         grad = lookup.summed(grad, var)
@@ -48,13 +50,17 @@ class NativeDense(NativeRows):
         return tf.no_op()
 
     def _finish(self, update_ops: List[tf.Operation], name_scope: str) -> tf.Operation:
+        all_ops = list(update_ops)
         if self._pending:
             variables, gradients = zip(*self._pending)
-            update_ops = update_ops + [self._update_dense(variables, gradients)]
-        return super()._finish(update_ops, name_scope)
+            dense = self._update_dense(variables, gradients)
+            all_ops.append(dense)
+        return super()._finish(all_ops, name_scope)
 
-    def _update_dense(self, variables: Sequence[tf.Variable],
-                      gradients: Sequence[tf.Tensor]) -> tf.Operation:
+    def _update_dense(
+            self,
+            variables: Sequence[tf.Variable],
+            gradients: Sequence[tf.Tensor]) -> tf.Operation:
         """The native update of variables by gradients of their shapes."""
         raise NotImplementedError
 

@@ -46,23 +46,27 @@ def adam(slot_name: str, skips_empty_steps: bool) -> TableRule:
       skips_empty_steps: whether the powers stay as they are in a step that has no keys.
     """
     def slots(width: int) -> Slots:
-        return Slot(slot_name, width, 0.0), Slot(slot_name + "_1", width, 0.0)
+        m = Slot(slot_name, width, 0.0)
+        v = Slot(slot_name + "_1", width, 0.0)
+        return m, v
 
     def update(variable: EmbeddingVariable, rate: float, _: tf.Tensor) -> Update:
         scope = "{}/{}/".format(variable.name, slot_name)
         power1 = _scalar(scope + "beta1_power", BETA1)
         power2 = _scalar(scope + "beta2_power", BETA2)
-        corrected = rate * tf.sqrt(1.0 - power2)
-        corrected /= 1.0 - power1
+        bias1 = 1.0 - power1
+        bias2 = 1.0 - power2
+        corrected = rate * tf.sqrt(bias2) / bias1
 
         def after() -> List[tf.Operation]:
             if skips_empty_steps:
-                moves = tf.size(variable.updated) > 0
+                num_keys = tf.size(variable.updated)
+                moves = num_keys > 0
             else:
                 moves = tf.constant(True)
-            return [
-                _multiply(power1, BETA1, moves),
-                _multiply(power2, BETA2, moves)]
+            move1 = _multiply(power1, BETA1, moves)
+            move2 = _multiply(power2, BETA2, moves)
+            return [move1, move2]
 
         return Update("adam", [corrected, BETA1, BETA2, EPSILON], after)
 

@@ -11,8 +11,10 @@ from common.optimizers import catalog
 LookupGradient = Tuple[Lookup, object]
 
 
-def update_all(lookups: Sequence[LookupGradient], optimizer: str,
-               learning_rate: float) -> List[tf.Operation]:
+def update_all(
+        lookups: Sequence[LookupGradient],
+        optimizer: str,
+        learning_rate: float) -> List[tf.Operation]:
     """Updates the variables that were looked up; only rows of keys in the gradient move.
 
     To be called once for a graph, outside of variable scopes, whose names the optimizer's variables

@@ -43,8 +43,11 @@ class Training(NamedTuple):
         return cls(args.optimizer, args.learning_rate, args.toggles)
 
 
-def train_spec(loss_of: LossOf, features: Features, labels: Features,
-               training: Training) -> tf.estimator.EstimatorSpec:
+def train_spec(
+        loss_of: LossOf,
+        features: Features,
+        labels: Features,
+        training: Training) -> tf.estimator.EstimatorSpec:
     """The spec of a training step: one update by the loss of a batch.
 
     Args:

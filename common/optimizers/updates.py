@@ -37,16 +37,18 @@ class TableUpdates(NamedTuple):
     whole: Sequence[tf.Variable] = ()
 
 
-def record(gradients: Sequence[Tuple[object, tf.Variable]],
-           optimizer: tf.train.Optimizer) -> None:
+def record(
+        gradients: Sequence[Tuple[object, tf.Variable]],
+        optimizer: tf.train.Optimizer) -> None:
     """Records which tables a step updates; to be called when the optimizer has made its slots."""
-    sparse = [(gradient.indices, table) for gradient, table in gradients
-              if isinstance(gradient, tf.IndexedSlices)]
-    if catalog.moves_named_rows_only(optimizer):
-        by_rows = [RowUpdate(table, rows, _slots(optimizer, table)) for rows, table in sparse]
-        updates = TableUpdates(by_rows=by_rows)
-    else:
-        updates = TableUpdates(whole=[table for _, table in sparse])
+    by_rows = []
+    for gradient, table in gradients:
+        if isinstance(gradient, tf.IndexedSlices):
+            slots = _slots(optimizer, table)
+            by_rows.append(RowUpdate(table, gradient.indices, slots))
+    updates = TableUpdates(by_rows=by_rows)
+    if not catalog.moves_named_rows_only(optimizer):
+        updates = TableUpdates(whole=[update.table for update in by_rows])
     tf.add_to_collection(_TABLE_UPDATES, updates)
 
 
