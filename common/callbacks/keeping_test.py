@@ -2,7 +2,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.keeping import Increments, Keeping, first_step, increments_of
-from common.checkpoint import increments, saving
+from common.checkpoint.increments import IncrementSaver
+from common.checkpoint.saver import Saver
 from common.deeprec import symbols as deeprec
 from common.optimizers.train_step import Training, train_spec
 from common.testing.runs import make_run
@@ -30,9 +31,9 @@ def test_the_savers_of_each_mode(tmp_path: object, secs: int) -> None:
     with tf.Graph().as_default():
         tf.train.get_or_create_global_step()
         spec = keeping.change(spec_of_a_step(), {}, MODES.TRAIN)
-        assert isinstance(spec.scaffold.saver, increments.Saver if secs else saving.Saver)
+        assert isinstance(spec.scaffold.saver, IncrementSaver if secs else Saver)
         evaluated = keeping.change(spec, {}, MODES.EVAL)
-        assert type(evaluated.scaffold.saver) is saving.Saver
+        assert type(evaluated.scaffold.saver) is Saver
 
 
 @pytest.mark.parametrize("secs, count", [(0, 1), (60, 2)])
