@@ -43,4 +43,4 @@ def small(schema: Schema, buckets: int = 2000) -> Schema:
 def shrink_tables(monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
     """Gives each module's SCHEMA small tables: a graph then initialises and saves in a moment."""
     for module in modules:
-        monkeypatch.setattr(module, "SCHEMA", small(module.SCHEMA))  # type: ignore[attr-defined]
+        monkeypatch.setattr(module, "SCHEMA", small(module.SCHEMA))
