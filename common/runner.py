@@ -19,7 +19,7 @@ from common.config.run import Run
 from common.deeprec import support
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
 from common.log import log
-from common.metrics import heads, table
+from common.metrics import heads, metrics_table
 from common.pipeline.source import Data
 from common.process import roles, signals
 from common.results import Metrics
@@ -188,7 +188,7 @@ class _Part:
         step = newest.checkpoint_step(run.checkpoint_dir)
         results.finish(run.result_dir, by_task, run.seed, step, run.batch_size, data, trained)
         if by_task:
-            print(table.render(by_task))
+            print(metrics_table.render(by_task))
         for column, count in data.bad_rows.unknown_ids.items():
             print(
                 "{}: {} values are not in their vocabulary and were read as its first word".format(

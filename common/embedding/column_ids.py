@@ -16,7 +16,8 @@ class ColumnIds(NamedTuple):
     Attributes:
       column: which.
       ids: int32 or int64 [B], or of a list's items [V]; with --tf the items are padded, [B, T].
-      row_splits: of a list, int64 [B + 1]: row i has the items row_splits[i] to before row_splits[i + 1]; else None.
+      row_splits: of a list, int64 [B + 1]: row i has the items row_splits[i] to before row_splits[i
+        + 1]; else None.
       weights: of a list, how often each item stands in it, float32 [V]; else None.
     """
 

@@ -1,7 +1,8 @@
 """The table that has each column's rows, however it is stored.
 
-All ways make the same variables for the same columns: SCOPE/input_layer/TABLE_embedding/embedding_weights, float32
-[buckets, D], where the table is of fixed size.
+All ways make the same variables for the same columns:
+SCOPE/input_layer/TABLE_embedding/embedding_weights, float32 [buckets, D], where the table is of
+fixed size.
 """
 
 from typing import Dict, List, NamedTuple, Optional, Sequence
@@ -23,7 +24,8 @@ class ColumnLookup(NamedTuple):
 
     Attributes:
       table: a variable, one of DeepRec's tables, or the rows of this batch alone, float32 [U, D].
-      column, ids, row_splits, weights: of ColumnIds; with the rows of a batch, ids say which of them, int32.
+      column, ids, row_splits, weights: of ColumnIds; with the rows of a batch, ids say which of
+        them, int32.
     """
 
     table: Table
@@ -42,7 +44,12 @@ class ColumnLookup(NamedTuple):
         return self._replace(row_splits=None, weights=None)
 
 
-def bind(batch: Sequence[ColumnIds], scope: str, config: Embedding, record: GraphRecord) -> List[ColumnLookup]:
+def bind(
+        batch: Sequence[ColumnIds],
+        scope: str,
+        config: Embedding,
+        record: GraphRecord,
+) -> List[ColumnLookup]:
     """Finds or makes the table of each column of a batch, in the current variable scope.
 
     Args:
@@ -58,9 +65,14 @@ def bind(batch: Sequence[ColumnIds], scope: str, config: Embedding, record: Grap
         return lookups
 
 
-def _bind_stored(batch: Sequence[ColumnIds], scope: str, config: Embedding,
-                 record: GraphRecord) -> Dict[str, ColumnLookup]:
-    """The lookups of columns whose keys are stored otherwise than in a table of fixed size, by column.
+def _bind_stored(
+        batch: Sequence[ColumnIds],
+        scope: str,
+        config: Embedding,
+        record: GraphRecord,
+) -> Dict[str, ColumnLookup]:
+    """The lookups of columns whose keys are stored otherwise than in a table of fixed size, by
+    column.
 
     A table is read once for all of its columns, so that no key goes twice to a parameter server.
     """
@@ -78,7 +90,12 @@ def _bind_stored(batch: Sequence[ColumnIds], scope: str, config: Embedding,
     return lookups
 
 
-def _bind_variable(one: ColumnIds, scope: str, config: Embedding, record: GraphRecord) -> ColumnLookup:
+def _bind_variable(
+        one: ColumnIds,
+        scope: str,
+        config: Embedding,
+        record: GraphRecord,
+) -> ColumnLookup:
     """The lookup of a column in a table of fixed size or in one of DeepRec's own."""
     spec = _spec(one.column, scope, config)
     if config.deeprec_tables and one.column.may_grow:

@@ -29,7 +29,8 @@ class Embedding(NamedTuple):
       partitioner: cuts the tables of fixed size.
       stddev: of the initial values. Small, so that a row that was rarely seen adds little noise.
       storage: of hashed and vocabulary columns.
-      deeprec_tables: DeepRec's own tables in place of `storage`, None where it has none or none are asked for.
+      deeprec_tables: DeepRec's own tables in place of `storage`, None where it has none or none are
+        asked for.
     """
 
     dimension: int

@@ -1,7 +1,8 @@
-"""DeepRec's own tables in place of fixed ones: which kind flags ask for, how one is made, and its rows by id.
+"""DeepRec's own tables in place of fixed ones: which kind flags ask for, how one is made, and its
+rows by id.
 
-What DeepRec leaves to its caller, which ids are hot and how many blocks a row has, comes from how often an id was seen
-in training (common.embedding.frequency).
+What DeepRec leaves to its caller, which ids are hot and how many blocks a row has, comes from how
+often an id was seen in training (common.embedding.frequency).
 """
 
 import zlib
@@ -25,7 +26,8 @@ class DeepRecTables(NamedTuple):
     Attributes:
       kind: of table, not FIXED.
       settings: of embedding variables.
-      often: how often an id must have been seen for a row of its own (ADAPTIVE) or a second block (DYNAMIC).
+      often: how often an id must have been seen for a row of its own (ADAPTIVE) or a second block
+        (DYNAMIC).
     """
 
     kind: Kind
@@ -60,7 +62,8 @@ class DeepRecTable(NamedTuple):
 
 
 def of_flags(flags: Mapping[str, Any], settings: Settings, often: int) -> Optional[DeepRecTables]:
-    """The tables that flags ask for, a flag's name -> its value; None where DeepRec lacks what they need.
+    """The tables that flags ask for, a flag's name -> its value; None where DeepRec lacks what they
+    need.
 
     Args:
       settings, often: of DeepRecTables.
@@ -81,8 +84,8 @@ def get(tables: Dict[str, DeepRecTable], config: DeepRecTables, spec: TableSpec)
     """The table of a spec in the current variable scope, made at its first use.
 
     Args:
-      tables: those of the graph by the scope of their variables; a new one is added. DeepRec's own memory of variables
-        does not know what stands beside one.
+      tables: those of the graph by the scope of their variables; a new one is added. DeepRec's own
+        memory of variables does not know what stands beside one.
     """
     with tf.variable_scope(spec.scope):
         scope = tf.get_variable_scope().name
@@ -137,9 +140,15 @@ def _rows_by_frequency(table: DeepRecTable, counts: Counts, ids: tf.Tensor) -> t
     return frequency.counting(found, counts, ids)
 
 
-def combined(table: DeepRecTable, items: tf.RaggedTensor, weights: tf.Tensor, combiner: str,
-             fused: bool) -> tf.Tensor:
-    """The sum or mean of the rows of each list, float32 [B, D], zeros for an empty one, where table.combines.
+def combined(
+        table: DeepRecTable,
+        items: tf.RaggedTensor,
+        weights: tf.Tensor,
+        combiner: str,
+        fused: bool,
+) -> tf.Tensor:
+    """The sum or mean of the rows of each list, float32 [B, D], zeros for an empty one, where
+    table.combines.
 
     Args:
       items: the lists' ids, [B, (items)].

@@ -16,7 +16,12 @@ NOTHING = {"ev": False, "adaptive_emb": False, "dynamic_ev": False, "multihash":
            "ev_elimination": None}
 
 
-def make(config: DeepRecTables, width: int = 4, buckets: int = 1000, stddev: float = 1.0) -> DeepRecTable:
+def make(
+        config: DeepRecTables,
+        width: int = 4,
+        buckets: int = 1000,
+        stddev: float = 1.0,
+) -> DeepRecTable:
     return deeprec_tables.get({}, config, TableSpec("t/embedding_weights", buckets, width, stddev, "t"))
 
 
@@ -34,7 +39,11 @@ def test_stock_tensorflow_has_none_of_these_tables() -> None:
     ({}, None), ({"ev": True, "ev_filter": "cbf"}, Kind.EV),
     ({"ev": True, "adaptive_emb": True, "ev_elimination": "l2"}, Kind.ADAPTIVE),
     ({"dynamic_ev": True, "ev": True}, Kind.DYNAMIC), ({"multihash": True}, Kind.MULTIHASH)])
-def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, kind: Optional[Kind]) -> None:
+def test_the_most_special_table_is_taken(
+        module: RecordedModule,
+        flags: dict,
+        kind: Optional[Kind],
+) -> None:
     settings = Settings("cbf", 5, eviction=Eviction("l2", 7, 0.5), servers=2)
     expected = DeepRecTables(kind, settings, 9) if kind else None
     assert deeprec_tables.of_flags(dict(NOTHING, **flags), settings, 9) == expected
@@ -43,8 +52,11 @@ def test_the_most_special_table_is_taken(module: RecordedModule, flags: dict, ki
 @pytest.mark.parametrize("missing, flags", [
     ("CBFFilter", {"ev": True, "ev_filter": "counter"}), ("L2WeightEvict", {"ev": True, "ev_elimination": "l2"}),
     ("get_multihash_variable", {"multihash": True}), ("InitializerOption", {"adaptive_emb": True})])
-def test_an_old_deeprec_serves_all_of_a_table_or_nothing(missing: str, flags: dict,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_deeprec_serves_all_of_a_table_or_nothing(
+        missing: str,
+        flags: dict,
+        monkeypatch: pytest.MonkeyPatch,
+) -> None:
     recorded_api.install(monkeypatch, missing=[missing])
     assert deeprec_tables.of_flags(dict(NOTHING, **flags), Settings(), 9) is None
 
@@ -135,5 +147,10 @@ def test_lists_count_each_occurrence(module: RecordedModule, fused: bool, combin
 
 @pytest.mark.parametrize("kind, servers, expected", [(Kind.EV, 0, True), (Kind.EV, 1, True), (Kind.EV, 2, False),
                                                      (Kind.MULTIHASH, 0, False)])
-def test_which_tables_combine_lists(module: RecordedModule, kind: Kind, servers: int, expected: bool) -> None:
+def test_which_tables_combine_lists(
+        module: RecordedModule,
+        kind: Kind,
+        servers: int,
+        expected: bool,
+) -> None:
     assert make(DeepRecTables(kind, Settings(servers=servers))).combines is expected

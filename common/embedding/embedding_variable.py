@@ -1,8 +1,9 @@
-"""Embedding variables: tables of keys that grow as keys come, after DeepRec's EmbeddingVariable, on stock TensorFlow.
+"""Embedding variables: tables of keys that grow as keys come, after DeepRec's EmbeddingVariable, on
+stock TensorFlow.
 
-A key without a row reads as row `key % 4096` of one random matrix, or as zeros where keys must be seen often before
-they get a row. It gets its row in the first update that admits it. Tables live on the parameter servers, cut by key;
-what leaves a worker names each key once.
+A key without a row reads as row `key % 4096` of one random matrix, or as zeros where keys must be
+seen often before they get a row. It gets its row in the first update that admits it. Tables live on
+the parameter servers, cut by key; what leaves a worker names each key once.
 """
 
 import zlib
@@ -85,7 +86,8 @@ class Lookup(NamedTuple):
       keys: int64 [U], distinct.
       counts: int64 [U], how often each came.
       rows: float32 [U, D].
-      initial: float32 [U, D], what rows of new keys start with instead of their defaults; else None.
+      initial: float32 [U, D], what rows of new keys start with instead of their defaults; else
+        None.
     """
 
     variable: EmbeddingVariable
@@ -111,7 +113,11 @@ def full_name(spec: TableSpec) -> str:
     return "/".join(filter(None, [tf.get_variable_scope().name, spec.name]))
 
 
-def get(variables: Dict[str, EmbeddingVariable], spec: TableSpec, settings: Settings) -> EmbeddingVariable:
+def get(
+        variables: Dict[str, EmbeddingVariable],
+        spec: TableSpec,
+        settings: Settings,
+) -> EmbeddingVariable:
     """The embedding variable of a spec in the current variable scope, made at its first use.
 
     Args:
@@ -147,8 +153,11 @@ def frequencies(variable: EmbeddingVariable, keys: tf.Tensor) -> tf.Tensor:
     return tf.dynamic_stitch(places, counts)
 
 
-def _of_each_part(variable: EmbeddingVariable, keys: tf.Tensor,
-                  read: Callable[[tf.Tensor, tf.Tensor], Any]) -> List[Any]:
+def _of_each_part(
+        variable: EmbeddingVariable,
+        keys: tf.Tensor,
+        read: Callable[[tf.Tensor, tf.Tensor], Any],
+) -> List[Any]:
     """What read(handle, keys) gives for each part with its keys, computed where the part is."""
     answers = []
     for handle, its_keys in zip(variable.parts, cut(variable, keys, keys)):

@@ -11,7 +11,12 @@ from common.embedding.table_spec import table_name
 from common.layers import initializers
 
 
-def input_layer(features: Features, columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
+def input_layer(
+        features: Features,
+        columns: Sequence[Column],
+        scope: str,
+        config: Embedding,
+) -> tf.Tensor:
     """The embeddings of columns, joined in `joined_order`: float32 [B, columns * D]."""
     inputs = {column.name: features[column.name] for column in columns}
     return tf.feature_column.input_layer(inputs, _feature_columns(columns, scope, config))
@@ -53,7 +58,12 @@ def _embedding_column(column: Column, scope: str, config: Embedding) -> object:
         _categorical(column), config.dimension, column.combiner, initializer)
 
 
-def _shared_columns(members: Sequence[Column], table: str, scope: str, config: Embedding) -> List[object]:
+def _shared_columns(
+        members: Sequence[Column],
+        table: str,
+        scope: str,
+        config: Embedding,
+) -> List[object]:
     categorical = [_categorical(column) for column in members]
     return tf.feature_column.shared_embedding_columns(
         categorical, config.dimension, members[0].combiner,

@@ -14,7 +14,8 @@ class Counts(NamedTuple):
 
     Attributes:
       variable: int32 [slots].
-      before: its value before a step, int32 [slots]: one read for all lookups, so that their order does not matter.
+      before: its value before a step, int32 [slots]: one read for all lookups, so that their order
+        does not matter.
     """
 
     variable: tf.Variable

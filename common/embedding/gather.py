@@ -1,6 +1,8 @@
-"""Rows of embedding tables by id, with as little traffic as can be where the tables live on parameter servers.
+"""Rows of embedding tables by id, with as little traffic as can be where the tables live on
+parameter servers.
 
-What a worker asks of one server goes there as one tensor, each id once, and comes back as one; so do the gradients.
+What a worker asks of one server goes there as one tensor, each id once, and comes back as one; so
+do the gradients.
 """
 
 from typing import Dict, List, Sequence, Tuple, Union
@@ -60,7 +62,11 @@ def _look_up_one(table: VariableTable, ids: tf.Tensor) -> tf.Tensor:
     return _repeat(tf.nn.embedding_lookup(table, unique, "div"), places)
 
 
-def _fetch(server: str, tables: Sequence[VariableTable], ids: Sequence[tf.Tensor]) -> List[tf.Tensor]:
+def _fetch(
+        server: str,
+        tables: Sequence[VariableTable],
+        ids: Sequence[tf.Tensor],
+) -> List[tf.Tensor]:
     """The rows of several tables of one server, all of one width."""
     unique, places = zip(*[tf.unique(its_ids) for its_ids in ids])
     sizes = tf.stack([tf.size(its_ids) for its_ids in unique])

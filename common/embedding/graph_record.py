@@ -1,7 +1,8 @@
-"""What input layers make in a graph beside variables, for the training step, the increments and the checkpoints.
+"""What input layers make in a graph beside variables, for the training step, the increments and the
+checkpoints.
 
-A model_fn gives TensorFlow an EstimatorSpec and a model's forward gives logits: neither has room for more. So each
-graph has one record, and this is the only file that knows where it is kept.
+A model_fn gives TensorFlow an EstimatorSpec and a model's forward gives logits: neither has room
+for more. So each graph has one record, and this is the only file that knows where it is kept.
 """
 
 import contextlib

@@ -1,7 +1,9 @@
-"""Lists of embeddings, one list a row, over which attention is computed: ragged, or padded for --tf.
+"""Lists of embeddings, one list a row, over which attention is computed: ragged, or padded for
+--tf.
 
-Both have the same functions, so a model's attention is written once. [P] stands for the positions: [V] in a ragged
-history, where only valid positions exist, [B, T] in a padded one, where a mask tells them.
+Both have the same functions, so a model's attention is written once. [P] stands for the positions:
+[V] in a ragged history, where only valid positions exist, [B, T] in a padded one, where a mask
+tells them.
 """
 
 from typing import NamedTuple, Tuple, Union

@@ -1,7 +1,7 @@
 """What models call: columns of a batch to embeddings.
 
-There is one way down: column -> its ids -> its table, however stored -> rows -> embeddings. With --tf,
-tf.feature_column does all of it, and makes the same variables.
+There is one way down: column -> its ids -> its table, however stored -> rows -> embeddings. With
+--tf, tf.feature_column does all of it, and makes the same variables.
 """
 
 import contextlib
@@ -18,7 +18,12 @@ from common.embedding.history import History, PaddedHistory
 from common.pipeline.raw import lengths_name
 
 
-def embed(features: Features, columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
+def embed(
+        features: Features,
+        columns: Sequence[Column],
+        scope: str,
+        config: Embedding,
+) -> tf.Tensor:
     """The embeddings of some columns, joined in the order of tf.feature_column.input_layer.
 
     Args:
@@ -27,7 +32,8 @@ def embed(features: Features, columns: Sequence[Column], scope: str, config: Emb
       scope: of the tables' variables.
 
     Returns:
-      float32 [B, columns * D]; a list is the mean (or sum) of its items' embeddings, zeros if it has none.
+      float32 [B, columns * D]; a list is the mean (or sum) of its items' embeddings, zeros if it
+      has none.
     """
     if config.toggles.tf:
         with tf.variable_scope(scope, partitioner=config.partitioner):
@@ -35,7 +41,12 @@ def embed(features: Features, columns: Sequence[Column], scope: str, config: Emb
     return look_up(features, feature_columns.joined_order(columns), scope, config)
 
 
-def look_up(features: Features, columns: Sequence[Column], scope: str, config: Embedding) -> tf.Tensor:
+def look_up(
+        features: Features,
+        columns: Sequence[Column],
+        scope: str,
+        config: Embedding,
+) -> tf.Tensor:
     """The embeddings of some columns, joined in their order, float32 [B, columns * D].
 
     Args:
@@ -46,7 +57,12 @@ def look_up(features: Features, columns: Sequence[Column], scope: str, config: E
         return combine.joined(_bind(batch, scope, config), config)
 
 
-def look_up_history(features: Features, columns: Sequence[Column], scope: str, config: Embedding) -> History:
+def look_up_history(
+        features: Features,
+        columns: Sequence[Column],
+        scope: str,
+        config: Embedding,
+) -> History:
     """The embeddings of aligned lists of vocabulary columns, joined in their order to items of width columns * D."""
     if config.toggles.tf:
         return _padded_history(features, columns, scope, config)
@@ -56,7 +72,12 @@ def look_up_history(features: Features, columns: Sequence[Column], scope: str, c
         return history.ragged(combine.joined(items, config), batch[0].row_splits)
 
 
-def _padded_history(features: Features, columns: Sequence[Column], scope: str, config: Embedding) -> PaddedHistory:
+def _padded_history(
+        features: Features,
+        columns: Sequence[Column],
+        scope: str,
+        config: Embedding,
+) -> PaddedHistory:
     """The same as TensorFlow's own ops make it of padded lists, ids [B, T]."""
     batch = [ColumnIds(column, features[column.name]) for column in columns]
     with _variables(scope, config):

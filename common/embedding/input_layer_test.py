@@ -34,8 +34,11 @@ def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int =
 
 @pytest.mark.parametrize("fused", [Toggles(), Toggles(emb_fusion=True)])
 @pytest.mark.parametrize("combiner", ["mean", "sum"])
-def test_all_ways_make_the_same_tables_embeddings_and_gradients(tmp_path: object, combiner: str,
-                                                                fused: Toggles) -> None:
+def test_all_ways_make_the_same_tables_embeddings_and_gradients(
+        tmp_path: object,
+        combiner: str,
+        fused: Toggles,
+) -> None:
     plain, community = [run(tmp_path, Embedding(4, toggles), combiner) for toggles in (fused, Toggles(tf=True))]
     assert plain[0].shape == (60, 4 * 4)
     np.testing.assert_allclose(plain[0], community[0], rtol=1e-5, atol=1e-8)
@@ -72,7 +75,10 @@ def test_lists_are_weighted_means_and_zeros_when_empty(tmp_path: object, fused: 
 
 
 @pytest.mark.parametrize("on", [False, True])
-def test_partitioned_tables_give_partitioned_variables_and_embeddings(tmp_path: object, on: bool) -> None:
+def test_partitioned_tables_give_partitioned_variables_and_embeddings(
+        tmp_path: object,
+        on: bool,
+) -> None:
     config = Embedding(4, Toggles(tf=on), layers.partitioner(4000))
     got, gradients, tables = run(tmp_path, config)
     parts = [name for name in tables if "user_embedding" in name]

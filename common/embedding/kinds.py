@@ -9,9 +9,11 @@ class Kind(enum.Enum):
 
     FIXED: a variable with one row for each id.
     EV: an embedding variable, which grows with its keys.
-    ADAPTIVE: an embedding variable for keys that are seen often, a small shared table for the others.
+    ADAPTIVE: an embedding variable for keys that are seen often, a small shared table for the
+      others.
     DYNAMIC: rows that get wider the more often their key is seen.
-    MULTIHASH: two small tables whose rows are added, one by the quotient and one by the remainder of the id.
+    MULTIHASH: two small tables whose rows are added, one by the quotient and one by the remainder
+      of the id.
     """
 
     FIXED = ""

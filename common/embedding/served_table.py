@@ -17,10 +17,15 @@ class ServedTable(NamedTuple):
     table: MutableHashTable
 
 
-def look_up(tables: Dict[str, ServedTable], spec: TableSpec, keys: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+def look_up(
+        tables: Dict[str, ServedTable],
+        spec: TableSpec,
+        keys: tf.Tensor,
+) -> Tuple[tf.Tensor, tf.Tensor]:
     """Which keys int64 [U] the table of that name holds, bool [U], and their rows, float32 [U, D].
 
-    The table's variables are name-keys and name-values, those of an embedding variable in a checkpoint.
+    The table's variables are name-keys and name-values, those of an embedding variable in a
+    checkpoint.
 
     Args:
       tables: those of the graph by full name; a new one is added.

@@ -51,11 +51,13 @@ class Storage(_StorageFields):
     Attributes:
       kind: of table.
       settings: of embedding variables.
-      often: how often a key must have been seen for a row of its own (ADAPTIVE) or a second block (DYNAMIC).
+      often: how often a key must have been seen for a row of its own (ADAPTIVE) or a second block
+        (DYNAMIC).
       exported: whether an exported model reads them, with TensorFlow's own ops.
 
     Raises:
-      ValueError: there are no native ops to store them so, or a Bloom filter is to count further than it can.
+      ValueError: there are no native ops to store them so, or a Bloom filter is to count further
+        than it can.
     """
 
     __slots__ = ()
@@ -101,9 +103,14 @@ class _Batch(NamedTuple):
     record: GraphRecord
 
 
-def rows_of_batch(spec: TableSpec, ids: Sequence[tf.Tensor], storage: Storage,
-                  record: GraphRecord) -> Tuple[tf.Tensor, List[tf.Tensor]]:
-    """The rows of a batch's distinct keys, float32 [U, D], and for each tensor of ids [N] which they are, int32.
+def rows_of_batch(
+        spec: TableSpec,
+        ids: Sequence[tf.Tensor],
+        storage: Storage,
+        record: GraphRecord,
+) -> Tuple[tf.Tensor, List[tf.Tensor]]:
+    """The rows of a batch's distinct keys, float32 [U, D], and for each tensor of ids [N] which
+    they are, int32.
 
     Training updates the stored rows by the gradient of these.
     """
@@ -165,7 +172,12 @@ def _adaptive(batch: _Batch) -> tf.Tensor:
     return rows
 
 
-def _hot_or_shared(keys: tf.Tensor, is_hot: tf.Tensor, hot_rows: tf.Tensor, shared: tf.Variable) -> tf.Tensor:
+def _hot_or_shared(
+        keys: tf.Tensor,
+        is_hot: tf.Tensor,
+        hot_rows: tf.Tensor,
+        shared: tf.Variable,
+) -> tf.Tensor:
     """The rows of hot keys, and for the others those that they share, float32 [U, D]."""
     hot = tf.where(is_hot)[:, 0]
     cold = tf.where(tf.logical_not(is_hot))[:, 0]

@@ -45,7 +45,11 @@ def batches(count: int, rows: int = 13) -> List[Dict[str, np.ndarray]]:
     return made
 
 
-def feeds(graph: Dict[str, tf.Tensor], batch: Dict[str, np.ndarray], keyed: bool) -> Dict[tf.Tensor, np.ndarray]:
+def feeds(
+        graph: Dict[str, tf.Tensor],
+        batch: Dict[str, np.ndarray],
+        keyed: bool,
+) -> Dict[tf.Tensor, np.ndarray]:
     hashed = ("user", "item", feature_names("tags").values)
     return {graph[name]: key(value) if keyed and name in hashed else value for name, value in batch.items()}
 
@@ -58,7 +62,12 @@ def placeholders() -> Dict[str, tf.Tensor]:
     return made
 
 
-def losses(kept: Storage, optimizer: str, count: int, toggles: Toggles = FUSED) -> Tuple[List[float], np.ndarray]:
+def losses(
+        kept: Storage,
+        optimizer: str,
+        count: int,
+        toggles: Toggles = FUSED,
+) -> Tuple[List[float], np.ndarray]:
     """The losses of some steps, and the embeddings of the last batch after them."""
     with tf.Graph().as_default():
         tf.set_random_seed(5)
@@ -98,7 +107,10 @@ def fill_with_defaults(session: tf.Session) -> None:
 
 @pytest.mark.parametrize("optimizer", ["gradientdescent", "adagrad", "adagraddecay", "adamasync"])
 @pytest.mark.parametrize("toggles", [FUSED, Toggles()])
-def test_an_embedding_variable_trains_as_a_table_without_collisions(optimizer: str, toggles: Toggles) -> None:
+def test_an_embedding_variable_trains_as_a_table_without_collisions(
+        optimizer: str,
+        toggles: Toggles,
+) -> None:
     expected, rows = losses(Storage(), optimizer, 25)
     got, got_rows = losses(Storage(Kind.EV), optimizer, 25, toggles)
     assert expected[-1] < 0.99 * expected[0]

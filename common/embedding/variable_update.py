@@ -27,8 +27,13 @@ class _Update(NamedTuple):
     initial: Optional[tf.Tensor]
 
 
-def update(lookups: Sequence[Lookup], gradients: Sequence[Gradient], step: tf.Tensor, rule: str,
-           hyper: Sequence[object]) -> tf.Operation:
+def update(
+        lookups: Sequence[Lookup],
+        gradients: Sequence[Gradient],
+        step: tf.Tensor,
+        rule: str,
+        hyper: Sequence[object],
+) -> tf.Operation:
     """Updates one variable by the gradients of its lookups.
 
     Args:

@@ -7,18 +7,23 @@ import tensorflow.compat.v1 as tf
 
 Gradients = Union[tf.Tensor, Sequence[tf.Tensor]]
 Gradient = Callable[[tf.Tensor], Gradients]
+Function = Callable[..., Tuple[tf.Tensor, Gradient]]
 
-_GIVEN = ("__gradients",)  # not a string, so that no MetaGraph holds it
+_TYPE = "ZooCustomGradient"
+# A tuple, as TensorFlow tries to write every collection whose key is a string into each MetaGraph.
+_KEY = ("custom_gradients",)
 
 
-def custom_gradient(function: Callable[..., Tuple[tf.Tensor, Gradient]]) -> Callable[..., tf.Tensor]:
+def custom_gradient(function: Function) -> Callable[..., tf.Tensor]:
     """What tf.custom_gradient does, for graphs, and for functions of tensors alone.
 
-    TensorFlow registers each use of its own under a new name for the life of the process, and with it the graph, so a
-    process that evaluates many checkpoints grows by a graph each time. Here a graph holds the gradients of its uses.
+    TensorFlow registers each use of its own under a new name for the life of the process, and with
+    it the graph, so a process that evaluates many checkpoints grows by a graph each time. Here a
+    graph holds the gradients of its uses.
 
     Args:
-      function: tensors -> (tensor, what makes the gradients of the tensors from the gradient of the result).
+      function: tensors -> (tensor, what makes the gradients of the tensors from the gradient of the
+        result).
 
     Returns:
       tensors -> the tensor.
@@ -27,26 +32,31 @@ def custom_gradient(function: Callable[..., Tuple[tf.Tensor, Gradient]]) -> Call
     def call(*inputs: tf.Tensor) -> tf.Tensor:
         result, gradient = function(*inputs)
         graph = tf.get_default_graph()
-        with graph.gradient_override_map({"IdentityN": "ZooGiven"}):
+        # IdentityN takes the inputs too: tf.gradients passes through it in place of the ops that made the result.
+        with graph.gradient_override_map({"IdentityN": _TYPE}):
             output = tf.identity_n([result, *inputs])[0]
-        _given(graph)[output.op] = gradient
+        _gradients_of(graph)[output.op] = gradient
         return output
 
     return call
 
 
-def _given(graph: tf.Graph) -> Dict[tf.Operation, Gradient]:
-    """The gradients that uses in a graph were given, by the operation that stands for the use."""
-    kept = graph.get_collection_ref(_GIVEN)
-    if not kept:
-        kept.append({})
-    return kept[0]
+def _gradients_of(graph: tf.Graph) -> Dict[tf.Operation, Gradient]:
+    """The gradients of a graph's custom functions, by the IdentityN of each use."""
+    tables = graph.get_collection_ref(_KEY)
+    if not tables:
+        tables.append({})
+    return tables[0]
 
 
-@tf.RegisterGradient("ZooGiven")
-def _given_gradient(op: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> List[tf.Tensor]:
-    gradient = _given(op.graph).get(op)
+@tf.RegisterGradient(_TYPE)
+def _gradient(op: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> List[tf.Tensor]:
+    """Of the result, which IdentityN passes on first, and of each input by the function's own gradient."""
+    gradient = _gradients_of(op.graph).get(op)
     if gradient is None:
-        raise LookupError("{} has a gradient in the graph in which it was made alone, not in copies.".format(op.name))
-    made = gradient(upstream)
-    return [None, *made] if isinstance(made, (list, tuple)) else [None, made]
+        raise LookupError(
+            "{} has a gradient only in the graph in which it was made, not in copies.".format(op.name))
+    gradients = gradient(upstream)
+    if not isinstance(gradients, (list, tuple)):
+        gradients = [gradients]
+    return [None, *gradients]

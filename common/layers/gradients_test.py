@@ -10,7 +10,10 @@ from common.layers.gradients import custom_gradient
 
 def test_a_gradient_takes_the_place_of_the_functions_own() -> None:
     @custom_gradient
-    def scaled(x: tf.Tensor, y: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], List[tf.Tensor]]]:
+    def scaled(
+            x: tf.Tensor,
+            y: tf.Tensor,
+    ) -> Tuple[tf.Tensor, Callable[[tf.Tensor], List[tf.Tensor]]]:
         return x * y, lambda upstream: [5 * upstream, 7 * upstream]
 
     @custom_gradient

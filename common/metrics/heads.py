@@ -1,4 +1,4 @@
-"""A model's tasks to an EstimatorSpec: the loss's train_op, exact metrics, and what is exported."""
+"""A model's tasks to an EstimatorSpec: exact metrics, and what is exported."""
 
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -7,8 +7,8 @@ import tensorflow.compat.v1 as tf
 
 from common.metrics import measures
 
-_METRICS = ("rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration", "accuracy")
-_USER_METRICS = ("gauc", "gauc_users")
+MetricOps = Dict[str, Tuple[tf.Tensor, tf.Tensor]]
+TaskMetrics = Dict[str, Dict[str, float]]
 
 
 class Task(NamedTuple):
@@ -17,7 +17,7 @@ class Task(NamedTuple):
     Attributes:
       name: of its metrics.
       logit: float32 [B].
-      label: float32 [B], None where only predictions are wanted.
+      label: float32 [B], None where only predictions are asked for.
       rows: bool [B], the rows that count; None for all.
       by_user: whether to measure GAUC too.
     """
@@ -31,46 +31,69 @@ class Task(NamedTuple):
 
 def eval_spec(loss: tf.Tensor, tasks: List[Task], users: tf.Tensor) -> tf.estimator.EstimatorSpec:
     """The spec of an evaluation; users int64 [B] tells the rows of one user from another's."""
-    metric_ops: Dict[str, Tuple[tf.Tensor, tf.Tensor]] = {}
+    metric_ops: MetricOps = {}
     for task in tasks:
         metric_ops.update(_metric_ops(task, users))
-    return tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.EVAL, loss=loss, eval_metric_ops=metric_ops)
+    return tf.estimator.EstimatorSpec(
+        tf.estimator.ModeKeys.EVAL,
+        loss=loss,
+        eval_metric_ops=metric_ops)
 
 
 def predict_spec(tasks: List[Task]) -> tf.estimator.EstimatorSpec:
-    """The spec of a prediction: each task's probability, float32 [B], by its name.
-
-    tf.sigmoid is exact to 1e-7, which is too little for the product of two small probabilities.
-    """
+    """The spec of a prediction: each task's probability, float32 [B], by its name."""
+    # tf.sigmoid is exact to 1e-7, which is too little for the product of two small probabilities.
     probabilities = {task.name: tf.exp(-tf.nn.softplus(-task.logit)) for task in tasks}
+    outputs = tf.estimator.export.PredictOutput(probabilities)
     return tf.estimator.EstimatorSpec(
-        tf.estimator.ModeKeys.PREDICT, predictions=probabilities,
-        export_outputs={"serving_default": tf.estimator.export.PredictOutput(probabilities)})
+        tf.estimator.ModeKeys.PREDICT,
+        predictions=probabilities,
+        export_outputs={"serving_default": outputs})
 
 
-def task_metrics(results: Dict[str, float], tasks: List[str]) -> Dict[str, Dict[str, float]]:
+def task_metrics(results: Dict[str, float], tasks: List[str]) -> TaskMetrics:
     """Sorts an evaluation's results, named task/metric, by task."""
-    return {task: {name.split("/", 1)[1]: float(value) for name, value in results.items()
-                   if name.startswith(task + "/")} for task in tasks}
+    by_task: TaskMetrics = {task: {} for task in tasks}
+    for name, value in results.items():
+        task, _, metric = name.partition("/")
+        if metric and task in by_task:
+            by_task[task][metric] = float(value)
+    return by_task
 
 
-def _metric_ops(task: Task, users: tf.Tensor) -> Dict[str, Tuple[tf.Tensor, tf.Tensor]]:
-    """Metrics over all rows of an evaluation; the rows are kept in memory, 16 bytes each."""
-    kept: List[Tuple[np.ndarray, ...]] = []
+class _Rows:
+    """All rows of one task in an evaluation, in memory, 16 bytes each.
 
-    def keep(*arrays: np.ndarray) -> np.bool_:
-        kept.append(arrays)
+    TensorFlow's own metrics add numbers up batch by batch; an exact AUC needs all rows at once. So the update of the
+    metrics is a py_func that appends a batch, and their value one that measures what there is.
+    """
+
+    def __init__(self, names: List[str], by_user: bool) -> None:
+        self._names, self._by_user = names, by_user
+        self._batches: List[Tuple[np.ndarray, ...]] = []
+
+    def append(self, *arrays: np.ndarray) -> np.bool_:
+        """Appends labels, logits and users of a batch, [B] each."""
+        self._batches.append(arrays)
         return np.bool_(True)
 
-    def measure() -> List[float]:
-        labels, logits, owners = [np.concatenate(parts) for parts in zip(*kept)]
-        values = measures.evaluate(labels, logits, owners, task.by_user)
-        return [np.float64(values[name]) for name in names]
+    def measure(self) -> List[np.float64]:
+        """The metrics, in the order of their names."""
+        labels, logits, users = map(np.concatenate, zip(*self._batches))
+        values = measures.evaluate(labels, logits, users, self._by_user)
+        return [np.float64(values[name]) for name in self._names]
 
-    names = _METRICS + (_USER_METRICS if task.by_user else ())
+
+def _metric_ops(task: Task, users: tf.Tensor) -> MetricOps:
+    """Metrics over all rows of an evaluation."""
+    names = measures.names(task.by_user)
+    rows = _Rows(names, task.by_user)
     arrays = [task.label, task.logit, users]
     if task.rows is not None:
         arrays = [tf.boolean_mask(array, task.rows) for array in arrays]
-    update = tf.py_func(keep, arrays, tf.bool)
-    values = tf.py_func(measure, [], len(names) * [tf.float64])
-    return {"{}/{}".format(task.name, name): (value, update) for name, value in zip(names, values)}
+    update = tf.py_func(rows.append, arrays, tf.bool)
+    values = tf.py_func(rows.measure, [], len(names) * [tf.float64])
+    metric_ops: MetricOps = {}
+    for name, value in zip(names, values):
+        metric_ops["{}/{}".format(task.name, name)] = (value, update)
+    return metric_ops

@@ -4,10 +4,15 @@ from typing import Optional, Tuple
 import numpy as np
 import pytest
 
-from common.metrics import measures, table
+from common.metrics import measures
 
 
-def draw(seed: int, size: int, ties: bool = False, rate: float = 0.3) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw(
+        seed: int,
+        size: int,
+        ties: bool = False,
+        rate: float = 0.3,
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels, scores and users; with ties the scores are few whole numbers."""
     rng = np.random.default_rng(seed)
     labels = (rng.random(size) < rate).astype(np.float32)
@@ -43,7 +48,11 @@ def test_auc_of_equal_perfect_and_reversed_scores() -> None:
 
 @pytest.mark.parametrize("positives", [1, 3, 10, 60])
 @pytest.mark.parametrize("distance, truth", [(0.0, 0.5), (0.954, 0.75), (2.327, 0.95)])
-def test_interval_covers_the_truth_as_often_as_it_says(positives: int, distance: float, truth: float) -> None:
+def test_interval_covers_the_truth_as_often_as_it_says(
+        positives: int,
+        distance: float,
+        truth: float,
+) -> None:
     rng = np.random.default_rng(positives)
     labels = np.r_[np.ones(positives), np.zeros(300)]
     covered = 0
@@ -111,13 +120,3 @@ def test_evaluate_of_one_class_and_of_nothing() -> None:
         result = measures.evaluate(labels, np.linspace(-1, 1, len(labels)), np.arange(len(labels)), by_user=True)
         assert math.isnan(result["auc"]) and math.isnan(result["auc_low"]) and math.isnan(result["gauc"])
         assert math.isnan(result["calibration"]) == (labels.sum() == 0)
-
-
-def test_table_says_na_with_the_count() -> None:
-    text = table.render({
-        "click": measures.evaluate(*draw(1, 100)[:2], users=draw(1, 100)[2], by_user=True),
-        "purchase": measures.evaluate(np.zeros(5), np.ones(5))})
-    lines = text.splitlines()
-    assert lines[0].split()[:4] == ["task", "rows", "positives", "AUC"]
-    assert lines[1].startswith("click     100") and "[0." in lines[1]
-    assert "n/a (0 positives)" in lines[2]
