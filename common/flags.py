@@ -19,7 +19,7 @@ from common.deeprec import conflicts, support
 from common.embedding import config as embedding_config
 from common.embedding import deeprec_tables, storage
 from common.embedding.storage import Storage
-from common.layers import dense_layers
+from common.layers import config as layers_config
 from common.optimizers import train_step
 from common.pipeline import blocks, checks, source, work_queue
 from common.pipeline.source import Data
@@ -28,7 +28,7 @@ from common.process import threads
 # Each has add_flags(parser). One whose flags a single callback reads has from_flags(args) too: the
 # value, a NamedTuple with defaults, is run.setting(ItsClass) there.
 MODULES: Tuple[ModuleType, ...] = (
-    source, run, train_step, dense_layers, threads, blocks, checks, cluster, toggles, storage,
+    source, run, train_step, layers_config, threads, blocks, checks, cluster, toggles, storage,
     tables, embedding_config, increments, work_queue, evaluate_every, improvement, early_stopping)
 
 
