@@ -272,15 +272,17 @@ def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List
 
 
 @pytest.mark.slow
-def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(folder: str, tmp_path: object) -> None:
+def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(
+        folder: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the processes that launch.py starts have whole tables
     flags = ["--data_location", folder, "--batch_size", "64", "--checkpoint", os.path.join(str(tmp_path), "run"),
              "--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
-    for roles, steps in (("ps=2,chief=1", 30), ("ps=3,chief=1", 40)):
-        done = command("common/launch.py", "--local", roles, "esmm", *flags, "--steps", str(steps))
+    for roles, steps, more in (("ps=2,chief=1", "30", ["--no_eval"]), ("ps=3,chief=1", "40", [])):
+        done = command("common/launch.py", "--local", roles, "esmm", *flags, "--steps", steps, *more)
         assert done.returncode == 0, done.stdout + done.stderr
         with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
             report = json.load(file)
-        assert steps <= report["global_step"] <= steps + 3  # what was under way
+        assert int(steps) <= report["global_step"] <= int(steps) + 3  # what was under way
     alone = run_main(train.main, *flags, "--steps", str(report["global_step"]))
     assert alone["steps_trained_here"] == 0
     for task in train.MODEL.tasks:

@@ -7,9 +7,16 @@ import signal
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common.callbacks import watch
 from common.checkpoint import newest
 from common.errors import NeverCame
-from common.process import roles
+from common.process import roles, waiting
+
+
+def be_impatient() -> None:
+    """Shortens the seconds until a process says what it waits for, or gives up after a signal."""
+    waiting.SAY_SECS = 1.0
+    watch._GRACE_SECS = 2.0
 
 
 @pytest.mark.slow
@@ -44,7 +51,7 @@ def test_without_an_evaluator_the_chief_evaluates_and_any_process_may_be_killed(
 
 @pytest.mark.slow
 def test_a_worker_that_never_comes_back_stops_nobody(make_job: object) -> None:
-    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=400, secs=0.03)
+    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=200, secs=0.03)
     job.start("chief-0", "ps-0", "worker-0")  # worker-1 never comes at all
     job.wait_for_steps("worker-0", 5)
     job.processes.pop("worker-0").kill()
@@ -53,7 +60,7 @@ def test_a_worker_that_never_comes_back_stops_nobody(make_job: object) -> None:
 
 @pytest.mark.slow
 def test_who_waits_says_for_whom_and_how_long_it_may_be(make_job: object) -> None:
-    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=10, wait_secs=12)
+    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=10, wait_secs=6, setup=be_impatient)
     job.start("worker-0", "ps-0")
     assert job.statuses() == {"worker-0": 1, "ps-0": 1}, job.logs()
     assert "waiting for chief-0 (127.0.0.1:" in job.log("worker-0")
@@ -63,13 +70,15 @@ def test_who_waits_says_for_whom_and_how_long_it_may_be(make_job: object) -> Non
 @pytest.mark.slow
 def test_alone(make_job: object) -> None:
     waits_for = {"chief-0": "ps-0", "ps-0": "one of chief-0", "evaluator-0": "a checkpoint of chief-0"}
-    jobs = {name: make_job({"chief": 1, "ps": 1, "evaluator": 1}, steps=10, wait_secs=11) for name in waits_for}
-    for name, job in jobs.items():
-        job.start(name)
+    jobs = {}
+    for name in waits_for:
+        jobs[name] = make_job({"chief": 1, "ps": 1, "evaluator": 1}, steps=10, wait_secs=5,
+                              setup=be_impatient)
+        jobs[name].start(name)
     for name, job in jobs.items():
         assert job.statuses() == {name: 1}
         assert "waiting for" in job.log(name)
-        assert re.search(r"waited 1\d s for {} \(".format(waits_for[name]), job.log(name)), job.log(name)
+        assert re.search(r"waited [5-9] s for {} \(".format(waits_for[name]), job.log(name)), job.log(name)
 
 
 @pytest.mark.slow
@@ -89,7 +98,7 @@ def test_sigterm_ends_all_with_143_the_chief_saves_and_the_job_goes_on(make_job:
 
 @pytest.mark.slow
 def test_sigterm_ends_a_chief_whose_server_is_gone(make_job: object) -> None:
-    job = make_job({"chief": 1, "ps": 1}, steps=1000, secs=0.02)
+    job = make_job({"chief": 1, "ps": 1}, steps=1000, secs=0.02, setup=be_impatient)
     job.start()
     job.wait_for_steps("chief-0", 20)
     job.processes["ps-0"].kill()

@@ -28,6 +28,6 @@ def _write_nothing(*_: object, **__: object) -> None:
 def _full_argspec(target: Any) -> inspect.FullArgSpec:
     try:
         spec = _inspected(target)
-        return spec._replace(args=list(spec.args))  # TensorFlow takes `self` out of the list
     except TypeError:  # it cannot be hashed, or has no signature
         return inspect.getfullargspec(target)
+    return spec._replace(args=list(spec.args))  # the Estimator removes 'self' from the list it gets
