@@ -1,6 +1,7 @@
 # make train [MODEL=esmm] [ARGS="--bf16 --steps 500"]    set up, write sample data if there is none, train
+# make check                                             set up, run lint and the fast tests
 # make test                                              set up, run all tests
-# make lint                                              set up, run flake8, mypy and hadolint
+# make lint                                              set up, run flake8, mypy, import rules and hadolint
 # make bench [MODEL=esmm] [ARGS="--rows 100000"]         measure input and training speed
 
 MODEL ?= esmm
@@ -17,14 +18,17 @@ DATA = $(subst .,/,$(call field,data)).py
 # About two minutes on two cores.
 train: ARGS ?= $(call field,sample_flags)
 
-.PHONY: train test lint bench setup setup-ci sample known
+.PHONY: train check test lint bench setup setup-ci sample known
 .DELETE_ON_ERROR:
 
 train: known setup sample
 	$(PYTHON37) $(MODEL)/train.py $(ARGS)
 
 test: setup-ci
-	$(PYTHON37) -m pytest -n 2 --dist loadfile
+	$(PYTHON37) -m pytest -n 2 --dist worksteal
+
+check: lint
+	$(PYTHON37) -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: setup-ci
 	$(PYTHON37) -m flake8
