@@ -18,8 +18,8 @@ import pytest
 from common.errors import BadInput
 from common.metrics import measures
 from common.pipeline import source, vocabulary
+from common.testing import book_reviews
 from data import amazon
-from data.din import testing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -45,7 +45,7 @@ def digests(folder: str) -> Dict[str, str]:
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = str(tmp_path_factory.mktemp("raw"))
-    testing.write_raw_files(folder, NUM_USERS, 300, 4)
+    book_reviews.write_raw_files(folder, NUM_USERS, 300, 4)
     return folder
 
 
@@ -266,11 +266,6 @@ def test_help_works_from_any_folder(tmp_path: object) -> None:
         path = os.path.join(HERE, "script", name + ".py")
         result = subprocess.run([sys.executable, path, "--help"], cwd=str(tmp_path), stdout=subprocess.PIPE)
         assert result.returncode == 0 and b"usage: " + name.encode() in result.stdout
-
-
-def test_write_raw_files_checks_its_size(tmp_path: object) -> None:
-    with pytest.raises(ValueError, match="num_items must be >= 50. Got: 49"):
-        testing.write_raw_files(str(tmp_path), 1, 49, 1)
 
 
 def test_scripts_start_without_tensorflow() -> None:

@@ -1,20 +1,30 @@
-"""The files reviews-info and item-info as Arrow tables, block by block."""
+"""Reads the files reviews-info and item-info as Arrow tables, block by block."""
 
 import os
 import re
 from typing import Iterator
 
 import pyarrow as pa
-import pyarrow.compute
-import pyarrow.csv
+import pyarrow.compute as pc
+from pyarrow import csv
+from pyarrow.types import is_integer
 
 from common.errors import BadInput
 from data.din.lines import Progress, is_utf8
 
-REVIEWS = pa.schema([("user", pa.binary()), ("item", pa.binary()), ("rating", pa.binary()), ("time", pa.int64())])
-ITEMS = pa.schema([("item", pa.binary()), ("category", pa.binary())])
+REVIEWS = pa.schema({
+    "user": pa.binary(),
+    "item": pa.binary(),
+    "rating": pa.binary(),
+    "time": pa.int64(),
+})
+ITEMS = pa.schema({
+    "item": pa.binary(),
+    "category": pa.binary(),
+})
 _BLOCK_BYTES = 1 << 24
-_NAME, _TIME = "^[^\x02]+$", "^-?[0-9]+$"
+_NAME = "^[^\x02]+$"
+_TIME = "^-?[0-9]+$"
 
 
 def read_tables(path: str, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -25,55 +35,89 @@ def read_tables(path: str, schema: pa.Schema) -> Iterator[pa.Table]:
     """
     if not os.path.isfile(path) or not os.path.getsize(path):
         raise BadInput("{}: no such file, or an empty one. Write it with process_data.py.".format(path))
-    progress, count = Progress(path, "lines"), 0
+    progress = Progress(path, "lines")
+    count = 0
     with open(path, "rb") as file:
-        for block in iter(lambda: file.read(_BLOCK_BYTES) + file.readline(), b""):
+        block = file.read(_BLOCK_BYTES) + file.readline()
+        while block:
             table = _parse_block(path, block, schema, count)
             count += table.num_rows
             progress.update(count, file.tell())
             yield table
+            block = file.read(_BLOCK_BYTES) + file.readline()
     progress.end(count)
 
 
-def _parse_block(path: str, block: bytes, schema: pa.Schema, first: int) -> pa.Table:
+def _parse_block(path: str, block: bytes, schema: pa.Schema, num_before: int) -> pa.Table:
+    """The rows of a block of lines; num_before is the number of lines before the block."""
     try:
-        texts = pa.csv.read_csv(  # strings are checked to be UTF-8
-            pa.py_buffer(block), pa.csv.ReadOptions(use_threads=False, column_names=schema.names),
-            pa.csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
-            pa.csv.ConvertOptions(column_types=dict.fromkeys(schema.names, pa.string()), null_values=[]))
-        if all(pa.compute.all(pa.compute.match_substring_regex(column, _pattern(field))).as_py()
-               for column, field in zip(texts.columns, schema)):
+        texts = _read_texts(block, schema)
+        if _all_fit(texts, schema):
             return texts.cast(schema)
     except pa.ArrowInvalid:
         pass
-    raise _bad_line(path, block, schema, first)
+    raise _bad_line(path, block, schema, num_before)
 
 
-def _bad_line(path: str, block: bytes, schema: pa.Schema, first: int) -> BadInput:
-    """The error of the first line of a block that does not fit; first is the number of lines before the block."""
-    number, line = 0, b""
-    for number, line in enumerate(block.splitlines(), first + 1):
-        fields = line.split(b"\t")
-        if len(fields) != len(schema) or not all(_fits(value, field) for value, field in zip(fields, schema)):
-            break
-    return BadInput("{}, line {}: {!r} is given, expected {} in UTF-8, tab-separated, none empty or with a byte 0x02"
-                    "{}. Write the file again with process_data.py.".format(
-                        path, number, line[:80].decode("utf-8", "backslashreplace"), ", ".join(schema.names),
-                        ", the time a whole number" if "time" in schema.names else ""))
+def _read_texts(block: bytes, schema: pa.Schema) -> pa.Table:
+    """The fields of a block as strings, which pyarrow checks to be UTF-8."""
+    strings = dict.fromkeys(schema.names, pa.string())
+    return csv.read_csv(
+        pa.py_buffer(block),
+        csv.ReadOptions(use_threads=False, column_names=schema.names),
+        csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
+        csv.ConvertOptions(column_types=strings, null_values=[]),
+    )
+
+
+def _all_fit(texts: pa.Table, schema: pa.Schema) -> bool:
+    for column, field in zip(texts.columns, schema):
+        matches = pc.match_substring_regex(column, _pattern(field))
+        if not pc.all(matches).as_py():
+            return False
+    return True
 
 
 def _pattern(field: pa.Field) -> str:
     """What a field must look like: any name, or a whole number."""
-    return _TIME if pa.types.is_integer(field.type) else _NAME
+    return _TIME if is_integer(field.type) else _NAME
 
 
-def _fits(value: bytes, field: pa.Field) -> bool:
-    if not is_utf8(value) or not re.search(_pattern(field), value.decode("utf-8")):
+def _bad_line(path: str, block: bytes, schema: pa.Schema, num_before: int) -> BadInput:
+    """The error of the first line of a block that does not fit."""
+    number, line = 0, b""
+    for number, line in enumerate(block.splitlines(), num_before + 1):
+        if not _line_fits(line, schema):
+            break
+    given = line[:80].decode("utf-8", "backslashreplace")
+    expected = "{} in UTF-8, tab-separated, none empty or with a byte 0x02".format(
+        ", ".join(schema.names))
+    if "time" in schema.names:
+        expected += ", the time a whole number"
+    return BadInput("{}, line {}: {!r} is given, expected {}. Write the file again with "
+                    "process_data.py.".format(path, number, given, expected))
+
+
+def _line_fits(line: bytes, schema: pa.Schema) -> bool:
+    values = line.split(b"\t")
+    if len(values) != len(schema):
         return False
-    return not pa.types.is_integer(field.type) or -1 << 63 <= int(value) < 1 << 63
+    return all(map(_value_fits, values, schema))
+
+
+def _value_fits(value: bytes, field: pa.Field) -> bool:
+    if not is_utf8(value):
+        return False
+    text = value.decode("utf-8")
+    if not re.search(_pattern(field), text):
+        return False
+    return not is_integer(field.type) or -1 << 63 <= int(text) < 1 << 63
 
 
 def one_array(table: pa.Table, name: str) -> pa.Array:
-    """Returns a column as one array."""
-    chunks = table.column(name).chunks
-    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks or [pa.array([], table.schema.field(name).type)])
+    """A column as one array."""
+    column = table.column(name)
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    nothing = pa.array([], column.type)
+    return pa.concat_arrays([nothing] + column.chunks)

@@ -1,30 +1,36 @@
-"""Makes samples: two lines for each user, whether the last review follows from the earlier ones.
+"""Makes samples: two lines a user, which ask whether the last review follows from the earlier ones.
 
     python data/din/script/local_aggretor.py reviews-info item-info samples
 
-A user's reviews are sorted by time, those of equal time stay in the file's order. The last one is the target of the
-line with label 1. The line with label 0 before it has as its target the item of a random review, drawn until it is
-none the user reviewed. Both have all earlier reviews as their history. Users of one review give no sample.
+A user's reviews are sorted by time; reviews of equal time stay in the file's order. The last one is the
+target of the line with label 1. The line with label 0 precedes it; its target is the item of a random
+review, drawn again until the user has not reviewed it. Both lines have all earlier reviews as their
+history. Users with one review give no sample.
 
-Memory: reviews are first divided by user into NUM_BUCKETS files on disk; then the rows of one of them are held, and
-name, category and number of reviews of each item as Arrow and NumPy arrays.
+Memory: reviews are first divided by user into NUM_BUCKETS files on disk. Then memory holds the rows of
+one of them, and name, category and number of reviews of each item as Arrow and NumPy arrays.
 """
 
 import argparse
 import contextlib
 import os
+import pathlib
 import sys
 import tempfile
 import zlib
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
+from numpy.random import Generator, default_rng
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(_ROOT))
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
+from data import ragged  # noqa: E402
+from data.din import steps  # noqa: E402
 from data.din.lines import DEFAULT_CATEGORY, SEPARATOR, describe  # noqa: E402
 from data.din.tables import ITEMS, REVIEWS, one_array, read_tables  # noqa: E402
 
@@ -64,119 +70,209 @@ def partition(path: str, folder: str, num_buckets: int) -> List[str]:
     Raises:
       BadInput: the reviews cannot be read.
     """
-    paths = [os.path.join(folder, "bucket{:03d}".format(i)) for i in range(num_buckets)]
+    names = ["bucket{:03d}".format(i) for i in range(num_buckets)]
+    paths = [os.path.join(folder, name) for name in names]
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(pa.ipc.new_stream(stack.enter_context(open(bucket, "wb")), REVIEWS))
-                   for bucket in paths]
+        writers = []
+        for bucket in paths:
+            file = stack.enter_context(open(bucket, "wb"))
+            writer = pa.ipc.new_stream(file, REVIEWS)
+            writers.append(stack.enter_context(writer))
         for table in read_tables(path, REVIEWS):
-            bucket = np.array([zlib.crc32(user) % num_buckets for user in table.column("user").to_pylist()])
-            order = np.argsort(bucket, kind="stable")
-            table = table.take(order)
-            bounds = np.searchsorted(bucket[order], np.arange(num_buckets + 1))
-            for writer, begin, end in zip(writers, bounds[:-1], bounds[1:]):
-                writer.write_table(table.slice(begin, end - begin))
+            _write_by_user(table, writers)
     return paths
+
+
+def _write_by_user(table: pa.Table, writers: Sequence[pa.RecordBatchStreamWriter]) -> None:
+    """Writes all rows of a user with the same one of the writers."""
+    num_buckets = len(writers)
+    users = table.column("user").to_pylist()
+    bucket = np.array([zlib.crc32(user) % num_buckets for user in users])
+    order = np.argsort(bucket, kind="stable")
+    table = table.take(order)
+    bounds = np.searchsorted(bucket[order], np.arange(num_buckets + 1))
+    sizes = np.diff(bounds)
+    for writer, start, size in zip(writers, bounds, sizes):
+        part = table.slice(start, size)
+        writer.write_table(part)
 
 
 def _read_bucket(path: str) -> pa.Table:
     with open(path, "rb") as file, pa.ipc.open_stream(file) as stream:
-        return stream.read_all().combine_chunks()
+        table = stream.read_all()
+        return table.combine_chunks()
 
 
 def make_items(buckets: Sequence[str], item_info: str) -> Items:
-    """Counts the reviews of each item and looks up its category; DEFAULT_CATEGORY where there is none.
+    """Counts the reviews of each item and looks up its category, DEFAULT_CATEGORY if it has none.
 
-    Of an item with several categories the first one counts.
+    The first category of an item counts if it has several.
 
     Raises:
       BadInput: the items' file cannot be read.
     """
-    names, counts = pa.array([], pa.binary()), np.zeros(0, np.int64)
+    names = pa.array([], pa.binary())
+    counts = np.zeros(0, np.int64)
     for bucket in buckets:
-        encoded = pa.concat_arrays([names, one_array(_read_bucket(bucket), "item")]).dictionary_encode()
-        new = np.bincount(encoded.indices.to_numpy()[len(names):], minlength=len(encoded.dictionary))
-        new[:len(counts)] += counts  # known names come first and keep their places
-        names, counts = encoded.dictionary, new
+        items = one_array(_read_bucket(bucket), "item")
+        names, counts = _add_counts(names, counts, items)
     info = pa.concat_tables(read_tables(item_info, ITEMS))
-    place = pa.compute.index_in(names, value_set=one_array(info, "item"))
-    categories = one_array(info, "category").take(place).fill_null(DEFAULT_CATEGORY.encode("utf-8"))
-    return Items(names, categories, np.cumsum(counts))
+    place = pc.index_in(names, value_set=one_array(info, "item"))
+    categories = one_array(info, "category").take(place)
+    default = DEFAULT_CATEGORY.encode("utf-8")
+    return Items(names, categories.fill_null(default), np.cumsum(counts))
+
+
+def _add_counts(
+        names: pa.BinaryArray,
+        counts: np.ndarray,
+        items: pa.BinaryArray,
+) -> Tuple[pa.BinaryArray, np.ndarray]:
+    """The names and counts with those of more items."""
+    encoded = pa.concat_arrays([names, items]).dictionary_encode()
+    all_names = encoded.dictionary
+    index = encoded.indices.to_numpy()[len(names):]
+    sums = np.bincount(index, minlength=len(all_names))
+    sums[:len(counts)] += counts  # known names come first and keep their places
+    return all_names, sums
 
 
 def sort_reviews(table: pa.Table, names: pa.BinaryArray) -> Reviews:
     """Sorts reviews by user and time; lexsort keeps the order of equal ones."""
-    users = one_array(table, "user").dictionary_encode()
-    codes = users.indices.to_numpy()
-    order = np.lexsort((one_array(table, "time").to_numpy(), codes))
-    items = pa.compute.index_in(one_array(table, "item"), value_set=names).to_numpy()
-    return Reviews(users.dictionary, np.bincount(codes, minlength=len(users.dictionary)),
-                   items[order].astype(np.int64))
+    encoded = one_array(table, "user").dictionary_encode()
+    users = encoded.dictionary
+    user = encoded.indices.to_numpy()
+    time = one_array(table, "time").to_numpy()
+    order = np.lexsort((time, user))
+    sizes = np.bincount(user, minlength=len(users))
+    index = pc.index_in(one_array(table, "item"), value_set=names)
+    items = index.to_numpy()[order]
+    return Reviews(users, sizes, items.astype(np.int64))
 
 
-def draw_negatives(reviews: Reviews, users: np.ndarray, cumulative: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draws for each of the given users (indices [S]) the item of a random review, none the user reviewed: int64 [S].
+def draw_negatives(
+        reviews: Reviews,
+        users: np.ndarray,
+        cumulative: np.ndarray,
+        rng: Generator,
+) -> np.ndarray:
+    """Draws the item of a random review for each user, none that the user reviewed.
+
+    Args:
+      reviews: of all users.
+      users: the users to draw for, indices, int64 [S].
+      cumulative: that of Items.
+      rng: where draws come from.
+
+    Returns:
+      items, indices, int64 [S].
 
     Raises:
       BadInput: a user reviewed all items.
     """
     num_items = len(cumulative)
-    owned = np.unique(np.repeat(np.arange(len(reviews.sizes)), reviews.sizes) * num_items + reviews.items)
-    full = users[np.bincount(owned // num_items, minlength=len(reviews.sizes))[users] == num_items]
-    if len(full):
-        raise BadInput("user {!r} reviewed all {} items, so none is left to draw as a negative. Give more "
-                       "reviews.".format(reviews.users[int(full[0])].as_py().decode("utf-8", "replace"), num_items))
+    owner = ragged.owners(reviews.sizes)
+    reviewed = np.unique(owner * num_items + reviews.items)
+    _check_some_are_left(reviews, users, reviewed // num_items, num_items)
     drawn = np.zeros(len(users), np.int64)
-    todo = np.arange(len(users))
-    while len(todo):
-        draws = rng.integers(0, cumulative[-1], len(todo))
-        drawn[todo] = np.searchsorted(cumulative, draws, side="right")
-        keys = users[todo] * num_items + drawn[todo]
-        place = np.minimum(np.searchsorted(owned, keys), len(owned) - 1)
-        todo = todo[owned[place] == keys]
+    left = np.arange(len(users))
+    while len(left):
+        points = rng.integers(0, cumulative[-1], len(left))
+        items = np.searchsorted(cumulative, points, side="right")
+        drawn[left] = items
+        keys = users[left] * num_items + items
+        left = left[_is_among(keys, reviewed)]
     return drawn
 
 
-def make_samples(reviews: Reviews, items: Items, rng: np.random.Generator) -> pa.BinaryArray:
-    """Returns the lines of the users of two reviews or more, a negative and a positive one for each: binary [2 S].
+def _check_some_are_left(
+        reviews: Reviews,
+        users: np.ndarray,
+        reviewers: np.ndarray,
+        num_items: int,
+) -> None:
+    """Raises BadInput if a user reviewed all items; reviewers has a user once for each item."""
+    num_reviewed = np.bincount(reviewers, minlength=len(reviews.sizes))
+    full = users[num_reviewed[users] == num_items]
+    if len(full):
+        user = reviews.users[int(full[0])].as_py()
+        name = user.decode("utf-8", "replace")
+        raise BadInput("user {!r} reviewed all {} items, so none is left to draw as a negative. "
+                       "Give more reviews.".format(name, num_items))
+
+
+def _is_among(keys: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Which keys are among ordered ones, bool; there is at least one."""
+    place = np.searchsorted(ordered, keys)
+    place = np.minimum(place, len(ordered) - 1)
+    return ordered[place] == keys
+
+
+def make_samples(reviews: Reviews, items: Items, rng: Generator) -> pa.BinaryArray:
+    """Makes a negative and a positive line for each user of two reviews or more: binary [2 S].
 
     Raises:
       BadInput: a user reviewed all items.
     """
     users = np.flatnonzero(reviews.sizes >= 2)
     last = np.cumsum(reviews.sizes) - 1
-    targets = np.stack([draw_negatives(reviews, users, items.cumulative, rng), reviews.items[last[users]]], 1).ravel()
-    is_history = np.repeat(reviews.sizes >= 2, reviews.sizes)
+    negatives = draw_negatives(reviews, users, items.cumulative, rng)
+    positives = reviews.items[last[users]]
+    targets = pa.array(np.stack([negatives, positives], 1).ravel())
+    histories = _histories(reviews, users)
+    pairs = np.repeat(np.arange(len(users)), 2)
+    columns = [
+        pa.array([b"0", b"1"] * len(users), pa.binary()),
+        reviews.users.take(pa.array(users[pairs])),
+        items.names.take(targets),
+        items.categories.take(targets),
+        _join(histories, items.names).take(pa.array(pairs)),
+        _join(histories, items.categories).take(pa.array(pairs)),
+    ]
+    lines = pc.binary_join_element_wise(*columns, b"\t")
+    return pc.binary_join_element_wise(lines, b"", b"\n")
+
+
+def _histories(reviews: Reviews, users: np.ndarray) -> pa.ListArray:
+    """All reviews but the last of each of the users: lists of items, indices, int64 [S, ...]."""
+    last = np.cumsum(reviews.sizes) - 1
+    is_history = np.ones(len(reviews.items), bool)
     is_history[last] = False
     history = pa.array(reviews.items[is_history])
-    offsets = pa.array(np.concatenate([[0], np.cumsum(reviews.sizes[users] - 1)]).astype(np.int32))
-    pairs = np.repeat(np.arange(len(users)), 2)
-    joined = [pa.compute.binary_join(pa.ListArray.from_arrays(offsets, names.take(history)), SEPARATOR)
-              for names in (items.names, items.categories)]
-    columns = [pa.array([b"0", b"1"] * len(users), pa.binary()), reviews.users.take(pa.array(users[pairs])),
-               items.names.take(pa.array(targets)), items.categories.take(pa.array(targets)),
-               joined[0].take(pa.array(pairs)), joined[1].take(pa.array(pairs))]
-    lines = pa.compute.binary_join_element_wise(*columns, b"\t")
-    return pa.compute.binary_join_element_wise(lines, b"", b"\n")
+    lengths = reviews.sizes[users] - 1
+    return pa.ListArray.from_arrays(ragged.offsets(lengths), history)
 
 
-def aggregate(reviews_info: str, item_info: str, target: str, seed: int, num_buckets: int = NUM_BUCKETS) -> int:
-    """Writes the samples of all users; the buckets lie in a folder beside target until then.
+def _join(histories: pa.ListArray, names: pa.BinaryArray) -> pa.BinaryArray:
+    """The names of each history's items as one text, binary [S]."""
+    values = names.take(histories.values)
+    lists = pa.ListArray.from_arrays(histories.offsets, values)
+    return pc.binary_join(lists, SEPARATOR)
+
+
+def aggregate(
+        reviews_info: str,
+        item_info: str,
+        target: str,
+        seed: int,
+        num_buckets: int = NUM_BUCKETS,
+) -> int:
+    """Writes the samples of all users; until the end, buckets are in a folder beside target.
 
     Returns:
       the number of lines.
 
     Raises:
-      BadInput: an input cannot be read, no user has two reviews, or one reviewed all items; nothing is written then.
+      BadInput: an input cannot be read, no user has two reviews, or one reviewed all items; nothing
+        is written then.
     """
-    beside, name = os.path.split(target)
+    parent, name = os.path.split(target)
     count = 0
-    with tempfile.TemporaryDirectory(prefix=name + ".", dir=beside or os.curdir) as folder:
+    with tempfile.TemporaryDirectory(prefix=name + ".", dir=parent or os.curdir) as folder:
         buckets = partition(reviews_info, folder, num_buckets)
         items = make_items(buckets, item_info)
         with replacing(target) as temporary, open(temporary, "wb") as file:
-            for i, bucket in enumerate(buckets):
-                reviews = sort_reviews(_read_bucket(bucket), items.names)
-                lines = make_samples(reviews, items, np.random.default_rng([seed, i]))
+            for lines in _bucket_samples(buckets, items, seed):
                 file.writelines(lines.to_pylist())
                 count += len(lines)
             if not count:
@@ -184,23 +280,30 @@ def aggregate(reviews_info: str, item_info: str, target: str, seed: int, num_buc
     return count
 
 
+def _bucket_samples(buckets: Sequence[str], items: Items, seed: int) -> Iterator[pa.BinaryArray]:
+    """Yields the lines of each bucket."""
+    for number, bucket in enumerate(buckets):
+        rng = default_rng([seed, number])
+        reviews = sort_reviews(_read_bucket(bucket), items.names)
+        yield make_samples(reviews, items, rng)
+
+
 def main(argv: Optional[List[str]] = None) -> int:
-    """Makes one file of samples."""
-    parser = argparse.ArgumentParser(description="Makes a positive and a negative sample for each user.")
+    """Makes one file of samples; returns the exit status."""
+    description = "Makes a positive and a negative sample for each user."
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("reviews", help="reviews-info of process_data.py")
     parser.add_argument("items", help="item-info of process_data.py")
     parser.add_argument("samples", help="the file to write")
-    parser.add_argument("--seed", type=int, default=2021, help="seed of the negatives (default 2021)")
+    steps.add_seed(parser, "the negatives")
     args = parser.parse_args(argv)
-    if args.seed < 0:
-        parser.error("--seed must be >= 0. Got: {}.".format(args.seed))
-    try:
-        count = aggregate(args.reviews, args.items, args.samples, args.seed)
-        print(describe(args.samples, count, "lines"))
-    except (BadInput, OSError) as error:
-        print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
-        return 1
-    return 0
+    steps.check_not_negative(parser, "--seed", args.seed)
+    return steps.run(parser, lambda: _write(args))
+
+
+def _write(args: argparse.Namespace) -> Iterator[str]:
+    count = aggregate(args.reviews, args.items, args.samples, args.seed)
+    yield describe(args.samples, count, "lines")
 
 
 if __name__ == "__main__":
