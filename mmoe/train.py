@@ -2,12 +2,12 @@
 
 Ma et al., KDD 2018, https://dl.acm.org/doi/10.1145/3219819.3220007
 
-    g_k(x) = softmax(W_gk x)                            one gate a task k over E experts                  (eq. 7)
-    f_k(x) = sum_e g_k(x)_e f_e(x)                      the experts f_e, mixed for task k                 (eq. 6)
-    y_k    = h_k(f_k(x))                                the tower h_k                                     (eq. 5)
+    g_k(x) = softmax(W_gk x)          one gate for each task k, over E experts             (eq. 7)
+    f_k(x) = sum_e g_k(x)_e f_e(x)    the experts f_e, mixed for task k                    (eq. 6)
+    y_k    = h_k(f_k(x))              the tower h_k                                        (eq. 5)
     loss   = mean log loss of both tasks (click, purchase) over all rows
 
-Departures from the paper are listed in mmoe/README.md.
+mmoe/README.md lists the departures from the paper.
 
     python mmoe/train.py --bf16
 """
@@ -15,7 +15,7 @@ Departures from the paper are listed in mmoe/README.md.
 import argparse
 import os
 import sys
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -28,17 +28,22 @@ from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
-from common.optimizers.train_step import Training  # noqa: E402
+from common.optimizers.train_step import Features, Training  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
 
 MODEL = Model(
-    name="MMoE", data="data.taobao", tasks=("click", "purchase"), epochs=1000,
-    learning_rate=0.001, optimizer="adamasync", sample_flags="--steps 977")
-
+    name="MMoE",
+    data="data.taobao",
+    tasks=("click", "purchase"),
+    epochs=1000,
+    learning_rate=0.001,
+    optimizer="adamasync",
+    sample_flags="--steps 977",
+)
+LABELS = ("clk", "buy")
 EXPERTS = 4
 EXPERT = (256, 192, 128, 64)
 TOWER = (256, 192, 128, 64)
-LABELS = {"click": "clk", "purchase": "buy"}
 
 
 class Params(NamedTuple):
@@ -75,40 +80,46 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """MMoE has no flags of its own."""
 
 
-def forward(features: Dict[str, tf.Tensor], params: Params) -> Outputs:
-    """Embeds all columns, feeds them through the experts, and each task's mixture of them through its tower."""
-    inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
+def forward(features: Features, params: Params) -> Outputs:
+    """Feeds the embedded columns through the experts, and each task's mixture through its tower."""
+    inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)
     count, tasks = params.experts, len(MODEL.tasks)
-    experts = layers.mlps(count * [inputs], count * [params.expert], ["expert_{}".format(i) for i in range(count)],
-                          params.dense)  # [B, H] each
-    gate_names = [task + "_gate" for task in MODEL.tasks]
-    gates = layers.dense_group(tasks * [inputs], tasks * [count], gate_names, params.dense)
-    mixed = layers.mix(experts, gates, tasks * [range(count)], params.dense)  # [B, H] of each task
-    towers = layers.mlps(mixed, tasks * [params.tower], [task + "_tower" for task in MODEL.tasks], params.dense)
-    rates = (params.click_rate, params.purchase_rate)
-    return Outputs(*[layers.logit(hidden, task + "_logit", rate, params.dense)
-                     for task, hidden, rate in zip(MODEL.tasks, towers, rates)])
+    names = ["expert_{}".format(i) for i in range(count)]
+    experts = layers.mlps(count * [inputs], count * [params.expert], names, params.dense)
+    names = [task + "_gate" for task in MODEL.tasks]
+    gates = layers.dense_group(tasks * [inputs], tasks * [count], names, params.dense)  # [B, E]
+    members = tasks * [range(count)]  # every gate sees every expert
+    mixed = layers.mix(experts, gates, members, params.dense)  # [B, H] of each task
+    names = [task + "_tower" for task in MODEL.tasks]
+    click, purchase = layers.mlps(mixed, tasks * [params.tower], names, params.dense)
+    return Outputs(
+        click=layers.logit(click, "click_logit", params.click_rate, params.dense),
+        purchase=layers.logit(purchase, "purchase_logit", params.purchase_rate, params.dense))
 
 
-def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     """The mean of both tasks' log losses over all rows, and the kernels' L2 terms; scalar."""
-    losses = [tf.nn.sigmoid_cross_entropy_with_logits(labels=labels[LABELS[task]], logits=logit)
-              for task, logit in outputs._asdict().items()]
+    losses = []
+    for name, logit in zip(LABELS, outputs):
+        label = labels[name]
+        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
     return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
 
 
-def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+def model_fn(features: Features, labels: Optional[Features], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: two tasks, each measured on all rows."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return train_step.train_spec(lambda x, y: loss(forward(x, params), y), features, labels, params.training)
+        return train_step.train_spec(
+            lambda x, y: loss(forward(x, params), y), features, labels, params.training)
     outputs = forward(features, params)
+    click, purchase = map(heads.Task, MODEL.tasks, outputs)
     if labels is None:
-        return heads.predict_spec([heads.Task(*task) for task in outputs._asdict().items()])
+        return heads.predict_spec([click, purchase])
     total = loss(outputs, labels)
-    tasks = [heads.Task(task, logit, labels[LABELS[task]], by_user=task == "click")
-             for task, logit in outputs._asdict().items()]
-    return heads.eval_spec(total, tasks, features[USER])
+    click = click._replace(label=labels["clk"], by_user=True)
+    purchase = purchase._replace(label=labels["buy"])
+    return heads.eval_spec(total, [click, purchase], features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -119,10 +130,13 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     rates = data.label_rates()
     params = Params(
-        embedding=Embedding.from_flags(args, 16), dense=Dense.from_flags(args), training=Training.from_flags(args),
-        click_rate=rates[0, 0], purchase_rate=rates[1, 1])
+        embedding=Embedding.from_flags(args, 16),
+        dense=Dense.from_flags(args),
+        training=Training.from_flags(args),
+        click_rate=rates[0, 0],
+        purchase_rate=rates[1, 1])
     run = flags.make_run(args, MODEL, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
+    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 
 
 if __name__ == "__main__":

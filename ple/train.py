@@ -1,14 +1,14 @@
-"""PLE: Progressive Layered Extraction, a Novel Multi-Task Learning Model for Personalized Recommendations.
+"""PLE: Progressive Layered Extraction, multi-task learning for personalized recommendations.
 
 Tang et al., RecSys 2020, https://dl.acm.org/doi/10.1145/3383313.3412236
 
-    g_k(x) = w_k(x_k) S_k(x)          a task's gate w_k, a softmax over its own experts and the shared ones
-    g_s(x) = w_s(x_s) S(x)            the shared gate w_s, over all experts; none in the last layer
+    g_k(x) = w_k(x_k) S_k(x)    a task's gate w_k, a softmax over its own experts and shared ones
+    g_s(x) = w_s(x_s) S(x)      the shared gate w_s, over all experts; none in the last layer
     x_k and x_s of the next layer are g_k and g_s of this one
-    y_k    = t_k(g_k of the last layer)                                                       t_k a tower
-    loss    = mean log loss of both tasks (click, purchase) over all rows
+    y_k    = t_k(g_k of the last layer)                                               t_k a tower
+    loss   = mean log loss of both tasks (click, purchase) over all rows
 
-Departures from the paper are listed in ple/README.md.
+ple/README.md lists the departures from the paper.
 
     python ple/train.py --bf16
 """
@@ -29,13 +29,19 @@ from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
-from common.optimizers.train_step import Training  # noqa: E402
+from common.optimizers.train_step import Features, Training  # noqa: E402
 from data.taobao import SCHEMA  # noqa: E402
 
 MODEL = Model(
-    name="PLE", data="data.taobao", tasks=("click", "purchase"), epochs=1000,
-    learning_rate=0.001, optimizer="adam", sample_flags="--steps 977")
-
+    name="PLE",
+    data="data.taobao",
+    tasks=("click", "purchase"),
+    epochs=1000,
+    learning_rate=0.001,
+    optimizer="adam",
+    sample_flags="--steps 977",
+)
+LABELS = ("clk", "buy")
 LEVELS = 3
 SPECIFIC = 2
 SHARED = 1
@@ -43,7 +49,6 @@ EXPERT = (256, 128, 64)
 GATE = (256, 128, 64)
 TOWER = (256, 128, 64)
 EPSILON = 1.0
-LABELS = {"click": "clk", "purchase": "buy"}
 
 
 class Params(NamedTuple):
@@ -85,56 +90,88 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """PLE has no flags of its own."""
 
 
-def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
-    """Embeds all columns, feeds them through the extraction layers, and each task's result through its tower."""
+def forward(features: Features, params: Params, training: bool) -> Outputs:
+    """Feeds the embedded columns through the extraction layers, and each task's result to its tower."""
     norm = Norm(training, params.epsilon)
-    inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)  # [B, columns * D]
-    streams = {name: inputs for name in [*MODEL.tasks, "shared"]}
+    inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)
+    streams = dict.fromkeys([*MODEL.tasks, "shared"], inputs)
     for level in range(params.levels):
+        is_last = level == params.levels - 1
         with tf.variable_scope("layer_{}".format(level)):
-            streams = _extract(streams, level == params.levels - 1, params, norm)
-    towers = layers.mlps([streams[task] for task in MODEL.tasks], len(MODEL.tasks) * [params.tower],
-                         [task + "_tower" for task in MODEL.tasks], params.dense, norm)
-    rates = (params.click_rate, params.purchase_rate)
-    return Outputs(*[layers.logit(hidden, task + "_logit", rate, params.dense)
-                     for task, hidden, rate in zip(MODEL.tasks, towers, rates)])
+            streams = _extract(streams, is_last, params, norm)
+    hidden = [streams[task] for task in MODEL.tasks]
+    sizes = len(hidden) * [params.tower]
+    names = [task + "_tower" for task in MODEL.tasks]
+    click, purchase = layers.mlps(hidden, sizes, names, params.dense, norm)
+    return Outputs(
+        click=layers.logit(click, "click_logit", params.click_rate, params.dense),
+        purchase=layers.logit(purchase, "purchase_logit", params.purchase_rate, params.dense))
 
 
-def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params, norm: Norm) -> Dict[str, tf.Tensor]:
-    """One extraction layer: [B, H] of each task and of the shared part to the same; the last has no shared part."""
-    experts = [(name, i) for name in streams for i in range(params.shared if name == "shared" else params.specific)]
-    gates = MODEL.tasks if is_last else list(streams)
-    hidden = layers.mlps(
-        [streams[name] for name, _ in experts] + [streams[name] for name in gates],
-        len(experts) * [params.expert] + len(gates) * [params.gate],
-        ["{}_expert_{}".format(*expert) for expert in experts] + [name + "_gate" for name in gates],
-        params.dense, norm)  # [B, H] each
-    members = [[i for i, (owner, _) in enumerate(experts) if name == "shared" or owner in (name, "shared")]
-               for name in gates]
-    logits = layers.dense_group(hidden[len(experts):], [len(indices) for indices in members],
-                                [name + "_gate_logits" for name in gates], params.dense)  # [B, E] each
-    return dict(zip(gates, layers.mix(hidden[:len(experts)], logits, members, params.dense)))
+def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params,
+             norm: Norm) -> Dict[str, tf.Tensor]:
+    """One extraction layer.
+
+    Args:
+      streams: the input of each task and of the shared part, [B, I] each.
+      is_last: whether to leave the shared part out of what is returned.
+
+    Returns:
+      the outputs by the same names, [B, H] each.
+    """
+    owners: List[str] = []  # of each expert
+    for name in streams:
+        owners += (params.shared if name == "shared" else params.specific) * [name]
+    gates = list(MODEL.tasks) if is_last else list(streams)
+    # Experts and the gates' networks stand side by side, so that they run as one product a layer.
+    inputs = [streams[name] for name in owners + gates]
+    sizes = len(owners) * [params.expert] + len(gates) * [params.gate]
+    names = [_expert_name(owners, i) for i in range(len(owners))]
+    names += [name + "_gate" for name in gates]
+    hidden = layers.mlps(inputs, sizes, names, params.dense, norm)  # [B, H] each
+    experts, gate_inputs = hidden[:len(owners)], hidden[len(owners):]
+    members = [_members(name, owners) for name in gates]
+    counts = [len(indices) for indices in members]
+    names = [name + "_gate_logits" for name in gates]
+    logits = layers.dense_group(gate_inputs, counts, names, params.dense)  # [B, E] each
+    return dict(zip(gates, layers.mix(experts, logits, members, params.dense)))
 
 
-def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+def _expert_name(owners: List[str], index: int) -> str:
+    """The name of an expert, numbered among those of its owner."""
+    owner = owners[index]
+    return "{}_expert_{}".format(owner, owners[:index].count(owner))
+
+
+def _members(gate: str, owners: List[str]) -> List[int]:
+    """The experts that a gate weighs: all for the shared one, else the task's own and shared ones."""
+    visible = set(owners) if gate == "shared" else {gate, "shared"}
+    return [i for i, owner in enumerate(owners) if owner in visible]
+
+
+def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     """The mean of both tasks' log losses over all rows, and the kernels' L2 terms; scalar."""
-    losses = [tf.nn.sigmoid_cross_entropy_with_logits(labels=labels[LABELS[task]], logits=logit)
-              for task, logit in outputs._asdict().items()]
+    losses = []
+    for name, logit in zip(LABELS, outputs):
+        label = labels[name]
+        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
     return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
 
 
-def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+def model_fn(features: Features, labels: Optional[Features], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: two tasks, each measured on all rows."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return train_step.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+        return train_step.train_spec(
+            lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
+    click, purchase = map(heads.Task, MODEL.tasks, outputs)
     if labels is None:
-        return heads.predict_spec([heads.Task(*task) for task in outputs._asdict().items()])
+        return heads.predict_spec([click, purchase])
     total = loss(outputs, labels)
-    tasks = [heads.Task(task, logit, labels[LABELS[task]], by_user=task == "click")
-             for task, logit in outputs._asdict().items()]
-    return heads.eval_spec(total, tasks, features[USER])
+    click = click._replace(label=labels["clk"], by_user=True)
+    purchase = purchase._replace(label=labels["buy"])
+    return heads.eval_spec(total, [click, purchase], features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -145,10 +182,13 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     rates = data.label_rates()
     params = Params(
-        embedding=Embedding.from_flags(args, 16), dense=Dense.from_flags(args), training=Training.from_flags(args),
-        click_rate=rates[0, 0], purchase_rate=rates[1, 1])
+        embedding=Embedding.from_flags(args, 16),
+        dense=Dense.from_flags(args),
+        training=Training.from_flags(args),
+        click_rate=rates[0, 0],
+        purchase_rate=rates[1, 1])
     run = flags.make_run(args, MODEL, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
+    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 
 
 if __name__ == "__main__":
