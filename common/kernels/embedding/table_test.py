@@ -16,7 +16,10 @@ pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().
 
 WIDTH = 3
 DEFAULTS = np.random.RandomState(0).rand(4, WIDTH).astype(np.float32)
-SLOTS = {"gradientdescent": [], "adagrad": 3 * [0.1], "adam": 6 * [0.0], "adagraddecay": [0.1, 0.1, 0.1, 0.0]}
+SLOTS = {
+    "gradientdescent": [], "adagrad": 3 * [0.1], "adam": 6 * [0.0],
+    "adagraddecay": [0.1, 0.1, 0.1, 0.0]
+}
 HYPER = {"gradientdescent": [0.5], "adagrad": [0.5], "adam": [0.5, 0.9, 0.99, 1e-8],
          "adagraddecay": [0.5, 0.9, 0.1, 2.0]}
 
@@ -41,7 +44,8 @@ class Model:
         if key not in self.rows:
             if self.counts[key] < self.admit_at:
                 return
-            self.rows[key] = np.concatenate([DEFAULTS[key % 4], SLOTS[self.rule]]).astype(np.float64)
+            self.rows[key] = np.concatenate([DEFAULTS[key % 4],
+                                             SLOTS[self.rule]]).astype(np.float64)
         w, kept, hyper = self.rows[key][:WIDTH], self.rows[key][WIDTH:], HYPER[self.rule]
         if self.rule == "gradientdescent":
             w -= hyper[0] * g
@@ -70,30 +74,35 @@ class Native:
             self.step = tf.placeholder(tf.int64, [])
             self.make = table.make(self.handle, tf.constant(DEFAULTS), SLOTS[rule], admission)
             self.rows = table.gather(self.handle, self.keys, WIDTH)
-            self.updated = table.update(self.handle, self.keys, self.counts, self.gradient, self.step, rule,
-                                        HYPER[rule])
+            self.updated = table.update(self.handle, self.keys, self.counts, self.gradient,
+                                        self.step, rule, HYPER[rule])
             self.size = table.size(self.handle)
             self.session = tf.Session()
             self.session.run(self.make)
 
     def update(self, keys: List[int], counts: List[int], gradient: np.ndarray, step: int) -> None:
-        self.session.run(self.updated, {self.keys: keys, self.counts: counts, self.gradient: gradient,
-                                        self.step: step})
+        self.session.run(
+            self.updated,
+            {self.keys: keys, self.counts: counts, self.gradient: gradient, self.step: step})
 
     def gather(self, keys: List[int]) -> Tuple[np.ndarray, np.ndarray]:
         return self.session.run(self.rows, {self.keys: keys})
 
     def export(self, step: int = 0, since: int = 0, eviction: Eviction = Eviction()) -> Contents:
         with self.graph.as_default():
-            return self.session.run(table.export(self.handle, tf.constant(step, tf.int64), since, eviction))
+            return self.session.run(
+                table.export(self.handle, tf.constant(step, tf.int64), since, eviction))
 
-    def restore(self, contents: Contents, part: int = 0, parts: int = 1, generation: int = 0) -> None:
+    def restore(self, contents: Contents, part: int = 0, parts: int = 1,
+                generation: int = 0) -> None:
         with self.graph.as_default():
-            self.session.run(table.restore(self.handle, Contents(*[tf.constant(array) for array in contents]), part,
-                                           parts, generation))
+            self.session.run(
+                table.restore(self.handle, Contents(*[tf.constant(array) for array in contents]),
+                              part, parts, generation))
 
 
-def trained(rule: str, admit_at: int = 0, steps: int = 40, keys: int = 50, seed: int = 1) -> Tuple[Native, Model]:
+def trained(rule: str, admit_at: int = 0, steps: int = 40, keys: int = 50,
+            seed: int = 1) -> Tuple[Native, Model]:
     random = np.random.RandomState(seed)
     one, model = Native(rule, Admission(admit_at)), Model(rule, admit_at)
     for step in range(steps):
@@ -114,12 +123,15 @@ def test_does_what_a_plain_model_does(rule: str, admit_at: int) -> None:
     np.testing.assert_allclose(values, [model.gather(key) for key in keys], rtol=2e-4, atol=1e-5)
     assert admitted.tolist() == [key in model.rows for key in keys]
     kept = one.export()
-    assert dict(zip(kept.keys.tolist(), kept.freqs.tolist())) == {key: model.counts[key] for key in model.rows}
-    assert dict(zip(kept.keys.tolist(), kept.versions.tolist())) == {key: model.versions[key] for key in model.rows}
+    assert dict(zip(kept.keys.tolist(),
+                    kept.freqs.tolist())) == {key: model.counts[key] for key in model.rows}
+    assert dict(zip(kept.keys.tolist(),
+                    kept.versions.tolist())) == {key: model.versions[key] for key in model.rows}
     waiting = {key: count for key, count in model.counts.items() if key not in model.rows}
     assert dict(zip(kept.keys_filtered.tolist(), kept.freqs_filtered.tolist())) == waiting
     for key, value, slots in zip(kept.keys.tolist(), kept.values, kept.slots):
-        np.testing.assert_allclose(np.concatenate([value, slots]), model.rows[key], rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(np.concatenate([value, slots]), model.rows[key], rtol=2e-4,
+                                   atol=1e-5)
 
 
 def test_a_key_is_admitted_in_the_update_that_reaches_the_frequency() -> None:
@@ -143,8 +155,9 @@ def test_a_bloom_filter_admits_no_key_late_and_few_early() -> None:
     one.update(keys, np.ones(1000), np.zeros([1000, WIDTH]), 2)
     assert one.gather(keys)[1].all()
     again = Native("gradientdescent", Admission(3, counters=9586, hashes=7))
-    again.restore(one.export()._replace(keys=np.zeros(0, np.int64), values=np.zeros([0, WIDTH], np.float32),
-                                        freqs=np.zeros(0, np.int64), versions=np.zeros(0, np.int64)))
+    again.restore(one.export()._replace(keys=np.zeros(0, np.int64),
+                                        values=np.zeros([0, WIDTH], np.float32), freqs=np.zeros(
+                                            0, np.int64), versions=np.zeros(0, np.int64)))
     again.update(keys[:5], np.ones(5), np.zeros([5, WIDTH]), 3)
     assert again.gather(keys[:5])[1].all()  # the counters were restored
 
@@ -153,19 +166,21 @@ def test_initial_rows_are_taken_as_they_are() -> None:
     one = Native("adagrad", Admission(2))
     with one.graph.as_default():
         update = table.update(one.handle, tf.constant([5], tf.int64), tf.constant([1], tf.int64),
-                              tf.ones([1, WIDTH]), tf.constant(0, tf.int64), "adagrad", HYPER["adagrad"],
-                              tf.constant([[7.0, 8.0, 9.0]]))
+                              tf.ones([1, WIDTH]), tf.constant(0, tf.int64), "adagrad",
+                              HYPER["adagrad"], tf.constant([[7.0, 8.0, 9.0]]))
     one.session.run(update)
     assert not one.gather([5])[1][0]
     one.session.run(update)
     assert one.gather([5])[0].tolist() == [[7.0, 8.0, 9.0]]
     one.session.run(update)
-    np.testing.assert_allclose(one.gather([5])[0], [np.array([7.0, 8.0, 9.0]) - 0.5 / np.sqrt(1.1)], rtol=1e-6)
+    np.testing.assert_allclose(
+        one.gather([5])[0], [np.array([7.0, 8.0, 9.0]) - 0.5 / np.sqrt(1.1)], rtol=1e-6)
 
 
 @pytest.mark.parametrize("admit_at", [0, 5])
 @pytest.mark.parametrize("parts_before, parts", [(1, 1), (1, 3), (2, 3), (3, 1)])
-def test_parts_hold_together_what_other_parts_held(admit_at: int, parts_before: int, parts: int) -> None:
+def test_parts_hold_together_what_other_parts_held(admit_at: int, parts_before: int,
+                                                   parts: int) -> None:
     whole, _ = trained("adagrad", admit_at)
     saved = whole.export()
     before = [Native("adagrad", Admission(admit_at)) for _ in range(parts_before)]
@@ -183,8 +198,9 @@ def test_parts_hold_together_what_other_parts_held(admit_at: int, parts_before: 
         order = np.argsort(np.concatenate([getattr(one, keys) for one in found]))
         expected = np.argsort(getattr(saved, keys))
         for field in fields:
-            np.testing.assert_array_equal(np.concatenate([getattr(one, field) for one in found])[order],
-                                          getattr(saved, field)[expected])
+            np.testing.assert_array_equal(
+                np.concatenate([getattr(one, field) for one in found])[order],
+                getattr(saved, field)[expected])
 
 
 def test_without_slots_rows_start_with_new_ones() -> None:
@@ -198,13 +214,16 @@ def test_rows_that_were_marked_since() -> None:
     assert not len(one.export(since=1).keys)
     with one.graph.as_default():
         for generation, keys in ((2, [0, 7919]), (3, [7919]), (1, [7919, 2 * 7919, 5])):
-            one.session.run(table.mark(one.handle, tf.constant(keys, tf.int64), tf.constant(generation)))
+            one.session.run(
+                table.mark(one.handle, tf.constant(keys, tf.int64), tf.constant(generation)))
     for since, expected in ((1, [0, 7919, 2 * 7919]), (2, [0, 7919]), (3, [7919]), (4, [])):
-        assert sorted(one.export(since=since).keys) == [key for key in expected if key in model.rows]
+        assert sorted(
+            one.export(since=since).keys) == [key for key in expected if key in model.rows]
     whole = one.export()
     again = Native("adagrad")
     again.restore(whole, generation=7)
-    assert len(again.export(since=7).keys) == len(whole.keys) and not len(again.export(since=8).keys)
+    assert len(again.export(since=7).keys) == len(
+        whole.keys) and not len(again.export(since=8).keys)
 
 
 def test_what_was_not_updated_for_long_is_evicted_and_starts_anew() -> None:
@@ -222,8 +241,10 @@ def test_what_was_not_updated_for_long_is_evicted_and_starts_anew() -> None:
 
 def test_a_key_without_a_version_is_given_that_of_the_first_eviction() -> None:
     one = Native("gradientdescent")
-    one.restore(Contents(np.array([4]), np.ones([1, WIDTH], np.float32), np.zeros([0, 0], np.float32), np.array([1]),
-                         np.array([-1]), *3 * [np.zeros(0, np.int64)], np.zeros(0, np.uint8)))
+    one.restore(
+        Contents(np.array([4]), np.ones([1, WIDTH], np.float32), np.zeros([0, 0], np.float32),
+                 np.array([1]), np.array([-1]), *3 * [np.zeros(0, np.int64)], np.zeros(0,
+                                                                                       np.uint8)))
     for step, left in ((100, [4]), (110, [4]), (111, [])):
         assert one.export(step, eviction=Eviction("gstep", steps_to_live=10)).keys.tolist() == left
 
@@ -231,8 +252,9 @@ def test_a_key_without_a_version_is_given_that_of_the_first_eviction() -> None:
 def test_half_the_squared_norm_decides() -> None:
     one = Native("gradientdescent")
     values = np.array([[1, 1, 0], [1, 0.9, 0]], np.float32)  # half the squared norm: 1 and 0.905
-    one.restore(Contents(np.array([8, 9]), values, np.zeros([0, 0], np.float32), np.ones(2, np.int64),
-                         np.ones(2, np.int64), *3 * [np.zeros(0, np.int64)], np.zeros(0, np.uint8)))
+    one.restore(
+        Contents(np.array([8, 9]), values, np.zeros([0, 0], np.float32), np.ones(2, np.int64),
+                 np.ones(2, np.int64), *3 * [np.zeros(0, np.int64)], np.zeros(0, np.uint8)))
     assert one.export(eviction=Eviction("l2", l2_threshold=1.0)).keys.tolist() == [8]
 
 
@@ -268,7 +290,8 @@ def test_distinct_keys() -> None:
 
 @pytest.mark.parametrize("size", [128, 129, 520, 20000])
 def test_many_distinct_keys(size: int) -> None:
-    given = np.random.default_rng(size).integers(0, size // 2, [2, size]) * 987654321012345 % (1 << 62)
+    given = np.random.default_rng(size).integers(0, size // 2,
+                                                 [2, size]) * 987654321012345 % (1 << 62)
     keys, counts, index = distinct_of(given.tolist())
     expected, first, times = np.unique(given.reshape(-1), return_index=True, return_counts=True)
     order = np.argsort(first)
@@ -294,28 +317,37 @@ def test_other_wrong_uses() -> None:
     with one.graph.as_default():
         two = tf.constant([1, 2], tf.int64)
         wrong = {
-            "the table's width is 3. Asked for: 4": lambda: table.gather(one.handle, tf.constant([1], tf.int64), 4),
+            "the table's width is 3. Asked for: 4": lambda: table.gather(
+                one.handle, tf.constant([1], tf.int64), 4),
             "was made with 3 numbers of slots a row, adam needs 6": lambda: table.update(
                 one.handle, one.keys, one.counts, one.gradient, one.step, "adam", HYPER["adam"]),
             "hyper must be of shape": lambda: table.update(
                 one.handle, one.keys, one.counts, one.gradient, one.step, "adagrad", [1.0, 2.0]),
-            "part must be < 2. Got: 2": lambda: table.restore(one.handle, table.export(one.handle, one.step), 2, 2),
-            "value must be of shape": lambda: table.restore(one.handle, table.export(one.handle, one.step)._replace(
-                values=tf.zeros([5, WIDTH]))),
-            "frequency and version must be of shape": lambda: table.restore(one.handle, table.export(
-                one.handle, one.step)._replace(freqs=tf.ones([1], tf.int64))),
-            "waiting keys must be of shape": lambda: table.restore(one.handle, table.export(
-                one.handle, one.step)._replace(keys_filtered=tf.ones([1], tf.int64))),
-            r"times must be of shape \[2\]": lambda: table.distinct([tf.constant([1, 2], tf.int64)], [two[:1]]),
+            "part must be < 2. Got: 2": lambda: table.restore(
+                one.handle, table.export(one.handle, one.step), 2, 2),
+            "value must be of shape": lambda: table.restore(
+                one.handle,
+                table.export(one.handle, one.step)._replace(values=tf.zeros([5, WIDTH]))),
+            "frequency and version must be of shape": lambda: table.restore(
+                one.handle,
+                table.export(one.handle, one.step)._replace(freqs=tf.ones([1], tf.int64))),
+            "waiting keys must be of shape": lambda: table.restore(
+                one.handle,
+                table.export(one.handle, one.step)._replace(keys_filtered=tf.ones([1], tf.int64))),
+            r"times must be of shape \[2\]": lambda: table.distinct([tf.constant([1, 2], tf.int64)],
+                                                                    [two[:1]]),
             "times must be given for none or all of 2": lambda: table.distinct(
                 [tf.constant([1], tf.int64)] * 2, [two[:1]]),
-            "needs hashes and keys that are admitted at 1 to 255. Got: 2 hashes and 300": lambda: table.make(
-                one.handle, tf.constant(DEFAULTS), [], Admission(300, 10, 2)),
+            "needs hashes and keys that are admitted at 1 to 255. Got: 2 hashes and 300": lambda:
+            table.make(one.handle, tf.constant(DEFAULTS), [], Admission(300, 10, 2)),
             "does not exist": lambda: table.size(table.handle("another")),
         }
-        feed = {one.keys: [1, 2], one.counts: [1, 1], one.gradient: np.zeros([2, WIDTH]), one.step: 0}
+        feed = {
+            one.keys: [1, 2], one.counts: [1, 1], one.gradient: np.zeros([2, WIDTH]), one.step: 0
+        }
         for message, build in wrong.items():
-            with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.NotFoundError), match=message):
+            with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.NotFoundError),
+                               match=message):
                 one.session.run(build(), feed)
 
 
@@ -325,38 +357,48 @@ def test_threads_that_do_everything_at_once(tmp_path: object, sanitizer: str) ->
     compiler, program = os.environ.get("CXX", "g++"), os.path.join(str(tmp_path), "stress")
     if not shutil.which(compiler):
         pytest.skip("no compiler")
-    built = subprocess.run(
-        [compiler, "-std=c++14", "-O1", "-g", "-pthread", "-fsanitize=" + sanitizer, "-fno-sanitize-recover=all",
-         "-I" + os.path.dirname(folder), os.path.join(folder, "table_stress.cpp"), os.path.join(folder, "table.cc"),
-         "-o", program],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    built = subprocess.run([
+        compiler, "-std=c++14", "-O1", "-g", "-pthread", "-fsanitize=" + sanitizer,
+        "-fno-sanitize-recover=all", "-I" + os.path.dirname(folder),
+        os.path.join(folder, "table_stress.cpp"),
+        os.path.join(folder, "table.cc"), "-o", program
+    ], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert not built.returncode, built.stdout.decode()
     ran = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     assert not ran.returncode, ran.stdout.decode()[-4000:]
 
 
 @pytest.mark.parametrize("rule, slots", [("adagrad", 2 * [0.1]), ("adam", 4 * [0.0])])
-def test_gradients_of_some_keys_in_any_order_are_those_of_all_with_zeros(rule: str, slots: List[float]) -> None:
+def test_gradients_of_some_keys_in_any_order_are_those_of_all_with_zeros(
+        rule: str, slots: List[float]) -> None:
     keys, rng = np.array([7, 1 << 40, 3, 12, 5]), np.random.default_rng(2)
     given = rng.standard_normal([3, 2]).astype(np.float32)
     dense = np.zeros([5, 2], np.float32)
     dense[[4, 0, 2]] = given
     with tf.Graph().as_default(), tf.Session() as session:
         values = []
-        for i, gradient in enumerate((tf.constant(dense), tf.IndexedSlices(given, tf.constant([4, 0, 2])))):
+        for i, gradient in enumerate(
+            (tf.constant(dense), tf.IndexedSlices(given, tf.constant([4, 0, 2])))):
             handle = table.handle("t{}".format(i))
             session.run(table.make(handle, tf.ones([1, 2]), slots, Admission()))
             for step in range(2):
-                session.run(table.update(handle, tf.constant(keys), tf.ones([5], tf.int64), gradient,
-                                         tf.constant(step, tf.int64), rule, HYPER[rule]))
+                session.run(
+                    table.update(handle, tf.constant(keys), tf.ones([5], tf.int64), gradient,
+                                 tf.constant(step, tf.int64), rule, HYPER[rule]))
             values.append(session.run(table.gather(handle, tf.constant(keys), 2)[0]))
         np.testing.assert_array_equal(*values)
         assert (values[0] != 1.0).any(axis=1).sum() == 3
-        session.run(table.update(handle, tf.constant(keys[:1] + 1), tf.ones([1], tf.int64), tf.IndexedSlices(
-            given[:0], tf.zeros([0], tf.int64)), tf.constant(2, tf.int64), rule, HYPER[rule]))
+        session.run(
+            table.update(handle, tf.constant(keys[:1] + 1), tf.ones([1], tf.int64),
+                         tf.IndexedSlices(given[:0], tf.zeros([0], tf.int64)),
+                         tf.constant(2, tf.int64), rule, HYPER[rule]))
         assert session.run(table.frequencies(handle, tf.constant(keys[:1] + 1))).tolist() == [1]
         for places in ([0, 0, 1], [5, 0, 1], [-1, 0, 1]):
-            with pytest.raises(tf.errors.InvalidArgumentError, match="a place must be of 0 to 4 and come once. Got: "
-                                                                     "{}.".format(places[0])):
-                session.run(table.update(handle, tf.constant(keys), tf.ones([5], tf.int64), tf.IndexedSlices(
-                    given, tf.constant(places)), tf.constant(0, tf.int64), rule, HYPER[rule]))
+            with pytest.raises(
+                    tf.errors.InvalidArgumentError,
+                    match="a place must be of 0 to 4 and come once. Got: "
+                    "{}.".format(places[0])):
+                session.run(
+                    table.update(handle, tf.constant(keys), tf.ones([5], tf.int64),
+                                 tf.IndexedSlices(given, tf.constant(places)),
+                                 tf.constant(0, tf.int64), rule, HYPER[rule]))

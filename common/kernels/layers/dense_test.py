@@ -11,11 +11,12 @@ from common.kernels import native
 from common.kernels.layers import dense, mix, norm
 
 FLOAT, ROUNDED, BFLOAT16 = "float", "rounded", "bfloat16"
-needs_bfloat16 = pytest.mark.skipif(not native.has_bfloat16(), reason="this CPU has no bfloat16 products")
+needs_bfloat16 = pytest.mark.skipif(not native.has_bfloat16(),
+                                    reason="this CPU has no bfloat16 products")
 
 
-def run(batch: int, width: int, units: Sequence[int], input_of: Sequence[int], relu: bool, precision: str,
-        fused: bool, shared: bool = False) -> List[np.ndarray]:
+def run(batch: int, width: int, units: Sequence[int], input_of: Sequence[int], relu: bool,
+        precision: str, fused: bool, shared: bool = False) -> List[np.ndarray]:
     """Outputs and all gradients of layers on random inputs; with shared, the gradients of the outputs too.
 
     Only where nobody else takes these, those before the relus can be computed in their place.
@@ -44,25 +45,32 @@ def run(batch: int, width: int, units: Sequence[int], input_of: Sequence[int], r
 @pytest.mark.parametrize("batch", [0, 1, 7, 128, 300])
 @pytest.mark.parametrize("width, units, input_of", [
     (1, [1], [0]), (5, [3, 4], [0, 0]), (130, [17, 1, 129], [1, 0, 1]), (288, [256], [0])])
-@pytest.mark.parametrize("relu, precision", [
-    (True, FLOAT), (False, FLOAT), (False, ROUNDED), *[pytest.param(relu, BFLOAT16, marks=needs_bfloat16)
-                                                       for relu in (True, False)]])
-def test_is_what_tensorflows_ops_compute(batch: int, width: int, units: List[int], input_of: List[int], relu: bool,
-                                         precision: str) -> None:
-    results = [run(batch, width, units, input_of, relu, precision, fused) for fused in (True, False)]
+@pytest.mark.parametrize(
+    "relu, precision",
+    [(True, FLOAT), (False, FLOAT), (False, ROUNDED),
+     *[pytest.param(relu, BFLOAT16, marks=needs_bfloat16) for relu in (True, False)]])
+def test_is_what_tensorflows_ops_compute(batch: int, width: int, units: List[int],
+                                         input_of: List[int], relu: bool, precision: str) -> None:
+    results = [
+        run(batch, width, units, input_of, relu, precision, fused) for fused in (True, False)
+    ]
     for ours, theirs in zip(*results):
         assert ours.shape == theirs.shape
         # The sums of biases' gradients take unrounded numbers in both.
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(theirs).max(initial=0.0)))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4,
+                                   atol=1e-4 * max(1.0,
+                                                   np.abs(theirs).max(initial=0.0)))
 
 
-@pytest.mark.parametrize("precision", [FLOAT, ROUNDED, pytest.param(BFLOAT16, marks=needs_bfloat16)])
+@pytest.mark.parametrize(
+    "precision", [FLOAT, ROUNDED, pytest.param(BFLOAT16, marks=needs_bfloat16)])
 def test_gradients_that_others_take_too_are_left_as_they_are(precision: str) -> None:
     alone = run(9, 40, [33, 5], [0, 0], True, precision, True)
     together = run(9, 40, [33, 5], [0, 0], True, precision, True, shared=True)
     for ours, theirs in zip(alone, together):
         np.testing.assert_array_equal(ours, theirs)
-    for ours, theirs in zip(together[-2:], run(9, 40, [33, 5], [0, 0], True, precision, False, shared=True)[-2:]):
+    for ours, theirs in zip(together[-2:],
+                            run(9, 40, [33, 5], [0, 0], True, precision, False, shared=True)[-2:]):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -82,7 +90,9 @@ def test_a_layer_takes_what_the_one_before_shortened(batch: int, width: int) -> 
             shortened = [op.inputs[0] for op in graph.get_operations() if op.type == "ZooShorten"]
         assert shortened == (given[:1] if precision == BFLOAT16 else [])
     for ours, theirs in zip(*results):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-2 * max(1.0, np.abs(theirs).max(initial=0.0)))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-2,
+                                   atol=1e-2 * max(1.0,
+                                                   np.abs(theirs).max(initial=0.0)))
 
 
 @needs_bfloat16
@@ -94,21 +104,26 @@ def test_each_layer_takes_what_belongs_to_its_input(by_norms: bool) -> None:
             dense.dense(x[:1], kernels, biases, [0, 0], True, BFLOAT16))
         crossed, = {y.op for y in dense.dense(made[::-1], kernels, biases, [0, 1], True, BFLOAT16)}
         first = (3 if by_norms else 1) * 2  # of the outputs that are bfloat16
-        assert list(crossed.inputs)[2:4] == [made[0].op.outputs[first + 1], made[0].op.outputs[first]]
+        assert list(
+            crossed.inputs)[2:4] == [made[0].op.outputs[first + 1], made[0].op.outputs[first]]
         statistics = norm.normalise([tf.ones([3, 4])], biases[:1], biases[:1], 0.1, False, True)[1]
-        taken = dense.dense([tf.reshape(statistics[0], [1, 4])], kernels[:1], biases[:1], [0], True, BFLOAT16)[0].op
+        taken = dense.dense([tf.reshape(statistics[0], [1, 4])], kernels[:1], biases[:1], [0], True,
+                            BFLOAT16)[0].op
         assert taken.inputs[1].op.type == "ZooShorten"
 
 
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100003])
 def test_shortened_as_tensorflow_does(count: int) -> None:
     bits = np.random.default_rng(0).integers(0, 1 << 32, count, np.uint32)
-    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 1.0, 3.4e38, 1e-40, 1.00390625, 1.01171875])
+    special = np.array(
+        [0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 1.0, 3.4e38, 1e-40, 1.00390625, 1.01171875])
     for parts in ([bits.view(np.float32), special], [special, bits.view(np.float32)]):
         values = np.concatenate(parts).astype(np.float32)
         with tf.Graph().as_default(), tf.Session() as session:
-            ours, theirs = session.run([tf.cast(native.load().ops.zoo_shorten(x=values), tf.float32),
-                                        tf.cast(tf.cast(values, tf.bfloat16), tf.float32)])
+            ours, theirs = session.run([
+                tf.cast(native.load().ops.zoo_shorten(x=values), tf.float32),
+                tf.cast(tf.cast(values, tf.bfloat16), tf.float32)
+            ])
         np.testing.assert_array_equal(np.isnan(ours), np.isnan(values))
         small = np.abs(values) < np.finfo(np.float32).tiny
         np.testing.assert_array_equal(ours[~small], theirs[~small])
@@ -160,7 +175,8 @@ def test_the_number_of_threads_changes_nothing(precision: str) -> None:
     assert len(digests) == 1
 
 
-@pytest.mark.parametrize("precision", [FLOAT, ROUNDED, pytest.param(BFLOAT16, marks=needs_bfloat16)])
+@pytest.mark.parametrize(
+    "precision", [FLOAT, ROUNDED, pytest.param(BFLOAT16, marks=needs_bfloat16)])
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("column", [0, 33])
 def test_nan_stays_nan(column: int, relu: bool, precision: str) -> None:
@@ -168,18 +184,21 @@ def test_nan_stays_nan(column: int, relu: bool, precision: str) -> None:
     values[0, column] = np.nan
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.constant(values)
-        z, = norm.normalise([x], [tf.ones([35])], [tf.zeros([35])], 0.1, relu, precision == BFLOAT16)[0]
+        z, = norm.normalise([x], [tf.ones([35])], [tf.zeros([35])], 0.1, relu,
+                            precision == BFLOAT16)[0]
         y, = dense.dense([x], [tf.ones([35, 3])], [tf.zeros([3])], [0], relu, precision)
         over, = dense.dense([y], [tf.ones([3, 2])], [tf.zeros([2])], [0], relu, precision)
         m, = mix.mix([x], [tf.ones([2, 1])], [[0]])
         got = session.run([y, over, z, m] + tf.gradients([over, z, m], x))
     for of_layer in got[:2]:
         assert np.isnan(of_layer[0]).all() and not np.isnan(of_layer[1]).any()
-    assert np.isnan(got[2][:, column]).all() and np.isnan(got[3][0, column]) and np.isnan(got[4]).any()
+    assert np.isnan(got[2][:, column]).all() and np.isnan(got[3][0, column]) and np.isnan(
+        got[4]).any()
 
 
 @pytest.mark.parametrize("shapes, input_of, message", [
-    (([2, 3], [4, 5], [5]), [0], r"x \[B, I\] and kernel \[I, H\] do not fit. Got: \[2,3\] and \[4,5\]"),
+    (([2, 3], [4, 5], [5]), [0],
+     r"x \[B, I\] and kernel \[I, H\] do not fit. Got: \[2,3\] and \[4,5\]"),
     (([2, 3, 1], [3, 5], [5]), [0], r"x must be \[B, I\]. Got: \[2,3,1\]"),
     (([2, 3], [3, 5], [4]), [0], r"bias must be of shape \[5\]. Got: \[4\]"),
     (([2, 3], [3, 5], [5]), [1], "input_of must be of 0 to 0. Got: 1"),
@@ -197,7 +216,8 @@ def test_gradients_that_do_not_fit() -> None:
         x, kernel, y, dy = [tf.ones(shape) for shape in ([2, 3], [3, 5], [2, 5], [2, 4])]
         made = native.load().ops.zoo_dense_grad(
             x=[x], kernel=[kernel], y=[y], dy=[dy], input_of=[0], relu=True, precision=FLOAT)
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"dy must be of shape \[2,5\]. Got: \[2,4\]"):
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match=r"dy must be of shape \[2,5\]. Got: \[2,4\]"):
             session.run(made.dx)
 
 
@@ -210,11 +230,14 @@ def test_gradients_that_do_not_fit() -> None:
 ])
 def test_shortened_tensors_that_do_not_fit(change: dict, message: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        given = dict(dict(x_shortened=[(2, 3)], kernels_shortened=1, outputs_shortened=1, precision=BFLOAT16), **change)
+        given = dict(
+            dict(x_shortened=[(2, 3)], kernels_shortened=1, outputs_shortened=1,
+                 precision=BFLOAT16), **change)
         shortened = [tf.placeholder_with_default(tf.ones(shape, tf.bfloat16), None)
                      for shape in given.pop("x_shortened")]
-        made = native.load().ops.zoo_dense(x=[tf.ones([2, 3])], x_shortened=shortened, kernel=[tf.ones([3, 5])],
-                                           bias=[tf.ones([5])], input_of=[0], relu=True, **given)
+        made = native.load().ops.zoo_dense(x=[tf.ones([2, 3])], x_shortened=shortened,
+                                           kernel=[tf.ones([3, 5])], bias=[tf.ones([5])],
+                                           input_of=[0], relu=True, **given)
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             session.run(made)
 
@@ -223,18 +246,21 @@ def test_shortened_tensors_that_do_not_fit(change: dict, message: str) -> None:
     (tf.float32, 1, "T must be bfloat16 where the precision is, and there alone. Got: T float"),
     (tf.bfloat16, 0, "there must be 1 tensors of y. Got: 0"),
 ])
-def test_gradients_of_shortened_tensors_that_do_not_fit(dtype: tf.DType, outputs: int, message: str) -> None:
+def test_gradients_of_shortened_tensors_that_do_not_fit(dtype: tf.DType, outputs: int,
+                                                        message: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         x, kernel, y = [tf.ones(shape, dtype) for shape in ([2, 3], [3, 5], [2, 5])]
-        made = native.load().ops.zoo_dense_grad(x=[x], kernel=[kernel], y=outputs * [y], dy=[tf.ones([2, 5])],
-                                                input_of=[0], relu=True, precision=BFLOAT16)
+        made = native.load().ops.zoo_dense_grad(x=[x], kernel=[kernel], y=outputs * [y],
+                                                dy=[tf.ones([2, 5])], input_of=[0], relu=True,
+                                                precision=BFLOAT16)
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             session.run(made)
 
 
 def test_precision_follows_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dense.precision(False) == "float"
-    for has, right, expected in ((True, True, "bfloat16"), (True, False, "rounded"), (False, True, "rounded")):
+    for has, right, expected in ((True, True, "bfloat16"), (True, False, "rounded"), (False, True,
+                                                                                      "rounded")):
         monkeypatch.setattr(native, "has_bfloat16", lambda has=has: has)
         monkeypatch.setattr(dense, "is_right", lambda precision, right=right: right)
         assert dense.precision(True) == expected
