@@ -4,14 +4,14 @@ The numbers are those of the models' READMEs, of the tables under Results and of
 `python -m common.benchmark MODEL --readme` writes; nothing is measured here.
 """
 
-import glob
 import os
 from typing import Dict, List, NamedTuple
 
 from common.benchmark import report
+from common.config import model as models
+from common.config.model import ROOT
 from common.files import replacing
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PICTURE = os.path.join(ROOT, "common", "benchmark", "overview.svg")
 MARKS = ("<!-- python -m common.benchmark.overview -->", "<!-- end -->")
 MODES = ("--tf", "FP32", "--bf16")
@@ -50,19 +50,21 @@ class Overview(NamedTuple):
     bayes: float
 
 
-def models(root: str) -> List[str]:
-    """Folders of the models, by name."""
-    paths = glob.glob(os.path.join(root, "*", "train.py"))
-    return sorted(os.path.basename(os.path.dirname(path)) for path in paths)
+def read_all() -> List[Overview]:
+    """The numbers of all models."""
+    paths = [os.path.join(ROOT, folder, "README.md") for folder in models.names()]
+    return [read(path) for path in paths]
 
 
-def read(root: str, folder: str) -> Overview:
-    """Reads the numbers of a model.
+def read(path: str) -> Overview:
+    """The numbers of a model.
+
+    Args:
+      path: of its README.
 
     Raises:
-      ValueError: its README lacks a row or a column of them.
+      ValueError: the README lacks a row or a column of them.
     """
-    path = os.path.join(root, folder, "README.md")
     with open(path) as file:
         text = file.read()
     begin, end = report.marks("")
@@ -209,7 +211,7 @@ def _text(x: float, y: int, text: str) -> str:
 
 def main() -> None:
     """Writes the table into README.md and the picture beside this module."""
-    rows = [read(ROOT, folder) for folder in models(ROOT)]
+    rows = read_all()
     front_page = os.path.join(ROOT, "README.md")
     table_lines = ["", markdown(rows), ""]
     report.write_between(front_page, MARKS, table_lines)

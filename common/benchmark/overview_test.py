@@ -1,7 +1,5 @@
 import os
 import xml.dom.minidom
-from typing import List
-
 import pytest
 
 from common.benchmark import overview, report
@@ -29,23 +27,16 @@ RENEW = "run: python -m common.benchmark.overview"
 
 
 def write(folder: object, text: str) -> str:
-    root = str(folder)
-    os.makedirs(os.path.join(root, "esmm"))
-    for name, content in (("README.md", text), ("train.py", "")):
-        with open(os.path.join(root, "esmm", name), "w") as file:
-            file.write(content)
-    return root
-
-
-def rows_of_the_project() -> List[overview.Overview]:
-    folders = overview.models(overview.ROOT)
-    return [overview.read(overview.ROOT, folder) for folder in folders]
+    path = os.path.join(str(folder), "README.md")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
 
 
 def test_the_front_page_is_current() -> None:
     with open(os.path.join(overview.ROOT, "README.md")) as file:
         text = file.read()
-    rows = rows_of_the_project()
+    rows = overview.read_all()
     assert overview.markdown(rows) in text, RENEW
     for row in rows:
         assert "| {:.3f} ({:.3f}) |".format(row.auc["FP32"], row.bayes) in text, row.title
@@ -53,13 +44,11 @@ def test_the_front_page_is_current() -> None:
 
 def test_the_picture_is_current() -> None:
     with open(overview.PICTURE) as file:
-        assert file.read() == overview.svg(rows_of_the_project()), RENEW
+        assert file.read() == overview.svg(overview.read_all()), RENEW
 
 
 def test_reads_a_models_numbers(tmp_path: object) -> None:
-    root = write(tmp_path, README)
-    assert overview.models(root) == ["esmm"]
-    row = overview.read(root, "esmm")
+    row = overview.read(write(tmp_path, README))
     assert row.ratio == {"--tf": 1.0, "FP32": 2.4, "--bf16": 3.69}
     assert row.auc == {"--tf": 0.755, "FP32": 0.756, "--bf16": 0.757} and row.bayes == 0.802
     assert overview.markdown([row]).splitlines()[-1] == (
@@ -67,7 +56,7 @@ def test_reads_a_models_numbers(tmp_path: object) -> None:
 
 
 def test_the_picture_is_xml(tmp_path: object) -> None:
-    picture = overview.svg([overview.read(write(tmp_path, README), "esmm")])
+    picture = overview.svg([overview.read(write(tmp_path, README))])
     nodes = xml.dom.minidom.parseString(picture).getElementsByTagName("text")
     texts = [node.firstChild.data for node in nodes]
     assert "ESMM" in texts and "3.69" in texts and "0.757" in texts
@@ -78,11 +67,11 @@ def test_the_picture_is_xml(tmp_path: object) -> None:
     ("| FP32 | 2 | 1 | 2.40 |", "", "expected a number in row 'FP32', column 'ratio to `--tf`'"),
     ("0.802", "much", "expected a number in row 'Bayes', column 'AUC click'")])
 def test_what_is_missing_is_named(tmp_path: object, was: str, now: str, message: str) -> None:
-    with pytest.raises(ValueError, match="esmm/README.md: " + message):
-        overview.read(write(tmp_path, README.replace(was, now)), "esmm")
+    with pytest.raises(ValueError, match="README.md: " + message):
+        overview.read(write(tmp_path, README.replace(was, now)))
 
 
 def test_marks_must_be_there(tmp_path: object) -> None:
-    path = os.path.join(write(tmp_path, README), "esmm", "README.md")
+    path = write(tmp_path, README)
     with pytest.raises(ValueError, match="expected one line"):
         report.write_between(path, overview.MARKS, [])

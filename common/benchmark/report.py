@@ -1,4 +1,4 @@
-"""A benchmark's figures as text: tables, what they were measured with, and the section of a README that holds them."""
+"""A benchmark's figures as text: tables, what measured them, and their section of a README."""
 
 import datetime
 import os
@@ -6,53 +6,62 @@ import shlex
 import subprocess
 from typing import Dict, List, Tuple
 
+from common.config.model import ROOT
 from common.files import replacing
 
 Figures = Dict[str, float]
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_HEAD = ("| | steps/s | samples/s | ratio to `--tf` | of the GEMM limit | CPU s / 1000 samples "
+         "| peak MB |")
+_LINE = "|---|---|---|---|---|---|---|"
+_ROW = ("| {name} | {steps_per_sec:.1f} | {samples_per_sec:,.0f} | {ratio:.2f} "
+        "| {share_of_gemm_limit:.0%} | {cpu_secs_per_1000_samples:.3f} | {peak_memory_mb:.0f} |")
 
 
 def training_table(figures: Dict[str, Figures]) -> List[str]:
     """Training figures of each variant as lines of a Markdown table."""
-    lines = ["| | steps/s | samples/s | ratio to `--tf` | of the GEMM limit | CPU s / 1000 samples | peak MB |",
-             "|---|---|---|---|---|---|---|"]
-    for name, run in figures.items():
-        lines.append("| {} | {:.1f} | {:,.0f} | {:.2f} | {:.0%} | {:.3f} | {:.0f} |".format(
-            name, run["steps_per_sec"], run["samples_per_sec"], run["ratio"], run["share_of_gemm_limit"],
-            run["cpu_secs_per_1000_samples"], run["peak_memory_mb"]))
-    return lines
+    rows = [_ROW.format(name=name, **run) for name, run in figures.items()]
+    return [_HEAD, _LINE, *rows]
 
 
 def input_line(rates: Figures, batch_size: int) -> str:
     """Rows/s of the input paths as a sentence."""
-    return "Input alone, shuffled, batch {}: {} rows/s.".format(
-        batch_size, ", ".join("{} {:,.0f}".format(name, rate) for name, rate in rates.items()))
+    paths = ["{} {:,.0f}".format(name, rate) for name, rate in rates.items()]
+    return "Input alone, shuffled, batch {}: {} rows/s.".format(batch_size, ", ".join(paths))
 
 
 def provenance(argv: List[str], rounds: int, module: str = "common.benchmark") -> str:
     """The command, machine, date and commit of figures as a sentence."""
-    return "`python -m {} {}` on {}, {}, commit {}; medians of {}, interleaved.".format(
-        module, " ".join(shlex.quote(word) for word in argv), _machine(), datetime.date.today(), _commit(), rounds)
+    words = " ".join(map(shlex.quote, argv))
+    where = "on {}, {}, commit {}".format(_machine(), datetime.date.today(), _commit())
+    return "`python -m {} {}` {}; medians of {}, interleaved.".format(module, words, where, rounds)
 
 
 def _machine() -> str:
+    model = "an unknown CPU"
     with open("/proc/cpuinfo") as file:
-        models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return "{} cores of {}".format(len(os.sched_getaffinity(0)), models[0] if models else "an unknown CPU")
+        for line in file:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                model = value.strip()
+    cores = len(os.sched_getaffinity(0))
+    return "{} cores of {}".format(cores, model)
 
 
 def _commit() -> str:
     """The commit of the code, with a mark where the code differs from it."""
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=_ROOT, check=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL).stdout.decode().strip()
-
     try:
-        changed = git("status", "--porcelain", "--", "*.py", "*.cc", "*.h")
-        return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+        changed = _git("status", "--porcelain", "--", "*.py", "*.cc", "*.h")
+        commit = _git("rev-parse", "--short", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return commit + "-dirty" if changed else commit
+
+
+def _git(*words: str) -> str:
+    """What a command of git prints."""
+    printed = subprocess.check_output(["git", *words], cwd=ROOT, stderr=subprocess.DEVNULL)
+    return printed.decode().strip()
 
 
 def marks(section: str) -> Tuple[str, str]:
@@ -93,6 +102,7 @@ def _around(path: str, ends: Tuple[str, str]) -> Tuple[str, str]:
     before, begin, rest = text.partition(first)
     _, end, after = rest.partition(last)
     if not begin or not end or first in rest or last in before + after:
-        raise ValueError("{}: expected one line {!r} and after it one line {!r}; add them where the figures are to "
-                         "stand.".format(path, first, last))
+        message = ("{}: expected one line {!r} and after it one line {!r}; add them where the "
+                   "figures are to stand.")
+        raise ValueError(message.format(path, first, last))
     return before + begin, end + after
