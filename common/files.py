@@ -8,7 +8,10 @@ from typing import Iterator
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """Gives a temporary name beside path and renames it to path at the end; on an error it is removed."""
+    """Yields a temporary name beside path, and renames that file to path at the end.
+
+    On an error it is removed, and what path held before stays.
+    """
     temporary = "{}.tmp{}".format(path, os.getpid())
     try:
         yield temporary
@@ -19,7 +22,11 @@ def replacing(path: str) -> Iterator[str]:
 
 
 def write_json(path: str, value: object) -> None:
-    """Writes a value as indented JSON; NaN is refused, None stands for a number that does not exist."""
+    """Writes a value as indented JSON; NaN is refused: write None for a number that does not exist.
+
+    Raises:
+      ValueError: a number is NaN or infinite.
+    """
     with replacing(path) as temporary, open(temporary, "w") as file:
         json.dump(value, file, indent=2, sort_keys=True, allow_nan=False)
         file.write("\n")

@@ -1,7 +1,8 @@
-"""The rows of a file in the order of training: epochs, parts for each trainer, windows of mixed rows, whole batches.
+"""The rows of a file in the order of training.
 
-The order is a function of the seed alone, so a run that resumes at a step goes on with the rows it had not seen:
-`start_row` is that step times the batch size.
+Epochs, a part for each trainer, windows of mixed rows, whole batches. The order depends on the seed
+alone, so a run that resumes at a step continues with unseen rows: `start_row` is that step times
+the batch size.
 """
 
 from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -10,13 +11,16 @@ import numpy as np
 
 from common.config.flag_types import FILES, TRAINING, FlagParser, add_switch, count
 from common.errors import BadInput
-from common.pipeline import encoder, reader, source
+from common.pipeline import features, reader, source
 from common.pipeline.chunks import Chunk
-from common.pipeline.encoder import Block
+from common.pipeline.features import Block
+from common.pipeline.reader import InputFile
 from common.pipeline.source import Data
 
 _FILE_ORDER_WINDOW = 65536
-_SLICE_ROWS = 16384  # rows whose lists are copied at a time, so that no second window of them is held
+_SLICE_ROWS = 16384  # rows whose lists are copied at a time, so no second window of them is held
+
+Decode = Callable[[Chunk, int, int], Block]
 
 
 def add_flags(parser: FlagParser) -> None:
@@ -36,6 +40,11 @@ class Part(NamedTuple):
     low: int
     high: int
 
+    @property
+    def num_rows(self) -> int:
+        """Its rows, readable or not."""
+        return self.high - self.low
+
 
 class Stream(NamedTuple):
     """How the rows of a file become batches.
@@ -46,8 +55,8 @@ class Stream(NamedTuple):
       shuffle_rows: rows that are mixed at a time; 0 keeps the file's order.
       seed: of the order.
       start_row: rows to leave out, counted over epochs.
-      any_order: where rows are mixed, whether a file's chunks are drawn in random order before; else the windows of
-        mixed rows go through it in order.
+      any_order: where rows are mixed, whether a file's chunks are drawn in random order before;
+        else the windows of mixed rows go through it in order.
       shard, shards: reads only part `shard` of a file in `shards` parts of equal size.
     """
 
@@ -61,28 +70,41 @@ class Stream(NamedTuple):
     shards: int = 1
 
 
-def read_blocks(file: reader.InputFile, data: Data, stream: Stream) -> Iterator[Block]:
+def read_blocks(file: InputFile, data: Data, stream: Stream) -> Iterator[Block]:
     """The rows of a stream, in order, in blocks of any size.
 
     Raises:
       BadInput: more rows than data.bad_rows allows cannot be read.
     """
     decode = _make_decoder(file, data)
-    epoch, skip = divmod(stream.start_row, rows_an_epoch(file, data, stream))
+    epoch_rows = rows_an_epoch(file, data, stream)
+    epoch, skip = divmod(stream.start_row, epoch_rows)
     while not stream.epochs or epoch < stream.epochs:
-        yield from _read_epoch(file, data, stream, decode, epoch, skip)
-        epoch, skip = epoch + 1, 0
+        can_skip_unread = not data.bad_rows.limit
+        windows = _windows_of_epoch(file, stream, epoch)
+        yield from _read_epoch(windows, stream, decode, epoch, skip, can_skip_unread)
+        epoch += 1
+        skip = 0
 
 
-def cut_chunks(file: reader.InputFile, max_rows: int) -> List[Part]:
-    """All rows of a file, in parts of at most so many rows; those of a chunk differ by one row at most."""
-    counts = [-(-chunk.num_rows // max_rows) for chunk in file.chunks]
-    return [Part(chunk, chunk.num_rows * i // count, chunk.num_rows * (i + 1) // count)
-            for chunk, count in zip(file.chunks, counts) for i in range(count)]
+def cut_chunks(file: InputFile, max_rows: int) -> List[Part]:
+    """All rows of a file, in parts of at most max_rows; those of a chunk differ by one at most."""
+    parts = []
+    for chunk in file.chunks:
+        num_parts = -(-chunk.num_rows // max_rows)
+        bounds = [chunk.num_rows * i // num_parts for i in range(num_parts + 1)]
+        for low, high in zip(bounds, bounds[1:]):
+            parts.append(Part(chunk, low, high))
+    return parts
 
 
-def read_items(file: reader.InputFile, data: Data, parts: Sequence[Part], items: Iterable[Tuple[int, int, int]],
-               seed: Optional[int]) -> Iterator[Block]:
+def read_items(
+    file: InputFile,
+    data: Data,
+    parts: Sequence[Part],
+    items: Iterable[Tuple[int, int, int]],
+    seed: Optional[int],
+) -> Iterator[Block]:
     """The rows of some parts of a file, a block each; a part's rows are mixed among themselves.
 
     Args:
@@ -94,71 +116,107 @@ def read_items(file: reader.InputFile, data: Data, parts: Sequence[Part], items:
     """
     decode = _make_decoder(file, data)
     for epoch, index, skip in items:
-        block = decode(*parts[index])
-        order = np.arange(len(block.rows))
-        if seed is not None:
-            order = np.random.default_rng([seed, epoch, index]).permutation(len(block.rows))
+        part = parts[index]
+        block = decode(part.chunk, part.low, part.high)
+        key = None if seed is None else [seed, epoch, index]
+        order = _order(len(block.rows), key)
         yield block.take(order[skip:])
 
 
-def _make_decoder(file: reader.InputFile, data: Data) -> Callable[[Chunk, int, int], Block]:
-    """Returns a function that decodes rows low to high of a chunk and remembers the last chunk it read."""
-    decoder = source.make_encoder(file, data)
+def _order(size: int, key: Optional[List[int]]) -> np.ndarray:
+    """The numbers below size in the random order of a key; in their own without one."""
+    if key is None:
+        return np.arange(size)
+    return np.random.default_rng(key).permutation(size)
+
+
+def _make_decoder(file: InputFile, data: Data) -> Decode:
+    """Returns a function that decodes rows low to high of a chunk and remembers its last chunk."""
+    encoder = source.make_encoder(file, data)
+    names = source.used_columns(data.schema)
     decoded: Dict[Chunk, Block] = {}
 
     def decode(chunk: Chunk, low: int, high: int) -> Block:
         if chunk not in decoded:
             decoded.clear()
-            decoded[chunk] = decoder.encode(file.read(chunk, source.used_columns(data.schema), as_views=True))
+            columns = file.read(chunk, names, as_views=True)
+            decoded[chunk] = encoder.encode(columns)
         block = decoded[chunk]
-        first, last = np.searchsorted(block.rows, [chunk.first_row + low, chunk.first_row + high])
-        return block if last - first == len(block.rows) else block.take(np.arange(first, last))
+        bounds = [chunk.first_row + low, chunk.first_row + high]
+        first, end = np.searchsorted(block.rows, bounds)
+        if end - first == len(block.rows):
+            return block
+        return block.take(np.arange(first, end))
 
     return decode
 
 
-def rows_an_epoch(file: reader.InputFile, data: Data, stream: Stream) -> int:
+def rows_an_epoch(file: InputFile, data: Data, stream: Stream) -> int:
     """The usable rows of a stream's shard; raises BadInput where there is none."""
     first, end = _shard(file, stream)
-    rows = end - first - sum(first <= row < end for row in data.bad_rows.rows(file.path))
+    bad = [row for row in data.bad_rows.rows(file.path) if first <= row < end]
+    rows = end - first - len(bad)
     if not rows:
-        raise BadInput("{}: its {} rows leave none for part {} of {}. Train with fewer workers.".format(
-            file.path, reader.num_rows(file), stream.shard + 1, stream.shards))
+        message = "{}: its {} rows leave none for part {} of {}. Train with fewer workers."
+        total = reader.num_rows(file)
+        raise BadInput(message.format(file.path, total, stream.shard + 1, stream.shards))
     return rows
 
 
-def _shard(file: reader.InputFile, stream: Stream) -> Tuple[int, int]:
+def _shard(file: InputFile, stream: Stream) -> Tuple[int, int]:
     """The first row of a stream's shard and its end."""
     total = reader.num_rows(file)
-    return total * stream.shard // stream.shards, total * (stream.shard + 1) // stream.shards
+    first = total * stream.shard // stream.shards
+    end = total * (stream.shard + 1) // stream.shards
+    return first, end
 
 
-def _read_epoch(file: reader.InputFile, data: Data, stream: Stream, decode: Callable[[Chunk, int, int], Block],
-                epoch: int, skip: int) -> Iterator[Block]:
-    """The rows of one epoch but for the first `skip`: chunks in random order, rows mixed within windows of them."""
-    parts = _parts(file, *_shard(file, stream))
+def _windows_of_epoch(file: InputFile, stream: Stream, epoch: int) -> List[List[Part]]:
+    """The windows of one epoch, of chunks in random order."""
+    first, end = _shard(file, stream)
+    parts = _parts(file, first, end)
     if stream.shuffle_rows and stream.any_order:
         np.random.default_rng([stream.seed, epoch]).shuffle(parts)
-    for number, window in enumerate(_windows(parts, stream.shuffle_rows or _FILE_ORDER_WINDOW)):
-        planned = sum(part.high - part.low for part in window)
-        if skip >= planned and not data.bad_rows.limit:
-            skip -= planned
+    size = stream.shuffle_rows or _FILE_ORDER_WINDOW
+    return list(_windows(parts, size))
+
+
+def _read_epoch(
+    windows: List[List[Part]],
+    stream: Stream,
+    decode: Decode,
+    epoch: int,
+    skip: int,
+    can_skip_unread: bool,
+) -> Iterator[Block]:
+    """The rows of one epoch but for the first `skip`, mixed within windows.
+
+    Args:
+      can_skip_unread: whether every row is usable, so that windows need not be read to be skipped.
+    """
+    batches = max(_SLICE_ROWS // stream.batch_size, 1)
+    for number, window in enumerate(windows):
+        num_rows = sum(part.num_rows for part in window)
+        if skip >= num_rows and can_skip_unread:
+            skip -= num_rows
             continue
-        block = encoder.concat([decode(*part) for part in window])
-        order = np.arange(len(block.rows))
-        if stream.shuffle_rows:
-            order = np.random.default_rng([stream.seed, epoch, number]).permutation(len(block.rows))
-        skipped = min(skip, len(order))
-        skip -= skipped
-        step = max(_SLICE_ROWS // stream.batch_size, 1) * stream.batch_size
-        yield from encoder.slices(block, order[skipped:], step)
+        parts = [decode(part.chunk, part.low, part.high) for part in window]
+        block = features.concat(parts)
+        key = [stream.seed, epoch, number] if stream.shuffle_rows else None
+        order = _order(len(block.rows), key)
+        yield from features.slices(block, order[skip:], batches * stream.batch_size)
+        skip = max(skip - len(order), 0)
 
 
-def _parts(file: reader.InputFile, first: int, end: int) -> List[Part]:
+def _parts(file: InputFile, first: int, end: int) -> List[Part]:
     """The parts of a file's chunks that hold its rows from `first` to before `end`."""
-    bounds = [(chunk, max(first - chunk.first_row, 0), min(end - chunk.first_row, chunk.num_rows))
-              for chunk in file.chunks]
-    return [Part(*bound) for bound in bounds if bound[1] < bound[2]]
+    parts = []
+    for chunk in file.chunks:
+        low = max(first - chunk.first_row, 0)
+        high = min(end - chunk.first_row, chunk.num_rows)
+        if low < high:
+            parts.append(Part(chunk, low, high))
+    return parts
 
 
 def _windows(parts: Sequence[Part], size: int) -> Iterator[List[Part]]:
@@ -173,7 +231,8 @@ def _windows(parts: Sequence[Part], size: int) -> Iterator[List[Part]]:
             low = high
             if not missing:
                 yield window
-                window, missing = [], size
+                window = []
+                missing = size
     if window:
         yield window
 
@@ -182,9 +241,13 @@ def whole_batches(blocks: Iterator[Block], batch_size: int) -> Iterator[Block]:
     """The same rows in blocks of whole batches; only the last block may end with a smaller one."""
     rest: List[Block] = []
     for block in blocks:
-        block = encoder.concat(rest + [block])
-        whole = len(block.rows) // batch_size * batch_size
+        block = features.concat(rest + [block])
+        size = len(block.rows)
+        whole = size - size % batch_size
+        rest = []
+        if whole < size:
+            rest = [block.take(np.arange(whole, size))]
+            block = block.take(np.arange(whole))
         if whole:
-            yield block if whole == len(block.rows) else block.take(np.arange(whole))
-        rest = [block.take(np.arange(whole, len(block.rows)))] if whole < len(block.rows) else []
+            yield block
     yield from rest

@@ -1,4 +1,4 @@
-"""What is wrong with the rows of a file: counted up to a limit, then the error that ends the run."""
+"""What is wrong with the rows of a file: counted up to a limit, then an error that ends the run."""
 
 from typing import Dict, Optional, Sequence, Set, Tuple
 
@@ -21,8 +21,10 @@ class BadRows:
 
     Attributes:
       limit: how many rows may be skipped.
+      error: the BadInput that ended reading, if one did; input pipelines lose the exception's type.
+
+    Args:
       skippable: whether the command that reads has --max_bad_rows.
-      error: the BadInput that ended reading, if one did; input pipelines lose the exception's type on the way.
     """
 
     def __init__(self, limit: int, skippable: bool = True) -> None:
@@ -41,7 +43,7 @@ class BadRows:
 
     @property
     def unknown_ids(self) -> Dict[str, int]:
-        """How many values of each vocabulary column were read so far that its vocabulary lacks."""
+        """How many values of each vocabulary column that its vocabulary lacks were read so far."""
         counts: Dict[str, int] = {}
         for (_, column, _), count in sorted(self._unknown.items()):
             counts[column] = counts.get(column, 0) + count
@@ -49,7 +51,7 @@ class BadRows:
 
     def rows(self, path: str) -> Set[int]:
         """The numbers (from 0) of a file's rows that were skipped so far."""
-        return {row for seen, row in self._seen if seen == path}
+        return {row for seen_path, row in self._seen if seen_path == path}
 
     def add(self, path: str, rejects: Sequence[Reject]) -> None:
         """Skips rows of a file.
@@ -60,15 +62,22 @@ class BadRows:
         for reject in sorted(rejects):
             self._seen.add((path, reject.row))
             if self.count > self.limit:
-                advice = "Mend or remove the row."
-                if self.limit:
-                    advice = "Mend or remove the row; more than --max_bad_rows {} rows cannot be read.".format(
-                        self.limit)
-                elif self._skippable:
-                    advice = "Mend or remove the row, or skip up to N such rows with --max_bad_rows N."
-                raise BadInput("{}, row {}{}: {!r} is given, expected {}. {}".format(
-                    path, reject.row + 1, reject.column and ", column {!r}".format(reject.column), reject.value,
-                    reject.expected, advice))
+                raise BadInput(self._message(path, reject))
+
+    def _message(self, path: str, reject: Reject) -> str:
+        column = ", column {!r}".format(reject.column) if reject.column else ""
+        place = "{}, row {}{}".format(path, reject.row + 1, column)
+        return "{}: {!r} is given, expected {}. {}".format(
+            place, reject.value, reject.expected, self._advice)
+
+    @property
+    def _advice(self) -> str:
+        if self.limit:
+            message = "Mend or remove the row; more than --max_bad_rows {} rows cannot be read."
+            return message.format(self.limit)
+        if self._skippable:
+            return "Mend or remove the row, or skip up to N such rows with --max_bad_rows N."
+        return "Mend or remove the row."
 
     def add_unknown(self, path: str, column: str, first_row: int, count: int) -> None:
         """Counts the ids that a vocabulary lacks in the chunk that begins at a row."""

@@ -1,4 +1,4 @@
-"""What files of rows are read into, and the error of what cannot be read."""
+"""What files of rows are read into, and what is said of a row that cannot be used."""
 
 from typing import Any, Dict, List, NamedTuple
 
@@ -6,7 +6,14 @@ import numpy as np
 
 
 class Reject(NamedTuple):
-    """One row that cannot be used: its number in the file from 0, its column, its value and what was expected."""
+    """One row that cannot be used.
+
+    Attributes:
+      row: its number in the file, from 0.
+      column: the column at fault; empty where the row could not be split into columns.
+      value: what the file holds.
+      expected: what it should hold.
+    """
 
     row: int
     column: str
@@ -15,7 +22,13 @@ class Reject(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A part of a file: its first row (from 0), its rows, and where it lies (byte range, or row group and 0)."""
+    """A part of a file that is read at a time.
+
+    Attributes:
+      first_row: the number of its first row in the file, from 0.
+      num_rows: its rows.
+      start, size: where it lies: a range of bytes, or the number of a row group and 0.
+    """
 
     first_row: int
     num_rows: int
@@ -24,12 +37,12 @@ class Chunk(NamedTuple):
 
 
 class RawColumns(NamedTuple):
-    """What a chunk reads into.
+    """The columns of a chunk as the file holds them.
 
     Attributes:
-      arrays: name -> array [N]: a DictionaryArray of binary values; in Parquet also integers, floats, and lists of
-        dictionary-encoded binary values, integers or floats. Where they were asked for, StringViews of valid UTF-8,
-        of which an empty one may stand for a null.
+      arrays: name -> array [N]: a DictionaryArray of binary values; in Parquet also integers,
+        floats, and lists of dictionary-encoded binary values, integers or floats. On request,
+        StringViews of valid UTF-8, in which an empty string may stand for a null.
       rows: the rows' numbers in the file from 0, int64 [N].
       rejects: rows that could not be split into columns; they are not among the N.
     """

@@ -64,7 +64,7 @@ def test_wrong_parquet_columns(tmp_path: object) -> None:
                                        "The columns of toy are: y, z, user"):
         reader.open_file(path, SCHEMA)
     pa.parquet.write_table(pa.table(table.columns + [table.column(0)], names=NAMES + ["y"]), path)
-    with pytest.raises(BadInput, match="a.parquet: columns that stand there twice: y"):
+    with pytest.raises(BadInput, match="a.parquet: columns that occur twice: y"):
         reader.open_file(path, SCHEMA)
 
 

@@ -1,13 +1,15 @@
 """Files of rows, CSV or Parquet: both are read chunk by chunk into one array a column.
 
-The arrays are those of common.pipeline.chunks.RawColumns.
+The rest of this room knows of a file its `path`, for messages, its `chunks`, and
+`read(chunk, names, as_views)`, which gives common.pipeline.chunks.RawColumns. Another format is one
+more file that does so, and one more line here.
 """
 
-import os
 from typing import Union
 
 from common.config.schema import Schema
 from common.errors import BadInput
+from common.pipeline import location
 from common.pipeline.csv_file import CsvFile, open_csv
 from common.pipeline.parquet_file import ParquetFile, open_parquet
 
@@ -15,17 +17,21 @@ InputFile = Union[CsvFile, ParquetFile]
 
 
 def open_file(path: str, schema: Schema) -> InputFile:
-    """Opens a file and finds its chunks: from the footer of a Parquet file, in one buffered pass over a CSV file.
+    """Opens a file and finds its chunks.
+
+    The footer of a Parquet file has them; a CSV file takes one buffered pass.
 
     Raises:
       BadInput: the file is missing, empty or no Parquet file, or its columns are not the schema's.
     """
-    if not os.path.isfile(path):
+    if not location.exists(path):
         raise BadInput("{}: no such file.".format(path))
-    file: InputFile = open_parquet(path, schema) if path.endswith(".parquet") else open_csv(path, schema)
+    is_parquet = path.endswith(".parquet")
+    file: InputFile = open_parquet(path, schema) if is_parquet else open_csv(path, schema)
     if not file.chunks:
-        raise BadInput("{}: the file is empty. Expected rows of the {} columns of {}.".format(
-            path, len(schema.columns), schema.name))
+        message = "{}: the file is empty. Expected rows of the {} columns of {}."
+        num_columns = len(schema.columns)
+        raise BadInput(message.format(path, num_columns, schema.name))
     return file
 
 

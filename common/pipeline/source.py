@@ -1,4 +1,4 @@
-"""The files of a data set, found, opened and checked."""
+"""The files of a data set: looked up, opened and checked."""
 
 import os
 from typing import Dict, List, NamedTuple
@@ -8,9 +8,12 @@ import numpy as np
 from common.config.flag_types import FILES, FlagParser, add_switch
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import reader, vocabulary
+from common.pipeline import location, reader, vocabulary
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
+from common.pipeline.features import Block
+from common.pipeline.reader import InputFile
+from common.pipeline.string_ids import WordIds
 
 DEFAULT_LOCATION = "./data"
 _COPYING_SECS = 600  # files that are copied together may differ by this much
@@ -40,9 +43,9 @@ class Data(NamedTuple):
     """
 
     schema: Schema
-    vocabularies: Dict[str, Dict[bytes, int]]
-    train: reader.InputFile
-    test: reader.InputFile
+    vocabularies: Dict[str, WordIds]
+    train: InputFile
+    test: InputFile
     train_rows: int
     test_rows: int
     bad_rows: BadRows
@@ -57,96 +60,165 @@ class Data(NamedTuple):
           row added to each count so that none is 0.
         """
         chunks = self.train.chunks
-        positions = np.linspace(0, len(chunks) - 1, _RATE_CHUNKS)
-        sample = [chunks[i] for i in np.unique(positions.round().astype(int))]
+        even = np.linspace(0, len(chunks) - 1, _RATE_CHUNKS)
+        positions = np.unique(even.round().astype(int))
         names = [column.name for column in self.schema.labels]
         encoder = make_encoder(self.train, self)
-        parts = [encoder.read_labels(self.train.read(chunk, names, True)) for chunk in sample]
+        parts = []
+        for position in positions:
+            columns = self.train.read(chunks[position], names, as_views=True)
+            parts.append(encoder.read_labels(columns))
         labels = np.concatenate(parts).astype(np.float64)
-        return (labels.T.dot(labels) + 0.5) / (len(labels) + 1.0)
+        counts = labels.T.dot(labels)
+        return (counts + 0.5) / (len(labels) + 1.0)
 
 
-def open_data(location: str, schema: Schema, parquet: bool, max_bad_rows: int, check_all: bool) -> Data:
+def open_data(
+    folder: str,
+    schema: Schema,
+    parquet: bool,
+    max_bad_rows: int,
+    check_all: bool,
+) -> Data:
     """Opens the training and the test file of a folder.
 
     Args:
-      location: the folder.
+      folder: the folder.
       schema: the columns and the files' names.
       parquet: whether to take the Parquet files where they are there.
       max_bad_rows: how many unreadable rows may be left out.
-      check_all: whether to read every row now; else rows are checked as they are used, unless max_bad_rows makes
-        their number depend on it.
+      check_all: whether to read every row now; else rows are checked as they are used, unless
+        max_bad_rows makes their number depend on it.
 
     Raises:
-      BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of other data.
+      BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of
+        other data.
     """
-    paths = [find_file(location, name, schema, parquet) for name in (schema.train_file, schema.test_file)]
-    words = {name: vocabulary.load(os.path.join(location, name)) for name in schema.vocabularies}
-    schema = schema.with_vocabularies({name: len(listed) for name, listed in words.items()})
-    train, test = [reader.open_file(path, schema) for path in paths]
-    ids = {name: {word.encode(): i for i, word in enumerate(listed)} for name, listed in words.items()}
-    data = Data(schema, ids, train, test, reader.num_rows(train), reader.num_rows(test), BadRows(max_bad_rows))
+    train_path = find_file(folder, schema.train_file, schema, parquet)
+    test_path = find_file(folder, schema.test_file, schema, parquet)
+    vocabularies = {name: _load_words(folder, name) for name in schema.vocabularies}
+    sizes = {name: len(words) for name, words in vocabularies.items()}
+    schema = schema.with_vocabularies(sizes)
+    train = reader.open_file(train_path, schema)
+    test = reader.open_file(test_path, schema)
+    data = Data(
+        schema=schema,
+        vocabularies=vocabularies,
+        train=train,
+        test=test,
+        train_rows=reader.num_rows(train),
+        test_rows=reader.num_rows(test),
+        bad_rows=BadRows(max_bad_rows),
+    )
     _check_vocabularies(data)
     if check_all or max_bad_rows:
-        data = data._replace(train_rows=_usable_rows(train, data), test_rows=_usable_rows(test, data))
-    for file, count in ((train, data.train_rows), (test, data.test_rows)):
-        if not count:
-            raise BadInput("{}: not one row can be used.".format(file.path))
+        train_rows = _count_usable_rows(train, data)
+        test_rows = _count_usable_rows(test, data)
+        data = data._replace(train_rows=train_rows, test_rows=test_rows)
+    _check_any_rows(train, data.train_rows)
+    _check_any_rows(test, data.test_rows)
     return data
 
 
-def find_file(location: str, name: str, schema: Schema, parquet: bool) -> str:
+def _load_words(folder: str, name: str) -> WordIds:
+    words = vocabulary.load(os.path.join(folder, name))
+    return {word.encode(): position for position, word in enumerate(words)}
+
+
+def _check_any_rows(file: InputFile, num_rows: int) -> None:
+    if not num_rows:
+        raise BadInput("{}: not one row can be used.".format(file.path))
+
+
+def find_file(folder: str, name: str, schema: Schema, parquet: bool) -> str:
     """The path of a file of the data set: Parquet where it is wanted and there, else CSV.
 
     Raises:
-      BadInput: the file is missing, or the rows were written anew as text and the Parquet file is the old one.
+      BadInput: the file is missing, or the rows were written anew as text and the Parquet file is
+        the old one.
     """
-    candidates = [os.path.join(location, name)]
-    if parquet:
-        candidates.insert(0, candidates[0] + ".parquet")
-    if all(os.path.isfile(path) for path in candidates) and parquet:
-        ages = [os.path.getmtime(path) for path in candidates]
-        if ages[1] - ages[0] > _COPYING_SECS:
-            raise BadInput("{0} is newer than {1}, which would be read in its place. Convert it again (python {2} "
-                           "convert {0} {1}), remove {1}, or choose --parquet_dataset false.".format(
-                               candidates[1], candidates[0], schema.module))
-    for path in candidates:
-        if os.path.isfile(path):
-            return path
-    raise BadInput(
-        "no rows of {name}: {there}.\n  Write synthetic rows: python {module} make --out {out}\n"
-        "  Or convert your own:  python {module} convert IN {target}".format(
-            name=schema.name, module=schema.module, out=location, target=candidates[0],
-            there=" and ".join("{} is missing".format(path) for path in candidates) if os.path.isdir(location)
-            else "there is no folder {}".format(location)))
+    text_path = os.path.join(folder, name)
+    parquet_path = text_path + ".parquet"
+    if parquet and location.exists(parquet_path):
+        if location.exists(text_path):
+            _check_newer(parquet_path, text_path, schema)
+        return parquet_path
+    if location.exists(text_path):
+        return text_path
+    candidates = [parquet_path, text_path] if parquet else [text_path]
+    raise BadInput(_missing_message(folder, candidates, schema))
+
+
+def _check_newer(parquet_path: str, text_path: str, schema: Schema) -> None:
+    """Raises BadInput where the Parquet file holds older rows than the text file beside it."""
+    text_secs = location.modified_secs(text_path)
+    age = text_secs - location.modified_secs(parquet_path)
+    if age > _COPYING_SECS:
+        message = ("{0} is newer than {1}, which would be read in its place. Convert it again "
+                   "(python {2} convert {0} {1}), remove {1}, or choose --parquet_dataset false.")
+        raise BadInput(message.format(text_path, parquet_path, schema.module))
+
+
+def _missing_message(folder: str, candidates: List[str], schema: Schema) -> str:
+    reason = "there is no folder {}".format(folder)
+    if location.folder_exists(folder):
+        reason = " and ".join(path + " is missing" for path in candidates)
+    message = ("no rows of {name}: {reason}.\n"
+               "  Write synthetic rows: python {module} make --out {folder}\n"
+               "  Or convert your own:  python {module} convert IN {target}")
+    return message.format(
+        name=schema.name,
+        reason=reason,
+        module=schema.module,
+        folder=folder,
+        target=candidates[-1],
+    )
 
 
 def _check_vocabularies(data: Data) -> None:
-    """Raises BadInput where a vocabulary has not one of the values of a column in the training file's first rows."""
-    schema, file = data.schema, data.train
-    if not schema.vocabularies:
+    """Raises BadInput where the first rows hold no word of one of the vocabularies."""
+    if not data.schema.vocabularies:
         return
+    file = data.train
     chunk = file.chunks[0]
     counts = BadRows(chunk.num_rows)  # rows that cannot be read are named when they are used
-    block = Encoder(file.path, schema, data.vocabularies, counts).encode(file.read(chunk, used_columns(schema), True))
-    sizes = {column.name: len(block.rows) for column in schema.scalars}
-    sizes.update({column.name: len(ragged.values) for column, ragged in zip(schema.lists, block.lists)})
-    for column in schema.columns:
-        if column.vocabulary and 0 < sizes[column.name] <= counts.unknown_ids.get(column.name, 0):
-            raise BadInput("{}: {} has none of the {} values of column {!r} in the first {} rows, so it is of other "
-                           "data. Make the vocabularies from these rows.".format(
-                               file.path, column.vocabulary, sizes[column.name], column.name, len(block.rows)))
+    encoder = Encoder(file.path, data.schema, data.vocabularies, counts)
+    columns = file.read(chunk, used_columns(data.schema), as_views=True)
+    block = encoder.encode(columns)
+    num_values = _count_values(block, data.schema)
+    for column in data.schema.columns:
+        if column.vocabulary:
+            total = num_values[column.name]
+            unknown = counts.unknown_ids.get(column.name, 0)
+            if 0 < total <= unknown:
+                message = ("{}: {} has none of the {} values of column {!r} in the first {} rows, "
+                           "so it is of other data. Make the vocabularies from these rows.")
+                raise BadInput(message.format(
+                    file.path, column.vocabulary, total, column.name, len(block.rows)))
 
 
-def make_encoder(file: reader.InputFile, data: Data) -> Encoder:
+def _count_values(block: Block, schema: Schema) -> Dict[str, int]:
+    """How many ids each feature column of a block has."""
+    counts = {column.name: len(block.rows) for column in schema.scalars}
+    for column, ragged in zip(schema.lists, block.lists):
+        counts[column.name] = len(ragged.values)
+    return counts
+
+
+def make_encoder(file: InputFile, data: Data) -> Encoder:
     """What decodes the chunks of one of the files."""
     return Encoder(file.path, data.schema, data.vocabularies, data.bad_rows)
 
 
-def _usable_rows(file: reader.InputFile, data: Data) -> int:
+def _count_usable_rows(file: InputFile, data: Data) -> int:
     """Reads all rows of a file; returns how many can be used."""
-    decoder = make_encoder(file, data)
-    return sum(len(decoder.encode(file.read(chunk, used_columns(data.schema), True)).rows) for chunk in file.chunks)
+    encoder = make_encoder(file, data)
+    names = used_columns(data.schema)
+    count = 0
+    for chunk in file.chunks:
+        columns = file.read(chunk, names, as_views=True)
+        count += len(encoder.encode(columns).rows)
+    return count
 
 
 def used_columns(schema: Schema) -> List[str]:

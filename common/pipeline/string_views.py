@@ -1,47 +1,81 @@
-"""Strings that lie in a buffer: a column of a text file as it was read, or the values of a pyarrow array."""
+"""Strings as views into a buffer: a column of a text file as it was read, or a pyarrow array."""
 
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
+from numpy import ndarray
 
 
 class StringViews(NamedTuple):
-    """Strings where they lie.
+    """Strings that lie in a buffer.
 
     Attributes:
       data: the buffer, uint8.
-      starts, ends: text i is data[starts[i]:ends[i]], int32 [N].
+      starts, ends: string i is data[starts[i]:ends[i]], int32 [N].
     """
 
-    data: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
+    data: ndarray
+    starts: ndarray
+    ends: ndarray
 
     @property
     def num_bytes(self) -> int:
-        """The bytes of all texts."""
-        return int(self.ends.sum(dtype=np.int64) - self.starts.sum(dtype=np.int64))
+        """The bytes of all strings."""
+        before = self.starts.sum(dtype=np.int64)
+        until = self.ends.sum(dtype=np.int64)
+        return int(until - before)
 
     def to_arrow(self) -> pa.BinaryArray:
-        """The texts as a pyarrow array; they must lie one behind another."""
-        offsets = np.stack([self.starts, self.ends], 1).ravel()  # every second piece lies between two texts
+        """The strings as a pyarrow array; they must lie in the buffer in their order."""
+        bounds = np.stack([self.starts, self.ends], 1)
+        offsets = bounds.ravel()
         if not len(offsets):
             return pa.array([], pa.binary())
-        pieces = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets),
-                                                                       pa.py_buffer(self.data)])
-        return pieces.take(pa.array(np.arange(0, len(offsets), 2)))
+        pieces = _binary_array(offsets, self.data)
+        strings = np.arange(0, len(offsets), 2)  # every other piece lies between two strings
+        return pieces.take(pa.array(strings))
+
+
+class StringColumn(NamedTuple):
+    """A column of strings as C++ takes it.
+
+    Attributes:
+      values: strings [D].
+      index: each row's index into the values, int [N]; None if row i has value i.
+    """
+
+    values: StringViews
+    index: Optional[ndarray]
+
+    def by_row(self, decoded: ndarray) -> ndarray:
+        """What the values were decoded to [D], for each row [N]."""
+        if self.index is None:
+            return decoded
+        return decoded.take(self.index)
 
 
 def from_arrow(values: pa.BinaryArray) -> StringViews:
     """The values of an array without nulls, without a copy."""
-    if not len(values):
-        return StringViews(np.zeros(0, np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    size = len(values)
+    if not size:
+        nowhere = np.zeros(0, np.int32)
+        return StringViews(np.zeros(0, np.uint8), nowhere, nowhere)
     _, offsets, data = values.buffers()
-    ends = np.frombuffer(offsets, np.int32)[values.offset:values.offset + len(values) + 1]
-    return StringViews(np.frombuffer(data or b"", np.uint8), ends[:-1], ends[1:])
+    all_bounds = np.frombuffer(offsets, np.int32)
+    first = values.offset
+    bounds = all_bounds[first:first + size + 1]
+    content = np.frombuffer(data or b"", np.uint8)
+    return StringViews(content, bounds[:-1], bounds[1:])
+
+
+def is_empty_string(values: pa.BinaryArray) -> ndarray:
+    """Which strings are empty, bool [D]."""
+    lengths = pc.binary_length(values)
+    is_empty = pc.equal(lengths, 0)
+    return np.array(is_empty, bool)
 
 
 def is_utf8(values: pa.BinaryArray) -> bool:
@@ -53,16 +87,31 @@ def is_utf8(values: pa.BinaryArray) -> bool:
     return True
 
 
-def split_at(data: bytes, ends: np.ndarray) -> pa.BinaryArray:
-    """The pieces of data that end at the given positions (ascending, the last at the end), without a copy.
+def is_utf8_text(data: bytes) -> bool:
+    """Whether data are UTF-8."""
+    whole = np.array([0, len(data)], np.int32)
+    return is_utf8(_binary_array(whole, data))
+
+
+def split_at(data: bytes, ends: ndarray) -> pa.BinaryArray:
+    """The pieces of data that end at some positions (ascending, the last at the end), not copied.
 
     Each piece keeps the separator that ends it, which without_last drops where few pieces are left.
     """
     offsets = np.zeros(len(ends) + 1, np.int32)
     np.add(ends, 1, out=offsets[1:], casting="unsafe")
-    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return _binary_array(offsets, data)
 
 
 def without_last(values: pa.BinaryArray) -> pa.BinaryArray:
     """Each value without its last byte."""
-    return pa.compute.binary_replace_slice(values, -1, sys.maxsize, b"")
+    return pc.binary_replace_slice(values, -1, sys.maxsize, b"")
+
+
+def _binary_array(offsets: ndarray, data: object) -> pa.BinaryArray:
+    """The pieces of data between offsets, int32 [N + 1], without a copy."""
+    size = len(offsets) - 1
+    no_nulls = None
+    bounds = pa.py_buffer(offsets)
+    content = pa.py_buffer(data)
+    return pa.Array.from_buffers(pa.binary(), size, [no_nulls, bounds, content])

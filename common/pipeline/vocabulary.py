@@ -1,8 +1,9 @@
 """Vocabularies: lists of names whose position is their id, stored as text or as a pickled dict name -> id.
 
-In a `.txt` file each line is a name, line 0 the default that unknown names fall to. A `.pkl` file may come from
-Python 2. Pickles can run code when they are loaded, so only the opcodes of a dict of strings and integers are read,
-by an unpickler that knows no others; its memory is a few times the file.
+In a `.txt` file each line is a name, line 0 the default that unknown names fall to. A `.pkl` file
+may come from Python 2. Pickles can run code when they are loaded, so only the opcodes of a dict of
+strings and integers are read, by an unpickler that knows no others; it takes a few times the memory
+of the file.
 """
 
 import io
@@ -14,6 +15,7 @@ from typing import Any, Callable, Dict, List
 
 from common.errors import BadInput
 from common.files import replacing
+from common.pipeline import location
 
 _REMEDY = "Make it again with data/din/prepare_data.sh or: python data/amazon.py make"
 _UNFIT = re.compile("[\t\n\r\x02]")
@@ -30,12 +32,17 @@ def load(path_stem: str) -> List[str]:
     Raises:
       BadInput: neither is there, or the one that is taken is no vocabulary.
     """
-    for path, read in ((path_stem + ".txt", load_txt), (path_stem + ".pkl", load_pkl)):
-        if os.path.isfile(path):
-            return read(path)
-    raise BadInput("{0}.txt: no such file, and no {0}.pkl either. Make them of your rows with data/din/script/"
-                   "generate_voc.py, of the raw files with data/din/prepare_data.sh, or with synthetic rows: python "
-                   "data/amazon.py make --out {1}".format(path_stem, os.path.dirname(path_stem) or "."))
+    text_path = path_stem + ".txt"
+    pickle_path = path_stem + ".pkl"
+    if location.exists(text_path):
+        return load_txt(text_path)
+    if location.exists(pickle_path):
+        return load_pkl(pickle_path)
+    folder = os.path.dirname(path_stem) or "."
+    message = ("{0}.txt: no such file, and no {0}.pkl either. Make them of your rows with "
+               "data/din/script/generate_voc.py, of the raw files with data/din/prepare_data.sh, "
+               "or with synthetic rows: python data/amazon.py make --out {1}")
+    raise BadInput(message.format(path_stem, folder))
 
 
 def load_txt(path: str) -> List[str]:
@@ -44,32 +51,51 @@ def load_txt(path: str) -> List[str]:
     Raises:
       BadInput: the file is empty or not UTF-8, or a line is empty, doubled or holds a separator.
     """
-    with open(path, "rb") as file:
-        content = file.read()
+    content = _read(path)
     try:
-        text = content.decode("utf-8").replace("\r\n", "\n")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput("{}, line {}: byte 0x{:02x} is given, expected UTF-8. {}".format(
-            path, content.count(b"\n", 0, error.start) + 1, content[error.start], _REMEDY))
-    names = (text[:-1] if text.endswith("\n") else text).split("\n") if text else []
-    return _checked(path, names)
+        line = content.count(b"\n", 0, error.start) + 1
+        message = "{}, line {}: byte 0x{:02x} is given, expected UTF-8. {}"
+        raise BadInput(message.format(path, line, content[error.start], _REMEDY))
+    names = _lines(text)
+    _check(path, names)
+    return names
+
+
+def _read(path: str) -> bytes:
+    with location.open_binary(path) as file:
+        return file.read()
+
+
+def _lines(text: str) -> List[str]:
+    """The lines of text; splitlines() would split at more than line ends."""
+    if not text:
+        return []
+    text = text.replace("\r\n", "\n")
+    if text.endswith("\n"):
+        text = text[:-1]
+    return text.split("\n")
 
 
 def load_pkl(path: str) -> List[str]:
     """Returns the names of a pickled dict name -> id, in the order of their ids.
 
     Raises:
-      BadInput: the file holds anything but a dict of strings to the integers from 0, or is damaged or cut short.
+      BadInput: the file holds anything but a dict of strings to the integers from 0, or is damaged
+        or cut short.
     """
-    with open(path, "rb") as file:
-        content = io.BytesIO(file.read())
+    content = io.BytesIO(_read(path))
     try:
         value = _Unpickler(content, encoding="bytes").load()
     except Exception as error:  # a damaged pickle can raise anything
-        raise _unexpected(path, "{} ({})".format(error, type(error).__name__))
+        reason = "{} ({})".format(error, type(error).__name__)
+        raise _unexpected(path, reason)
     if not isinstance(value, dict):
         raise _unexpected(path, type(value).__name__)
-    return _checked(path, _by_id(path, value))
+    names = _names_by_id(path, value)
+    _check(path, names)
+    return names
 
 
 def save_txt(path: str, names: List[str]) -> None:
@@ -78,9 +104,10 @@ def save_txt(path: str, names: List[str]) -> None:
     Raises:
       BadInput: the names are no vocabulary; nothing is written.
     """
-    content = "".join(name + "\n" for name in _checked(path, names)).encode("utf-8")
+    _check(path, names)
+    content = "".join(name + "\n" for name in names)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        file.write(content)
+        file.write(content.encode("utf-8"))
 
 
 def save_pkl(path: str, names: List[str]) -> None:
@@ -89,7 +116,8 @@ def save_pkl(path: str, names: List[str]) -> None:
     Raises:
       BadInput: the names are no vocabulary; nothing is written.
     """
-    ids = {name: i for i, name in enumerate(_checked(path, names))}
+    _check(path, names)
+    ids = {name: position for position, name in enumerate(names)}
     with replacing(path) as temporary, open(temporary, "wb") as file:
         pickle.dump(ids, file, protocol=2)
 
@@ -99,14 +127,25 @@ class _Handlers(Dict[int, Callable[[Any], None]]):
 
     def __missing__(self, key: int) -> Callable[[Any], None]:
         names = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
-        raise pickle.UnpicklingError("the opcode {}".format(names.get(key, hex(key))))
+        name = names.get(key, hex(key))
+        raise pickle.UnpicklingError("the opcode {}".format(name))
+
+
+def _make_handlers() -> _Handlers:
+    handlers = _Handlers()
+    for name in _OPCODES:
+        code = ord(getattr(pickle, name))
+        handlers[code] = pickle._Unpickler.dispatch[code]
+    return handlers
 
 
 class _Unpickler(pickle._Unpickler):
-    """Reads dicts, strings and integers. The one in Python: its opcodes can be chosen, and no size is trusted."""
+    """Reads dicts, strings and integers.
 
-    dispatch = _Handlers({ord(getattr(pickle, name)): pickle._Unpickler.dispatch[ord(getattr(pickle, name))]
-                          for name in _OPCODES})
+    It is the unpickler in Python: its opcodes can be chosen, and it trusts no size.
+    """
+
+    dispatch = _make_handlers()
 
     def find_class(self, module: str, name: str) -> Any:
         """Refuses every global."""
@@ -117,43 +156,62 @@ class _Unpickler(pickle._Unpickler):
         raise pickle.UnpicklingError("the persistent id {!r}".format(pid))
 
 
-def _unexpected(path: str, found: str) -> BadInput:
-    return BadInput("{}: {} is given, expected a pickled dict of strings to the integers from 0 and nothing else. "
-                    "{}".format(path, found, _REMEDY))
+def _unexpected(path: str, content: str) -> BadInput:
+    message = ("{}: {} is given, expected a pickled dict of strings to the integers from 0 and "
+               "nothing else. {}")
+    return BadInput(message.format(path, content, _REMEDY))
 
 
-def _by_id(path: str, ids: Dict[Any, Any]) -> List[str]:
+def _names_by_id(path: str, ids: Dict[Any, Any]) -> List[str]:
     """The keys in the order of their values, which must be 0 to n-1, each once."""
     names: List[Any] = [None] * len(ids)
-    for name, i in ids.items():
+    for name, position in ids.items():
         if not isinstance(name, (str, bytes)):
             raise _unexpected(path, "the key {!r}".format(name))
-        if type(i) is not int or not 0 <= i < len(names) or names[i] is not None:
-            raise BadInput("{}, name {!r}: the id {!r} is given, expected the integers 0 to {}, each once. {}".format(
-                path, name, i, len(names) - 1, _REMEDY))
-        names[i] = name
+        if not _is_free(position, names):
+            message = "{}, name {!r}: the id {!r} is given, expected the integers 0 to {}, each once. {}"
+            last = len(names) - 1
+            raise BadInput(message.format(path, name, position, last, _REMEDY))
+        names[position] = name
     try:
-        return [name.decode("utf-8") if isinstance(name, bytes) else name for name in names]
+        return [_to_text(name) for name in names]
     except UnicodeDecodeError as error:
-        raise BadInput("{}: the name {!r} is given, expected UTF-8. {}".format(path, error.object, _REMEDY))
+        message = "{}: the name {!r} is given, expected UTF-8. {}"
+        raise BadInput(message.format(path, error.object, _REMEDY))
 
 
-def _checked(path: str, names: List[str]) -> List[str]:
-    """Returns names; raises BadInput unless each is a name, and there once."""
+def _is_free(position: object, names: List[Any]) -> bool:
+    """Whether a value is an id that no name has yet."""
+    if type(position) is not int:  # a bool is no id
+        return False
+    return 0 <= position < len(names) and names[position] is None
+
+
+def _to_text(name: Any) -> str:
+    return name.decode("utf-8") if isinstance(name, bytes) else name
+
+
+def _check(path: str, names: List[str]) -> None:
+    """Raises BadInput unless each is a name, and there once."""
     if not names:
-        raise BadInput("{}: the vocabulary is empty. Expected a name for id 0 at least. {}".format(path, _REMEDY))
-    seen: Dict[str, int] = {}
-    for i, name in enumerate(names):
-        if not name or _UNFIT.search(name) or not _is_utf8(name):
-            raise BadInput("{}, id {}: the name {!r} is given, expected UTF-8 text that is not empty, without tab, "
-                           "line end or byte 0x02. {}".format(path, i, name, _REMEDY))
-        if seen.setdefault(name, i) != i:
-            raise BadInput("{}, id {}: the name {!r} is given, which id {} has too. Expected each name once. {}".format(
-                path, i, name, seen[name], _REMEDY))
-    return names
+        message = "{}: the vocabulary is empty. Expected a name for id 0 at least. {}"
+        raise BadInput(message.format(path, _REMEDY))
+    first_ids: Dict[str, int] = {}
+    for position, name in enumerate(names):
+        if not _is_name(name):
+            message = ("{}, id {}: the name {!r} is given, expected UTF-8 text that is not empty, "
+                       "without tab, line end or byte 0x02. {}")
+            raise BadInput(message.format(path, position, name, _REMEDY))
+        first = first_ids.setdefault(name, position)
+        if first != position:
+            message = ("{}, id {}: the name {!r} is given, which id {} has too. Expected each name "
+                       "once. {}")
+            raise BadInput(message.format(path, position, name, first, _REMEDY))
 
 
-def _is_utf8(name: str) -> bool:
+def _is_name(name: str) -> bool:
+    if not name or _UNFIT.search(name):
+        return False
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:  # half of a surrogate pair

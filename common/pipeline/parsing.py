@@ -1,0 +1,130 @@
+"""Columns of strings or numbers of any type to integers and numbers; strings that are no UTF-8."""
+
+import re
+from typing import Optional, Tuple
+
+import numpy as np
+import pyarrow as pa
+from numpy import ndarray
+
+from common.pipeline.string_views import is_empty_string, is_utf8
+
+_INTEGER = re.compile(rb"\s*-?[0-9]{1,18}\s*")
+_NUMBER = re.compile(rb"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?\s*")
+_MAX_SHOWN = 80
+
+
+def with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, ndarray]:
+    """A dictionary's values and each row's index into them; nulls index an added last value."""
+    values = array.dictionary
+    indices = array.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(values))
+        last = pa.array([missing], pa.binary())
+        values = pa.concat_arrays([values, last])
+    return values, indices.to_numpy()
+
+
+def parse_integers(values: pa.BinaryArray, default: bytes) -> ndarray:
+    """Strings as int64 [D], -1 for those that are no whole number; empty ones are the default."""
+    integers = np.empty(len(values), np.int64)
+    for position, value in enumerate(values.to_pylist()):
+        text = value or default
+        is_integer = _INTEGER.fullmatch(text)
+        integers[position] = int(text) if is_integer else -1
+    return integers
+
+
+def parse_numbers(values: pa.BinaryArray) -> ndarray:
+    """Strings as float64 [D], NaN for those that are no decimal number."""
+    numbers = _numbers_by_arrow(values)
+    if numbers is not None and np.isfinite(numbers).all():
+        return numbers
+    return np.array([_number(text) for text in values.to_pylist()], np.float64)
+
+
+def _numbers_by_arrow(values: pa.BinaryArray) -> Optional[ndarray]:
+    try:
+        text = values.cast(pa.string())
+        numbers = text.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    return numbers.to_numpy(zero_copy_only=False)
+
+
+def _number(text: Optional[bytes]) -> float:
+    is_number = text and _NUMBER.fullmatch(text)
+    return float(text) if is_number else np.nan
+
+
+def is_blank(values: pa.BinaryArray) -> ndarray:
+    """Which strings are empty or white space, bool [D]."""
+    blanks = [not text.strip() for text in values.to_pylist()]
+    return np.array(blanks, bool)
+
+
+def small_integers(array: pa.Array, limit: int) -> Optional[ndarray]:
+    """The integers of an int32 array from 0 to below the limit; None if it holds anything else."""
+    if not pa.types.is_int32(array.type) or array.null_count or not len(array):
+        return None
+    integers = array.to_numpy()
+    in_range = integers.min() >= 0 and integers.max() < limit
+    return integers if in_range else None
+
+
+def any_integers(array: pa.Array, default: bytes) -> ndarray:
+    """Integers of any type or string, int64 [N]; -1 for what is none."""
+    if pa.types.is_dictionary(array.type):
+        values, index = with_missing(array, default)
+        integers = parse_integers(values, default)
+        return integers[index]
+    wide = array.cast(pa.int64(), safe=False)
+    filled = wide.fill_null(int(default or -1))
+    return filled.to_numpy()
+
+
+def any_numbers(array: pa.Array, default: float) -> ndarray:
+    """Numbers of any type or string, float64 [N]; NaN for what is none, default for nothing."""
+    if pa.types.is_dictionary(array.type):
+        values, index = with_missing(array, b"")
+        numbers = parse_numbers(values)
+        filled = np.where(is_blank(values), default, numbers)
+        return filled[index]
+    is_null = array.is_null().to_numpy(zero_copy_only=False)
+    wide = array.cast(pa.float64(), safe=False)
+    numbers = wide.to_numpy(zero_copy_only=False)
+    return np.where(is_null, default, numbers)
+
+
+def item_numbers(names: pa.Array) -> Tuple[ndarray, ndarray]:
+    """The items of lists as float64 [D], and which of them are missing, bool [D]."""
+    if pa.types.is_floating(names.type):
+        is_null = np.array(names.is_null(), bool)
+        return names.to_numpy(zero_copy_only=False), is_null
+    return parse_numbers(names), is_empty_string(names)
+
+
+def not_utf8(values: pa.BinaryArray) -> Optional[ndarray]:
+    """Which strings are no UTF-8, bool [D]; None if all are."""
+    if is_utf8(values):
+        return None
+    return np.array([not _can_decode(value) for value in values.to_pylist()])
+
+
+def _can_decode(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it, at most 80 characters."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    text = "" if value is None else str(value)
+    if len(text) <= _MAX_SHOWN:
+        return text
+    ellipsis = "..."
+    return text[:_MAX_SHOWN - len(ellipsis)] + ellipsis
