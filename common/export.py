@@ -14,14 +14,12 @@ from common.pipeline.reader import InputFile
 SAMPLE_REQUEST = "sample_request.json"
 _SAMPLE_ROWS = 3
 
-Receiver = tf.estimator.export.ServingInputReceiver
-
 
 def receiver_fn(
     schema: Schema,
     vocabularies: raw.Vocabularies,
     as_columns: bool,
-) -> Callable[[], Receiver]:
+) -> Callable[[], tf.estimator.export.ServingInputReceiver]:
     """What an exported model takes.
 
     Signature `serving_default` takes each column by name, [B], as a text file holds it (strings,
@@ -31,7 +29,7 @@ def receiver_fn(
     Args:
       as_columns: give the model the columns themselves (--tf) instead of ids.
     """
-    def receive() -> Receiver:
+    def receive() -> tf.estimator.export.ServingInputReceiver:
         examples = tf.placeholder(tf.string, [None], "examples")
         example_features = {column.name: _example_feature(column) for column in _inputs(schema)}
         parsed = tf.io.parse_example(examples, example_features)
@@ -41,7 +39,11 @@ def receiver_fn(
         tables = raw.make_tables(schema, vocabularies)
         features = raw.decode(columns, schema, tables, as_columns)
         alternatives = {"examples": {"examples": examples}}
-        return Receiver(features, columns, receiver_tensors_alternatives=alternatives)
+        return tf.estimator.export.ServingInputReceiver(
+            features,
+            columns,
+            receiver_tensors_alternatives=alternatives,
+        )
 
     return receive
 

@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common import export
-from common.pipeline import dataset, encoder, lists
+from common.pipeline import dataset
 from common.pipeline.blocks import Stream
+from common.pipeline.features import Ragged, feature_names
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
 
@@ -37,7 +38,7 @@ def test_signatures_take_columns_and_examples(tmp_path: object) -> None:
     for features in (by_columns, by_examples):
         for column in SCHEMA.scalars:
             np.testing.assert_array_equal(features[column.name], expected[column.name])
-    found = [lists.Ragged(*[f[n] for n in encoder.feature_names("tags")]) for f in (by_columns, by_examples)]
+    found = [Ragged(*[f[n] for n in feature_names("tags")]) for f in (by_columns, by_examples)]
     np.testing.assert_array_equal(found[0].values, found[1].values)
     np.testing.assert_array_equal(found[0].row_splits, found[1].row_splits)
 

@@ -14,8 +14,9 @@ from common.files import replacing
 from common.pipeline import reader
 from common.pipeline.checks import BadRows
 from common.pipeline.chunks import RawColumns, Reject
-from common.pipeline.column_decoder import ColumnDecoder, parse_numbers
+from common.pipeline.column_decoder import ColumnDecoder
 from common.pipeline.encoder import Encoder
+from common.pipeline.parsing import parse_numbers
 from data import ragged
 
 _STORED_TYPES = {

@@ -15,7 +15,7 @@ from common.embedding.column_ids import ColumnIds, Features
 from common.embedding.column_tables import ColumnLookup
 from common.embedding.config import Embedding
 from common.embedding.history import History, PaddedHistory
-from common.pipeline.raw import lengths_name
+from common.pipeline.features import lengths_name
 
 
 def embed(

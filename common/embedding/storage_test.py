@@ -15,7 +15,7 @@ from common.embedding.storage import Storage
 from common.embedding.table_spec import TableSpec
 from common.kernels import native
 from common.optimizers import catalog, table_updates
-from common.pipeline.encoder import feature_names
+from common.pipeline.features import feature_names
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 

@@ -13,8 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from common.embedding.embedding_variable import Lookup
 from common.kernels.optimizers import update as update_kernel
-from common.pipeline.encoder import feature_names
-from common.pipeline.lists import Ragged
+from common.pipeline.features import Ragged, feature_names
 
 Features = Dict[str, tf.Tensor]
 PresentGradient = Union[tf.Tensor, tf.IndexedSlices]

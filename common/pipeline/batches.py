@@ -1,6 +1,6 @@
 """Blocks of rows in tf.data: the tensors they become, and the batches these are cut into."""
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from common.config.schema import Schema
 from common.kernels import native
 from common.pipeline import native_cut
-from common.pipeline.features import ROW, USER, Block, Ragged, feature_names, make_block
+from common.pipeline.features import Block, Ragged, make_block
 from common.pipeline.raw import Features
 
 Batch = Tuple[Features, Features]
@@ -25,7 +25,7 @@ def tensor_types(schema: Schema) -> Tuple[tf.DType, ...]:
     return tuple(types)
 
 
-def tensor_shapes(schema: Schema) -> Tuple[List[Optional[int]], ...]:
+def tensor_shapes(schema: Schema) -> Tuple[Sequence[Optional[int]], ...]:
     """The shapes of the tensors that a block becomes, their columns in rows."""
     rows = users = [None]
     labels = [len(schema.labels), None]
@@ -51,29 +51,24 @@ def _from_tensors(tensors: Sequence[tf.Tensor]) -> Block:
     return make_block(tensors[:_NUM_DENSE], lists)
 
 
-def cut(tensors: Sequence[tf.Tensor], schema: Schema, batch_size: int) -> tf.data.Dataset:
-    """The batches of a block, of its tensors: (features, labels) as columnar_input says."""
+def cut(
+    tensors: Sequence[tf.Tensor],
+    batch_size: int,
+    named: Callable[[Block], Batch],
+) -> tf.data.Dataset:
+    """The batches of a block.
+
+    Args:
+      tensors: the block's, as to_tensors gives them.
+      named: gives the columns of a batch their names; its labels, ids and numbers are lists of one
+        tensor [B] a column.
+    """
     block = _from_tensors(tensors)
     num_rows = tf.shape(block.rows, out_type=tf.int64)[0]
     starts = tf.data.Dataset.range(0, num_rows, batch_size)
-    return starts.map(lambda start: _cut_batch(schema, block, start, batch_size))
-
-
-def _cut_batch(schema: Schema, block: Block, start: tf.Tensor, size: int) -> Batch:
-    """The named columns of the batch of a block (as native_cut takes it) that begins at `start`."""
     has_ops = native.load().ops is not None
-    cut = native_cut.batch if has_ops else _cut_by_tensorflow
-    batch = cut(block, start, size)
-    features: Features = {ROW: batch.rows, USER: batch.users}
-    for column, ids in zip(schema.scalars, batch.ids):
-        features[column.name] = ids
-    for column, numbers in zip(schema.numbers, batch.numbers):
-        features[column.name] = numbers
-    for column, ragged in zip(schema.lists, batch.lists):
-        names = feature_names(column.name)
-        features.update(zip(names, ragged))
-    names_of_labels = [column.name for column in schema.labels]
-    return features, dict(zip(names_of_labels, batch.labels))
+    cut_rows = native_cut.batch if has_ops else _cut_by_tensorflow
+    return starts.map(lambda start: named(cut_rows(block, start, batch_size)))
 
 
 def _cut_by_tensorflow(block: Block, start: tf.Tensor, size: int) -> Block:

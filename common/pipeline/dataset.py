@@ -17,13 +17,16 @@ from common.pipeline import blocks as blocks_of
 from common.pipeline import raw, reader, source
 from common.pipeline.blocks import Stream
 from common.pipeline.batches import Batch
-from common.pipeline.features import USER, Block
+from common.pipeline.features import Block, feature_names
 from common.pipeline.raw import Features
 from common.pipeline.reader import InputFile
 from common.pipeline.source import Data
 
+ROW = "_row"  # the feature that holds the rows' numbers in their file
+USER = "_user"  # the feature that holds a number for each row's user
+
 InputFn = Callable[[], tf.data.Dataset]
-ReadItems = Callable[[], Iterator[Block]]
+ReadBlocks = Callable[[], Iterator[Block]]
 
 _BLOCKS_AHEAD = 8
 _BATCHES_AHEAD = 4
@@ -35,7 +38,7 @@ def columnar_input(
     stream: Stream,
     ahead: bool = True,
     rows_taken: Callable[[], int] = lambda: 0,
-    read_items: Optional[ReadItems] = None,
+    read_items: Optional[ReadBlocks] = None,
 ) -> InputFn:
     """An input_fn of ids.
 
@@ -61,16 +64,13 @@ def columnar_input(
         rest = stream._replace(start_row=start_row)
         return blocks_of.read_blocks(file, data, rest)
 
-    def generate() -> Iterator[Tuple[np.ndarray, ...]]:
-        try:
-            for block in blocks_of.whole_batches(read(), stream.batch_size):
-                yield batches_of.to_tensors(block)
-        except BadInput as error:
-            data.bad_rows.error = error
-            raise
+    generate = _generator(read, data, stream.batch_size)
+
+    def named(batch: Block) -> Batch:
+        return _name_columns(batch, data.schema)
 
     def cut(*tensors: tf.Tensor) -> tf.data.Dataset:
-        return batches_of.cut(tensors, data.schema, stream.batch_size)
+        return batches_of.cut(tensors, stream.batch_size, named)
 
     # Autograph would parse the functions of the dataset, for a second, in vain.
     @tf.autograph.experimental.do_not_convert
@@ -84,6 +84,37 @@ def columnar_input(
         return batches.prefetch(_BATCHES_AHEAD)
 
     return input_fn
+
+
+def _generator(
+    read: ReadBlocks,
+    data: Data,
+    batch_size: int,
+) -> Callable[[], Iterator[Tuple[np.ndarray, ...]]]:
+    """A function that reads rows as tensors, in whole batches; its error goes to data.bad_rows."""
+    def generate() -> Iterator[Tuple[np.ndarray, ...]]:
+        try:
+            for block in blocks_of.whole_batches(read(), batch_size):
+                yield batches_of.to_tensors(block)
+        except BadInput as error:
+            data.bad_rows.error = error
+            raise
+
+    return generate
+
+
+def _name_columns(batch: Block, schema: Schema) -> Batch:
+    """The columns of a batch by name: (features, labels)."""
+    features: Features = {ROW: batch.rows, USER: batch.users}
+    for column, ids in zip(schema.scalars, batch.ids):
+        features[column.name] = ids
+    for column, numbers in zip(schema.numbers, batch.numbers):
+        features[column.name] = numbers
+    for column, ragged in zip(schema.lists, batch.lists):
+        names = feature_names(column.name)
+        features.update(zip(names, ragged))
+    label_names = [label.name for label in schema.labels]
+    return features, dict(zip(label_names, batch.labels))
 
 
 def tf_input(file: InputFile, data: Data, stream: Stream, with_users: bool) -> InputFn:

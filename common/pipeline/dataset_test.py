@@ -10,9 +10,9 @@ import tensorflow.compat.v1 as tf
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.kernels.native import Native
-from common.pipeline import blocks, csv_file, dataset, encoder, source
+from common.pipeline import batches, blocks, csv_file, dataset, source
 from common.pipeline.blocks import Stream
-from common.pipeline.lists import Ragged
+from common.pipeline.features import Ragged, feature_names
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
 from data import conversion, taobao
@@ -121,7 +121,7 @@ def test_bad_rows_are_found_at_once_or_when_read(tmp_path: object) -> None:
 
 
 def as_weights(batch: Dict[str, np.ndarray], name: str) -> List[Dict[int, float]]:
-    ragged = Ragged(*[batch[field] for field in encoder.feature_names(name)])
+    ragged = Ragged(*[batch[field] for field in feature_names(name)])
     return [dict(zip(ragged.values[low:high].tolist(), ragged.weights[low:high].tolist()))
             for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])]
 
@@ -239,7 +239,7 @@ def test_without_native_ops_batches_are_the_same(tmp_path: object, monkeypatch: 
     data = toy.open_toy(tmp_path, toy.random_rows(1, 101), TEST, schema=schema)
     read = dataset.columnar_input(data.train, data, Stream(10, 1, 25, seed=3))
     expected = graphs.read_batches(read)
-    monkeypatch.setattr(dataset.native, "load", lambda: Native(None, "no compiler"))
+    monkeypatch.setattr(batches.native, "load", lambda: Native(None, "no compiler"))
     for ours, plain in itertools.zip_longest(graphs.read_batches(read), expected):
         assert ours.keys() == plain.keys()
         for name in plain:

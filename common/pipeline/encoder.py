@@ -203,9 +203,9 @@ class Encoder:
 
 def _to_rows(ragged: Ragged, strings: StringColumn) -> Ragged:
     """One list for each string as one for each row."""
-    if strings.index is None:
+    if strings.value_of_row is None:
         return ragged
-    return ragged.take(strings.index)
+    return ragged.take(strings.value_of_row)
 
 
 def _decode_numbers(decoder: ColumnDecoder, column: Column) -> ndarray:

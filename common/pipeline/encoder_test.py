@@ -7,10 +7,10 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import csv_file, encoder, raw, reader
+from common.pipeline import csv_file, features, raw, reader
 from common.pipeline.checks import BadRows
-from common.pipeline.encoder import Block, Encoder
-from common.pipeline.lists import Ragged
+from common.pipeline.encoder import Encoder
+from common.pipeline.features import Block, Ragged, feature_names
 from common.pipeline.string_views import StringViews
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA
@@ -21,7 +21,7 @@ PLAIN_AND_KEYS = pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()],
 def encode_file(path: str, bad_rows: BadRows, as_views: bool = False, schema: Schema = SCHEMA) -> Block:
     file = reader.open_file(path, schema)
     decoder = Encoder(path, schema, {}, bad_rows)
-    return encoder.concat([decoder.encode(file.read(chunk, NAMES, as_views)) for chunk in file.chunks])
+    return features.concat([decoder.encode(file.read(chunk, NAMES, as_views)) for chunk in file.chunks])
 
 
 def lists_of(ragged: Ragged) -> List[Dict[int, float]]:
@@ -37,7 +37,7 @@ def ids_by_tensorflow(rows: toy.Rows, schema: Schema) -> Tuple[np.ndarray, List[
         tensors = {name: tf.constant(values) for name, values in columns.items()}
         features = session.run(raw.decode(tensors, schema, {}, as_columns=False))
     lists = []
-    values, splits, _ = [features[name] for name in encoder.feature_names("tags")]
+    values, splits, _ = [features[name] for name in feature_names("tags")]
     for low, high in zip(splits[:-1], splits[1:]):
         ids, counts = np.unique(values[low:high], return_counts=True)
         lists.append(dict(zip(ids.tolist(), counts.astype(float).tolist())))
@@ -134,25 +134,3 @@ def test_bad_integers_of_parquet(tmp_path: object, column: str, value: int) -> N
     with pytest.raises(BadInput, match="/a.parquet, row 3, column '{}': '{}' is given".format(column, shown)):
         encode_file(path, BadRows(0))
     assert encode_file(path, BadRows(1)).rows.tolist() == [0, 1, 3]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_take_and_concat_move_whole_rows(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-
-    def block(size: int) -> Block:
-        lengths = rng.integers(0, 4, size)
-        ragged = Ragged(rng.integers(0, 99, lengths.sum()).astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]),
-                        rng.random(lengths.sum()).astype(np.float32))
-        return Block(rng.integers(0, 99, size), rng.random([size, 2]), rng.integers(0, 99, size),
-                     rng.integers(0, 99, [size, 3]), rng.random([size, 1]), (ragged, ragged))
-
-    def rows(block: Block) -> List[str]:
-        lists = [[sorted(weights.items()) for weights in lists_of(ragged)] for ragged in block.lists]
-        return [repr(row) for row in zip(*[part.tolist() for part in block[:5]], *lists)]
-
-    parts = [block(int(size)) for size in rng.integers(0, 9, 4)]
-    joined = encoder.concat(parts)
-    assert rows(joined) == [row for part in parts for row in rows(part)]
-    order = rng.integers(0, max(len(joined.rows), 1), 6 if len(joined.rows) else 0)
-    assert rows(joined.take(order)) == [rows(joined)[i] for i in order]

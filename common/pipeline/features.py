@@ -8,9 +8,6 @@ from numpy import ndarray
 from common.pipeline import native_columns as compiled
 from common.pipeline.splits import contiguous, ranges
 
-ROW = "_row"  # the feature that holds the rows' numbers in their file
-USER = "_user"  # the feature that holds a number for each row's user
-
 
 class Ragged(NamedTuple):
     """Lists of ids, one a row.

@@ -23,14 +23,14 @@ class Lists(NamedTuple):
       codes: the items' indices into names, int [R]; a run of equal items may stand as one.
       runs: how many equal items each code stands for, int64 [R]; None if each stands for one.
       row_splits: list i holds codes[row_splits[i]:row_splits[i + 1]], int64 [L + 1].
-      index: the list of each row, int [N]; None if row i has list i.
+      list_of_row: int [N]; None if row i has list i.
     """
 
     names: pa.Array
     codes: ndarray
     runs: Optional[ndarray]
     row_splits: ndarray
-    index: Optional[ndarray]
+    list_of_row: Optional[ndarray]
 
     @property
     def size(self) -> int:
@@ -56,9 +56,9 @@ class Lists(NamedTuple):
 
     def by_row(self, values: ndarray) -> ndarray:
         """One value for each list [L] as one for each row [N]."""
-        if self.index is None:
+        if self.list_of_row is None:
             return values
-        return values[self.index]
+        return values[self.list_of_row]
 
     def newest(self, count: int) -> "Lists":
         """The last `count` items of each list; for lists in which no run was shortened."""
@@ -112,9 +112,9 @@ def _merge_by_numpy(lists: Lists, ids: ndarray) -> Ragged:
 
 
 def _to_rows(ragged: Ragged, lists: Lists) -> Ragged:
-    if lists.index is None:
+    if lists.list_of_row is None:
         return ragged
-    return ragged.take(lists.index)
+    return ragged.take(lists.list_of_row)
 
 
 def sequence(lists: Lists, ids: ndarray) -> Ragged:

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from common.config.schema import KEYS
-from common.pipeline import lists
-from common.pipeline.lists import Lists, Ragged
+from common.pipeline import list_items, lists
+from common.pipeline.features import Ragged
+from common.pipeline.lists import Lists
 
 ITEMS = ["a", "b", "b1", "", "an item of many bytes", "12345678"]
 
@@ -20,7 +21,7 @@ def random_lists(seed: int, size: int) -> List[List[str]]:
 def as_text(rows: List[List[str]], keep_runs: bool) -> Lists:
     """Rows as joined text, each distinct one once; a list of one empty item is an empty text, so it has no items."""
     column = pa.array(["|".join(row).encode() for row in rows], pa.binary()).dictionary_encode()
-    return lists.of_text(column.dictionary, column.indices.to_numpy(), b"|", keep_runs)
+    return list_items.from_text(column.dictionary, column.indices.to_numpy(), b"|", keep_runs)
 
 
 def without_single_empties(rows: List[List[str]]) -> List[List[str]]:
@@ -69,7 +70,7 @@ def test_merged_lists_count_equal_ids(seed: int, keys: Sequence[int]) -> None:
 
 def test_lists_of_parquet_and_their_nulls() -> None:
     items = pa.array(["x", None, "y", "x"]).cast(pa.binary()).dictionary_encode()
-    found = lists.of_list_array(pa.ListArray.from_arrays(pa.array([0, 2, 2, 4], pa.int32()), items))
+    found = list_items.from_arrow(pa.ListArray.from_arrays(pa.array([0, 2, 2, 4], pa.int32()), items))
     assert found.lengths.tolist() == [2, 0, 2]
     names = found.names.to_pylist()
     assert [names[code] for code in found.codes] == [b"x", b"", b"y", b"x"]
@@ -78,7 +79,7 @@ def test_lists_of_parquet_and_their_nulls() -> None:
 @pytest.mark.parametrize("item", ["", None])
 def test_a_list_of_one_empty_item_has_no_items(item: object) -> None:
     items = pa.array([item, "x", item, item, "y"], pa.string()).cast(pa.binary()).dictionary_encode()
-    found = lists.of_list_array(pa.ListArray.from_arrays(pa.array([0, 1, 1, 4, 5], pa.int32()), items))
+    found = list_items.from_arrow(pa.ListArray.from_arrays(pa.array([0, 1, 1, 4, 5], pa.int32()), items))
     assert found.lengths.tolist() == [0, 0, 3, 1]
     names = found.names.to_pylist()
     assert [names[code] for code in found.codes] == [b"x", b"", b"", b"y"]
@@ -86,7 +87,7 @@ def test_a_list_of_one_empty_item_has_no_items(item: object) -> None:
 
 def test_means_leave_out_what_is_not_there() -> None:
     numbers = pa.ListArray.from_arrays(pa.array([0, 3, 3, 4], pa.int32()), pa.array([1.0, None, 4.0, None]))
-    found = lists.of_list_array(numbers)
+    found = list_items.from_arrow(numbers)
     np.testing.assert_allclose(lists.mean(found, found.names.to_numpy(zero_copy_only=False), 7.0), [2.5, 7.0, 7.0])
 
 

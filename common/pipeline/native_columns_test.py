@@ -6,12 +6,12 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import KEYS, Schema
-from common.pipeline import blocks, csv_file, encoder, hashing, lists
+from common.pipeline import blocks, csv_file, features, hashing, list_items, lists
 from common.pipeline import native_columns as compiled
 from common.pipeline import source
 from common.pipeline import string_views
 from common.pipeline.blocks import Stream
-from common.pipeline.encoder import Block
+from common.pipeline.features import Block
 from common.pipeline.lists import Lists
 from common.pipeline.string_views import StringViews
 from common.testing import toy
@@ -100,7 +100,7 @@ def random_lists(seed: int, longest: int, distinct: int) -> List[List[bytes]]:
 
 
 def long_way(values: List[bytes], keep_runs: bool) -> Lists:
-    return lists.of_text(pa.array(values, pa.binary()), np.arange(len(values)), b";", keep_runs)
+    return list_items.from_text(pa.array(values, pa.binary()), np.arange(len(values)), b";", keep_runs)
 
 
 @pytest.mark.parametrize("buckets, dtype", [(1000, "int32"), (1000, "int64"), (KEYS, "int64")])
@@ -164,7 +164,7 @@ def test_lists_of_codes_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, seed
 
 
 def all_rows(data: source.Data) -> Block:
-    return encoder.concat(list(blocks.read_blocks(data.train, data, Stream(64, 1, 200, seed=3))))
+    return features.concat(list(blocks.read_blocks(data.train, data, Stream(64, 1, 200, seed=3))))
 
 
 def assert_same_rows(data: source.Data, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 from common.kernels import native
-from common.pipeline.encoder import Block
-from common.pipeline.lists import Ragged
+from common.pipeline.features import Block, Ragged
 
 
 def batch(block: Block, start: tf.Tensor, size: int) -> Block:

@@ -7,8 +7,7 @@ import tensorflow.compat.v1 as tf
 from common.config.schema import KEYS
 from common.kernels import native
 from common.pipeline import dataset, native_cut
-from common.pipeline.encoder import Block
-from common.pipeline.lists import Ragged
+from common.pipeline.features import Block, Ragged
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 

@@ -52,8 +52,8 @@ def _numbers_by_arrow(values: pa.BinaryArray) -> Optional[ndarray]:
     return numbers.to_numpy(zero_copy_only=False)
 
 
-def _number(text: Optional[bytes]) -> float:
-    is_number = text and _NUMBER.fullmatch(text)
+def _number(text: bytes) -> float:
+    is_number = _NUMBER.fullmatch(text)
     return float(text) if is_number else np.nan
 
 

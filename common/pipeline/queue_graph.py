@@ -5,16 +5,16 @@ common.pipeline.work_queue says what the items are and reads their rows.
 
 import threading
 import time
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.training.saving import saveable_object
 
 from common.kernels.pipeline import work_queue as kernel
-from common.kernels.pipeline.work_queue import Taken, WorkQueue
+from common.kernels.pipeline.work_queue import Assignment, WorkQueue
 from common.log import log
 from common.pipeline.feed import Feed, Item, Line
+from common.tf_private import SelfRestoring, save_whole
 
 _AGAIN_SECS = 0.5
 _ALIVE_SECS = 10.0  # a sixth of the silence after which the queue counts a worker as lost
@@ -92,7 +92,7 @@ class Taking(tf.train.SessionRunHook):
                 last_call = time.monotonic()
 
 
-def _answer(line: Line, taken: Taken, coord: tf.train.Coordinator) -> None:
+def _answer(line: Line, taken: Assignment, coord: tf.train.Coordinator) -> None:
     """Passes on what the queue answered; where it has nothing now, waits to ask it again."""
     if taken.answer == kernel.NOTHING_NOW:
         coord.wait_for_stop(_AGAIN_SECS)
@@ -117,7 +117,7 @@ class Place(NamedTuple):
     skip: np.int64
 
 
-class Position(saveable_object.SaveableObject):
+class Position(SelfRestoring):
     """A queue in checkpoints: what its items are, how many epochs were begun, what of them is left.
 
     A checkpoint of other items, or of none, gives the place that its step has in this queue's order
@@ -129,8 +129,6 @@ class Position(saveable_object.SaveableObject):
       device: where the queue is.
       client: where this process is.
     """
-
-    restore_from = True  # restore() gets the checkpoint's name: its tensors may not be in it
 
     def __init__(
         self,
@@ -147,19 +145,12 @@ class Position(saveable_object.SaveableObject):
         state = shared.state()
         with tf.device(device):
             tensors = {"items": tf.constant(identity), "epoch": state.epoch, "left": state.left}
-        specs = []
-        for name, tensor in tensors.items():
-            spec = saveable_object.SaveSpec(tensor, "", _PREFIX + name)
-            specs.append(spec)
+        names = [_PREFIX + name for name in tensors]
+        specs = save_whole(names, list(tensors.values()))
         super().__init__(shared.handle, specs, "work_queue")
 
-    def restore(
-        self,
-        restored_tensors: Sequence[tf.Tensor],
-        restored_shapes: object,
-    ) -> tf.Operation:
-        """Sets the queue to where the checkpoint of this name, the first tensor, has it."""
-        path = restored_tensors[0]
+    def restore_from(self, path: tf.Tensor) -> tf.Operation:
+        """Sets the queue to where the checkpoint with this prefix has it."""
         with tf.device(self._client):
             place = tf.py_func(self._read, [path], 3 * [tf.int64])
         return self._shared.reset(*place)

@@ -1,6 +1,6 @@
 """Raw columns to a model's features inside a graph: for --tf and for exported models."""
 
-from typing import Dict, List, Mapping
+from typing import Dict, Mapping, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -30,7 +30,7 @@ def make_tables(schema: Schema, vocabularies: Vocabularies) -> Tables:
     return tables
 
 
-def _table(words: List[object], missing: int) -> tf.lookup.StaticHashTable:
+def _table(words: Sequence[object], missing: int) -> tf.lookup.StaticHashTable:
     keys = tf.constant(words, tf.string)
     ids = tf.range(len(words), dtype=tf.int64)
     initializer = tf.lookup.KeyValueTensorInitializer(keys, ids)

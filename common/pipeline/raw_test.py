@@ -6,9 +6,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
-from common.pipeline import dataset, encoder, raw, source, vocabulary
+from common.pipeline import dataset, raw, source, vocabulary
 from common.pipeline.blocks import Stream
-from common.pipeline.lists import Ragged
+from common.pipeline.features import Ragged, feature_names, lengths_name
 from common.pipeline.source import Data
 from common.testing import graphs, toy
 
@@ -43,7 +43,7 @@ def decoded(data: Data, as_columns: bool) -> Dict[str, np.ndarray]:
 
 
 def lists_of(features: Dict[str, np.ndarray], name: str) -> Tuple[list, ...]:
-    ragged = Ragged(*[features[field] for field in encoder.feature_names(name)])
+    ragged = Ragged(*[features[field] for field in feature_names(name)])
     return tuple([sorted(np.repeat(ragged.values[low:high], ragged.weights[low:high].astype(int)).tolist())
                   for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])])
 
@@ -58,7 +58,7 @@ def test_an_exported_model_sees_what_training_saw(tmp_path: object, schema: Sche
     for name in ("tags", "times"):
         assert lists_of(served, name) == lists_of(trained, name)
     assert trained["tags.values"].dtype == schema.lists[1].id_type
-    for field in encoder.feature_names("past"):
+    for field in feature_names("past"):
         np.testing.assert_array_equal(served[field], trained[field])
     assert trained["user"].dtype == trained["past.values"].dtype == trained["times.values"].dtype == np.int32
     assert trained["user"].tolist() == [1, 0, 0] and trained["prices"].tolist() == [3.0, -1.0, 4.0]
@@ -71,7 +71,7 @@ def test_the_community_path_pads_sequences(tmp_path: object) -> None:
     data = open_mixed(str(tmp_path))
     batch = graphs.read_batches(dataset.tf_input(data.train, data, Stream(3), with_users=True))[0]
     assert batch["past"].tolist() == [[3, 1, 2], [0, 0, 0], [3, 0, 0]]
-    assert batch[raw.lengths_name("past")].tolist() == [3, 0, 3]
+    assert batch[lengths_name("past")].tolist() == [3, 0, 3]
     assert batch["time"].tolist() == [b"night", b"day", b"day"]
     assert batch["price"].tolist() == [1.5, 2.0, -300.0] and batch["prices"].tolist() == [3.0, -1.0, 4.0]
     assert len(set(batch[dataset.USER].tolist())) == 3

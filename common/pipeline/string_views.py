@@ -44,17 +44,17 @@ class StringColumn(NamedTuple):
 
     Attributes:
       values: strings [D].
-      index: each row's index into the values, int [N]; None if row i has value i.
+      value_of_row: each row's index into the values, int [N]; None if row i has value i.
     """
 
     values: StringViews
-    index: Optional[ndarray]
+    value_of_row: Optional[ndarray]
 
     def by_row(self, decoded: ndarray) -> ndarray:
         """What the values were decoded to [D], for each row [N]."""
-        if self.index is None:
+        if self.value_of_row is None:
             return decoded
-        return decoded.take(self.index)
+        return decoded.take(self.value_of_row)
 
 
 def from_arrow(values: pa.BinaryArray) -> StringViews:

@@ -9,7 +9,7 @@ from common import runner
 from common.config.toggles import Toggles
 from common.errors import BadInput, NanLoss
 from common.kernels import native
-from common.pipeline import csv_file, feed, source, work_queue
+from common.pipeline import csv_file, feed, queue_graph, source, work_queue
 from common.testing import toy
 from common.testing.jobs import cluster_of
 from common.testing.runs import (TEST, TRAIN, Params, make_run, rows_by_step, start_child, train,
@@ -158,7 +158,7 @@ def test_errors_end_the_run_with_their_message(tmp_path: object, monkeypatch: py
     def fail(*_: object) -> None:
         raise RuntimeError("the thread broke")
 
-    monkeypatch.setattr(feed.Taking, "_answer_all", fail)
+    monkeypatch.setattr(queue_graph.Taking, "_answer_all", fail)
     with pytest.raises(RuntimeError, match="^the thread broke$"):
         run_rows(tmp_path, toy.open_toy(tmp_path, TRAIN, TEST), steps=40)
 
