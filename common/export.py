@@ -31,7 +31,8 @@ def receiver_fn(
     """
     def receive() -> tf.estimator.export.ServingInputReceiver:
         examples = tf.placeholder(tf.string, [None], "examples")
-        example_features = {column.name: _example_feature(column) for column in _inputs(schema)}
+        inputs = _inputs(schema)
+        example_features = {column.name: _example_feature(column) for column in inputs}
         parsed = tf.io.parse_example(examples, example_features)
         columns = {}
         for name, tensor in parsed.items():
@@ -50,7 +51,8 @@ def receiver_fn(
 
 def _inputs(schema: Schema) -> List[Column]:
     """The columns that a model takes, in file order."""
-    return [column for column in schema.columns if column.is_feature or column.kind == "number"]
+    inputs = schema.features + schema.numbers
+    return [column for column in schema.columns if column in inputs]
 
 
 def _example_feature(column: Column) -> tf.io.FixedLenFeature:
@@ -62,14 +64,18 @@ def _example_feature(column: Column) -> tf.io.FixedLenFeature:
 
 
 def write_sample_request(path: str, file: InputFile, schema: Schema) -> None:
-    """Writes a request with a file's first rows, as TensorFlow Serving's REST interface takes it."""
+    """Writes a request with a file's first rows, as TensorFlow Serving's REST API takes it."""
     columns = _inputs(schema)
     names = [column.name for column in columns]
-    arrays = file.read(file.chunks[0], names).arrays
+    first = file.chunks[0]
+    arrays = file.read(first, names).arrays
     num_rows = len(arrays[names[0]])
     instances: List[Dict[str, object]] = []
     for row in range(min(_SAMPLE_ROWS, num_rows)):
-        instance = {column.name: _json_value(arrays[column.name][row], column) for column in columns}
+        instance = {}
+        for column in columns:
+            scalar = arrays[column.name][row]
+            instance[column.name] = _json_value(scalar, column)
         instances.append(instance)
     request = {"signature_name": "serving_default", "instances": instances}
     with open(path, "w") as out:
@@ -80,7 +86,8 @@ def _json_value(scalar: pa.Scalar, column: Column) -> object:
     """A value as a request holds it; the default where a number is missing or is none."""
     value = scalar.as_py()
     if isinstance(value, list):
-        return column.separator.join(_json_text(item) for item in value)
+        items = [_json_text(item) for item in value]
+        return column.separator.join(items)
     if column.dtype == "string" or column.is_list:
         return _json_text(value)
     number = _json_number(value, float(column.default))

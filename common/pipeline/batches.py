@@ -1,6 +1,6 @@
 """Blocks of rows in tf.data: the tensors they become, and the batches these are cut into."""
 
-from typing import Callable, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -14,14 +14,23 @@ from common.pipeline.raw import Features
 Batch = Tuple[Features, Features]
 
 _NUM_DENSE = len(Block._fields) - 1  # the fields before its lists
-_NUM_LIST_TENSORS = len(Ragged._fields)
 
 
 def tensor_types(schema: Schema) -> Tuple[tf.DType, ...]:
     """The types of the tensors that a block becomes."""
-    types = [tf.int64, tf.float32, tf.int64, tf.as_dtype(schema.id_type), tf.float32]
+    dense = Block(
+        rows=tf.int64,
+        labels=tf.float32,
+        users=tf.int64,
+        ids=tf.as_dtype(schema.id_type),
+        numbers=tf.float32,
+        lists=(),
+    )
+    types = list(dense.dense)
     for column in schema.lists:
-        types += [tf.as_dtype(column.id_type), tf.int64, tf.float32]
+        id_type = tf.as_dtype(column.id_type)
+        ragged = Ragged(values=id_type, row_splits=tf.int64, weights=tf.float32)
+        types.extend(ragged)
     return tuple(types)
 
 
@@ -31,9 +40,11 @@ def tensor_shapes(schema: Schema) -> Tuple[Sequence[Optional[int]], ...]:
     labels = [len(schema.labels), None]
     ids = [len(schema.scalars), None]
     numbers = [len(schema.numbers), None]
-    num_list_tensors = _NUM_LIST_TENSORS * len(schema.lists)
-    lists = num_list_tensors * [[None]]
-    return (rows, labels, users, ids, numbers, *lists)
+    shapes: List[Sequence[Optional[int]]] = [rows, labels, users, ids, numbers]
+    for _ in schema.lists:
+        values = row_splits = weights = [None]
+        shapes += [values, row_splits, weights]
+    return tuple(shapes)
 
 
 def to_tensors(block: Block) -> Tuple[np.ndarray, ...]:
@@ -46,9 +57,11 @@ def to_tensors(block: Block) -> Tuple[np.ndarray, ...]:
 
 def _from_tensors(tensors: Sequence[tf.Tensor]) -> Block:
     """A block of tensors as to_tensors gives them."""
-    firsts = range(_NUM_DENSE, len(tensors), _NUM_LIST_TENSORS)
-    lists = [Ragged(*tensors[first:first + _NUM_LIST_TENSORS]) for first in firsts]
-    return make_block(tensors[:_NUM_DENSE], lists)
+    dense = tensors[:_NUM_DENSE]
+    flat = iter(tensors[_NUM_DENSE:])
+    by_list = zip(flat, flat, flat)  # three for each list
+    lists = [Ragged(*parts) for parts in by_list]
+    return make_block(dense, lists)
 
 
 def cut(
@@ -64,26 +77,37 @@ def cut(
         tensor [B] a column.
     """
     block = _from_tensors(tensors)
-    num_rows = tf.shape(block.rows, out_type=tf.int64)[0]
-    starts = tf.data.Dataset.range(0, num_rows, batch_size)
+    end = tf.size(block.rows, out_type=tf.int64)
+    starts = tf.data.Dataset.range(0, end, batch_size)
     has_ops = native.load().ops is not None
     cut_rows = native_cut.batch if has_ops else _cut_by_tensorflow
-    return starts.map(lambda start: named(cut_rows(block, start, batch_size)))
+
+    def cut_at(start: tf.Tensor) -> Batch:
+        batch = cut_rows(block, start, batch_size)
+        return named(batch)
+
+    return starts.map(cut_at)
 
 
 def _cut_by_tensorflow(block: Block, start: tf.Tensor, size: int) -> Block:
     """What native_cut.batch gives, of TensorFlow's own ops."""
     end = start + size
-    rows, labels, users, ids, numbers = [tensor[..., start:end] for tensor in block.dense]
+    dense = [tensor[..., start:end] for tensor in block.dense]
     lists = [_cut_list(ragged, start, end) for ragged in block.lists]
-    dense = [rows, tf.unstack(labels), users, tf.unstack(ids), tf.unstack(numbers)]
-    return make_block(dense, lists)
+    batch = make_block(dense, lists)
+    return batch._replace(
+        labels=tf.unstack(batch.labels),
+        ids=tf.unstack(batch.ids),
+        numbers=tf.unstack(batch.numbers),
+    )
 
 
 def _cut_list(ragged: Ragged, start: tf.Tensor, end: tf.Tensor) -> Ragged:
     row_splits = ragged.row_splits[start:end + 1]
     low = row_splits[0]
     high = row_splits[-1]
-    values = ragged.values[low:high]
-    weights = ragged.weights[low:high]
-    return Ragged(values, row_splits - low, weights)
+    return Ragged(
+        values=ragged.values[low:high],
+        row_splits=row_splits - low,
+        weights=ragged.weights[low:high],
+    )

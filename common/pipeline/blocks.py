@@ -92,9 +92,11 @@ def cut_chunks(file: InputFile, max_rows: int) -> List[Part]:
     parts = []
     for chunk in file.chunks:
         num_parts = -(-chunk.num_rows // max_rows)
-        bounds = [chunk.num_rows * i // num_parts for i in range(num_parts + 1)]
-        for low, high in zip(bounds, bounds[1:]):
-            parts.append(Part(chunk, low, high))
+        for number in range(num_parts):
+            low = chunk.num_rows * number // num_parts
+            high = chunk.num_rows * (number + 1) // num_parts
+            part = Part(chunk, low, high)
+            parts.append(part)
     return parts
 
 
@@ -154,12 +156,17 @@ def _make_decoder(file: InputFile, data: Data) -> Decode:
 def rows_an_epoch(file: InputFile, data: Data, stream: Stream) -> int:
     """The usable rows of a stream's shard; raises BadInput where there is none."""
     first, end = _shard(file, stream)
-    bad = [row for row in data.bad_rows.rows(file.path) if first <= row < end]
+    all_bad = data.bad_rows.rows(file.path)
+    bad = [row for row in all_bad if first <= row < end]
     rows = end - first - len(bad)
     if not rows:
         message = "{}: its {} rows leave none for part {} of {}. Train with fewer workers."
-        total = reader.num_rows(file)
-        raise BadInput(message.format(file.path, total, stream.shard + 1, stream.shards))
+        raise BadInput(message.format(
+            file.path,
+            reader.num_rows(file),
+            stream.shard + 1,
+            stream.shards,
+        ))
     return rows
 
 
@@ -171,12 +178,17 @@ def _shard(file: InputFile, stream: Stream) -> Tuple[int, int]:
     return first, end
 
 
-def _windows_of_epoch(file: InputFile, stream: Stream, epoch: int) -> List[List[Part]]:
+def _windows_of_epoch(
+    file: InputFile,
+    stream: Stream,
+    epoch: int,
+) -> List[List[Part]]:
     """The windows of one epoch, of chunks in random order."""
     first, end = _shard(file, stream)
     parts = _parts(file, first, end)
     if stream.shuffle_rows and stream.any_order:
-        np.random.default_rng([stream.seed, epoch]).shuffle(parts)
+        random = np.random.default_rng([stream.seed, epoch])
+        random.shuffle(parts)
     size = stream.shuffle_rows or _FILE_ORDER_WINDOW
     return list(_windows(parts, size))
 
@@ -194,7 +206,8 @@ def _read_epoch(
     Args:
       can_skip_unread: whether every row is usable, so that windows need not be read to be skipped.
     """
-    batches = max(_SLICE_ROWS // stream.batch_size, 1)
+    num_batches = max(_SLICE_ROWS // stream.batch_size, 1)
+    rows_of_slice = num_batches * stream.batch_size
     for number, window in enumerate(windows):
         num_rows = sum(part.num_rows for part in window)
         if skip >= num_rows and can_skip_unread:
@@ -204,7 +217,8 @@ def _read_epoch(
         block = features.concat(parts)
         key = [stream.seed, epoch, number] if stream.shuffle_rows else None
         order = _order(len(block.rows), key)
-        yield from features.slices(block, order[skip:], batches * stream.batch_size)
+        unseen = order[skip:]
+        yield from features.slices(block, unseen, rows_of_slice)
         skip = max(skip - len(order), 0)
 
 

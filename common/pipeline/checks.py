@@ -45,8 +45,10 @@ class BadRows:
     def unknown_ids(self) -> Dict[str, int]:
         """How many values of each vocabulary column that its vocabulary lacks were read so far."""
         counts: Dict[str, int] = {}
-        for (_, column, _), count in sorted(self._unknown.items()):
-            counts[column] = counts.get(column, 0) + count
+        for key, count in sorted(self._unknown.items()):
+            _, column, _ = key
+            counts.setdefault(column, 0)
+            counts[column] += count
         return counts
 
     def rows(self, path: str) -> Set[int]:
@@ -65,10 +67,15 @@ class BadRows:
                 raise BadInput(self._message(path, reject))
 
     def _message(self, path: str, reject: Reject) -> str:
-        column = ", column {!r}".format(reject.column) if reject.column else ""
-        place = "{}, row {}{}".format(path, reject.row + 1, column)
+        place = "{}, row {}".format(path, reject.row + 1)
+        if reject.column:
+            place += ", column {!r}".format(reject.column)
         return "{}: {!r} is given, expected {}. {}".format(
-            place, reject.value, reject.expected, self._advice)
+            place,
+            reject.value,
+            reject.expected,
+            self._advice,
+        )
 
     @property
     def _advice(self) -> str:
@@ -79,7 +86,13 @@ class BadRows:
             return "Mend or remove the row, or skip up to N such rows with --max_bad_rows N."
         return "Mend or remove the row."
 
-    def add_unknown(self, path: str, column: str, first_row: int, count: int) -> None:
+    def add_unknown(
+        self,
+        path: str,
+        column: str,
+        first_row: int,
+        count: int,
+    ) -> None:
         """Counts the ids that a vocabulary lacks in the chunk that begins at a row."""
         if count:
             self._unknown[path, column, first_row] = count

@@ -36,7 +36,9 @@ class ColumnDecoder:
     def __init__(self, columns: RawColumns) -> None:
         self.rejects = list(columns.rejects)
         self.size = len(columns.rows)
-        self.first_row = int(columns.rows[0]) if self.size else 0
+        self.first_row = 0
+        if self.size:
+            self.first_row = int(columns.rows[0])
         self._arrays = columns.arrays
         self._rows = columns.rows
         self._dictionaries: Dict[str, pa.Array] = {}
@@ -47,21 +49,26 @@ class ColumnDecoder:
         array = self._arrays[name]
         if not isinstance(array, StringViews):
             return array
-        if name not in self._dictionaries:
-            self._dictionaries[name] = array.to_arrow().dictionary_encode()
-        return self._dictionaries[name]
+        dictionary = self._dictionaries.get(name)
+        if dictionary is None:
+            strings = array.to_arrow()
+            dictionary = strings.dictionary_encode()
+            self._dictionaries[name] = dictionary
+        return dictionary
 
     def native_strings(self, column: Column) -> Optional[StringColumn]:
         """A column's strings for C++; None where NumPy has to decode the column."""
         array = self._arrays[column.name]
         if isinstance(array, StringViews):
             return StringColumn(array, None)
-        if compiled.library() is None or not pa.types.is_dictionary(array.type):
+        is_encoded = pa.types.is_dictionary(array.type)
+        if compiled.library() is None or not is_encoded:
             return None
-        if parsing.not_utf8(array.dictionary) is not None:
+        if not string_views.is_utf8(array.dictionary):
             return None
         values, index = parsing.with_missing(array, b"")
-        return StringColumn(string_views.from_arrow(values), index)
+        views = string_views.from_arrow(values)
+        return StringColumn(views, index)
 
     def integers(self, column: Column) -> ndarray:
         """A label or identity column as int32 [N]; values out of range become rejects and 0."""
@@ -71,17 +78,27 @@ class ColumnDecoder:
         valid = self._valid_integers(column, limit, default)
         if valid is not None:
             return valid
-        integers = parsing.any_integers(self._array(column.name), default)
+        array = self._array(column.name)
+        integers = parsing.any_integers(array, default)
         bad = (integers < 0) | (integers >= limit)
-        in_range = "a whole number from 0 to {}".format(limit - 1)
-        self.reject(bad, column, "0 or 1" if is_label else in_range)
-        return np.where(bad, 0, integers).astype(np.int32)
+        expected = "a whole number from 0 to {}".format(limit - 1)
+        if is_label:
+            expected = "0 or 1"
+        self.reject(bad, column, expected)
+        usable = np.where(bad, 0, integers)
+        return usable.astype(np.int32)
 
-    def _valid_integers(self, column: Column, limit: int, default: bytes) -> Optional[ndarray]:
+    def _valid_integers(
+        self,
+        column: Column,
+        limit: int,
+        default: bytes,
+    ) -> Optional[ndarray]:
         """The usual case, in one pass: integers in range and written as usual; else None."""
         strings = self.native_strings(column)
         if strings is None:
-            return parsing.small_integers(self._arrays[column.name], limit)
+            array = self._arrays[column.name]
+            return parsing.small_integers(array, limit)
         integers = compiled.integers(strings.values, limit, default)
         if integers is None:
             return None
@@ -92,7 +109,8 @@ class ColumnDecoder:
         default = float(column.default)
         numbers = self._native_numbers(column, default)
         if numbers is None:
-            numbers = parsing.any_numbers(self._array(column.name), default)
+            array = self._array(column.name)
+            numbers = parsing.any_numbers(array, default)
         return self._finite(numbers, column)
 
     def _native_numbers(self, column: Column, default: float) -> Optional[ndarray]:
@@ -145,7 +163,8 @@ class ColumnDecoder:
         missing = column.default.encode()
         array = self._array(column.name)
         values, index = parsing.with_missing(array, missing)
-        is_empty = pc.equal(pc.binary_length(values), 0)
+        lengths = pc.binary_length(values)
+        is_empty = pc.equal(lengths, 0)
         replacement = pa.scalar(missing, pa.binary())
         values = pc.if_else(is_empty, replacement, values)
         bad = parsing.not_utf8(values)
@@ -156,13 +175,16 @@ class ColumnDecoder:
     def lists(self, column: Column) -> Lists:
         """A column of lists, split and not decoded."""
         array = self._array(column.name)
-        split = self._stored_lists if pa.types.is_list(array.type) else self._joined_lists
-        items = split(column)
+        if pa.types.is_list(array.type):
+            items = self._stored_lists(column)
+        else:
+            items = self._joined_lists(column)
         self.set_lengths(column, items.lengths)
         return items
 
     def _stored_lists(self, column: Column) -> Lists:
-        items = list_items.from_arrow(self._array(column.name))
+        array = self._array(column.name)
+        items = list_items.from_arrow(array)
         bad = None
         if pa.types.is_binary(items.names.type):
             bad = parsing.not_utf8(items.names)
@@ -189,7 +211,8 @@ class ColumnDecoder:
         Where the longest list has one item, an empty list in which order does not count holds one
         missing item.
         """
-        aligned = [column for column in schema.columns if column.name in self._lengths]
+        names = self._lengths.keys()
+        aligned = [column for column in schema.columns if column.name in names]
         by_column = [self._lengths[column.name] for column in aligned]
         if _are_equal(by_column):
             return
@@ -197,15 +220,23 @@ class ColumnDecoder:
         at_most_one = lengths.max(1) == 1
         is_unordered = [not column.newest for column in aligned]
         lengths[np.ix_(at_most_one, is_unordered)] = 1
-        differs = lengths.min(1) != lengths.max(1)
-        for row in np.flatnonzero(differs):
-            self._reject_unusual(row, aligned, lengths[row].tolist())
+        shortest = lengths.min(1)
+        longest = lengths.max(1)
+        for row in np.flatnonzero(shortest != longest):
+            row_lengths = lengths[row].tolist()
+            self._reject_unusual(row, aligned, row_lengths)
 
-    def _reject_unusual(self, row: int, aligned: List[Column], lengths: List[int]) -> None:
+    def _reject_unusual(
+        self,
+        row: int,
+        aligned: List[Column],
+        lengths: List[int],
+    ) -> None:
         """Rejects a row for each of its lists that is not as long as most."""
         counts = collections.Counter(lengths)
-        usual = counts.most_common(1)[0][0]
-        example = aligned[lengths.index(usual)]
+        (usual, _), = counts.most_common(1)
+        first = lengths.index(usual)
+        example = aligned[first]
         items = "item" if usual == 1 else "items"
         like = "{} {} as in column {!r}".format(usual, items, example.name)
         for column, length in zip(aligned, lengths):
@@ -222,10 +253,17 @@ class ColumnDecoder:
         array = self._array(column.name)
         value = array[int(position)].as_py()
         row = int(self._rows[position])
-        reject = Reject(row, column.name, parsing.shown(value), expected)
+        shown = parsing.shown(value)
+        reject = Reject(row, column.name, shown, expected)
         self.rejects.append(reject)
 
-    def reject_items(self, items: Lists, bad: ndarray, column: Column, expected: str) -> None:
+    def reject_items(
+        self,
+        items: Lists,
+        bad: ndarray,
+        column: Column,
+        expected: str,
+    ) -> None:
         """Rejects the rows whose lists hold a name that bad, bool [D], marks."""
         if bad.any():
             is_bad_item = bad[items.codes]
@@ -235,5 +273,7 @@ class ColumnDecoder:
 
 
 def _are_equal(arrays: Sequence[ndarray]) -> bool:
-    pairs = zip(arrays, arrays[1:])
-    return all(np.array_equal(first, second) for first, second in pairs)
+    for first, second in zip(arrays, arrays[1:]):
+        if not np.array_equal(first, second):
+            return False
+    return True

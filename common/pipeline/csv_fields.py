@@ -1,6 +1,6 @@
 """The fields of a chunk of text, where they lie, and columns of them."""
 
-from typing import Dict, Iterator, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, Iterator, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -42,9 +42,12 @@ class Fields(NamedTuple):
 
     def shown(self, low: int, high: int) -> str:
         """The fields low to high of one line as a message shows them, at most 80 characters."""
-        start = self.ends[low - 1] + 1 if low else 0
+        start = 0
+        if low:
+            start = self.ends[low - 1] + 1
         end = self.ends[high]
-        return parsing.shown(self.data[start:end])
+        text = self.data[start:end]
+        return parsing.shown(text)
 
 
 def split(data: bytes, delimiter: str) -> Fields:
@@ -61,9 +64,10 @@ def _split(data: bytes, delimiter: str) -> Tuple[ndarray, ndarray]:
     if ends_and_last is not None:
         return ends_and_last
     is_newline = content == _NEWLINE
-    is_end = (content == ord(delimiter)) | is_newline
-    ends = np.flatnonzero(is_end)
-    return ends, np.flatnonzero(is_newline[ends])
+    is_delimiter = content == ord(delimiter)
+    ends = np.flatnonzero(is_delimiter | is_newline)
+    last = np.flatnonzero(is_newline[ends])
+    return ends, last
 
 
 def stray_returns(fields: Fields) -> Iterator[Tuple[int, int]]:
@@ -74,12 +78,15 @@ def stray_returns(fields: Fields) -> Iterator[Tuple[int, int]]:
     if b"\r" not in fields.data:
         return
     content = fields.content
-    returns = np.flatnonzero(content[:-1] == _RETURN)
-    is_stray = content[returns + 1] != _NEWLINE
-    stray_fields = np.searchsorted(fields.ends, returns[is_stray])
+    is_return = content[:-1] == _RETURN
+    returns = np.flatnonzero(is_return)
+    following = content[returns + 1]
+    strays = returns[following != _NEWLINE]
+    stray_fields = np.searchsorted(fields.ends, strays)
     stray_lines = np.searchsorted(fields.last, stray_fields)
     lines, positions = np.unique(stray_lines, return_index=True)
-    yield from zip(lines, stray_fields[positions])
+    first_fields = stray_fields[positions]
+    yield from zip(lines, first_fields)
 
 
 class Table(NamedTuple):
@@ -97,55 +104,74 @@ class Table(NamedTuple):
 
     def views(self, names: Sequence[str]) -> Dict[str, StringViews]:
         """The named columns, where they lie."""
-        return {name: self._view(position) for position, name in self._positions(names)}
+        columns = {}
+        for name, position in self._positions(names).items():
+            columns[name] = self._view(position)
+        return columns
 
     def dictionaries(self, names: Sequence[str]) -> Dict[str, pa.DictionaryArray]:
         """The named columns, dictionary-encoded."""
         pieces = split_at(self.fields.data, self.fields.ends)
-        positions = self._positions(names)
-        return {name: self._dictionary(pieces, position) for position, name in positions}
+        columns = {}
+        for name, position in self._positions(names).items():
+            columns[name] = self._dictionary(pieces, position)
+        return columns
 
-    def _positions(self, names: Sequence[str]) -> Sequence[Tuple[int, str]]:
-        numbered = enumerate(self.columns)
-        return [(position, name) for position, name in numbered if name in names]
+    def _positions(self, names: Sequence[str]) -> Dict[str, int]:
+        width = len(self.columns)
+        positions = dict(zip(self.columns, range(width)))
+        return {name: positions[name] for name in names}
 
     def _is_last(self, position: int) -> bool:
-        return position == len(self.columns) - 1
+        width = len(self.columns)
+        return position == width - 1
 
     def _view(self, position: int) -> StringViews:
         ends = self.fields.ends
         width = len(self.columns)
-        is_whole = len(ends) == len(self.first) * width  # no line was left out: a stride will do
-        fields = slice(position, None, width) if is_whole else self.first + position
+        num_table_fields = width * len(self.first)
+        is_whole = len(ends) == num_table_fields
+        if is_whole:  # no line was left out, so a stride will do
+            starts = _strided_starts(ends, position, width)
+            stops = ends[position::width]
+        else:
+            positions = self.first + position
+            starts = _starts(ends, positions)
+            stops = ends[positions]
+        stops = np.ascontiguousarray(stops)
         content = self.fields.content
-        starts = _starts(ends, fields)
-        stops = np.ascontiguousarray(ends[fields])
         if self._is_last(position):  # a line may end in \r\n
             ends_in_return = content[stops - 1] == _RETURN
-            stops -= (stops > starts) & ends_in_return
+            is_filled = stops > starts
+            stops -= is_filled & ends_in_return
         return StringViews(content, starts, stops)
 
     def _dictionary(self, pieces: pa.BinaryArray, position: int) -> pa.DictionaryArray:
         """A column of pieces that still have their separators."""
-        chosen = pieces.take(pa.array(self.first + position))
+        positions = pa.array(self.first + position)
+        chosen = pieces.take(positions)
         column = chosen.dictionary_encode()
         values = without_last(column.dictionary)
         if self._is_last(position):  # a line may end in \r\n
             ends_in_return = pc.ends_with(values, "\r")
-            values = pc.if_else(ends_in_return, without_last(values), values)
+            shortened = without_last(values)
+            values = pc.if_else(ends_in_return, shortened, values)
         return pa.DictionaryArray.from_arrays(column.indices, values)
 
 
-def _starts(ends: ndarray, fields: Union[slice, ndarray]) -> ndarray:
+def _starts(ends: ndarray, positions: ndarray) -> ndarray:
     """Where some fields begin, one behind the end of the field before, int32."""
-    if not isinstance(fields, slice):
-        behind_previous = ends[fields - 1] + 1
-        starts = np.where(fields > 0, behind_previous, 0)
-        return starts.astype(np.int32)
-    size = len(ends[fields])
-    if fields.start:
-        previous = ends[fields.start - 1::fields.step]
-        return previous[:size] + np.int32(1)
-    starts = np.zeros(size, np.int32)
-    starts[1:] = ends[fields.step - 1:-1:fields.step] + 1
-    return starts
+    behind_previous = ends[positions - 1] + 1
+    starts = np.where(positions > 0, behind_previous, 0)
+    return starts.astype(np.int32)
+
+
+def _strided_starts(ends: ndarray, position: int, width: int) -> ndarray:
+    """Where every width-th field begins, from a position on, int32."""
+    if position:
+        previous = ends[position - 1::width]
+        return previous + np.int32(1)
+    previous_lines = ends[width - 1:-1:width]
+    behind = previous_lines + 1
+    starts = np.concatenate([[0], behind])
+    return starts.astype(np.int32)

@@ -28,7 +28,12 @@ class CsvFile(NamedTuple):
     schema: Schema
     chunks: List[Chunk]
 
-    def read(self, chunk: Chunk, names: Sequence[str], as_views: bool = False) -> RawColumns:
+    def read(
+        self,
+        chunk: Chunk,
+        names: Sequence[str],
+        as_views: bool = False,
+    ) -> RawColumns:
         """Reads some columns of one chunk.
 
         Lines with another number of fields, or with a '\\r' within, become rejects.
@@ -38,14 +43,21 @@ class CsvFile(NamedTuple):
         """
         data = self._read_bytes(chunk)
         fields = csv_fields.split(data, self.schema.delimiter)
-        is_good = fields.num_fields == len(self.schema.columns)
+        num_columns = len(self.schema.columns)
+        is_good = fields.num_fields == num_columns
         rejects = self._wrong_widths(chunk, fields, is_good)
         rejects += self._stray_returns(chunk, fields, is_good)
-        table = Table(fields, fields.first[is_good], self._names)
-        can_view = as_views and compiled.library() is not None and is_utf8_text(data)
-        arrays = table.views(names) if can_view else table.dictionaries(names)
-        good_lines = np.flatnonzero(is_good).astype(np.int64)
-        return RawColumns(arrays, chunk.first_row + good_lines, rejects)
+        first_fields = fields.first[is_good]
+        table = Table(fields, first_fields, self._names)
+        can_view = as_views and compiled.library() is not None
+        if can_view and is_utf8_text(data):
+            arrays = table.views(names)
+        else:
+            arrays = table.dictionaries(names)
+        good_lines = np.flatnonzero(is_good)
+        rows = good_lines.astype(np.int64)
+        rows += chunk.first_row
+        return RawColumns(arrays, rows, rejects)
 
     @property
     def _names(self) -> List[str]:
@@ -56,36 +68,55 @@ class CsvFile(NamedTuple):
         if chunk.size > _MAX_CHUNK_BYTES:
             message = ("{}, lines {} to {}: they have {} bytes, too many to be rows of {}. "
                        "Is it another file?")
-            last = chunk.first_row + chunk.num_rows
             raise BadInput(message.format(
-                self.path, chunk.first_row + 1, last, chunk.size, self.schema.name))
+                self.path,
+                chunk.first_row + 1,
+                chunk.first_row + chunk.num_rows,
+                chunk.size,
+                self.schema.name,
+            ))
         with location.open_binary(self.path) as file:
             file.seek(chunk.start)
             data = file.read(chunk.size)
-        return data if data.endswith(b"\n") else data + b"\n"
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        return data
 
-    def _wrong_widths(self, chunk: Chunk, fields: Fields, is_good: np.ndarray) -> List[Reject]:
+    def _wrong_widths(
+        self,
+        chunk: Chunk,
+        fields: Fields,
+        is_good: np.ndarray,
+    ) -> List[Reject]:
         """The lines that have another number of fields."""
         num_columns = len(self.schema.columns)
         widths = fields.num_fields
         rejects = []
         for line in np.flatnonzero(~is_good):
+            row = chunk.first_row + int(line)
             shown = fields.shown(fields.first[line], fields.last[line])
             expected = "{} columns, not {}".format(num_columns, widths[line])
-            reject = Reject(chunk.first_row + int(line), "", shown, expected)
+            reject = Reject(row, "", shown, expected)
             rejects.append(reject)
         return rejects
 
-    def _stray_returns(self, chunk: Chunk, fields: Fields, is_good: np.ndarray) -> List[Reject]:
+    def _stray_returns(
+        self,
+        chunk: Chunk,
+        fields: Fields,
+        is_good: np.ndarray,
+    ) -> List[Reject]:
         """The lines with a '\\r' within; they are no longer good."""
         rejects = []
         for line, field in csv_fields.stray_returns(fields):
             if is_good[line]:
                 is_good[line] = False
-                name = self._names[field - fields.first[line]]
+                position = field - fields.first[line]
                 row = chunk.first_row + int(line)
                 shown = fields.shown(field, field)
-                rejects.append(Reject(row, name, shown, "text without '\\r'"))
+                name = self._names[position]
+                reject = Reject(row, name, shown, "text without '\\r'")
+                rejects.append(reject)
         return rejects
 
 
@@ -102,12 +133,14 @@ def _chunks(path: str) -> List[Chunk]:
     with location.open_binary(path) as file:
         while offset < end:
             size = min(_SCAN_BYTES, end - offset)
-            data = np.frombuffer(file.read(size), np.uint8)
-            newlines = np.flatnonzero(data == ord("\n"))
+            data = file.read(size)
+            content = np.frombuffer(data, np.uint8)
+            newlines = np.flatnonzero(content == ord("\n"))
             missing = CHUNK_ROWS - lines
             for cut in newlines[missing - 1::CHUNK_ROWS]:
                 next_start = offset + int(cut) + 1
-                chunk = Chunk(_next_row(chunks), CHUNK_ROWS, start, next_start - start)
+                num_bytes = next_start - start
+                chunk = Chunk(_next_row(chunks), CHUNK_ROWS, start, num_bytes)
                 chunks.append(chunk)
                 start = next_start
             lines = (lines + len(newlines)) % CHUNK_ROWS
@@ -122,7 +155,8 @@ def _next_row(chunks: List[Chunk]) -> int:
     """The number of the row behind the last chunk."""
     if not chunks:
         return 0
-    return chunks[-1].first_row + chunks[-1].num_rows
+    last = chunks[-1]
+    return last.first_row + last.num_rows
 
 
 def _content_end(path: str) -> int:

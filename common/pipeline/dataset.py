@@ -29,6 +29,7 @@ InputFn = Callable[[], tf.data.Dataset]
 ReadBlocks = Callable[[], Iterator[Block]]
 
 _BLOCKS_AHEAD = 8
+_MAX_INT64 = np.iinfo(np.int64).max
 _BATCHES_AHEAD = 4
 
 
@@ -130,9 +131,12 @@ def tf_input(file: InputFile, data: Data, stream: Stream, with_users: bool) -> I
         features = raw.decode(columns, schema, tables, as_columns=True)
         if with_users:
             users = columns[schema.user_column]
-            features[USER] = tf.strings.to_hash_bucket_fast(users, np.iinfo(np.int64).max)
-        labels = {label.name: columns[label.name] for label in schema.labels}
-        return features, {name: tf.cast(label, tf.float32) for name, label in labels.items()}
+            features[USER] = tf.strings.to_hash_bucket_fast(users, _MAX_INT64)
+        labels = {}
+        for column in schema.labels:
+            label = columns[column.name]
+            labels[column.name] = tf.cast(label, tf.float32)
+        return features, labels
 
     @tf.autograph.experimental.do_not_convert
     def input_fn() -> tf.data.Dataset:
@@ -172,7 +176,8 @@ def _csv_default(column: Column) -> tf.Tensor:
         return tf.constant([int(column.default)])
     if column.kind == "number" and not column.is_list:
         return tf.constant([float(column.default)])
-    return tf.constant([column.default if column.is_feature else ""])
+    default = column.default if column.is_feature else ""
+    return tf.constant([default])
 
 
 def rows_of_batch(file: InputFile, data: Data, stream: Stream) -> List[int]:
@@ -197,7 +202,8 @@ def _all_lines(file: InputFile) -> tf.data.Dataset:
 def _usable_lines(file: InputFile, data: Data) -> tf.data.Dataset:
     if not data.bad_rows.rows(file.path):
         return _all_lines(file)
-    return _numbered_lines(file, data).map(lambda row, line: line)
+    numbered = _numbered_lines(file, data)
+    return numbered.map(lambda row, line: line)
 
 
 def _numbered_lines(file: InputFile, data: Data) -> tf.data.Dataset:

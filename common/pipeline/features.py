@@ -31,14 +31,19 @@ class Ragged(NamedTuple):
         chosen = contiguous(rows, np.int64)
         values = contiguous(self.values)
         weights = contiguous(self.weights)
-        row_splits, values, weights = compiled.gather(splits, chosen, values, weights)
+        fields = compiled.gather(splits, chosen, values, weights)
+        row_splits, values, weights = fields
         return Ragged(values, row_splits, weights)
 
     def _take_by_numpy(self, rows: ndarray) -> "Ragged":
-        starts = self.row_splits[:-1]
-        lengths = np.diff(self.row_splits)
-        items, row_splits = ranges(starts[rows], lengths[rows])
-        return Ragged(self.values[items], row_splits, self.weights[items])
+        all_starts = self.row_splits[:-1]
+        all_lengths = np.diff(self.row_splits)
+        starts = all_starts[rows]
+        lengths = all_lengths[rows]
+        items, row_splits = ranges(starts, lengths)
+        values = self.values[items]
+        weights = self.weights[items]
+        return Ragged(values, row_splits, weights)
 
 
 class Block(NamedTuple):
@@ -77,7 +82,14 @@ class Block(NamedTuple):
 def make_block(dense: Sequence[ndarray], lists: Sequence[Ragged]) -> Block:
     """A block of the fields before its lists, and of its lists; tensors or arrays."""
     rows, labels, users, ids, numbers = dense
-    return Block(rows, labels, users, ids, numbers, tuple(lists))
+    return Block(
+        rows=rows,
+        labels=labels,
+        users=users,
+        ids=ids,
+        numbers=numbers,
+        lists=tuple(lists),
+    )
 
 
 def feature_names(column: str) -> Ragged:
@@ -118,7 +130,8 @@ def _take(array: ndarray, rows: ndarray) -> ndarray:
     if array.ndim == 1:
         return array.take(rows)
     num_columns = array.shape[1]
-    out = np.empty([num_columns, len(rows)], array.dtype)
+    shape = [num_columns, len(rows)]
+    out = np.empty(shape, array.dtype)
     for column, values in zip(out, array.T):
         np.take(values, rows, out=column, mode="clip")  # the other modes copy once more
     return out.T
@@ -132,12 +145,18 @@ def _concat_dense(parts: Sequence[ndarray]) -> ndarray:
 
 
 def _concat_lists(parts: Sequence[Ragged]) -> Ragged:
-    splits = [np.zeros(1, np.int64)]
+    first = np.zeros(1, np.int64)
+    splits = [first]
     num_values = 0
     for part in parts:
-        splits.append(part.row_splits[1:] + num_values)
+        ends = part.row_splits[1:]
+        splits.append(ends + num_values)
         num_values += part.row_splits[-1]
+    values = [part.values for part in parts]
+    weights = [part.weights for part in parts]
     row_splits = np.concatenate(splits)
-    values = np.concatenate([part.values for part in parts])
-    weights = np.concatenate([part.weights for part in parts])
-    return Ragged(values, row_splits.astype(np.int64), weights)
+    return Ragged(
+        values=np.concatenate(values),
+        row_splits=row_splits.astype(np.int64),
+        weights=np.concatenate(weights),
+    )

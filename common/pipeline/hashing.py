@@ -18,7 +18,8 @@ def make_fingerprint() -> Callable[[pa.Array], np.ndarray]:
 
     The strings cross into TensorFlow as one, which is cheaper than a Python object for each.
     """
-    with tf.Graph().as_default() as graph:
+    graph = tf.Graph()
+    with graph.as_default():
         blob = tf.placeholder(tf.string, [])
         separator = tf.constant(_SEPARATOR)
         pieces = tf.strings.split([blob], sep=separator)
@@ -26,16 +27,21 @@ def make_fingerprint() -> Callable[[pa.Array], np.ndarray]:
         hashes = tf.fingerprint(strings, "farmhash64")
         fingerprints = tf.bitcast(hashes, tf.uint64)
         # A thread of its own, as a step that waits for rows may hold all of the others.
-        config = tf.ConfigProto(inter_op_parallelism_threads=1, use_per_session_threads=True)
+        config = tf.ConfigProto(
+            inter_op_parallelism_threads=1,
+            use_per_session_threads=True,
+        )
         session = tf.Session(graph=graph, config=config)
 
     def fingerprint(values: pa.Array) -> np.ndarray:
         if not len(values):
             return np.zeros([0], np.uint64)
-        result = session.run(fingerprints, {blob: _join(values)})
+        joined = _join(values)
+        result = session.run(fingerprints, {blob: joined})
         holds_separator = len(result) != len(values)
         if holds_separator:
-            result = session.run(fingerprints, {strings: values.to_pylist()})
+            texts = values.to_pylist()
+            result = session.run(fingerprints, {strings: texts})
         return result
 
     return fingerprint
@@ -43,7 +49,8 @@ def make_fingerprint() -> Callable[[pa.Array], np.ndarray]:
 
 def _join(values: pa.Array) -> bytes:
     """All strings as one, with separators between them."""
-    bounds = pa.array([0, len(values)], pa.int32())
+    whole = [0, len(values)]
+    bounds = pa.array(whole, pa.int32())
     as_list = pa.ListArray.from_arrays(bounds, values)
     joined = pc.binary_join(as_list, _SEPARATOR)
     return joined[0].as_py()

@@ -16,7 +16,12 @@ _SIZES = range(_WORD_BYTES + 1)
 _LOW_BYTES = np.array([(1 << 8 * size) - 1 for size in _SIZES], np.uint64)
 
 
-def from_text(values: pa.BinaryArray, index: ndarray, separator: bytes, keep_runs: bool) -> Lists:
+def from_text(
+    values: pa.BinaryArray,
+    index: ndarray,
+    separator: bytes,
+    keep_runs: bool,
+) -> Lists:
     """Splits distinct strings [L] at the separator, of one byte; an empty one is an empty list.
 
     Args:
@@ -24,26 +29,34 @@ def from_text(values: pa.BinaryArray, index: ndarray, separator: bytes, keep_run
       keep_runs: keep each item of a run of equal ones, for lists in which order counts.
     """
     data = _join(values, separator)
-    is_end = np.frombuffer(data, np.uint8) == separator[0]
-    ends = np.flatnonzero(is_end)
+    content = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(content == separator[0])
     num_items = len(ends)
     sizes = pc.binary_length(values).to_numpy()
     first, last = _first_and_last(ends, sizes)
-    is_head = np.ones(num_items, bool) if keep_runs else _differs_from_previous(data, ends)
+    is_head = np.ones(num_items, bool)
+    if not keep_runs:
+        is_head = _differs_from_previous(data, ends)
     is_head[first] = True
-    is_item = np.full(num_items, len(values) > 0)
-    is_item[first[sizes == 0]] = False
+    has_items = len(values) > 0
+    is_item = np.full(num_items, has_items)
+    is_empty = sizes == 0
+    is_item[first[is_empty]] = False
     run_starts = np.flatnonzero(is_head)
-    runs = np.diff(np.append(run_starts, num_items))
+    run_bounds = np.append(run_starts, num_items)
+    runs = np.diff(run_bounds)
     heads = np.flatnonzero(is_head & is_item)
-    items = split_at(data, ends).take(pa.array(heads))
-    encoded = items.dictionary_encode()
-    names = without_last(encoded.dictionary)
-    codes = encoded.indices.to_numpy()
+    pieces = split_at(data, ends)
+    items = pieces.take(pa.array(heads)).dictionary_encode()
     heads_until = np.searchsorted(heads, last, side="right")
-    row_splits = np.zeros(len(values) + 1, np.int64)
-    row_splits[1:] = heads_until
-    return Lists(names, codes, runs[is_item[is_head]], row_splits, index)
+    row_splits = np.concatenate([[0], heads_until])
+    return Lists(
+        names=without_last(items.dictionary),
+        codes=items.indices.to_numpy(),
+        runs=runs[is_item[is_head]],
+        row_splits=row_splits.astype(np.int64),
+        list_of_row=index,
+    )
 
 
 def _first_and_last(ends: ndarray, sizes: ndarray) -> Tuple[ndarray, ndarray]:
@@ -51,7 +64,8 @@ def _first_and_last(ends: ndarray, sizes: ndarray) -> Tuple[ndarray, ndarray]:
     bytes_with_separator = sizes.astype(np.int64) + 1
     text_ends = np.cumsum(bytes_with_separator) - 1
     last = np.searchsorted(ends, text_ends)
-    first = starts_after(last)[:len(last)]
+    first = starts_after(last)
+    first = first[:len(last)]  # of no strings, none
     return first.astype(np.int64), last
 
 
@@ -59,7 +73,8 @@ def _join(values: pa.BinaryArray, separator: bytes) -> bytes:
     """All strings, each with a separator behind it; of no strings, the separator."""
     if not len(values):
         return separator
-    bounds = pa.array([0, len(values)], pa.int32())
+    whole = [0, len(values)]
+    bounds = pa.array(whole, pa.int32())
     as_list = pa.ListArray.from_arrays(bounds, values)
     joined = pc.binary_join(as_list, separator)
     return joined[0].as_py() + separator
@@ -73,15 +88,24 @@ def _differs_from_previous(data: bytes, ends: ndarray) -> ndarray:
     starts = starts_after(ends)
     lengths = ends - starts
     padded = data + bytes(_WORD_BYTES)
-    words_at = np.ndarray([len(data)], "<u8", padded, strides=(1,))
-    words = words_at[starts]
-    words &= _LOW_BYTES[np.minimum(lengths, _WORD_BYTES)]
-    is_short = lengths[1:] <= _WORD_BYTES
-    same_length = lengths[1:] == lengths[:-1]
-    same_word = words[1:] == words[:-1]
-    is_head = np.ones(len(ends), bool)
-    is_head[1:] = ~(same_word & same_length & is_short)
-    return is_head
+    size = [len(data)]
+    word_at = np.ndarray(size, "<u8", padded, strides=(1,))
+    words = word_at[starts]
+    word_lengths = np.minimum(lengths, _WORD_BYTES)
+    words &= _LOW_BYTES[word_lengths]
+    is_short = lengths <= _WORD_BYTES
+    same_length = _equals_previous(lengths)
+    same_word = _equals_previous(words)
+    is_same = same_word & same_length
+    is_same &= is_short
+    return ~is_same
+
+
+def _equals_previous(array: ndarray) -> ndarray:
+    """Whether each value equals the one before it, bool [V]; the first does not."""
+    equals = np.zeros(len(array), bool)
+    np.equal(array[1:], array[:-1], out=equals[1:])
+    return equals
 
 
 class _Items(NamedTuple):
@@ -99,18 +123,27 @@ def from_arrow(array: pa.ListArray) -> Lists:
     """
     row_splits = array.offsets.to_numpy().astype(np.int64)
     is_text = pa.types.is_dictionary(array.values.type)
-    items = _strings(array.values) if is_text else _numbers(array.values)
-    lengths = np.diff(row_splits)
-    is_single = lengths == 1
-    single = row_splits[:-1][is_single]
+    encode = _strings if is_text else _numbers
+    items = encode(array.values)
+    starts = row_splits[:-1]
+    is_single = np.diff(row_splits) == 1
+    single = starts[is_single]
     codes = items.codes
-    is_missing = items.is_missing[codes[single]]
+    single_codes = codes[single]
+    is_missing = items.is_missing[single_codes]
     if is_missing.any():
         keep = np.ones(len(codes), bool)
         keep[single] = ~is_missing
         codes = codes[keep]
-        row_splits = splits_of(keep)[row_splits]
-    return Lists(items.names, codes, None, row_splits, None)
+        num_items = splits_of(keep)
+        row_splits = num_items[row_splits]
+    return Lists(
+        names=items.names,
+        codes=codes,
+        runs=None,
+        row_splits=row_splits,
+        list_of_row=None,
+    )
 
 
 def _strings(items: pa.DictionaryArray) -> _Items:

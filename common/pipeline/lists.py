@@ -62,12 +62,22 @@ class Lists(NamedTuple):
 
     def newest(self, count: int) -> "Lists":
         """The last `count` items of each list; for lists in which no run was shortened."""
-        firsts, ends = self.row_splits[:-1], self.row_splits[1:]
+        firsts = self.row_splits[:-1]
+        ends = self.row_splits[1:]
         starts = np.maximum(firsts, ends - count)
-        items, row_splits = ranges(starts, ends - starts)
-        codes = self.codes[items]
-        runs = None if self.runs is None else self.runs[items]
-        return self._replace(codes=codes, runs=runs, row_splits=row_splits)
+        lengths = ends - starts
+        items, row_splits = ranges(starts, lengths)
+        return self._replace(
+            codes=self.codes[items],
+            runs=self.runs_of(items),
+            row_splits=row_splits,
+        )
+
+    def runs_of(self, chosen: ndarray) -> Optional[ndarray]:
+        """The runs of some codes, which are chosen as NumPy indexes arrays."""
+        if self.runs is None:
+            return None
+        return self.runs[chosen]
 
 
 def merge(lists: Lists, ids: ndarray) -> Ragged:
@@ -82,14 +92,16 @@ def merge(lists: Lists, ids: ndarray) -> Ragged:
 
 
 def _is_for_native(lists: Lists) -> bool:
-    return compiled.library() is not None and lists.runs is None
+    has_library = compiled.library() is not None
+    return has_library and lists.runs is None
 
 
 def _merge_natively(lists: Lists, ids: ndarray) -> Ragged:
     codes = contiguous(lists.codes, np.int32)
     splits = contiguous(lists.row_splits, np.int64)
     plain_ids = contiguous(ids)
-    values, row_splits, weights = compiled.merge(codes, splits, plain_ids)
+    fields = compiled.merge(codes, splits, plain_ids)
+    values, row_splits, weights = fields
     return Ragged(values, row_splits, weights)
 
 
@@ -100,15 +112,20 @@ def _merge_by_numpy(lists: Lists, ids: ndarray) -> Ragged:
     size = max(len(distinct), 1)
     keep = ids[lists.codes] >= 0
     codes = lists.codes[keep]
-    pairs = lists.owners[keep] * size + places[codes]
+    owners = lists.owners[keep]
+    pairs = owners * size + places[codes]
     unique, inverse = np.unique(pairs, return_inverse=True)
-    runs = None if lists.runs is None else lists.runs[keep]
-    counts = np.bincount(inverse, weights=runs, minlength=len(unique))
-    first_pairs = np.arange(lists.size + 1) * size
+    runs = lists.runs_of(keep)
+    counts = np.bincount(inverse, runs, len(unique))
+    numbers = np.arange(lists.size + 1)
+    first_pairs = numbers * size
     row_splits = np.searchsorted(unique, first_pairs)
-    values = distinct[unique % size]
-    weights = counts.astype(np.float32)
-    return Ragged(values, row_splits.astype(np.int64), weights)
+    values = unique % size
+    return Ragged(
+        values=distinct[values],
+        row_splits=row_splits.astype(np.int64),
+        weights=counts.astype(np.float32),
+    )
 
 
 def _to_rows(ragged: Ragged, lists: Lists) -> Ragged:
@@ -151,9 +168,11 @@ def _means_by_numpy(lists: Lists, numbers: ndarray, default: float) -> ndarray:
     values = numbers[lists.codes]
     keep = ~np.isnan(values)
     owners = lists.owners[keep]
-    runs = np.ones(len(owners)) if lists.runs is None else lists.runs[keep]
-    counts = np.bincount(owners, weights=runs, minlength=lists.size)
-    totals = values[keep] * runs
-    sums = np.bincount(owners, weights=totals, minlength=lists.size)
+    totals = values[keep]
+    runs = lists.runs_of(keep)
+    if runs is not None:
+        totals = totals * runs
+    counts = np.bincount(owners, runs, lists.size)
+    sums = np.bincount(owners, totals, lists.size)
     means = sums / np.maximum(counts, 1)
     return np.where(counts > 0, means, default)

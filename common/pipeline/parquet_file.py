@@ -108,7 +108,7 @@ def _is_short_and_different(metadata: pa.parquet.FileMetaData, position: int) ->
     """Whether a column's strings are short and hardly repeat, by the bytes that each value takes.
 
     They are less where values repeat, as an index has some bits, and more where they are long.
-    Where the file has no dictionaries, the sizes do not tell, and short strings are taken to differ.
+    Where the file has no dictionaries, the sizes do not tell, and short strings count as different.
     """
     num_bytes = num_values = 0
     for group in range(metadata.num_row_groups):

@@ -16,13 +16,18 @@ from common.pipeline import string_views
 from common.pipeline.splits import splits_of
 from common.pipeline.string_views import StringViews
 
+_PLAIN_STRINGS = (pa.string(), pa.binary())
+_STRINGS = (*_PLAIN_STRINGS, pa.large_string(), pa.large_binary())
+
 
 def check_columns(path: str, schema: Schema, fields: pa.Schema) -> None:
     """Raises BadInput unless a file holds the schema's columns, each once and of a fitting type."""
     _check_names(path, schema, fields.names)
     by_name = {column.name: column for column in schema.columns}
     for field in fields:
-        _check_type(path, by_name[field.name], field.type, schema.parquet_lists)
+        column = by_name[field.name]
+        as_list = column.is_list and schema.parquet_lists
+        _check_type(path, column, field.type, as_list)
 
 
 def _check_names(path: str, schema: Schema, names: List[str]) -> None:
@@ -32,10 +37,16 @@ def _check_names(path: str, schema: Schema, names: List[str]) -> None:
     if missing or unknown:
         message = "{}: missing columns: {}; unknown columns: {}. The columns of {} are: {}."
         raise BadInput(message.format(
-            path, _listed(missing), _listed(unknown), schema.name, _listed(expected)))
-    repeated = sorted({name for name in names if names.count(name) > 1})
+            path,
+            _listed(missing),
+            _listed(unknown),
+            schema.name,
+            _listed(expected),
+        ))
+    repeated = {name for name in names if names.count(name) > 1}
     if repeated:
-        raise BadInput("{}: columns that occur twice: {}.".format(path, _listed(repeated)))
+        message = "{}: columns that occur twice: {}."
+        raise BadInput(message.format(path, _listed(sorted(repeated))))
 
 
 def _without(names: List[str], others: List[str]) -> List[str]:
@@ -46,11 +57,12 @@ def _listed(names: List[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def _check_type(path: str, column: Column, kind: pa.DataType, parquet_lists: bool) -> None:
-    as_list = column.is_list and parquet_lists
+def _check_type(path: str, column: Column, kind: pa.DataType, as_list: bool) -> None:
     if _can_hold(kind, column, as_list):
         return
-    expected = column.dtype + (" or a list of them" if as_list else "")
+    expected = column.dtype
+    if as_list:
+        expected += " or a list of them"
     message = ("{}, column {!r}: expected {}, the file has {}. Cast the column and write the file "
                "again.")
     raise BadInput(message.format(path, column.name, expected, kind))
@@ -69,7 +81,8 @@ def _can_hold(kind: pa.DataType, column: Column, as_list: bool) -> bool:
 def _can_hold_item(kind: pa.DataType, column: Column) -> bool:
     if column.dtype == "string":
         return is_string(kind)
-    if column.dtype == "float" and pa.types.is_floating(kind):
+    can_be_floating = column.dtype == "float"
+    if can_be_floating and pa.types.is_floating(kind):
         return True
     return pa.types.is_integer(kind)
 
@@ -78,8 +91,7 @@ def is_string(kind: pa.DataType) -> bool:
     """Whether a type holds strings or binary values, encoded or not."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return is_text or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return kind in _STRINGS
 
 
 def views(column: pa.ChunkedArray) -> Optional[StringViews]:
@@ -88,7 +100,7 @@ def views(column: pa.ChunkedArray) -> Optional[StringViews]:
     Returns:
       None if the column holds anything else, or a value is no UTF-8.
     """
-    is_plain = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+    is_plain = column.type in _PLAIN_STRINGS
     if not is_plain or column.num_chunks != 1:
         return None
     filled = column.chunk(0).fill_null("")
@@ -115,12 +127,14 @@ def one_array(column: pa.ChunkedArray) -> pa.Array:
 def _lists(column: pa.ChunkedArray) -> pa.ListArray:
     """Lists whose offsets begin at 0; a null list is an empty one."""
     lists = _joined(column)
-    items = one_array(pa.chunked_array([lists.flatten()]))
+    flat = pa.chunked_array([lists.flatten()])
+    items = one_array(flat)
     if _are_offsets_usable(lists):
         return pa.ListArray.from_arrays(lists.offsets, items)
     lengths = pc.list_value_length(lists).fill_null(0)
     splits = splits_of(lengths.to_numpy(zero_copy_only=False))
-    offsets = pa.array(splits.astype(np.int32))
+    splits = splits.astype(np.int32)
+    offsets = pa.array(splits)
     return pa.ListArray.from_arrays(offsets, items)
 
 

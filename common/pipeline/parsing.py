@@ -20,27 +20,31 @@ def with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, n
     indices = array.indices
     if indices.null_count:
         indices = indices.fill_null(len(values))
-        last = pa.array([missing], pa.binary())
-        values = pa.concat_arrays([values, last])
+        of_null = pa.array([missing], pa.binary())
+        values = pa.concat_arrays([values, of_null])
     return values, indices.to_numpy()
 
 
 def parse_integers(values: pa.BinaryArray, default: bytes) -> ndarray:
     """Strings as int64 [D], -1 for those that are no whole number; empty ones are the default."""
-    integers = np.empty(len(values), np.int64)
+    integers = np.full(len(values), -1)
     for position, value in enumerate(values.to_pylist()):
         text = value or default
-        is_integer = _INTEGER.fullmatch(text)
-        integers[position] = int(text) if is_integer else -1
+        if _INTEGER.fullmatch(text):
+            integers[position] = int(text)
     return integers
 
 
 def parse_numbers(values: pa.BinaryArray) -> ndarray:
     """Strings as float64 [D], NaN for those that are no decimal number."""
     numbers = _numbers_by_arrow(values)
-    if numbers is not None and np.isfinite(numbers).all():
-        return numbers
-    return np.array([_number(text) for text in values.to_pylist()], np.float64)
+    if numbers is not None:
+        is_finite = np.isfinite(numbers)
+        if is_finite.all():
+            return numbers
+    texts = values.to_pylist()
+    numbers = [_number(text) for text in texts]
+    return np.array(numbers, np.float64)
 
 
 def _numbers_by_arrow(values: pa.BinaryArray) -> Optional[ndarray]:
@@ -53,23 +57,27 @@ def _numbers_by_arrow(values: pa.BinaryArray) -> Optional[ndarray]:
 
 
 def _number(text: bytes) -> float:
-    is_number = _NUMBER.fullmatch(text)
-    return float(text) if is_number else np.nan
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return np.nan
 
 
 def is_blank(values: pa.BinaryArray) -> ndarray:
     """Which strings are empty or white space, bool [D]."""
-    blanks = [not text.strip() for text in values.to_pylist()]
+    texts = values.to_pylist()
+    blanks = [not text.strip() for text in texts]
     return np.array(blanks, bool)
 
 
 def small_integers(array: pa.Array, limit: int) -> Optional[ndarray]:
     """The integers of an int32 array from 0 to below the limit; None if it holds anything else."""
-    if not pa.types.is_int32(array.type) or array.null_count or not len(array):
+    is_plain = pa.types.is_int32(array.type) and not array.null_count
+    if not is_plain or not len(array):
         return None
     integers = array.to_numpy()
-    in_range = integers.min() >= 0 and integers.max() < limit
-    return integers if in_range else None
+    if integers.min() < 0 or integers.max() >= limit:
+        return None
+    return integers
 
 
 def any_integers(array: pa.Array, default: bytes) -> ndarray:
@@ -79,7 +87,8 @@ def any_integers(array: pa.Array, default: bytes) -> ndarray:
         integers = parse_integers(values, default)
         return integers[index]
     wide = array.cast(pa.int64(), safe=False)
-    filled = wide.fill_null(int(default or -1))
+    of_null = int(default or -1)
+    filled = wide.fill_null(of_null)
     return filled.to_numpy()
 
 
@@ -88,7 +97,8 @@ def any_numbers(array: pa.Array, default: float) -> ndarray:
     if pa.types.is_dictionary(array.type):
         values, index = with_missing(array, b"")
         numbers = parse_numbers(values)
-        filled = np.where(is_blank(values), default, numbers)
+        blank = is_blank(values)
+        filled = np.where(blank, default, numbers)
         return filled[index]
     is_null = array.is_null().to_numpy(zero_copy_only=False)
     wide = array.cast(pa.float64(), safe=False)
@@ -108,7 +118,9 @@ def not_utf8(values: pa.BinaryArray) -> Optional[ndarray]:
     """Which strings are no UTF-8, bool [D]; None if all are."""
     if is_utf8(values):
         return None
-    return np.array([not _can_decode(value) for value in values.to_pylist()])
+    texts = values.to_pylist()
+    is_bad = [not _can_decode(text) for text in texts]
+    return np.array(is_bad)
 
 
 def _can_decode(value: bytes) -> bool:
@@ -127,4 +139,5 @@ def shown(value: object) -> str:
     if len(text) <= _MAX_SHOWN:
         return text
     ellipsis = "..."
-    return text[:_MAX_SHOWN - len(ellipsis)] + ellipsis
+    size = _MAX_SHOWN - len(ellipsis)
+    return text[:size] + ellipsis

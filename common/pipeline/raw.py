@@ -25,19 +25,24 @@ def make_tables(schema: Schema, vocabularies: Vocabularies) -> Tables:
         tables[name] = _table(words, missing=0)
     for column in schema.features:
         if column.words:
-            fixed_words = list(column.words)
-            tables[column.name] = _table(fixed_words, missing=-1)
+            tables[column.name] = _table(column.words, missing=-1)
     return tables
 
 
 def _table(words: Sequence[object], missing: int) -> tf.lookup.StaticHashTable:
     keys = tf.constant(words, tf.string)
-    ids = tf.range(len(words), dtype=tf.int64)
+    size = len(words)
+    ids = tf.range(size, dtype=tf.int64)
     initializer = tf.lookup.KeyValueTensorInitializer(keys, ids)
     return tf.lookup.StaticHashTable(initializer, missing)
 
 
-def decode(raw: Features, schema: Schema, tables: Tables, as_columns: bool) -> Features:
+def decode(
+    raw: Features,
+    schema: Schema,
+    tables: Tables,
+    as_columns: bool,
+) -> Features:
     """Raw columns to features.
 
     Args:
@@ -51,18 +56,26 @@ def decode(raw: Features, schema: Schema, tables: Tables, as_columns: bool) -> F
     features: Features = {}
     for column in schema.numbers:
         values = raw[column.name]
-        features[column.name] = _list_means(values, column) if column.is_list else values
+        if column.is_list:
+            values = _list_means(values, column)
+        features[column.name] = values
     for column in schema.features:
         values = raw[column.name]
         if column.vocabulary:
             table = tables[column.vocabulary]
-            features.update(_look_up(values, column, table, as_columns))
+            decoded = _look_up(values, column, table, as_columns)
         else:
-            features.update(_decode(values, column, tables, as_columns))
+            decoded = _decode(values, column, tables, as_columns)
+        features.update(decoded)
     return features
 
 
-def _decode(values: tf.Tensor, column: Column, tables: Tables, as_columns: bool) -> Features:
+def _decode(
+    values: tf.Tensor,
+    column: Column,
+    tables: Tables,
+    as_columns: bool,
+) -> Features:
     """The features of a column that needs no vocabulary file."""
     if column.dtype == "string":
         values = _with_default(values, column.default)
@@ -71,15 +84,18 @@ def _decode(values: tf.Tensor, column: Column, tables: Tables, as_columns: bool)
     if as_columns or column.kind == "identity":
         return {column.name: values}
     if column.is_list:
-        return _named(column, _ragged(values, column, tables))
+        ragged = _ragged(values, column, tables)
+        return _named(column, ragged)
     ids = _ids(values, column, tables)
-    return {column.name: tf.maximum(ids, 0)}
+    known_ids = tf.maximum(ids, 0)
+    return {column.name: known_ids}
 
 
 def _with_default(values: tf.Tensor, default: str) -> tf.Tensor:
     """Strings with the default for empty ones."""
     is_empty = tf.equal(values, "")
-    defaults = tf.fill(tf.shape(values), default)
+    shape = tf.shape(values)
+    defaults = tf.fill(shape, default)
     return tf.where(is_empty, defaults, values)
 
 
@@ -100,9 +116,11 @@ def _ragged(items: tf.SparseTensor, column: Column, tables: Tables) -> Ragged:
     ids = _ids(items.values, column, tables)
     is_known = ids >= 0
     known_ids = tf.boolean_mask(ids, is_known)
-    rows = tf.boolean_mask(items.indices[:, 0], is_known)
+    all_rows = items.indices[:, 0]
+    rows = tf.boolean_mask(all_rows, is_known)
     num_rows = items.dense_shape[0]
-    row_splits = tf.searchsorted(rows, tf.range(num_rows + 1), out_type=tf.int64)
+    numbers = tf.range(num_rows + 1)
+    row_splits = tf.searchsorted(rows, numbers, out_type=tf.int64)
     return _unweighted(known_ids, row_splits)
 
 
@@ -121,11 +139,15 @@ def _look_up(
     if not column.is_list:
         return {column.name: table.lookup(values)}
     newest = _newest_items(values, column)
-    ids = newest.with_values(table.lookup(newest.values))
-    if as_columns:
-        padded = ids.to_tensor()
-        return {column.name: padded, lengths_name(column.name): ids.row_lengths()}
-    return _named(column, _unweighted(ids.values, ids.row_splits))
+    ids = table.lookup(newest.values)
+    if not as_columns:
+        ragged = _unweighted(ids, newest.row_splits)
+        return _named(column, ragged)
+    lists = newest.with_values(ids)
+    return {
+        column.name: lists.to_tensor(),
+        lengths_name(column.name): lists.row_lengths(),
+    }
 
 
 def _newest_items(values: tf.Tensor, column: Column) -> tf.RaggedTensor:
@@ -134,8 +156,10 @@ def _newest_items(values: tf.Tensor, column: Column) -> tf.RaggedTensor:
     split = tf.RaggedTensor.from_sparse(items)
     is_filled = tf.not_equal(values, "")  # an empty text is a list without items
     row_lengths = split.row_lengths()
-    lengths = tf.where(is_filled, row_lengths, tf.zeros_like(row_lengths))
-    is_item = tf.gather(is_filled, split.value_rowids())
+    no_items = tf.zeros_like(row_lengths)
+    lengths = tf.where(is_filled, row_lengths, no_items)
+    rows = split.value_rowids()
+    is_item = tf.gather(is_filled, rows)
     filled = tf.boolean_mask(split.values, is_item)
     lists = tf.RaggedTensor.from_row_lengths(filled, lengths)
     return lists[:, -column.newest:]
@@ -150,6 +174,8 @@ def _list_means(values: tf.Tensor, column: Column) -> tf.Tensor:
     sums = tf.math.unsorted_segment_sum(numbers, rows, size)
     ones = tf.ones_like(numbers)
     counts = tf.math.unsorted_segment_sum(ones, rows, size)
-    means = sums / tf.maximum(counts, 1.0)
-    defaults = tf.fill([size], float(column.default))
+    at_least_one = tf.maximum(counts, 1.0)
+    means = sums / at_least_one
+    default = float(column.default)
+    defaults = tf.fill([size], default)
     return tf.where(counts > 0, means, defaults)

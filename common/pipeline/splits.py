@@ -8,14 +8,17 @@ from numpy import ndarray
 
 def splits_of(lengths: ndarray) -> ndarray:
     """Splits of pieces of these lengths: piece i is [splits[i]:splits[i + 1]], int64 [N + 1]."""
-    splits = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=splits[1:])
+    size = len(lengths) + 1
+    splits = np.zeros(size, np.int64)
+    ends = splits[1:]
+    np.cumsum(lengths, out=ends)
     return splits
 
 
 def starts_after(ends: ndarray) -> ndarray:
     """Where pieces begin that end at a separator each, the first at 0; ends are the separators'."""
-    behind = ends[:-1] + 1
+    previous = ends[:-1]
+    behind = previous + 1
     return np.concatenate([[0], behind])
 
 
@@ -26,9 +29,12 @@ def ranges(starts: ndarray, lengths: ndarray) -> Tuple[ndarray, ndarray]:
       the numbers, int64 [sum of lengths], and their splits, int64 [N + 1].
     """
     splits = splits_of(lengths)
-    shifts = starts - splits[:-1]
-    numbers = np.arange(splits[-1])
-    return numbers + np.repeat(shifts, lengths), splits
+    firsts = splits[:-1]
+    shifts = starts - firsts
+    total = splits[-1]
+    numbers = np.arange(total)
+    shift_of_each = np.repeat(shifts, lengths)
+    return numbers + shift_of_each, splits
 
 
 def contiguous(array: ndarray, dtype: Optional[type] = None) -> ndarray:

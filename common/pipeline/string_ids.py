@@ -40,14 +40,21 @@ class StringIds:
             return None
         return self._tables[_words_name(column)]
 
-    def encode_views(self, values: StringViews, column: Column, missing: bytes) -> ndarray:
+    def encode_views(
+        self,
+        values: StringViews,
+        column: Column,
+        missing: bytes,
+    ) -> ndarray:
         """The ids of strings by C++, column.id_type [D]; -1 for what is in no vocabulary.
 
         Args:
           missing: what an empty string stands for.
         """
-        ids = np.empty(len(values.starts), column.id_type)
-        compiled.ids(values, self.table(column), column.buckets, missing, ids)
+        size = len(values.starts)
+        ids = np.empty(size, column.id_type)
+        table = self.table(column)
+        compiled.ids(values, table, column.buckets, missing, ids)
         return ids
 
     def encode(self, values: pa.BinaryArray, column: Column) -> ndarray:
@@ -56,10 +63,12 @@ class StringIds:
             views = string_views.from_arrow(values)
             return self.encode_views(views, column, _NOTHING)
         if column.kind == "hash":
-            hashes = self.fingerprint(values) % np.uint64(column.buckets)
+            buckets = np.uint64(column.buckets)
+            hashes = self.fingerprint(values) % buckets
             return hashes.astype(column.id_type)
         words = self._words[_words_name(column)]
-        ids = [words.get(value, -1) for value in values.to_pylist()]
+        texts = values.to_pylist()
+        ids = [words.get(text, -1) for text in texts]
         return np.array(ids, column.id_type)
 
     def fingerprint(self, values: pa.BinaryArray) -> ndarray:
@@ -69,7 +78,8 @@ class StringIds:
 
 def _number_words(words: Sequence[str]) -> WordIds:
     """The id of each word: its position."""
-    return {word.encode(): position for position, word in enumerate(words)}
+    numbered = enumerate(words)
+    return {word.encode(): position for position, word in numbered}
 
 
 def _words_name(column: Column) -> str:

@@ -30,7 +30,8 @@ class StringViews(NamedTuple):
 
     def to_arrow(self) -> pa.BinaryArray:
         """The strings as a pyarrow array; they must lie in the buffer in their order."""
-        bounds = np.stack([self.starts, self.ends], 1)
+        columns = [self.starts, self.ends]
+        bounds = np.stack(columns, 1)
         offsets = bounds.ravel()
         if not len(offsets):
             return pa.array([], pa.binary())
@@ -68,7 +69,9 @@ def from_arrow(values: pa.BinaryArray) -> StringViews:
     first = values.offset
     bounds = all_bounds[first:first + size + 1]
     content = np.frombuffer(data or b"", np.uint8)
-    return StringViews(content, bounds[:-1], bounds[1:])
+    starts = bounds[:-1]
+    ends = bounds[1:]
+    return StringViews(content, starts, ends)
 
 
 def is_empty_string(values: pa.BinaryArray) -> ndarray:
@@ -114,4 +117,5 @@ def _binary_array(offsets: ndarray, data: object) -> pa.BinaryArray:
     no_nulls = None
     bounds = pa.py_buffer(offsets)
     content = pa.py_buffer(data)
-    return pa.Array.from_buffers(pa.binary(), size, [no_nulls, bounds, content])
+    buffers = [no_nulls, bounds, content]
+    return pa.Array.from_buffers(pa.binary(), size, buffers)

@@ -1,4 +1,4 @@
-"""Vocabularies: lists of names whose position is their id, stored as text or as a pickled dict name -> id.
+"""Vocabularies: lists of names whose position is their id, as text or a pickled dict name -> id.
 
 In a `.txt` file each line is a name, line 0 the default that unknown names fall to. A `.pkl` file
 may come from Python 2. Pickles can run code when they are loaded, so only the opcodes of a dict of
@@ -169,7 +169,8 @@ def _names_by_id(path: str, ids: Dict[Any, Any]) -> List[str]:
         if not isinstance(name, (str, bytes)):
             raise _unexpected(path, "the key {!r}".format(name))
         if not _is_free(position, names):
-            message = "{}, name {!r}: the id {!r} is given, expected the integers 0 to {}, each once. {}"
+            message = ("{}, name {!r}: the id {!r} is given, expected the integers 0 to {}, each "
+                       "once. {}")
             last = len(names) - 1
             raise BadInput(message.format(path, name, position, last, _REMEDY))
         names[position] = name
