@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Tensors
+from common.config.schema import ROW
 from common.errors import NanLoss
-from common.pipeline.dataset import ROW
 
 
 class NanGuard(Callback):

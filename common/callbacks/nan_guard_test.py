@@ -4,8 +4,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.nan_guard import NanGuard, StopAtNan
+from common.config.schema import ROW
 from common.errors import NanLoss
-from common.pipeline.dataset import ROW
 from common.testing.steps import train, train_with
 
 

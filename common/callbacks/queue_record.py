@@ -5,7 +5,7 @@ from typing import Optional
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Tensors
-from common.pipeline.dataset import ROW
+from common.config.schema import ROW
 from common.pipeline.work_queue import RunQueue
 
 

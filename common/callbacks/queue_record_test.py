@@ -2,7 +2,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.queue_record import QueueRecord
-from common.pipeline.dataset import ROW
+from common.config.schema import ROW
 
 MODES = tf.estimator.ModeKeys
 

@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column
-from common.pipeline.encoder import feature_names
+from common.pipeline.features import feature_names
 
 Features = Dict[str, tf.Tensor]
 

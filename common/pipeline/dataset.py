@@ -15,15 +15,12 @@ from common.errors import BadInput
 from common.pipeline import batches as batches_of
 from common.pipeline import blocks as blocks_of
 from common.pipeline import raw, reader, source
-from common.pipeline.blocks import Stream
 from common.pipeline.batches import Batch
+from common.pipeline.blocks import Stream
 from common.pipeline.features import Block, feature_names
 from common.pipeline.raw import Features
 from common.pipeline.reader import InputFile
 from common.pipeline.source import Data
-
-ROW = "_row"  # the feature that holds the rows' numbers in their file
-USER = "_user"  # the feature that holds a number for each row's user
 
 InputFn = Callable[[], tf.data.Dataset]
 ReadBlocks = Callable[[], Iterator[Block]]
