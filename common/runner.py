@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, Dict, NamedTuple, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -64,7 +64,7 @@ def quiet_tensorflow() -> None:
 
 
 def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
-                       tasks: List[str]) -> Metrics:
+                       tasks: Sequence[str]) -> Metrics:
     """Does this process' part of a run: alone, all of it; in a cluster, its role's.
 
     The chief and the workers train to run.steps. The evaluator, or without one the chief, evaluates
@@ -100,7 +100,7 @@ class _Part:
     """What one process does in a run."""
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
-                 tasks: List[str]) -> None:
+                 tasks: Sequence[str]) -> None:
         self._run, self._data, self._params, self._tasks = run, data, params, tasks
         self._began = time.monotonic()
         self._trainer = Trainer(run, data, model_fn, params)

@@ -169,7 +169,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         schema=data.schema, embedding=Embedding.from_flags(args, DIMENSION), dense=Dense.from_flags(args),
         training=Training.from_flags(args), click_rate=data.label_rates()[0, 0])
     run = flags.make_run(args, MODEL, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
+    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, 16), dense=Dense.from_flags(args), training=Training.from_flags(args),
         click_rate=data.label_rates()[0, 0], interaction_op=args.interaction_op)
     run = flags.make_run(args, MODEL, data.train_rows)
-    runner.train_and_evaluate(run, data, model_fn, params, list(MODEL.tasks))
+    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 
 
 if __name__ == "__main__":

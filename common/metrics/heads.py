@@ -1,6 +1,6 @@
 """A model's tasks to an EstimatorSpec: exact metrics, and what is exported."""
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -51,7 +51,7 @@ def predict_spec(tasks: List[Task]) -> tf.estimator.EstimatorSpec:
         export_outputs={"serving_default": outputs})
 
 
-def task_metrics(results: Dict[str, float], tasks: List[str]) -> TaskMetrics:
+def task_metrics(results: Dict[str, float], tasks: Sequence[str]) -> TaskMetrics:
     """Sorts an evaluation's results, named task/metric, by task."""
     by_task: TaskMetrics = {task: {} for task in tasks}
     for name, value in results.items():

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import KEYS
 from common.kernels import native
-from common.pipeline import dataset, native_cut
+from common.pipeline import batches, native_cut
 from common.pipeline.features import Block, Ragged
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
@@ -46,7 +46,7 @@ def test_cuts_what_plain_ops_cut(num_rows: int, start: int, size: int, sizes: Tu
     block = as_tensors(random_block(num_rows, *sizes, keyed=keyed))
     with tf.Session() as session:
         ours = session.run(flat(native_cut.batch(block, tf.constant(start, tf.int64), size)))
-        plain = session.run(flat(dataset._cut_plain(block, tf.constant(start, tf.int64), size)))
+        plain = session.run(flat(batches._cut_by_tensorflow(block, tf.constant(start, tf.int64), size)))
     assert len(ours) == len(plain)
     for one, other in zip(ours, plain):
         assert one.dtype == other.dtype

@@ -10,7 +10,7 @@ from common.config.toggles import Toggles
 from common.errors import BadInput, NanLoss
 from common.kernels import native
 from common.pipeline import csv_file, feed, queue_graph, source, work_queue
-from common.testing import toy
+from common.testing import runs, toy
 from common.testing.jobs import cluster_of
 from common.testing.runs import (TEST, TRAIN, Params, make_run, rows_by_step, start_child, train,
                                  wait_for)
@@ -166,7 +166,7 @@ def test_errors_end_the_run_with_their_message(tmp_path: object, monkeypatch: py
 def test_a_loss_that_is_no_number_names_the_rows_of_its_batch(tmp_path: object) -> None:
     def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
                  params: Params) -> tf.estimator.EstimatorSpec:
-        spec = model_fn(features, labels, mode, params)
+        spec = runs.model_fn(features, labels, mode, params)
         step = tf.identity(tf.train.get_or_create_global_step())
         return spec._replace(loss=tf.where(step >= 30, float("nan"), spec.loss))
 

@@ -377,8 +377,8 @@ def test_gradients_of_some_keys_in_any_order_are_those_of_all_with_zeros(
     dense[[4, 0, 2]] = given
     with tf.Graph().as_default(), tf.Session() as session:
         values = []
-        for i, gradient in enumerate(
-            (tf.constant(dense), tf.IndexedSlices(given, tf.constant([4, 0, 2])))):
+        rows = tf.IndexedSlices(given, tf.constant([4, 0, 2]))
+        for i, gradient in enumerate([tf.constant(dense), rows]):
             handle = table.handle("t{}".format(i))
             session.run(table.make(handle, tf.ones([1, 2]), slots, Admission()))
             for step in range(2):
