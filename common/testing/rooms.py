@@ -25,6 +25,8 @@ def room_of(module: str) -> str:
     top, _, rest = module.partition(".")
     if top != "common":
         return top if top == "data" else MODELS
+    if rest == "deeprec.__main__":
+        return FRONT  # a command: it asks the parser which flags there are
     if rest.startswith(_SYMBOLS):
         return _SYMBOLS  # lower than the rest of its folder: kernels and layers look up symbols too
     first = rest.partition(".")[0]
