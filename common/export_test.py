@@ -17,22 +17,35 @@ ROWS = toy.random_rows(5, 40)
 
 def raw_columns() -> Dict[str, np.ndarray]:
     values = dict(zip(toy.NAMES, zip(*ROWS)))
-    return {c.name: np.array([int(v or 0) for v in values[c.name]] if c.dtype == "int32" else values[c.name],
-                             np.int64 if c.dtype == "int32" else object) for c in SCHEMA.scalars + SCHEMA.lists}
+    return {
+        c.name: np.array([int(v or 0)
+                          for v in values[c.name]] if c.dtype == "int32" else values[c.name],
+                         np.int64 if c.dtype == "int32" else object)
+        for c in SCHEMA.scalars + SCHEMA.lists
+    }
 
 
 def test_signatures_take_columns_and_examples(tmp_path: object) -> None:
     raw = raw_columns()
-    examples = [tf.train.Example(features=tf.train.Features(feature={
-        name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])) if name == "size" else
-        tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
-        for name, value in ((name, values[i]) for name, values in raw.items()) if value != ""})).SerializeToString()
-        for i in range(len(ROWS))]
+    examples = [
+        tf.train.Example(features=tf.train.Features(
+            feature={
+                name: tf.train.Feature(int64_list=tf.train.Int64List(
+                    value=[value])) if name == "size" else tf.train.Feature(
+                        bytes_list=tf.train.BytesList(value=[value.encode()]))
+                for name, value in ((name, values[i])
+                                    for name, values in raw.items())
+                if value != ""
+            })).SerializeToString()
+        for i in range(len(ROWS))
+    ]
     data = toy.open_toy(tmp_path, ROWS, ROWS)
     expected = graphs.read_batches(dataset.columnar_input(data.train, data, Stream(40)))[0]
     with tf.Graph().as_default(), tf.Session() as session:
         receiver = export.receiver_fn(SCHEMA, {}, as_columns=False)()
-        by_columns = session.run(receiver.features, {receiver.receiver_tensors[name]: raw[name] for name in raw})
+        by_columns = session.run(receiver.features,
+                                 {receiver.receiver_tensors[name]: raw[name]
+                                  for name in raw})
         placeholder = receiver.receiver_tensors_alternatives["examples"]["examples"]
         by_examples = session.run(receiver.features, {placeholder: examples})
     for features in (by_columns, by_examples):
@@ -52,7 +65,10 @@ def test_sample_request_is_the_files_first_rows(tmp_path: object) -> None:
             request = json.load(file)
         assert request["signature_name"] == "serving_default"
         raw = raw_columns()
-        assert request["instances"] == [{name: raw[name][i].item() if name == "size" else raw[name][i] for name in raw}
+        assert request["instances"] == [{
+            name: raw[name][i].item() if name == "size" else raw[name][i]
+            for name in raw
+        }
                                         for i in range(3)]
 
 

@@ -86,7 +86,8 @@ def _add_values(args: argparse.Namespace) -> None:
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     """Opens the files that flags name; raises BadInput where they cannot be used.
 
-    What reads them may use a session of TensorFlow's, so the threads that flags want are made first.
+    What reads them may use a session of TensorFlow's, so the threads that flags want are made
+    first.
     """
     threads.start(args.intra)
     if args.ev or args.adaptive_emb or args.dynamic_ev:

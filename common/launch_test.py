@@ -30,23 +30,31 @@ def test_an_unknown_model(words: object, capsys: pytest.CaptureFixture) -> None:
 def test_the_environment(tmp_path: object) -> None:
     library = os.path.join(str(tmp_path), "libjemalloc.so.2")
     open(library, "w").close()
-    made = launch.environment({"HOME": "/h", "TF_CONFIG": json.dumps(JOB)}, ["/nowhere", str(tmp_path)], "/nowhere")
-    assert made["LD_PRELOAD"] == library and made["MALLOC_CONF"] == launch.MALLOC_CONF and made["HOME"] == "/h"
+    made = launch.environment({"HOME": "/h", "TF_CONFIG": json.dumps(JOB)},
+                              ["/nowhere", str(tmp_path)], "/nowhere")
+    assert made["LD_PRELOAD"] == library and made["MALLOC_CONF"] == launch.MALLOC_CONF and made[
+        "HOME"] == "/h"
     assert made["START_STATISTIC_STEP"] == "100" and made["STOP_STATISTIC_STEP"] == "110"
-    assert made["OMP_NUM_THREADS"] == made["TF_NUM_INTRAOP_THREADS"] == str(len(os.sched_getaffinity(0)))
-    assert json.loads(made["TF_CONFIG"]) == {"cluster": {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]},
-                                             "task": {"type": "worker", "index": 0}, "environment": "cloud"}
+    assert made["OMP_NUM_THREADS"] == made["TF_NUM_INTRAOP_THREADS"] == str(
+        len(os.sched_getaffinity(0)))
+    assert json.loads(made["TF_CONFIG"]) == {
+        "cluster": {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]},
+        "task": {"type": "worker", "index": 0}, "environment": "cloud"
+    }
 
 
 def test_what_is_set_stays(tmp_path: object) -> None:
-    given = {"OMP_NUM_THREADS": "3", "LD_PRELOAD": "", "MALLOC_CONF": "narenas:1", "STOP_STATISTIC_STEP": "7"}
+    given = {
+        "OMP_NUM_THREADS": "3", "LD_PRELOAD": "", "MALLOC_CONF": "narenas:1",
+        "STOP_STATISTIC_STEP": "7"
+    }
     made = launch.environment(given, [str(tmp_path)], "/nowhere")
     assert {name: made[name] for name in given} == given and "TF_CONFIG" not in made
     assert "LD_PRELOAD" not in launch.environment({}, [str(tmp_path)], "/nowhere")
 
 
-@pytest.mark.parametrize("text, expected", [("max 100000", None), ("50000 100000", 1), ("150000 100000", 2),
-                                            ("", None)])
+@pytest.mark.parametrize("text, expected", [("max 100000", None), ("50000 100000", 1),
+                                            ("150000 100000", 2), ("", None)])
 def test_cores_of_a_container(tmp_path: object, text: str, expected: object) -> None:
     path = os.path.join(str(tmp_path), "cpu.max")
     with open(path, "w") as file:
@@ -56,15 +64,20 @@ def test_cores_of_a_container(tmp_path: object, text: str, expected: object) -> 
 
 
 def start(*words: str, **environ: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, LAUNCH, *words], env={**os.environ, **environ}, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, universal_newlines=True)
+    return subprocess.Popen([sys.executable, LAUNCH, *words],
+                            env={**os.environ, **environ},
+                            stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT,
+                            universal_newlines=True)
 
 
 @pytest.mark.parametrize("words, environ, message", [
-    (["esmm", "--steps", "1"], {"TF_CONFIG": json.dumps(JOB)}, "Give all of them the same --checkpoint"),
+    (["esmm", "--steps", "1"], {"TF_CONFIG": json.dumps(JOB)
+                                }, "Give all of them the same --checkpoint"),
     (["esmm", "--steps", "x"], {}, "train.py: error: argument --steps: expected a whole number"),
     (["esmm"], {"TF_CONFIG": "{"}, "launch.py: error: TF_CONFIG is not JSON"),
-    (["esmm", "--protocol", "grpc++"], {}, "--protocol grpc\\+\\+ needs DeepRec: TensorFlow 1.15.5 registers no"),
+    (["esmm", "--protocol", "grpc++"
+      ], {}, "--protocol grpc\\+\\+ needs DeepRec: TensorFlow 1.15.5 registers no"),
 ])
 def test_wrong_use_ends_with_2(words: object, environ: Dict[str, str], message: str) -> None:
     process = start(*words, **environ)

@@ -26,9 +26,16 @@ def data(tmp_path: object) -> Data:
     return toy.open_toy(tmp_path, toy.random_rows(1, 9), toy.random_rows(2, 5))
 
 
-def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad", complete: bool = False,
+def start(folder: object,
+          data: Data,
+          model: str = "ESMM",
+          optimizer: str = "adagrad",
+          complete: bool = False,
           enabled_features: Tuple[Tuple[str, str], ...] = ()) -> None:
-    run = make_run(folder, model=model, checkpoint_dir=str(folder), enabled_features=enabled_features)
+    run = make_run(folder,
+                   model=model,
+                   checkpoint_dir=str(folder),
+                   enabled_features=enabled_features)
     results.start(str(folder), run, data, Params(Training(optimizer, 0.1)), complete)
 
 
@@ -51,7 +58,8 @@ def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
                    results.Trained(40, 2.5, 0.5, 17.0))
     report = read(tmp_path, "metrics.json")
     assert report["tasks"] == {"y": {"auc": 0.7, "gauc": None}} and report["global_step"] == 40
-    assert report["steps_per_sec"] == 2.5 and report["samples_per_sec"] == 40.0 and report["steps_trained_here"] == 40
+    assert report["steps_per_sec"] == 2.5 and report["samples_per_sec"] == 40.0 and report[
+        "steps_trained_here"] == 40
     start(tmp_path, data, complete=True)
     assert os.path.exists(os.path.join(str(tmp_path), "metrics.json"))
     start(tmp_path, data)
@@ -59,7 +67,8 @@ def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
 
 
 @pytest.mark.parametrize("model, optimizer", [("MMOE", "adagrad"), ("ESMM", "adam")])
-def test_checkpoints_of_another_run_are_refused(tmp_path: object, data: Data, model: str, optimizer: str) -> None:
+def test_checkpoints_of_another_run_are_refused(tmp_path: object, data: Data, model: str,
+                                                optimizer: str) -> None:
     start(tmp_path, data)
     start(tmp_path, data, model, optimizer)  # nothing was trained yet
     start(tmp_path, data)
@@ -85,7 +94,8 @@ def test_checkpoints_of_other_words_are_refused(tmp_path: object, data: Data) ->
                             (growing, b"none", b"b", b"a", b"c"), (growing, b"none")):
         with pytest.raises(BadInput, match=message.format(len(words))):
             start(tmp_path, with_words(*words), enabled_features=enabled)
-    start(tmp_path, with_words(b"none", b"a", b"b", b"c"), enabled_features=growing)  # a row for each word more
+    start(tmp_path, with_words(b"none", b"a", b"b", b"c"),
+          enabled_features=growing)  # a row for each word more
     assert read(tmp_path, "config.json")["vocabularies"]["mid_voc"]["words"] == 4
 
 
@@ -110,5 +120,8 @@ def test_the_command_runs_when_pasted(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["../a script.py", "--flag", "it's"])
     monkeypatch.setattr(sys, "executable", os.path.realpath(sys.executable))
-    done = subprocess.run(["/bin/sh", "-c", results.command()], cwd="/", stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(["/bin/sh", "-c", results.command()],
+                          cwd="/",
+                          stdout=subprocess.PIPE,
+                          check=True)
     assert done.stdout.decode().strip() == "{} {}".format(folder, ["--flag", "it's"])

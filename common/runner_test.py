@@ -47,7 +47,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: object, number: i
     process.send_signal(number)
     assert process.wait() == 128 + number, process.output()
     output = process.output()
-    assert "stopped by {}; the same command".format(signal.Signals(number).name) in output and "Traceback" not in output
+    assert "stopped by {}; the same command".format(
+        signal.Signals(number).name) in output and "Traceback" not in output
     stopped_at = tf.train.load_variable(os.path.join(str(tmp_path), "run"), "global_step")
     assert stopped_at == len(rows_by_step(tmp_path)) < 50
     assert not os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
@@ -57,7 +58,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: object, number: i
     assert sorted(rows[:400]) == sorted(rows[400:]) == list(range(400))
 
 
-def test_results_are_written_and_a_finished_run_only_evaluates(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+def test_results_are_written_and_a_finished_run_only_evaluates(
+        tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     first = train(tmp_path)
     again = train(tmp_path)
     assert again == first and set(first) == {"y"} and first["y"]["rows"] == 50
@@ -65,8 +67,10 @@ def test_results_are_written_and_a_finished_run_only_evaluates(tmp_path: object,
     with open(os.path.join(folder, "metrics.json")) as file:
         report = json.load(file)
     assert report["tasks"]["y"] == pytest.approx(first["y"])
-    assert report["steps_trained_here"] == 0 and report["seed"] == 3 and report["versions"]["tensorflow"] == "1.15.5"
-    assert {"command", "steps_per_sec", "samples_per_sec", "peak_memory_mb", "bad_rows"} <= set(report)
+    assert report["steps_trained_here"] == 0 and report["seed"] == 3 and report["versions"][
+        "tensorflow"] == "1.15.5"
+    assert {"command", "steps_per_sec", "samples_per_sec", "peak_memory_mb",
+            "bad_rows"} <= set(report)
     with open(os.path.join(folder, "config.json")) as file:
         assert json.load(file)["run"]["batch_size"] == 16
     assert "train rows" in capsys.readouterr().out
@@ -100,8 +104,8 @@ def test_no_eval(tmp_path: object) -> None:
     assert glob.glob(os.path.join(str(tmp_path), "run", "export", "*", "saved_model.pb"))
 
 
-@pytest.mark.parametrize("save_steps, keep, kept", [(10, 2, [20, 30]), (10, 9, [0, 10, 20, 30]), (0, 9, [0, 30]),
-                                                    (None, 1, [30])])
+@pytest.mark.parametrize("save_steps, keep, kept", [(10, 2, [20, 30]), (10, 9, [0, 10, 20, 30]),
+                                                    (0, 9, [0, 30]), (None, 1, [30])])
 def test_checkpoints(tmp_path: object, save_steps: int, keep: int, kept: List[int]) -> None:
     train(tmp_path, save_steps=save_steps, keep_checkpoint_max=keep)
     found = glob.glob(os.path.join(str(tmp_path), "run", "model.ckpt-*.index"))
@@ -124,9 +128,10 @@ def test_run_is_checked_when_made(tmp_path: object, field: str) -> None:
         make_run(tmp_path, **{field: 0})
 
 
-@pytest.mark.parametrize("error, status", [
-    (BadInput("what"), 1), (OSError("what"), 1), (NanLoss("what"), 1), (Stopped(15), 143),
-    (Stopped(2), 130), (KeyboardInterrupt(), 130), (None, 0), (NeverCame("what"), 1), (Lost("what"), 138)])
+@pytest.mark.parametrize("error, status", [(BadInput("what"), 1), (OSError("what"), 1),
+                                           (NanLoss("what"), 1), (Stopped(15), 143),
+                                           (Stopped(2), 130), (KeyboardInterrupt(), 130), (None, 0),
+                                           (NeverCame("what"), 1), (Lost("what"), 138)])
 def test_exit_status(error: BaseException, status: int, capsys: pytest.CaptureFixture) -> None:
     def main() -> None:
         if error:
@@ -161,17 +166,25 @@ with tf.Graph().as_default(), tf.Session() as session:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signature", ["serving_default", "examples:serving_default"])
-def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object, signature: str) -> None:
+def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object,
+                                                              signature: str) -> None:
     train(tmp_path)
     folder = glob.glob(os.path.join(str(tmp_path), "run", "export", "*"))[0]
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", RELOAD, folder, signature], cwd="/",
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", RELOAD, folder, signature],
+                          cwd="/",
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE,
+                          universal_newlines=True)
     assert done.returncode == 0, done.stderr
     with tf.Graph().as_default(), tf.Session() as session:
         columns = dict(zip(toy.NAMES, zip(*TEST[:3])))
         columns["size"] = tuple(int(value or 0) for value in columns["size"])
-        features = raw.decode({n: tf.constant(v) for n, v in columns.items()}, SCHEMA, {}, as_columns=False)
+        features = raw.decode({n: tf.constant(v)
+                               for n, v in columns.items()},
+                              SCHEMA, {},
+                              as_columns=False)
         spec = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, Params())
-        tf.train.Saver().restore(session, tf.train.latest_checkpoint(os.path.join(str(tmp_path), "run")))
+        tf.train.Saver().restore(session,
+                                 tf.train.latest_checkpoint(os.path.join(str(tmp_path), "run")))
         expected = session.run(spec.predictions["y"])
     np.testing.assert_allclose(json.loads(done.stdout)["y"], expected, rtol=1e-6)

@@ -38,7 +38,9 @@ def test_rows_look_like_the_real_ones(folder: str) -> None:
     assert 8 <= lengths.median() <= 12 and lengths.max() > 100 and lengths.min() >= 1
     assert (rows.label == "1").mean() == pytest.approx(0.5, abs=0.03)
     assert rows.groupby("user").size().value_counts().idxmax() == 2
-    histories = rows.groupby("user").history_items.agg(lambda lists: len({tuple(items) for items in lists}))
+    histories = rows.groupby("user").history_items.agg(
+        lambda lists: len({tuple(items)
+                           for items in lists}))
     assert (histories == 1).mean() > 0.99
 
 
@@ -67,16 +69,20 @@ def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
     p = 1 / (1 + np.exp(-drawn.logits["click"]))
     assert labels.mean() == pytest.approx(p.mean(), abs=0.01)
     with open(os.path.join(folder, "amazon_planted.json")) as file:
-        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(measures.auc(labels, p), abs=0.03)
+        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(measures.auc(labels, p),
+                                                                      abs=0.03)
 
 
 def test_the_signal_is_in_the_relevant_part_of_the_history() -> None:
-    """What the candidate's own category in the history says is worth more than the mean over the whole of it."""
+    """What the candidate's own category in the history says is worth more than the mean over the
+    whole of it.
+    """
     world = amazon.make_world(5)
     draws = amazon._draw_entities(world, np.random.default_rng(2), 50000)
     labels = np.random.default_rng(3).random(50000) < 1 / (1 + np.exp(-amazon._logit(world, draws)))
     relevant = amazon._source(world, "relevant history", draws)
-    whole = np.bincount(draws.owner, world.effects["relevant history"][draws.history], 50000) / draws.lengths
+    whole = np.bincount(draws.owner, world.effects["relevant history"][draws.history],
+                        50000) / draws.lengths
     assert measures.auc(labels, relevant) > measures.auc(labels, whole) + 0.05
 
 
@@ -92,7 +98,8 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
     batches = []
     for parquet in (False, True):
         data = source.open_data(folder, amazon.SCHEMA, parquet, 0, True)
-        batches.append(graphs.read_batches(dataset.columnar_input(data.test, data, Stream(3000)))[0])
+        batches.append(
+            graphs.read_batches(dataset.columnar_input(data.test, data, Stream(3000)))[0])
         assert data.bad_rows.unknown_ids["user"] == 2001
     for name, values in batches[0].items():
         np.testing.assert_array_equal(values, batches[1][name], name)
@@ -101,13 +108,15 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
 def test_conversion_there_and_back(folder: str, tmp_path: object) -> None:
     source = os.path.join(folder, "local_test_splitByUser")
     conversion.convert(amazon.SCHEMA, source, os.path.join(str(tmp_path), "a.parquet"))
-    conversion.convert(amazon.SCHEMA, os.path.join(str(tmp_path), "a.parquet"), os.path.join(str(tmp_path), "b"))
+    conversion.convert(amazon.SCHEMA, os.path.join(str(tmp_path), "a.parquet"),
+                       os.path.join(str(tmp_path), "b"))
     with open(source, "rb") as first, open(os.path.join(str(tmp_path), "b"), "rb") as second:
         assert first.read() == second.read()
 
 
-@pytest.mark.parametrize("argv, message", [(["make", "--rows", "-3"], "--rows and --test_rows must be > 0. Got: -3"),
-                                           (["make", "--click_rate", "0.1"], "unrecognized arguments: --click_rate")])
+@pytest.mark.parametrize(
+    "argv, message", [(["make", "--rows", "-3"], "--rows and --test_rows must be > 0. Got: -3"),
+                      (["make", "--click_rate", "0.1"], "unrecognized arguments: --click_rate")])
 def test_wrong_use(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         amazon.main(argv)

@@ -6,8 +6,12 @@ import pytest
 from common.config.schema import Column, Schema
 from data import command
 
-SCHEMA = Schema(name="tiny", columns=(Column("y", "label"), Column("u", "hash", 9)), train_file="tiny_train",
-                test_file="tiny_test", user_column="u", module="data/tiny.py")
+SCHEMA = Schema(name="tiny",
+                columns=(Column("y", "label"), Column("u", "hash", 9)),
+                train_file="tiny_train",
+                test_file="tiny_test",
+                user_column="u",
+                module="data/tiny.py")
 RATES = {"click_rate": command.Rate(0.25, "share of rows clicked")}
 
 
@@ -24,7 +28,10 @@ def test_make_is_given_its_arguments(capsys: pytest.CaptureFixture) -> None:
     assert command.run(["make"], SCHEMA, 12, RATES, make) == 0
     make.assert_called_once_with(rows=12, test_rows=2, seed=1, click_rate=0.25, out="data")
     assert capsys.readouterr().out == '{\n  "rows": 12\n}\n'
-    argv = ["make", "--rows", "3", "--test_rows", "7", "--seed", "5", "--click_rate", "0.5", "--out", "b"]
+    argv = [
+        "make", "--rows", "3", "--test_rows", "7", "--seed", "5", "--click_rate", "0.5", "--out",
+        "b"
+    ]
     command.run(argv, SCHEMA, 12, RATES, make)
     make.assert_called_with(rows=3, test_rows=7, seed=5, click_rate=0.5, out="b")
 
@@ -34,5 +41,6 @@ def test_errors_of_make(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         command.run(["make"], SCHEMA, 12, RATES, make)
     assert end.value.code == 2 and "error: --click_rate must be < 1" in capsys.readouterr().err
-    assert command.run(["make"], SCHEMA, 12, RATES, mock.Mock(side_effect=OSError("disk full"))) == 1
+    assert command.run(["make"], SCHEMA, 12, RATES,
+                       mock.Mock(side_effect=OSError("disk full"))) == 1
     assert "error: disk full" in capsys.readouterr().err

@@ -9,13 +9,19 @@ from common.config.schema import Column, Schema
 from common.errors import BadInput
 from data import conversion
 
-SCHEMA = Schema(
-    name="tiny",
-    columns=(Column("y", "label"), Column("u", "hash", 9), Column("n", "number", default="0"),
-             Column("size", "identity", 5, default="0"), Column("items", "hash", 9, separator=";", default=""),
-             Column("prices", "number", separator=";", default="0"), Column("extra", "unused")),
-    train_file="tiny_train", test_file="tiny_test", user_column="u", module="data/tiny.py", delimiter="\t",
-    parquet_lists=True)
+SCHEMA = Schema(name="tiny",
+                columns=(Column("y", "label"), Column(
+                    "u", "hash", 9), Column(
+                        "n", "number", default="0"), Column("size", "identity", 5, default="0"),
+                         Column("items", "hash", 9, separator=";",
+                                default=""), Column("prices", "number", separator=";",
+                                                    default="0"), Column("extra", "unused")),
+                train_file="tiny_train",
+                test_file="tiny_test",
+                user_column="u",
+                module="data/tiny.py",
+                delimiter="\t",
+                parquet_lists=True)
 LINES = ["1\ta\t1.5\t3\tx;y\t1;2.25\te", "0\tb, c\t\t\t\t\t", "1\t\t-3e+20\t4\tz\t7\t,;",
          "0\t\"q\"\t0.1\t0\tx;;y\t1;;2\t"]
 ROW = dict(y=[1], u=["a"], n=[1.0], size=[1], items=[["x"]], prices=[[1.0]], extra=["e"])
@@ -47,46 +53,60 @@ def test_conversion_there_and_back(tmp_path: object) -> None:
     assert back == [LINES[0], LINES[1].replace("\t\t\t\t\t", "\t\t0\t\t\t"), LINES[2], LINES[3]]
 
 
-@pytest.mark.parametrize("line, message", [
-    ("1\ta\tmuch\t3\tx\t1\t", "row 5, column 'n': 'much' is given, expected a finite number"),
-    ("1\ta\tnan\t3\tx\t1\t", "row 5, column 'n': 'nan' is given, expected a finite number"),
-    ("1\ta\t1e39\t3\tx\t1\t", "row 5, column 'n': '1e39' is given, expected a finite number"),
-    ("1\ta\t1\t3\tx\t1;dear\t", "row 5, column 'prices': '1;dear' is given, expected finite numbers"),
-    ("1\ta\t1\t9\tx\t1\t", "row 5, column 'size': '9' is given, expected a whole number from 0 to 4"),
-    ("1\ta\t1", "row 5: .* is given, expected 7 columns, not 3")])
-def test_rows_that_cannot_be_read_leave_no_target(tmp_path: object, line: str, message: str) -> None:
+@pytest.mark.parametrize(
+    "line, message",
+    [("1\ta\tmuch\t3\tx\t1\t", "row 5, column 'n': 'much' is given, expected a finite number"),
+     ("1\ta\tnan\t3\tx\t1\t", "row 5, column 'n': 'nan' is given, expected a finite number"),
+     ("1\ta\t1e39\t3\tx\t1\t", "row 5, column 'n': '1e39' is given, expected a finite number"),
+     ("1\ta\t1\t3\tx\t1;dear\t",
+      "row 5, column 'prices': '1;dear' is given, expected finite numbers"),
+     ("1\ta\t1\t9\tx\t1\t",
+      "row 5, column 'size': '9' is given, expected a whole number from 0 to 4"),
+     ("1\ta\t1", "row 5: .* is given, expected 7 columns, not 3")])
+def test_rows_that_cannot_be_read_leave_no_target(tmp_path: object, line: str,
+                                                  message: str) -> None:
     source, target = write("{}/a".format(tmp_path), LINES + [line]), "{}/a.parquet".format(tmp_path)
     with pytest.raises(BadInput, match=message):
         conversion.convert(SCHEMA, source, target)
     assert os.listdir(str(tmp_path)) == ["a"]
 
 
-@pytest.mark.parametrize("field, value, message", [
-    ("n", [float("nan")], "row 1, column 'n': 'nan' is given, expected a finite number"),
-    ("prices", [[1.0, float("nan")]], "row 1, column 'prices': '.*nan.*' is given, expected finite numbers"),
-    ("prices", [[1.0, float("inf")]], "row 1, column 'prices': '.*inf.*' is given, expected finite numbers")])
+@pytest.mark.parametrize(
+    "field, value, message",
+    [("n", [float("nan")], "row 1, column 'n': 'nan' is given, expected a finite number"),
+     ("prices", [[1.0, float("nan")]
+                 ], "row 1, column 'prices': '.*nan.*' is given, expected finite numbers"),
+     ("prices", [[1.0, float("inf")]
+                 ], "row 1, column 'prices': '.*inf.*' is given, expected finite numbers")])
 def test_bad_numbers_of_parquet(tmp_path: object, field: str, value: list, message: str) -> None:
     path = write_parquet("{}/a.parquet".format(tmp_path), dict(ROW, **{field: value}))
     with pytest.raises(BadInput, match=message):
         conversion.convert(SCHEMA, path, "{}/b".format(tmp_path))
 
 
-@pytest.mark.parametrize("field, values, message", [
-    ("u", ["ok", "a\tb"], r"row 2, column 'u': 'a\\tb' is given, expected text without '\\n', '\\r', '\\t'\. Mend"),
-    ("u", ["a\nb", "ok"], r"row 1, column 'u': 'a\\nb' is given, expected text without"),
-    ("u", ["a\r", "ok"], r"row 1, column 'u': 'a\\r' is given, expected text without"),
-    ("extra", [None, "a\tb"], r"row 2, column 'extra': 'a\\tb' is given, expected text without"),
-    ("items", [[], ["x", "a;b"]], r"row 2, column 'items': .*a;b.* is given, expected text without .*, ';'\. Mend"),
-    ("items", [["x", "a\tb"], []], r"row 1, column 'items': .*a.*b.* is given, expected text without")])
-def test_strings_that_text_cannot_hold(tmp_path: object, field: str, values: list, message: str) -> None:
+@pytest.mark.parametrize(
+    "field, values, message",
+    [("u", ["ok", "a\tb"],
+      r"row 2, column 'u': 'a\\tb' is given, expected text without '\\n', '\\r', '\\t'\. Mend"),
+     ("u", ["a\nb", "ok"], r"row 1, column 'u': 'a\\nb' is given, expected text without"),
+     ("u", ["a\r", "ok"], r"row 1, column 'u': 'a\\r' is given, expected text without"),
+     ("extra", [None, "a\tb"], r"row 2, column 'extra': 'a\\tb' is given, expected text without"),
+     ("items", [[], ["x", "a;b"]],
+      r"row 2, column 'items': .*a;b.* is given, expected text without .*, ';'\. Mend"),
+     ("items", [["x", "a\tb"], []
+                ], r"row 1, column 'items': .*a.*b.* is given, expected text without")])
+def test_strings_that_text_cannot_hold(tmp_path: object, field: str, values: list,
+                                       message: str) -> None:
     rows = {name: value * 2 for name, value in ROW.items()}
     path = write_parquet("{}/a.parquet".format(tmp_path), dict(rows, **{field: values}))
     with pytest.raises(BadInput, match=message):
         conversion.convert(SCHEMA, path, "{}/b".format(tmp_path))
     assert os.listdir(str(tmp_path)) == ["a.parquet"]
     assert conversion.convert(SCHEMA, path, "{}/b.parquet".format(tmp_path)) == 2
-    assert pyarrow.parquet.read_table("{}/b.parquet".format(tmp_path)).column(field).to_pylist() == [
-        value or ("" if isinstance(value, str) else value) for value in values]
+    assert pyarrow.parquet.read_table(
+        "{}/b.parquet".format(tmp_path)).column(field).to_pylist() == [
+            value or ("" if isinstance(value, str) else value) for value in values
+        ]
 
 
 def test_every_number_that_training_reads_is_converted(tmp_path: object) -> None:
@@ -103,15 +123,18 @@ def test_every_number_that_training_reads_is_converted(tmp_path: object) -> None
 
 
 @pytest.mark.parametrize("kind, number", [(pa.int64(), 2 ** 53 + 1), (pa.uint64(), 2 ** 64 - 1)])
-def test_numbers_of_other_types_are_converted(tmp_path: object, kind: pa.DataType, number: int) -> None:
+def test_numbers_of_other_types_are_converted(tmp_path: object, kind: pa.DataType,
+                                              number: int) -> None:
     table = pa.table(ROW, schema=conversion.arrow_schema(SCHEMA))
-    for name, array in (("y", pa.array([1], pa.uint8())), ("size", pa.array([None], kind)),
-                        ("n", pa.array([number], kind)), ("prices", pa.array([[number, None]], pa.list_(kind)))):
+    for name, array in (("y", pa.array([1], pa.uint8())), ("size", pa.array(
+        [None], kind)), ("n", pa.array(
+            [number], kind)), ("prices", pa.array([[number, None]], pa.list_(kind)))):
         table = table.set_column(table.column_names.index(name), name, array)
     pyarrow.parquet.write_table(table, "{}/a.parquet".format(tmp_path))
     conversion.convert(SCHEMA, "{}/a.parquet".format(tmp_path), "{}/b".format(tmp_path))
     with open("{}/b".format(tmp_path)) as file:
-        assert file.read() == "1\ta\t{0}\t0\tx\t{0};\te\n".format(pa.array([float(number)]).cast(pa.string())[0])
+        assert file.read() == "1\ta\t{0}\t0\tx\t{0};\te\n".format(
+            pa.array([float(number)]).cast(pa.string())[0])
 
 
 @pytest.mark.parametrize("target", ["b", "b.parquet"])
@@ -119,7 +142,8 @@ def test_unused_columns_must_be_utf8(tmp_path: object, target: str) -> None:
     path = "{}/a".format(tmp_path)
     with open(path, "wb") as file:
         file.write(LINES[0].encode() + b"\n" + LINES[0].encode() + b"\xff\n")
-    with pytest.raises(BadInput, match=r"a, row 2, column 'extra': 'e\\\\xff' is given, expected UTF-8 text"):
+    with pytest.raises(BadInput,
+                       match=r"a, row 2, column 'extra': 'e\\\\xff' is given, expected UTF-8 text"):
         conversion.convert(SCHEMA, path, "{}/{}".format(tmp_path, target))
     assert os.listdir(str(tmp_path)) == ["a"]
 
@@ -128,13 +152,18 @@ def test_lists_of_other_types_read_alike(tmp_path: object) -> None:
     source = write("{}/a".format(tmp_path), LINES)
     conversion.convert(SCHEMA, source, "{}/a.parquet".format(tmp_path))
     table = pyarrow.parquet.read_table("{}/a.parquet".format(tmp_path))
-    kinds = {"items": [pa.large_list(pa.string()), pa.list_(pa.large_string()), pa.list_(pa.binary())],
-             "prices": [pa.large_list(pa.float32()), pa.list_(pa.float32())]}
+    kinds = {
+        "items": [pa.large_list(pa.string()),
+                  pa.list_(pa.large_string()),
+                  pa.list_(pa.binary())],
+        "prices": [pa.large_list(pa.float32()), pa.list_(pa.float32())]
+    }
     for name, wanted in kinds.items():
         for number, kind in enumerate(wanted):
             at = table.schema.get_field_index(name)
             path = "{}/{}{}.parquet".format(tmp_path, name, number)
-            pyarrow.parquet.write_table(table.set_column(at, name, table.column(at).cast(kind)), path)
+            pyarrow.parquet.write_table(table.set_column(at, name,
+                                                         table.column(at).cast(kind)), path)
             conversion.convert(SCHEMA, path, path + ".txt")
             conversion.convert(SCHEMA, "{}/a.parquet".format(tmp_path), "{}/plain".format(tmp_path))
             with open(path + ".txt") as one, open("{}/plain".format(tmp_path)) as other:

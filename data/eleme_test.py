@@ -30,32 +30,43 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def rows(folder: str) -> pd.DataFrame:
-    return pd.read_csv(os.path.join(folder, "train.csv"), header=None, names=NAMES, dtype=str, keep_default_na=False)
+    return pd.read_csv(os.path.join(folder, "train.csv"),
+                       header=None,
+                       names=NAMES,
+                       dtype=str,
+                       keep_default_na=False)
 
 
 def test_schema_is_the_documented_one() -> None:
     schema = eleme.SCHEMA
     assert len(NAMES) == 39 and [c.name for c in schema.labels] == ["clicked"]
     assert [c.name for c in schema.numbers] == (
-        "gender avg_price is_supervip ctr_30 ord_30 total_amt_30 rank_7 rank_30 rank_90 price_list hours_list hours"
+        "gender avg_price is_supervip ctr_30 ord_30 total_amt_30 rank_7 rank_30 rank_90 price_list "
+        "hours_list hours"
         .split())
     tables: dict = {}
     for column in schema.features:
         tables.setdefault(column.table or column.name, []).append(column.name)
-    assert sorted(sorted(names) for names in tables.values() if len(names) > 1) == sorted(map(sorted, [
-        ["shop_id", "shop_id_list"], ["item_id", "item_id_list"], ["category_1_id", "category_1_id_list"],
-        ["merge_standard_food_id", "merge_standard_food_id_list"], ["brand_id", "brand_id_list"],
-        ["shop_aoi_id", "shop_aoi_id_list"], ["shop_geohash_12", "geohash12"],
-        ["shop_geohash_6", "shop_geohash6_list"], ["visit_city", "city_id"]]))
+    assert sorted(sorted(names) for names in tables.values() if len(names) > 1) == sorted(
+        map(sorted, [["shop_id", "shop_id_list"], ["item_id", "item_id_list"],
+                     ["category_1_id", "category_1_id_list"],
+                     ["merge_standard_food_id", "merge_standard_food_id_list"],
+                     ["brand_id", "brand_id_list"], ["shop_aoi_id", "shop_aoi_id_list"],
+                     ["shop_geohash_12", "geohash12"], ["shop_geohash_6", "shop_geohash6_list"],
+                     ["visit_city", "city_id"]]))
     assert {c.name for c in schema.features if c.kind == "words"} == {"time_type", "time_type_list"}
     assert all(c.buckets == 100000 for c in schema.features if c.kind == "hash")
-    assert [c.name for c in schema.columns if c.aligned] == [name for name in LISTS if name != "weekdays_list"]
+    assert [c.name for c in schema.columns if c.aligned] == [
+        name for name in LISTS if name != "weekdays_list"
+    ]
     assert len(LISTS) == 12
 
 
 def test_rows_look_like_the_real_ones(rows: pd.DataFrame) -> None:
     assert (rows.clicked == "1").mean() == pytest.approx(0.1, abs=0.02)
-    lengths = pd.DataFrame({name: rows[name].map(lambda text: text.count(";") + 1 if text else 0) for name in LISTS})
+    lengths = pd.DataFrame(
+        {name: rows[name].map(lambda text: text.count(";") + 1 if text else 0)
+         for name in LISTS})
     assert (lengths.nunique(axis=1) == 1).all()
     assert lengths.shop_id_list.max() == 50 and lengths.shop_id_list.min() == 0
     assert 0 < (rows.avg_price == "").mean() < 0.05 and 0 < (rows.brand_id == "").mean() < 0.1
@@ -71,7 +82,8 @@ def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
     p = 1 / (1 + np.exp(-drawn.logits["click"]))
     assert labels.mean() == pytest.approx(p.mean(), abs=0.005)
     with open(os.path.join(folder, "eleme_planted.json")) as file:
-        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(measures.auc(labels, p), abs=0.03)
+        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(measures.auc(labels, p),
+                                                                      abs=0.03)
 
 
 def test_every_source_has_its_share_of_the_signal() -> None:
@@ -111,19 +123,26 @@ def test_conversion_gives_the_same_parquet(folder: str, tmp_path: object) -> Non
 
 
 @pytest.mark.parametrize("column, change, message", [
-    ("price_list", lambda text: text + ";1", "column 'price_list': '[0-9.;]+' is given, expected [0-9]+ items? as in "
-                                             "column 'shop_id_list', not [0-9]+. Mend"),
-    ("shop_id_list", lambda text: "", "column 'shop_id_list': '' is given, expected [0-9]+ items as in column "
-                                      "'item_id_list', not 0. Mend"),
-    ("time_type", lambda text: "brunch", "column 'time_type': 'brunch' is given, expected one of lunch, night, dinner"),
+    ("price_list", lambda text: text + ";1",
+     "column 'price_list': '[0-9.;]+' is given, expected [0-9]+ items? as in "
+     "column 'shop_id_list', not [0-9]+. Mend"),
+    ("shop_id_list", lambda text: "",
+     "column 'shop_id_list': '' is given, expected [0-9]+ items as in column "
+     "'item_id_list', not 0. Mend"),
+    ("time_type", lambda text: "brunch",
+     "column 'time_type': 'brunch' is given, expected one of lunch, night, dinner"),
     ("time_type", lambda text: "", "column 'time_type': '' is given, expected one of lunch"),
     ("time_type_list", lambda text: text.replace("lunch", "brunch"),
      "column 'time_type_list': '.*brunch.*' is given, expected items out of lunch, night"),
     ("ctr_30", lambda text: "often", "column 'ctr_30': 'often' is given, expected a finite number"),
-    ("hours_list", lambda text: text + "x", "column 'hours_list': '.*x' is given, expected finite numbers"),
-    ("clicked", lambda text: "yes", "column 'clicked': 'yes' is given, expected 0 or 1")])
-def test_bad_rows(rows: pd.DataFrame, tmp_path: object, column: str, change: object, message: str) -> None:
-    full = rows[rows.time_type_list.str.contains("lunch") & (rows.shop_id_list.str.len() < 60)].head(5).values.tolist()
+    ("hours_list", lambda text: text + "x",
+     "column 'hours_list': '.*x' is given, expected finite numbers"),
+    ("clicked", lambda text: "yes", "column 'clicked': 'yes' is given, expected 0 or 1")
+])
+def test_bad_rows(rows: pd.DataFrame, tmp_path: object, column: str, change: object,
+                  message: str) -> None:
+    full = rows[rows.time_type_list.str.contains("lunch")
+                & (rows.shop_id_list.str.len() < 60)].head(5).values.tolist()
     at = NAMES.index(column)
     full[3][at] = change(full[3][at])  # type: ignore[operator]
     write(str(tmp_path), full)
@@ -134,8 +153,11 @@ def test_bad_rows(rows: pd.DataFrame, tmp_path: object, column: str, change: obj
 
 def test_one_earlier_click_without_brand_and_price(folder: str, tmp_path: object) -> None:
     table = pa.parquet.read_table(os.path.join(folder, "train.csv.parquet"))
-    alone = table.filter(pa.compute.equal(pa.compute.list_value_length(table.column("shop_id_list")), 1))
-    for name, missing in (("brand_id_list", [None]), ("shop_aoi_id_list", [""]), ("price_list", [None])):
+    alone = table.filter(
+        pa.compute.equal(pa.compute.list_value_length(table.column("shop_id_list")), 1))
+    for name, missing in (("brand_id_list", [None]), ("shop_aoi_id_list", [""]), ("price_list", [
+            None
+    ])):
         at = alone.schema.get_field_index(name)
         column = pa.array([missing] * alone.num_rows, alone.schema.field(at).type)
         alone = alone.set_column(at, name, column)

@@ -42,15 +42,17 @@ def open_data(folder: str, toggles: Toggles) -> Data:
 
 
 def params(data: Data, toggles: Toggles, **kwargs: object) -> Params:
-    return Params(data.schema, Embedding(18, toggles), Dense(toggles), Training("adagrad", 0.1), 0.5,
-                  **kwargs)  # type: ignore[arg-type]
+    return Params(data.schema, Embedding(18, toggles), Dense(toggles), Training("adagrad", 0.1),
+                  0.5, **kwargs)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
+                                                 (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     data = open_data(folder, toggles)
     small = params(data, toggles, attention=(5, 3), top=(7, 4))
-    assert graphs.logit_shapes(data, train.model_fn, small, toggles, batch_size) == {"click": (batch_size,)}
+    assert graphs.logit_shapes(data, train.model_fn, small, toggles,
+                               batch_size) == {"click": (batch_size,)}
 
 
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
@@ -72,7 +74,8 @@ def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: 
 
 
 def ragged(items: np.ndarray) -> RaggedHistory:
-    return history_of.ragged(tf.constant(items), tf.constant(np.concatenate([[0], np.cumsum(LENGTHS)]), tf.int64))
+    return history_of.ragged(tf.constant(items),
+                             tf.constant(np.concatenate([[0], np.cumsum(LENGTHS)]), tf.int64))
 
 
 def padded(items: np.ndarray, width: int, filler: float) -> PaddedHistory:
@@ -87,7 +90,8 @@ def attended(make: object, toggles: Toggles, item: np.ndarray) -> List[np.ndarra
     """What the attention gives for a history, and its gradients with fixed weights."""
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
-        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), Training("adam", 0.1), 0.5, (6, 5), ())
+        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), Training(
+            "adam", 0.1), 0.5, (6, 5), ())
         history: History = make()  # type: ignore[operator]
         outputs, _ = train.attend(tf.constant(item), history, settings)
         gradients = tf.gradients(tf.reduce_sum(outputs ** 2), tf.trainable_variables())
@@ -97,7 +101,8 @@ def attended(make: object, toggles: Toggles, item: np.ndarray) -> List[np.ndarra
 
 def test_padding_changes_nothing() -> None:
     rng = np.random.default_rng(0)
-    items, item = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32), rng.standard_normal([4, 4])
+    items, item = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32), rng.standard_normal(
+        [4, 4])
     item = item.astype(np.float32)
     expected = attended(lambda: ragged(items), FUSED, item)
     for width, filler in ((5, 0.0), (9, 0.0), (30, 7.0)):
@@ -109,16 +114,21 @@ def test_padding_changes_nothing() -> None:
 
 def test_attention_is_the_papers_equation_in_numpy() -> None:
     rng = np.random.default_rng(2)
-    items, item = [rng.standard_normal(shape).astype(np.float32) for shape in ([sum(LENGTHS), 4], [4, 4])]
+    items, item = [
+        rng.standard_normal(shape).astype(np.float32) for shape in ([sum(LENGTHS), 4], [4, 4])
+    ]
     with tf.Graph().as_default(), tf.Session() as session:
-        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), Training("adam", 0.1), 0.5,
-                          (6, 5), ())
+        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()),
+                          Training("adam", 0.1), 0.5, (6, 5), ())
         got, _ = train.attend(tf.constant(item), ragged(items), settings)
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
             variable.load(rng.standard_normal(variable.shape.as_list()), session)
         got = session.run(got)
-        w = {v.op.name[len("attention/"):]: session.run(v).astype(np.float64) for v in tf.trainable_variables()}
+        w = {
+            v.op.name[len("attention/"):]: session.run(v).astype(np.float64)
+            for v in tf.trainable_variables()
+        }
 
     def dense(x: np.ndarray, name: str) -> np.ndarray:
         return x @ w[name + "/kernel"] + w[name + "/bias"]
@@ -130,12 +140,16 @@ def test_attention_is_the_papers_equation_in_numpy() -> None:
         for i in range(2):
             hidden = 1 / (1 + np.exp(-dense(hidden, "dense_{}".format(i))))
         scores = np.exp(dense(hidden, "score"))
-        np.testing.assert_allclose(got[row], (scores / scores.sum() * h).sum(axis=0), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(got[row], (scores / scores.sum() * h).sum(axis=0),
+                                   rtol=1e-4,
+                                   atol=1e-5)
 
 
 def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
-    user, item, attention = [rng.standard_normal([4, width]).astype(np.float32) for width in (2, 4, 4)]
+    user, item, attention = [
+        rng.standard_normal([4, width]).astype(np.float32) for width in (2, 4, 4)
+    ]
     items = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32)
     monkeypatch.setattr(train.input_layer, "look_up", lambda features, columns, *_: tf.constant(
         user if len(columns) == 1 else item))
@@ -143,8 +157,8 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(train, "attend", lambda item, history, _: (
         tf.constant(attention), history.sum(history.items)))
     with tf.Graph().as_default(), tf.Session() as session:
-        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()), Training("adam", 0.1), 0.5,
-                          (), (5, 3))
+        settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()),
+                          Training("adam", 0.1), 0.5, (), (5, 3))
         logit = train.forward({}, settings, training=False).click
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
@@ -152,7 +166,8 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
         got = session.run(logit)
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.trainable_variables()}
 
-    total = np.stack([items[end - length:end].sum(axis=0) for end, length in zip(np.cumsum(LENGTHS), LENGTHS)])
+    total = np.stack(
+        [items[end - length:end].sum(axis=0) for end, length in zip(np.cumsum(LENGTHS), LENGTHS)])
     x = np.concatenate([user, item, total, item * total, attention], axis=1)  # [4, 2 + 4 * 4]
     scale = 1 / np.sqrt(1 + 1e-3)  # running means 0 and variances 1, as they start
     x = w["top_norm/gamma"] * x * scale + w["top_norm/beta"]
@@ -160,7 +175,9 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
         x = x @ w["top_{}/kernel".format(i)] + w["top_{}/bias".format(i)]
         share = 1 / (1 + np.exp(-x * scale))
         x = share * x + (1 - share) * w["dice_{}/alpha".format(i)] * x
-    np.testing.assert_allclose(got, (x @ w["click_logit/kernel"] + w["click_logit/bias"])[:, 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(got, (x @ w["click_logit/kernel"] + w["click_logit/bias"])[:, 0],
+                               rtol=1e-4,
+                               atol=1e-4)
 
 
 @pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), FUSED])
@@ -168,23 +185,35 @@ def test_dice_in_training_and_evaluation(toggles: Toggles) -> None:
     x = np.random.default_rng(0).normal(2, 3, [200, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
         inputs = tf.constant(x)
-        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), Training("adam", 0.1), 0.5)
+        settings = Params(amazon.SCHEMA, Embedding(2, toggles), Dense(toggles), Training(
+            "adam", 0.1), 0.5)
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
-            training, evaluating = [train.dice(inputs, "dice", mode, settings) for mode in (True, False)]
+            training, evaluating = [
+                train.dice(inputs, "dice", mode, settings) for mode in (True, False)
+            ]
         session.run(tf.global_variables_initializer())
         tf.trainable_variables()[0].load([0.0, 0.5, 1.0], session)
         got, fresh = session.run([training, evaluating])
     share = 1 / (1 + np.exp(-(x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3)))
-    np.testing.assert_allclose(got, share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(got,
+                               share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x,
+                               rtol=1e-4,
+                               atol=1e-5)
     share = 1 / (1 + np.exp(-x / np.sqrt(1 + 1e-3)))
-    np.testing.assert_allclose(fresh, share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(fresh,
+                               share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x,
+                               rtol=1e-4,
+                               atol=1e-5)
 
 
 def write_rows(folder: object, history: str, categories: str) -> str:
     for name in (amazon.SCHEMA.train_file, amazon.SCHEMA.test_file):
         with open(os.path.join(str(folder), name), "w") as file:
-            file.write("".join("{}\tu\ti7\tc\t{}\t{}\n".format(label, history, categories) for label in (0, 1)))
-    words = dict(uid_voc=["u0", "u"], mid_voc=["i0"] + ["i{}".format(i) for i in range(1, 300)], cat_voc=["c0", "c"])
+            file.write("".join(
+                "{}\tu\ti7\tc\t{}\t{}\n".format(label, history, categories) for label in (0, 1)))
+    words = dict(uid_voc=["u0", "u"],
+                 mid_voc=["i0"] + ["i{}".format(i) for i in range(1, 300)],
+                 cat_voc=["c0", "c"])
     for name, listed in words.items():
         with open(os.path.join(str(folder), name + ".txt"), "w") as file:
             file.write("\n".join(listed) + "\n")
@@ -192,7 +221,8 @@ def write_rows(folder: object, history: str, categories: str) -> str:
 
 
 @pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True)])
-def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(tmp_path: object, toggles: Toggles) -> None:
+def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(
+        tmp_path: object, toggles: Toggles) -> None:
     names = ["i{}".format(i) for i in range(1, 251)]
     names[200] = "unknown"
     folder = write_rows(tmp_path, "\x02".join(names), "\x02".join(["c"] * 250))
@@ -213,9 +243,14 @@ def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(tmp_path
 
 def test_lists_of_unequal_length_are_bad_rows(tmp_path: object) -> None:
     folder = write_rows(tmp_path, "i1\x02i2", "c")
-    with pytest.raises(BadInput, match="row 1, column 'history_categories': 'c' is given, expected 2 items as in "
-                                       "column 'history_items', not 1"):
-        train.main(["--data_location", folder, "--checkpoint", os.path.join(folder, "run"), "--steps", "1"])
+    with pytest.raises(
+            BadInput,
+            match="row 1, column 'history_categories': 'c' is given, expected 2 items as in "
+            "column 'history_items', not 1"):
+        train.main([
+            "--data_location", folder, "--checkpoint",
+            os.path.join(folder, "run"), "--steps", "1"
+        ])
 
 
 def test_a_missing_vocabulary_names_the_commands(folder: str, tmp_path: object) -> None:
@@ -228,15 +263,21 @@ def test_a_missing_vocabulary_names_the_commands(folder: str, tmp_path: object) 
 
 @pytest.mark.slow
 def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
-    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    common = [
+        "--data_location", folder, "--batch_size", "128", "--checkpoint",
+        os.path.join(str(tmp_path), "run")
+    ]
     report = run_main(train.main, *common, "--learning_rate", "0.003", "--steps", "156")
     click = report["tasks"]["click"]
     assert click["auc"] > 0.55 and 0.8 < click["calibration"] < 1.25
     assert report["unknown_ids"]["user"] == 3000  # users are in one file only
     data = open_data(folder, FUSED)
     expected = predict_first_rows(common[-1], data, train.model_fn, params(data, FUSED))
-    np.testing.assert_allclose(serve_sample_request(common[-1])["click"], expected["click"], rtol=1e-5)
-    assert run_main(train.main, *common, "--steps", "160", "--no_eval", "--tf")["steps_trained_here"] == 4
+    np.testing.assert_allclose(serve_sample_request(common[-1])["click"],
+                               expected["click"],
+                               rtol=1e-5)
+    assert run_main(train.main, *common, "--steps", "160", "--no_eval",
+                    "--tf")["steps_trained_here"] == 4
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,8 +302,11 @@ def test_planted_signal_is_in_the_report(folder: str) -> None:
 def test_from_raw_files_to_a_trained_model(tmp_path: object) -> None:
     raw, out = [os.path.join(str(tmp_path), name) for name in ("raw", "out")]
     write_raw_files(raw, 3000, 200, 1)
-    subprocess.run([os.path.join(os.path.dirname(amazon.__file__), "din", "prepare_data.sh"), raw, out], check=True,
-                   env=dict(os.environ, PYTHON=sys.executable), stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [os.path.join(os.path.dirname(amazon.__file__), "din", "prepare_data.sh"), raw, out],
+        check=True,
+        env=dict(os.environ, PYTHON=sys.executable),
+        stdout=subprocess.DEVNULL)
     report = run_main(train.main, "--data_location", out, "--batch_size", "64", "--steps", "250",
                       "--learning_rate", "0.003", "--checkpoint", os.path.join(out, "run"))
     assert report["tasks"]["click"]["auc_low"] > 0.6

@@ -45,19 +45,26 @@ def params(toggles: Toggles, **kwargs: object) -> Params:
                   **kwargs)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("toggles, interaction_op, batch_size", [
-    (FUSED, "dot", 2), (FUSED, "cat", 7), (Toggles(tf=True), "dot", 7), (Toggles(bf16=True), "cat", 2)])
+@pytest.mark.parametrize("toggles, interaction_op, batch_size", [(FUSED, "dot", 2),
+                                                                 (FUSED, "cat", 7),
+                                                                 (Toggles(tf=True), "dot", 7),
+                                                                 (Toggles(bf16=True), "cat", 2)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, interaction_op: str,
                                            batch_size: int) -> None:
     small = params(toggles, interaction_op=interaction_op, **SMALL)
-    assert graphs.logit_shapes(open_data(folder, toggles), train.model_fn, small, toggles, batch_size) == {
-        "click": (batch_size,)}
+    assert graphs.logit_shapes(open_data(folder, toggles), train.model_fn, small, toggles,
+                               batch_size) == {"click": (batch_size,)}
 
 
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         small = params(toggles, interaction_op="dot", bottom=(32, 16), top=(32, 16))
-        return graphs.losses(open_data(folder, toggles), train.model_fn, small, toggles, 10, batch_size=64)
+        return graphs.losses(open_data(folder, toggles),
+                             train.model_fn,
+                             small,
+                             toggles,
+                             10,
+                             batch_size=64)
 
     community = losses(Toggles(tf=True))
     for toggles in (Toggles(), FUSED):
@@ -67,7 +74,8 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
 
 @pytest.mark.parametrize("count, toggles, interaction_op", [
     (2, FUSED, "dot"), (3, Toggles(), "cat"), (5, FUSED, "cat")])
-def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles, interaction_op: str) -> None:
+def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles,
+                                              interaction_op: str) -> None:
     small = params(toggles, interaction_op=interaction_op, **SMALL)
     graphs.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
 
@@ -91,12 +99,17 @@ def numpy_forward(x: np.ndarray, embedded: np.ndarray, w: dict, interaction_op: 
     bottom = norm(np.sign(x) * np.log1p(np.abs(x)), "numbers_norm")
     for i in range(3):
         name = "bottom/norm_{}".format(i)
-        bottom = norm(dense(bottom, "bottom/dense_{}".format(i)), name) * w[name + "/gamma"] + w[name + "/beta"]
+        bottom = norm(dense(bottom, "bottom/dense_{}".format(i)),
+                      name) * w[name + "/gamma"] + w[name + "/beta"]
         bottom = np.maximum(bottom, 0)
     joined = np.concatenate([bottom, embedded], axis=1)
     if interaction_op == "dot":
         vectors = joined.reshape(len(x), -1, 16)
-        pairs = [np.einsum("bd,bd->b", vectors[:, i], vectors[:, j]) for i in range(vectors.shape[1]) for j in range(i)]
+        pairs = [
+            np.einsum("bd,bd->b", vectors[:, i], vectors[:, j])
+            for i in range(vectors.shape[1])
+            for j in range(i)
+        ]
         joined = np.concatenate([bottom, np.stack(pairs, axis=1)], axis=1)
     for i in range(2):
         joined = np.maximum(dense(joined, "top/dense_{}".format(i)), 0)
@@ -110,15 +123,24 @@ def test_forward_is_the_papers_equations_in_numpy(interaction_op: str, width: in
     embedded = rng.standard_normal([6, 24 * 16])
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
         patch.setattr(train.embedding, "embed", lambda *args: tf.constant(embedded, tf.float32))
-        features = {c.name: tf.constant(x[:, i], tf.float32) for i, c in enumerate(eleme.SCHEMA.numbers)}
-        outputs = train.forward(features, params(FUSED, interaction_op=interaction_op, **SMALL), False)
+        features = {
+            c.name: tf.constant(x[:, i], tf.float32)
+            for i, c in enumerate(eleme.SCHEMA.numbers)
+        }
+        outputs = train.forward(features, params(FUSED, interaction_op=interaction_op, **SMALL),
+                                False)
         session.run(tf.global_variables_initializer())
         for variable in tf.global_variables():
-            variable.load(rng.random(variable.shape.as_list()) - 0.4 * ("variance" not in variable.name), session)
+            variable.load(
+                rng.random(variable.shape.as_list()) - 0.4 * ("variance" not in variable.name),
+                session)
         got = session.run(outputs.click)
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
     assert w["top/dense_0/kernel"].shape[0] == width
-    np.testing.assert_allclose(got, numpy_forward(x, embedded, w, interaction_op), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(got,
+                               numpy_forward(x, embedded, w, interaction_op),
+                               rtol=1e-4,
+                               atol=1e-4)
 
 
 def test_numbers_of_any_scale_come_out_alike(folder: str) -> None:
@@ -135,15 +157,21 @@ def test_numbers_of_any_scale_come_out_alike(folder: str) -> None:
 
 @pytest.mark.slow
 def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
-    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    common = [
+        "--data_location", folder, "--batch_size", "128", "--checkpoint",
+        os.path.join(str(tmp_path), "run")
+    ]
     report = run_main(train.main, *common, "--steps", "78")
     click = report["tasks"]["click"]
     assert click["auc"] > 0.6 and 0.7 < click["calibration"] < 1.4
     assert report["unknown_ids"] == {}
     data = open_data(folder, FUSED)
     expected = predict_first_rows(common[-1], data, train.model_fn, params(FUSED))
-    np.testing.assert_allclose(serve_sample_request(common[-1])["click"], expected["click"], rtol=1e-5)
-    assert run_main(train.main, *common, "--steps", "80", "--no_eval", "--tf")["steps_trained_here"] == 2
+    np.testing.assert_allclose(serve_sample_request(common[-1])["click"],
+                               expected["click"],
+                               rtol=1e-5)
+    assert run_main(train.main, *common, "--steps", "80", "--no_eval",
+                    "--tf")["steps_trained_here"] == 2
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
@@ -151,7 +179,8 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert (run.epochs, run.steps) == (1, -(-10000 // 512))
     assert run.save_steps == 0
     assert (*made.training[:2], made.interaction_op) == ("adamasync", 0.001, "cat")
-    made = run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"], monkeypatch)[1]
+    made = run_of(train.main, ["--data_location", folder, "--interaction_op", "dot"],
+                  monkeypatch)[1]
     assert made.interaction_op == "dot"
     parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
@@ -159,5 +188,6 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
     with pytest.raises(SystemExit) as end:
         train.main(["--interaction_op", "sum"])
-    assert end.value.code == 2 and "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr().err
+    assert end.value.code == 2 and "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr(
+    ).err
     assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()

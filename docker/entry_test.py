@@ -17,8 +17,12 @@ def run(folder: object, words: List[str]) -> Tuple[int, str, str]:
     python = folder.joinpath("python")
     python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 5\n")
     python.chmod(0o755)
-    done = subprocess.run([ENTRY] + words, env={"PATH": "{}:/usr/bin:/bin".format(folder)}, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run([ENTRY] + words,
+                          env={"PATH": "{}:/usr/bin:/bin".format(folder)},
+                          stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE,
+                          universal_newlines=True)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -29,7 +33,8 @@ def test_a_model_is_launched_with_its_flags(tmp_path: object, model: str) -> Non
 
 
 def test_a_command_is_run_as_given(tmp_path: object) -> None:
-    assert run(tmp_path, ["python", "esmm/train.py", "$HOME; id"]) == (5, "esmm/train.py\n$HOME; id\n", "")
+    assert run(tmp_path,
+               ["python", "esmm/train.py", "$HOME; id"]) == (5, "esmm/train.py\n$HOME; id\n", "")
     assert run(tmp_path, ["/bin/sh", "-c", "echo $0; exit 3", "x"]) == (3, "x\n", "")
     assert run(tmp_path, ["esmm2"])[0] == 127
 

@@ -86,9 +86,12 @@ def test_purchase_without_click_counts_as_none() -> None:
     assert got[0] == got[1]
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
+                                                 (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
-    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
+    settings = params(toggles,
+                      group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
+                      tower=(6, 3))
     data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
     assert graphs.logit_shapes(data, train.model_fn, settings, toggles, batch_size) == {
         task: (batch_size,) for task in train.MODEL.tasks}
@@ -97,18 +100,23 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
 def test_towers_start_at_the_base_rates(folder: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
-        features, _ = graphs.features_of(source.open_data(folder, taobao.SCHEMA, True, 0, False), Toggles(), 512)
+        features, _ = graphs.features_of(source.open_data(folder, taobao.SCHEMA, True, 0, False),
+                                         Toggles(), 512)
         outputs = train.forward(features, params()._replace(click_rate=0.05, buy_rate=0.01))
         graphs.initialize(session)
         ctr, cvr = session.run([tf.sigmoid(outputs.ctr), tf.sigmoid(outputs.cvr)])
-    assert ctr.mean() == pytest.approx(0.05, rel=0.05) and cvr.mean() == pytest.approx(0.01, rel=0.05)
+    assert ctr.mean() == pytest.approx(0.05, rel=0.05) and cvr.mean() == pytest.approx(0.01,
+                                                                                       rel=0.05)
 
 
 def test_columnar_and_tf_losses_are_equal_step_by_step(folder: str) -> None:
-    plain, fused, theirs = [losses(folder, toggles, 50) for toggles in (Toggles(), FUSED, Toggles(tf=True))]
+    plain, fused, theirs = [
+        losses(folder, toggles, 50) for toggles in (Toggles(), FUSED, Toggles(tf=True))
+    ]
     for ours in (plain, fused):
         np.testing.assert_allclose(ours[:15], theirs[:15], rtol=1e-5)
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3)  # the last bit of a sum may turn a ReLU on or off in time
+        np.testing.assert_allclose(
+            ours, theirs, rtol=1e-3)  # the last bit of a sum may turn a ReLU on or off in time
     assert plain[-1] < plain[0]
 
 
@@ -120,12 +128,14 @@ def test_bf16_losses_follow_fp32(folder: str) -> None:
 
 @pytest.mark.parametrize("count, toggles, optimizer, l2", [
     (2, FUSED, "adagrad", 0.0), (3, Toggles(), "adam", 0.1), (5, FUSED, "adamasync", 0.1)])
-def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles, optimizer: str,
-                                           l2: float) -> None:
+def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles,
+                                           optimizer: str, l2: float) -> None:
     data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
-    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))), tower=(6, 3))
-    graphs.check_micro_batch(data, train.model_fn, settings._replace(dense=Dense(toggles, l2)), count,
-                             optimizer, toggles)
+    settings = params(toggles,
+                      group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
+                      tower=(6, 3))
+    graphs.check_micro_batch(data, train.model_fn, settings._replace(dense=Dense(toggles, l2)),
+                             count, optimizer, toggles)
 
 
 @pytest.mark.parametrize("toggles", [Toggles(), FUSED._replace(micro_batch=3)])
@@ -138,21 +148,24 @@ def test_same_seed_same_losses(folder: str, toggles: Toggles) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [[], ["--tf"], ["--bf16"]])
-def test_training_learns_and_writes_its_results(folder: str, tmp_path: object, capsys: pytest.CaptureFixture,
+def test_training_learns_and_writes_its_results(folder: str, tmp_path: object,
+                                                capsys: pytest.CaptureFixture,
                                                 mode: List[str]) -> None:
-    report = run_main(train.main, "--data_location", folder, "--output_dir", str(tmp_path), "--steps", "400",
-                      "--batch_size", "128", *mode)
+    report = run_main(train.main, "--data_location", folder, "--output_dir", str(tmp_path),
+                      "--steps", "400", "--batch_size", "128", *mode)
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
     tasks = report["tasks"]
     for task in train.MODEL.tasks:
-        assert set(tasks[task]) >= {"rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration",
-                                    "accuracy"}
+        assert set(tasks[task]) >= {
+            "rows", "positives", "auc", "auc_low", "auc_high", "log_loss", "calibration", "accuracy"
+        }
     for task in ("click", "click_and_purchase"):
         assert tasks[task]["auc"] - 0.5 > 0.4 * (bayes[task] - 0.5)
         assert 0.6 < tasks[task]["calibration"] < 1.6
     assert tasks["click"]["gauc_users"] > 100
-    assert report["bad_rows"] == 0 and report["steps_per_sec"] > 0 and report["peak_memory_mb"] > 100
+    assert report["bad_rows"] == 0 and report["steps_per_sec"] > 0 and report[
+        "peak_memory_mb"] > 100
     result = glob.glob(os.path.join(str(tmp_path), "model_ESMM_*"))
     assert len(result) == 1
     assert {"config.json", "metrics.json", "export", "checkpoint"} <= set(os.listdir(result[0]))
@@ -165,7 +178,8 @@ def test_any_modes_checkpoint_goes_on_in_any_other(folder: str, tmp_path: object
     common = ["--data_location", folder, "--batch_size", "64", "--checkpoint", checkpoint]
     sliced = ["--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
     for steps, mode in (("4", []), ("8", ["--tf"]), ("12", ["--bf16"]), ("16", sliced)):
-        assert run_main(train.main, *common, "--no_eval", "--steps", steps, *mode)["steps_trained_here"] == 4
+        assert run_main(train.main, *common, "--no_eval", "--steps", steps,
+                        *mode)["steps_trained_here"] == 4
     assert run_main(train.main, *common, "--steps", "16")["steps_trained_here"] == 0
 
 
@@ -177,9 +191,21 @@ def test_defaults_are_the_documented_ones() -> None:
     parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
-    documented = dict(seed=2021, data_location="./data", steps=0, batch_size=512, learning_rate=0.1,
-                      l2_regularization=None, timeline=None, save_steps=None, keep_checkpoint_max=1, bf16=False,
-                      no_eval=False, protocol="grpc", inter=0, intra=0, input_layer_partitioner=0,
+    documented = dict(seed=2021,
+                      data_location="./data",
+                      steps=0,
+                      batch_size=512,
+                      learning_rate=0.1,
+                      l2_regularization=None,
+                      timeline=None,
+                      save_steps=None,
+                      keep_checkpoint_max=1,
+                      bf16=False,
+                      no_eval=False,
+                      protocol="grpc",
+                      inter=0,
+                      intra=0,
+                      input_layer_partitioner=0,
                       dense_layer_partitioner=0)
     assert {name: args[name] for name in documented} == documented
 
@@ -193,7 +219,8 @@ def test_steps_default_to_ten_epochs(folder: str, monkeypatch: pytest.MonkeyPatc
 def test_base_rates_are_those_of_the_rows_and_have_logits(folder: str, tmp_path: object,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     made = run_of(train.main, ["--data_location", folder], monkeypatch)[1]
-    assert made.click_rate == pytest.approx(0.3, abs=0.02) and made.buy_rate == pytest.approx(1 / 3, abs=0.03)
+    assert made.click_rate == pytest.approx(0.3, abs=0.02) and made.buy_rate == pytest.approx(
+        1 / 3, abs=0.03)
     for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
         with open(os.path.join(str(tmp_path), name), "w") as file:
             file.write("1,1" + "," * 18 + "\n")
@@ -209,11 +236,13 @@ def test_base_rates_are_those_of_the_rows_and_have_logits(folder: str, tmp_path:
     (["--bf16", "maybe"], "argument --bf16: expected true or false. Got: 'maybe'"),
     (["--optimizer", "sgd"], "argument --optimizer: invalid choice: 'sgd'"),
     (["--protocol", "grpc++"], r"--protocol grpc\+\+ needs DeepRec"),
-    (["--tf", "--bf16"], "it switches every DeepRec feature off. Drop one of them. Got: --tf, --bf16"),
+    (["--tf", "--bf16"
+      ], "it switches every DeepRec feature off. Drop one of them. Got: --tf, --bf16"),
     (["--stepz", "3"], "unrecognized arguments: --stepz 3"),
     (["--step", "3"], "unrecognized arguments: --step 3"),
 ])
-def test_wrong_use_ends_with_status_2(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
+def test_wrong_use_ends_with_status_2(argv: List[str], message: str,
+                                      capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         train.main(argv)
     assert end.value.code == 2
@@ -223,10 +252,14 @@ def test_wrong_use_ends_with_status_2(argv: List[str], message: str, capsys: pyt
 def test_nan_loss_names_step_and_rows(folder: str, tmp_path: object) -> None:
     for mode in ([], ["--tf"]):
         target = os.path.join(str(tmp_path), "run" + "".join(mode))
-        with pytest.raises(NanLoss, match=r"the loss of step \d+ is (nan|inf). Its batch held these rows of "
+        with pytest.raises(NanLoss,
+                           match=r"the loss of step \d+ is (nan|inf). Its batch held these rows of "
                            r".*taobao_train_data.*: (\d+, ){31}\d+\. Look at them") as stopped:
-            train.main(["--data_location", folder, "--checkpoint", target, "--steps", "50", "--batch_size", "32",
-                        "--optimizer", "gradientdescent", "--learning_rate", "1e30", "--save_steps", "1", *mode])
+            train.main([
+                "--data_location", folder, "--checkpoint", target, "--steps", "50", "--batch_size",
+                "32", "--optimizer", "gradientdescent", "--learning_rate", "1e30", "--save_steps",
+                "1", *mode
+            ])
         step = int(str(stopped.value).split("step ")[1].split()[0])
         assert tf.train.load_variable(target, "global_step") < step
         assert not os.path.exists(os.path.join(target, "metrics.json"))
@@ -236,15 +269,18 @@ def test_bad_rows_stop_the_run_or_are_counted(folder: str, tmp_path: object) -> 
     bad = os.path.join(str(tmp_path), "data")
     os.mkdir(bad)
     for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
-        with open(os.path.join(folder, name)) as source, open(os.path.join(bad, name), "w") as target:
+        with open(os.path.join(folder, name)) as source, open(os.path.join(bad, name),
+                                                              "w") as target:
             lines = source.readlines()[:300]
             lines[200] = lines[200].rsplit(",", 1)[0] + ",77\n"
             target.writelines(lines)
     for mode in ([], ["--tf"]):
         common = ["--data_location", bad, "--steps", "20", "--batch_size", "30", "--checkpoint",
                   os.path.join(str(tmp_path), "run" + "".join(mode)), *mode]
-        with pytest.raises(BadInput, match="taobao_train_data, row 201, column 'price': '77' is given, expected a "
-                                           "whole number from 0 to 49"):
+        with pytest.raises(
+                BadInput,
+                match="taobao_train_data, row 201, column 'price': '77' is given, expected a "
+                "whole number from 0 to 49"):
             train.main(common)
         assert not os.path.exists(os.path.join(common[7], "metrics.json"))
         report = run_main(train.main, *common, "--max_bad_rows", "2")
@@ -257,15 +293,25 @@ def command(*argv: str, cwd: str = ROOT) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("argv, cwd", [(["esmm/train.py"], ROOT), (["train.py"], os.path.join(ROOT, "esmm")),
+@pytest.mark.parametrize("argv, cwd", [(["esmm/train.py"], ROOT),
+                                       (["train.py"], os.path.join(ROOT, "esmm")),
                                        (["-m", "esmm.train"], ROOT)])
-def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List[str], cwd: str) -> None:
-    done = command(*argv, "--data_location", folder, "--steps", "2", "--no_eval", "--output_dir", str(tmp_path),
+def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List[str],
+                                       cwd: str) -> None:
+    done = command(*argv,
+                   "--data_location",
+                   folder,
+                   "--steps",
+                   "2",
+                   "--no_eval",
+                   "--output_dir",
+                   str(tmp_path),
                    cwd=cwd)
     assert done.returncode == 0, done.stderr
     failed = command(*argv, "--data_location", str(tmp_path), cwd=cwd)
     assert failed.returncode == 1
-    assert "error: no rows of taobao: {}/taobao_train_data.parquet is missing and".format(tmp_path) in failed.stderr
+    assert "error: no rows of taobao: {}/taobao_train_data.parquet is missing and".format(
+        tmp_path) in failed.stderr
     assert "python data/taobao.py make" in failed.stderr and "python data/taobao.py convert" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert command(*argv, "--seed", "x", cwd=cwd).returncode == 2
@@ -275,10 +321,14 @@ def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List
 def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(
         folder: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the processes that launch.py starts have whole tables
-    flags = ["--data_location", folder, "--batch_size", "64", "--checkpoint", os.path.join(str(tmp_path), "run"),
-             "--input_layer_partitioner", "1", "--dense_layer_partitioner", "64"]
+    flags = [
+        "--data_location", folder, "--batch_size", "64", "--checkpoint",
+        os.path.join(str(tmp_path), "run"), "--input_layer_partitioner", "1",
+        "--dense_layer_partitioner", "64"
+    ]
     for roles, steps, more in (("ps=2,chief=1", "30", ["--no_eval"]), ("ps=3,chief=1", "40", [])):
-        done = command("common/launch.py", "--local", roles, "esmm", *flags, "--steps", steps, *more)
+        done = command("common/launch.py", "--local", roles, "esmm", *flags, "--steps", steps,
+                       *more)
         assert done.returncode == 0, done.stdout + done.stderr
         with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
             report = json.load(file)
@@ -286,21 +336,25 @@ def test_a_clusters_checkpoint_goes_on_with_other_servers_and_alone(
     alone = run_main(train.main, *flags, "--steps", str(report["global_step"]))
     assert alone["steps_trained_here"] == 0
     for task in train.MODEL.tasks:
-        assert alone["tasks"][task]["log_loss"] == pytest.approx(report["tasks"][task]["log_loss"], rel=1e-5)
+        assert alone["tasks"][task]["log_loss"] == pytest.approx(report["tasks"][task]["log_loss"],
+                                                                 rel=1e-5)
     assert run_main(train.main, *flags, "--steps", "45", "--no_eval")["global_step"] == 45
 
 
-@pytest.mark.skipif(not os.path.exists(toy.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
+@pytest.mark.skipif(not os.path.exists(toy.TAOBAO_SAMPLE),
+                    reason="the real Taobao rows are not beside the project")
 @pytest.mark.slow
 def test_real_rows_without_purchases(tmp_path: object) -> None:
     with open(toy.TAOBAO_SAMPLE) as file:
         lines = file.readlines()
-    for name, part in ((taobao.SCHEMA.train_file, lines[:4000]), (taobao.SCHEMA.test_file, lines[4000:])):
+    for name, part in ((taobao.SCHEMA.train_file, lines[:4000]), (taobao.SCHEMA.test_file,
+                                                                  lines[4000:])):
         with open(os.path.join(str(tmp_path), name), "w") as file:
             file.writelines(part)
     report = run_main(train.main, "--data_location", str(tmp_path), "--steps", "60",
                       "--checkpoint", str(tmp_path) + "/run")
     tasks = report["tasks"]
-    assert tasks["click_and_purchase"]["auc"] is None and tasks["purchase_given_click"]["positives"] == 0
+    assert tasks["click_and_purchase"]["auc"] is None and tasks["purchase_given_click"][
+        "positives"] == 0
     assert tasks["click"]["auc_low"] < tasks["click"]["auc"] < tasks["click"]["auc_high"]
     assert tasks["click"]["rows"] == 1078

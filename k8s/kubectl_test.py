@@ -1,4 +1,6 @@
-"""The manifests through a real kubectl, against a stand-in API server that refuses unknown fields."""
+"""The manifests through a real kubectl, against a stand-in API server that refuses unknown
+fields.
+"""
 
 import contextlib
 import importlib.util
@@ -24,9 +26,13 @@ FILES = sorted(set(render.render()) - {"pvc.yaml"})
 
 
 def crd(group: str, kind: str, plural: str, schema: dict) -> dict:
-    """A CustomResourceDefinition with a strict schema, for the kinds that a cluster has without one."""
+    """A CustomResourceDefinition with a strict schema, for the kinds that a cluster has without
+    one.
+    """
     names = {"kind": kind, "listKind": kind + "List", "plural": plural, "singular": kind.lower()}
-    versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]
+    versions = [{
+        "name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}
+    }]
     return {"spec": {"group": group, "scope": "Namespaced", "names": names, "versions": versions}}
 
 
@@ -38,13 +44,18 @@ def load(name: str) -> object:
 
 
 def schemas() -> List[dict]:
-    """The TFJob that the official SDK describes, and Kubernetes' own NetworkPolicy, as definitions."""
+    """The TFJob that the official SDK describes, and Kubernetes' own NetworkPolicy, as
+    definitions.
+    """
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         sdk = load("sdk_crd")
     policy = sdk.schema("V1NetworkPolicy")
     policy["properties"]["metadata"] = {"type": "object"}
-    return [yaml.safe_load(printed.getvalue()), crd("networking.k8s.io", "NetworkPolicy", "networkpolicies", policy)]
+    return [
+        yaml.safe_load(printed.getvalue()),
+        crd("networking.k8s.io", "NetworkPolicy", "networkpolicies", policy)
+    ]
 
 
 def wait_for(port: int, server: subprocess.Popen) -> None:
@@ -72,13 +83,19 @@ def kubectl(tmp_path_factory: object) -> Iterator[object]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, os.path.join(TOOLS, "mockapi.py"), str(port), str(definitions)])
+    server = subprocess.Popen(
+        [sys.executable,
+         os.path.join(TOOLS, "mockapi.py"),
+         str(port), str(definitions)])
     command = ["kubectl", "-s", "http://127.0.0.1:{}".format(port), "--cache-dir", str(folder)]
     try:
         wait_for(port, server)
-        yield lambda *words: subprocess.run(
-            command + list(words), env=dict(os.environ, KUBECONFIG=os.devnull), timeout=60, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, universal_newlines=True)
+        yield lambda *words: subprocess.run(command + list(words),
+                                            env=dict(os.environ, KUBECONFIG=os.devnull),
+                                            timeout=60,
+                                            stdout=subprocess.PIPE,
+                                            stderr=subprocess.STDOUT,
+                                            universal_newlines=True)
     finally:
         server.kill()
         server.wait()
@@ -107,7 +124,8 @@ def test_kubectl_would_refuse_a_mistake(kubectl: object, number: int) -> None:
     ("      replicas: 1\n", "      replicas: one\n"),
     ("                  drop:", "                  dropped:"),
 ])
-def test_kubectl_would_refuse_a_mistake_in_ours(kubectl: object, tmp_path: object, old: str, new: str) -> None:
+def test_kubectl_would_refuse_a_mistake_in_ours(kubectl: object, tmp_path: object, old: str,
+                                                new: str) -> None:
     text = render.render()["ple-bf16.yaml"]
     assert old in text
     tmp_path.joinpath("job.yaml").write_text(text.replace(old, new))

@@ -39,7 +39,8 @@ def containers(job: str) -> List[dict]:
 
 
 def keys(value: object) -> Iterator[str]:
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    children = value.values() if isinstance(value,
+                                            dict) else value if isinstance(value, list) else []
     if isinstance(value, dict):
         yield from value
     for child in children:
@@ -51,7 +52,8 @@ def test_files_are_current() -> None:
     assert sorted(render.render()) == sorted([job + ".yaml" for job in JOBS] + ["pvc.yaml"])
 
 
-def test_check_names_what_is_not_current_and_writing_mends_it(tmp_path: object, capsys: object) -> None:
+def test_check_names_what_is_not_current_and_writing_mends_it(tmp_path: object,
+                                                              capsys: object) -> None:
     folder = str(tmp_path)
     assert render.main([], folder) == 0 and render.main(["--check"], folder) == 0
     with open(os.path.join(folder, "din-fp32.yaml"), "a") as file:
@@ -72,7 +74,8 @@ def test_check_names_a_file_of_nobody(tmp_path: object) -> None:
 @pytest.mark.parametrize("job", JOBS)
 def test_roles_and_policies(job: str) -> None:
     tfjob = documents(job)[0]
-    assert (tfjob["apiVersion"], tfjob["kind"], tfjob["metadata"]["name"]) == ("kubeflow.org/v1", "TFJob", job)
+    assert (tfjob["apiVersion"], tfjob["kind"], tfjob["metadata"]["name"]) == ("kubeflow.org/v1",
+                                                                               "TFJob", job)
     assert tfjob["spec"]["runPolicy"]["cleanPodPolicy"] == "Running"
     assert sorted(replicas(job)) == ["Chief", "Evaluator", "PS", "Worker"]
     assert replicas(job)["Chief"]["replicas"] == 1
@@ -112,13 +115,19 @@ def test_pods_are_confined(job: str) -> None:
 @pytest.mark.parametrize("job", JOBS)
 def test_no_secrets_and_no_settings_outside_args(job: str) -> None:
     for document in documents(job):
-        assert not {key for key in keys(document) if re.search("env|secret|token$|password|hostPath|hostNetwork", key)}
+        assert not {
+            key
+            for key in keys(document)
+            if re.search("env|secret|token$|password|hostPath|hostNetwork", key)
+        }
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_everything_is_on_the_claim(job: str) -> None:
     claim = documents("pvc")[0]
-    assert claim["metadata"]["name"] == "deeprec" and claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert claim["metadata"]["name"] == "deeprec" and claim["spec"]["accessModes"] == [
+        "ReadWriteMany"
+    ]
     for pod in pods(job):
         (volume,), (mount,) = pod["volumes"], pod["containers"][0]["volumeMounts"]
         assert volume["persistentVolumeClaim"]["claimName"] == "deeprec"
@@ -140,12 +149,16 @@ def test_only_the_job_reaches_its_servers(job: str) -> None:
     own = {"podSelector": {"matchLabels": {JOB_NAME: job}}}
     grpc = [{"port": 2222, "protocol": "TCP"}]
     spec = policy["spec"]
-    assert spec["podSelector"] == own["podSelector"] and spec["policyTypes"] == ["Ingress", "Egress"]
+    assert spec["podSelector"] == own["podSelector"] and spec["policyTypes"] == [
+        "Ingress", "Egress"
+    ]
     assert spec["ingress"] == [{"from": [own], "ports": grpc}]
     to_own, dns = spec["egress"]
     assert to_own == {"to": [own], "ports": grpc}
     assert dns == {"ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]}
-    assert {port["containerPort"] for container in containers(job) for port in container["ports"]} == {2222}
+    assert {port["containerPort"]
+            for container in containers(job)
+            for port in container["ports"]} == {2222}
 
 
 @pytest.mark.parametrize("job", JOBS)

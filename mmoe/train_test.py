@@ -44,16 +44,18 @@ def open_data(folder: str, toggles: Toggles) -> Data:
     return source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
+                                                 (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
-    shapes = graphs.logit_shapes(open_data(folder, toggles), train.model_fn, params(toggles, **SMALL), toggles,
-                                 batch_size)
+    shapes = graphs.logit_shapes(open_data(folder, toggles), train.model_fn, params(
+        toggles, **SMALL), toggles, batch_size)
     assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
 
 
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
-        return graphs.losses(open_data(folder, toggles), train.model_fn, params(toggles), toggles, 20)
+        return graphs.losses(open_data(folder, toggles), train.model_fn, params(toggles), toggles,
+                             20)
 
     community = losses(Toggles(tf=True))
     for toggles in (Toggles(), FUSED):
@@ -65,7 +67,11 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
 @pytest.mark.parametrize("count, toggles", [(2, FUSED), (3, Toggles()), (5, FUSED)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles) -> None:
     small = params(toggles, **SMALL)
-    graphs.check_micro_batch(open_data(folder, toggles), train.model_fn, small, count, toggles=toggles)
+    graphs.check_micro_batch(open_data(folder, toggles),
+                             train.model_fn,
+                             small,
+                             count,
+                             toggles=toggles)
 
 
 def test_forward_is_the_papers_equations_in_numpy() -> None:
@@ -102,8 +108,9 @@ def test_loss_is_the_mean_of_both_tasks_log_losses() -> None:
     logits, labels = rng.normal(0, 3, [2, 50]), (rng.random([2, 50]) < 0.5).astype(np.float32)
     p = 1 / (1 + np.exp(-logits))
     with tf.Graph().as_default(), tf.Session() as session:
-        got = session.run(train.loss(Outputs(*[tf.constant(v, tf.float32) for v in logits]),
-                                     {"clk": tf.constant(labels[0]), "buy": tf.constant(labels[1])}))
+        got = session.run(
+            train.loss(Outputs(*[tf.constant(v, tf.float32) for v in logits]),
+                       {"clk": tf.constant(labels[0]), "buy": tf.constant(labels[1])}))
     assert got == pytest.approx(-np.mean(np.where(labels == 1, np.log(p), np.log1p(-p))), rel=1e-5)
 
 
@@ -116,7 +123,10 @@ def test_one_expert_is_a_shared_bottom() -> None:
 
 @pytest.mark.slow
 def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object) -> None:
-    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    common = [
+        "--data_location", folder, "--batch_size", "128", "--checkpoint",
+        os.path.join(str(tmp_path), "run")
+    ]
     report = run_main(train.main, *common, "--steps", "234")
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]
@@ -124,7 +134,8 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     for task in train.MODEL.tasks:
         assert report["tasks"][task]["auc"] - 0.5 > 0.35 * (bayes[task] - 0.5)
         assert 0.6 < report["tasks"][task]["calibration"] < 1.6
-    assert run_main(train.main, *common, "--steps", "237", "--no_eval", "--tf")["steps_trained_here"] == 3
+    assert run_main(train.main, *common, "--steps", "237", "--no_eval",
+                    "--tf")["steps_trained_here"] == 3
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,8 @@ def open_data(folder: str, toggles: Toggles) -> Data:
     return source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
-@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 2), (Toggles(tf=True), 7), (Toggles(bf16=True), 7)])
+@pytest.mark.parametrize("toggles, batch_size", [(FUSED, 2), (Toggles(tf=True), 7),
+                                                 (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
     shapes = graphs.logit_shapes(open_data(folder, toggles), train.model_fn,
                                  params(toggles, levels=2, **SMALL), toggles, batch_size)
@@ -59,7 +60,8 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
         return graphs.losses(open_data(folder, toggles), train.model_fn, small, toggles, 6)
 
     community = losses(Toggles(tf=True))
-    for toggles in (Toggles(), FUSED):  # batch normalisation of small inputs makes rounding grow fast
+    for toggles in (Toggles(),
+                    FUSED):  # batch normalisation of small inputs makes rounding grow fast
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
     np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=3e-2)
 
@@ -71,7 +73,9 @@ def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: 
 
 
 def numpy_forward(x: np.ndarray, w: Dict[str, np.ndarray], levels: int) -> Dict[str, np.ndarray]:
-    """PLE in evaluation mode, written from the paper: each stream mixes what its softmax gate sees."""
+    """PLE in evaluation mode, written from the paper: each stream mixes what its softmax gate
+    sees.
+    """
     def dense(x: np.ndarray, name: str) -> np.ndarray:
         return x @ w[name + "/kernel"] + w[name + "/bias"]
 
@@ -88,16 +92,23 @@ def numpy_forward(x: np.ndarray, w: Dict[str, np.ndarray], levels: int) -> Dict[
         scope = "layer_{}/".format(level)
         experts = {name: [mlp(streams[name], "{}{}_expert_{}".format(scope, name, i), 2)
                           for i in range(1 if name == "shared" else 2)] for name in streams}
-        seen = {"click": experts["click"] + experts["shared"], "purchase": experts["purchase"] + experts["shared"],
-                "shared": experts["click"] + experts["purchase"] + experts["shared"]}
+        seen = {
+            "click": experts["click"] + experts["shared"],
+            "purchase": experts["purchase"] + experts["shared"],
+            "shared": experts["click"] + experts["purchase"] + experts["shared"]
+        }
         new = {}
         for name in ("click", "purchase") if level == levels - 1 else streams:
-            gate = np.exp(dense(mlp(streams[name], scope + name + "_gate", 1), scope + name + "_gate_logits"))
+            gate = np.exp(
+                dense(mlp(streams[name], scope + name + "_gate", 1), scope + name + "_gate_logits"))
             gate /= gate.sum(axis=1, keepdims=True)
             assert gate.shape[1] == (5 if name == "shared" else 3)
             new[name] = np.einsum("be,beh->bh", gate, np.stack(seen[name], axis=1))
         streams = new
-    return {task: dense(mlp(streams[task], task + "_tower", 1), task + "_logit")[:, 0] for task in streams}
+    return {
+        task: dense(mlp(streams[task], task + "_tower", 1), task + "_logit")[:, 0]
+        for task in streams
+    }
 
 
 def test_forward_is_the_papers_equations_in_numpy() -> None:
@@ -108,7 +119,9 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
         outputs = train.forward({}, params(FUSED, **SMALL), training=False)
         session.run(tf.global_variables_initializer())
         for variable in tf.global_variables():
-            variable.load(rng.random(variable.shape.as_list()) - 0.3 * ("moving" not in variable.name), session)
+            variable.load(
+                rng.random(variable.shape.as_list()) - 0.3 * ("moving" not in variable.name),
+                session)
         got = session.run(outputs._asdict())
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
     expected = numpy_forward(x.astype(np.float64), w, 3)
@@ -128,11 +141,14 @@ def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation()
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
         session.run(tf.global_variables_initializer())
         whole, half = [session.run([training, evaluating], {inputs: x[:size]}) for size in (50, 25)]
-        assert not np.allclose(whole[0][:25], half[0], atol=1e-4)  # depends on the rest of the batch
+        assert not np.allclose(whole[0][:25], half[0],
+                               atol=1e-4)  # depends on the rest of the batch
         np.testing.assert_allclose(whole[1][:25], half[1], rtol=1e-5)  # does not
         for _ in range(400):
             session.run(updates, {inputs: x})
-        np.testing.assert_allclose(session.run(evaluating, {inputs: x}), session.run(training, {inputs: x}), rtol=0.05,
+        np.testing.assert_allclose(session.run(evaluating, {inputs: x}),
+                                   session.run(training, {inputs: x}),
+                                   rtol=0.05,
                                    atol=0.02)
 
 
@@ -141,7 +157,10 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = dict(levels=2, expert=(64, 32), gate=(32,), tower=(64, 32))
     monkeypatch.setattr(train, "Params", functools.partial(Params, **sizes))
-    common = ["--data_location", folder, "--batch_size", "128", "--checkpoint", os.path.join(str(tmp_path), "run")]
+    common = [
+        "--data_location", folder, "--batch_size", "128", "--checkpoint",
+        os.path.join(str(tmp_path), "run")
+    ]
     report = run_main(train.main, *common, "--steps", "234")
     with open(os.path.join(folder, "taobao_planted.json")) as file:
         bayes = json.load(file)["bayes_auc"]

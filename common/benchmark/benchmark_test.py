@@ -20,21 +20,26 @@ def test_measures_every_variant(tmp_path: object, capsys: pytest.CaptureFixture)
     assert set(report["input_rows_per_sec"]) == {"--tf (CSV)", "CSV", "Parquet"}
     assert set(report["training"]["64"]) == {"--tf", "FP32", "BF16"}
     for run in report["training"]["64"].values():
-        assert run["samples_per_sec"] == pytest.approx(64 * run["steps_per_sec"]) and run["peak_memory_mb"] > 50
+        assert run["samples_per_sec"] == pytest.approx(
+            64 * run["steps_per_sec"]) and run["peak_memory_mb"] > 50
         assert 0 < run["share_of_gemm_limit"] < 1 and run["cpu_secs_per_1000_samples"] > 0
     assert report["training"]["64"]["--tf"]["ratio"] == 1
     printed = capsys.readouterr().out
     assert "Parquet" in printed and "| 1.00 |" in printed
     assert "Batch 64, the model's own optimizer, Adam for `--tf`:" in printed
-    assert report["flags"] == {"--tf": ["--tf", "--optimizer", "adam"], "FP32": [], "BF16": ["--bf16"]}
+    assert report["flags"] == {
+        "--tf": ["--tf", "--optimizer", "adam"], "FP32": [], "BF16": ["--bf16"]
+    }
     assert "`python -m common.benchmark esmm --data_location" in printed
 
 
-@pytest.mark.parametrize("argv, message", [
-    (["--rows", "500", "--batch_size", "512", "64"], "--rows must be >= every --batch_size. Got: --rows 500, "
-                                                     "--batch_size 512 64"),
-    (["--rows", "0"], "argument --rows"), (["--rounds", "-1"], "argument --rounds"),
-    (["--batch_size", "0"], "argument --batch_size"), (["--optimizer", "sgd"], "argument --optimizer: invalid choice")])
+@pytest.mark.parametrize("argv, message",
+                         [(["--rows", "500", "--batch_size", "512", "64"
+                            ], "--rows must be >= every --batch_size. Got: --rows 500, "
+                           "--batch_size 512 64"), (["--rows", "0"], "argument --rows"),
+                          (["--rounds", "-1"], "argument --rounds"),
+                          (["--batch_size", "0"], "argument --batch_size"),
+                          (["--optimizer", "sgd"], "argument --optimizer: invalid choice")])
 def test_wrong_flags(argv: List[str], message: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit, match="2"):
         __main__.main(["esmm"] + argv)
@@ -42,8 +47,15 @@ def test_wrong_flags(argv: List[str], message: str, capsys: pytest.CaptureFixtur
 
 
 def test_figures_go_into_the_readme(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = {name: dict(steps_per_sec=9.0, samples_per_sec=576.0, ratio=1.0, share_of_gemm_limit=0.5,
-                          cpu_secs_per_1000_samples=0.1, peak_memory_mb=700.0) for name in __main__.TRAINING}
+    figures = {
+        name: dict(steps_per_sec=9.0,
+                   samples_per_sec=576.0,
+                   ratio=1.0,
+                   share_of_gemm_limit=0.5,
+                   cpu_secs_per_1000_samples=0.1,
+                   peak_memory_mb=700.0)
+        for name in __main__.TRAINING
+    }
     monkeypatch.setattr(__main__, "ROOT", str(tmp_path))
     monkeypatch.setattr(__main__, "input_rates", lambda *_: {"CSV": 10.0})
     monkeypatch.setattr(__main__, "training_figures", lambda *_: figures)

@@ -9,17 +9,21 @@ RUN = dict(steps_per_sec=12.34, samples_per_sec=6318.0, ratio=2.5, share_of_gemm
 
 
 def test_training_table() -> None:
-    assert report.training_table({"FP32": RUN})[2:] == ["| FP32 | 12.3 | 6,318 | 2.50 | 61% | 0.123 | 812 |"]
+    assert report.training_table(
+        {"FP32": RUN})[2:] == ["| FP32 | 12.3 | 6,318 | 2.50 | 61% | 0.123 | 812 |"]
 
 
 def test_input_line() -> None:
-    assert report.input_line({"CSV": 123456.7}, 512) == "Input alone, shuffled, batch 512: CSV 123,457 rows/s."
+    assert report.input_line({"CSV": 123456.7},
+                             512) == "Input alone, shuffled, batch 512: CSV 123,457 rows/s."
 
 
 def test_provenance_names_command_machine_date_and_commit() -> None:
-    assert re.match(r"`python -m common.benchmark esmm --out 'a b'` on \d+ cores of .+, \d{4}-\d\d-\d\d, commit "
-                    r"([0-9a-f]{7,}(-dirty)?|unknown); medians of 3, interleaved\.$",
-                    report.provenance(["esmm", "--out", "a b"], 3))
+    assert re.match(
+        r"`python -m common.benchmark esmm --out 'a b'` on \d+ cores of .+, \d{4}-\d\d-\d\d, "
+        r"commit "
+        r"([0-9a-f]{7,}(-dirty)?|unknown); medians of 3, interleaved\.$",
+        report.provenance(["esmm", "--out", "a b"], 3))
 
 
 BEGIN, END = report.marks("")
@@ -45,7 +49,9 @@ def test_a_file_without_the_marks_stays_as_it_is(tmp_path: object, text: str) ->
     path = "{}/README.md".format(tmp_path)
     with open(path, "w") as file:
         file.write(text)
-    with pytest.raises(ValueError, match="README.md: expected one line '<!-- benchmark -->' and after it one line"):
+    with pytest.raises(
+            ValueError,
+            match="README.md: expected one line '<!-- benchmark -->' and after it one line"):
         report.write_section(path, "", ["figures"])
     with open(path) as file:
         assert file.read() == text

@@ -14,6 +14,9 @@ def free_address() -> str:
 @pytest.fixture(scope="module")
 def target() -> Iterator[str]:
     """A worker beside two parameter servers."""
-    spec = tf.train.ClusterSpec({"ps": [free_address(), free_address()], "worker": [free_address()]})
-    servers = [tf.train.Server(spec, job, task) for job, task in (("ps", 0), ("ps", 1), ("worker", 0))]
+    spec = tf.train.ClusterSpec(
+        {"ps": [free_address(), free_address()], "worker": [free_address()]})
+    servers = [
+        tf.train.Server(spec, job, task) for job, task in (("ps", 0), ("ps", 1), ("worker", 0))
+    ]
     yield servers[-1].target

@@ -26,7 +26,8 @@ def cut(path: str) -> None:
 
 @pytest.mark.parametrize("damage", [flip, cut, os.remove])
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
-def test_damaged(damage: Callable[[str], None], suffix: str, tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+def test_damaged(damage: Callable[[str], None], suffix: str, tmp_path: object,
+                 capsys: pytest.CaptureFixture) -> None:
     toy = Toy(tmp_path).start()
     toy.step(3)
     toy.increment()
@@ -51,11 +52,13 @@ def test_not_written_to_its_end(tmp_path: object) -> None:
     expected = toy.state()
     folder = os.path.dirname(whole)
     os.makedirs(os.path.join(folder, "model.ckpt-9_temp_1"))
-    for name in ("model.ckpt-9.data-00000-of-00001", "model.ckpt-9.index", "model.ckpt-9_temp_1/part-00000"):
+    for name in ("model.ckpt-9.data-00000-of-00001", "model.ckpt-9.index",
+                 "model.ckpt-9_temp_1/part-00000"):
         with open(os.path.join(folder, name), "w") as file:
             file.write("half")
     assert_same(Toy(tmp_path).restart().state(), expected)
-    assert sorted(os.listdir(folder)) == ["checkpoint"] + sorted(map(os.path.basename, glob.glob(whole + ".*")))
+    assert sorted(os.listdir(folder)) == ["checkpoint"] + sorted(
+        map(os.path.basename, glob.glob(whole + ".*")))
 
 
 def test_of_another_full_checkpoint(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
@@ -90,5 +93,7 @@ def test_of_another_graph(tmp_path: object, capsys: pytest.CaptureFixture) -> No
     toy.step(3)
     toy.increment()
     with toy._graph.as_default():
-        found = increment_files.find(tf.train.latest_checkpoint(str(tmp_path)), ["table/Adam", "kernel"])
-    assert (found.path, found.step) == (None, 0) and list(found.unusable.values()) == ["it lacks table/Adam"]
+        found = increment_files.find(tf.train.latest_checkpoint(str(tmp_path)),
+                                     ["table/Adam", "kernel"])
+    assert (found.path, found.step) == (None, 0) and list(
+        found.unusable.values()) == ["it lacks table/Adam"]

@@ -21,7 +21,8 @@ def run_hook(toy: Toy, hook: SaveEvery, steps: int) -> None:
         hook.after_run(tf.train.SessionRunContext(None, toy.session), None)
 
 
-def test_the_hook_saves_every_so_often_but_not_the_last_step(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hook_saves_every_so_often_but_not_the_last_step(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = Toy(tmp_path, keep=9).start()
     clock = iter(range(1000))
     noted: List[bool] = []
@@ -36,7 +37,8 @@ def test_the_hook_saves_every_so_often_but_not_the_last_step(tmp_path: object, m
 
 @pytest.mark.parametrize("losses", [(), roles.LOSSES])
 def test_a_save_that_a_lost_server_interrupts(losses: Tuple[type, ...], tmp_path: object,
-                                              monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+                                              monkeypatch: pytest.MonkeyPatch,
+                                              capsys: pytest.CaptureFixture) -> None:
     def fail(session: tf.Session, step: int) -> None:
         raise tf.errors.UnavailableError(None, None, "Socket closed")
 
@@ -48,5 +50,5 @@ def test_a_save_that_a_lost_server_interrupts(losses: Tuple[type, ...], tmp_path
     with contextlib.nullcontext() if losses else pytest.raises(tf.errors.UnavailableError):
         run_hook(toy, hook, 1)
     assert noted == [True, False]
-    assert ("an increment was not saved, as a process was lost: Socket closed" in capsys.readouterr().err) == bool(
-        losses)
+    assert ("an increment was not saved, as a process was lost: Socket closed"
+            in capsys.readouterr().err) == bool(losses)

@@ -19,10 +19,15 @@ from common.testing.runs import TEST, TRAIN, Params, rows_by_step, start_child, 
 
 
 def newest_by_hand(folder: str) -> Tuple[int, State]:
-    """The step and the variables of the newest increment on its full checkpoint, put together in NumPy."""
+    """The step and the variables of the newest increment on its full checkpoint, put together in
+    NumPy.
+    """
     def read(prefix: str) -> State:
         reader = tf.train.load_checkpoint(prefix)
-        return {name: np.copy(reader.get_tensor(name)) for name in reader.get_variable_to_shape_map()}
+        return {
+            name: np.copy(reader.get_tensor(name))
+            for name in reader.get_variable_to_shape_map()
+        }
 
     values, increment = read(tf.train.latest_checkpoint(folder)), tf.train.latest_checkpoint(
         os.path.join(folder, FOLDER))
@@ -59,7 +64,11 @@ def test_killed_at_random_moments(tmp_path: object) -> None:
     run, rng, gained, printed = os.path.join(str(tmp_path), "run"), random.Random(5), 0, 0
     expected: Tuple[int, State] = (0, {})
     for number in range(12):
-        process = start_child(tmp_path, 0.005, steps=1 << 20, save_steps=100, keep_checkpoint_max=100,
+        process = start_child(tmp_path,
+                              0.005,
+                              steps=1 << 20,
+                              save_steps=100,
+                              keep_checkpoint_max=100,
                               incremental_ckpt=0.1)
         kill_after(tmp_path, process, rng.choice([0, 1, 1, 50]), rng.uniform(0.0, 1.0))
         output, printed = process.output()[printed:], len(process.output())
@@ -69,7 +78,9 @@ def test_killed_at_random_moments(tmp_path: object) -> None:
         again = os.path.join(run, "model.ckpt-{}".format(expected[0]))
         if expected[0] and again in tf.train.get_checkpoint_state(run).all_model_checkpoint_paths:
             reader = tf.train.load_checkpoint(again)
-            assert_same({name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}, expected[1])
+            assert_same(
+                {name: reader.get_tensor(name)
+                 for name in reader.get_variable_to_shape_map()}, expected[1])
         if tf.train.latest_checkpoint(run):
             step, state = newest_by_hand(run)
             assert step >= expected[0] and step == newest.resume_step(run)
@@ -81,30 +92,50 @@ def test_killed_at_random_moments(tmp_path: object) -> None:
         assert sorted(rows[epoch * 400:(epoch + 1) * 400]) == list(range(400))
 
 
-def test_a_run_goes_on_with_increments_and_says_so_without_the_flag(tmp_path: object,
-                                                                    capsys: pytest.CaptureFixture) -> None:
+def test_a_run_goes_on_with_increments_and_says_so_without_the_flag(
+        tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     run, log = os.path.join(str(tmp_path), "run"), os.path.join(str(tmp_path), "log")
-    train(tmp_path, data, Params(log, 0.02), steps=20, save_steps=0, keep_checkpoint_max=9, incremental_ckpt=0.1)
+    train(tmp_path,
+          data,
+          Params(log, 0.02),
+          steps=20,
+          save_steps=0,
+          keep_checkpoint_max=9,
+          incremental_ckpt=0.1)
     newest = tf.train.latest_checkpoint(os.path.join(run, FOLDER))
     step = int(newest.split("-")[-1])
     assert 0 < step < 20
-    with open(os.path.join(run, "checkpoint"), "w") as file:  # as if it had been killed before its end
-        file.write('model_checkpoint_path: "model.ckpt-0"\nall_model_checkpoint_paths: "model.ckpt-0"\n')
+    with open(os.path.join(run, "checkpoint"),
+              "w") as file:  # as if it had been killed before its end
+        file.write(
+            'model_checkpoint_path: "model.ckpt-0"\nall_model_checkpoint_paths: "model.ckpt-0"\n')
     capsys.readouterr()
-    train(tmp_path, data, Params(log), steps=25, save_steps=0, keep_checkpoint_max=9, incremental_ckpt=30)
+    train(tmp_path,
+          data,
+          Params(log),
+          steps=25,
+          save_steps=0,
+          keep_checkpoint_max=9,
+          incremental_ckpt=30)
     assert "going on from step {}\n".format(step) in capsys.readouterr().out
     rows = sum(rows_by_step(tmp_path), [])
     assert sorted(rows[:400]) == list(range(400))
     with open(os.path.join(run, "checkpoint"), "w") as file:
-        file.write('model_checkpoint_path: "model.ckpt-0"\nall_model_checkpoint_paths: "model.ckpt-0"\n')
+        file.write(
+            'model_checkpoint_path: "model.ckpt-0"\nall_model_checkpoint_paths: "model.ckpt-0"\n')
     train(tmp_path, data, steps=3, save_steps=0)
-    assert "increments up to step {} are left out, as --incremental_ckpt is 0".format(step) in capsys.readouterr().out
+    assert "increments up to step {} are left out, as --incremental_ckpt is 0".format(
+        step) in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_a_cluster_whose_processes_are_killed(make_job: Callable[..., Job]) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 1, "ps": 2}, steps=600, save_steps=0, secs=0.02, incremental_ckpt=0.3)
+    job = make_job({"chief": 1, "worker": 1, "ps": 2},
+                   steps=600,
+                   save_steps=0,
+                   secs=0.02,
+                   incremental_ckpt=0.3)
     job.start()
     run = os.path.join(job.folder, "run")
     for name in ("ps-1", "worker-0", "ps-0", "chief-0"):

@@ -14,7 +14,10 @@ class Twice(SelfRestoring):
 
     def __init__(self, variable: tf.Variable) -> None:
         self.got: List[tf.Tensor] = []
-        specs = [SaveSpec(variable + shift, "", name) for name, shift in (("twice/low", -1.0), ("twice/high", 1.0))]
+        specs = [
+            SaveSpec(variable + shift, "", name)
+            for name, shift in (("twice/low", -1.0), ("twice/high", 1.0))
+        ]
         super().__init__(variable, specs, "twice")
 
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
@@ -68,7 +71,8 @@ def test_what_was_restored_is_not_written_over_itself(tmp_path: object) -> None:
         path = saver.save(session, path_in(tmp_path), 1)
         saver.restore(session, path)
         before = os.stat(path + ".index").st_mtime_ns
-        assert saver.save(session, path_in(tmp_path), 1) == path and os.stat(path + ".index").st_mtime_ns == before
+        assert saver.save(session, path_in(tmp_path),
+                          1) == path and os.stat(path + ".index").st_mtime_ns == before
         session.run(variable.assign(2.0))
         saver.save(session, path_in(tmp_path), 2)
         saver.save(session, path_in(tmp_path), 1)  # no longer what was restored

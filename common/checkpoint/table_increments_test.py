@@ -23,7 +23,9 @@ KEYS = np.arange(40) * 987654321012345 % (1 << 62)
 
 
 class Incremental:
-    """A graph with an embedding variable whose training steps mark what they touch, and a session of it."""
+    """A graph with an embedding variable whose training steps mark what they touch, and a session
+    of it.
+    """
 
     def __init__(self, folder: object, target: str = "", servers: int = 0) -> None:
         self.path = os.path.join(str(folder), "model.ckpt")
@@ -31,7 +33,8 @@ class Incremental:
         with tf.Graph().as_default() as graph, tf.device("/job:worker" if servers else None):
             tf.set_random_seed(7)
             self.ids = tf.placeholder(tf.int64, [None])
-            spec = train_step.train_spec(lambda *_: self.loss(kept), {}, {}, Training("adagrad", 0.1))
+            spec = train_step.train_spec(lambda *_: self.loss(kept), {}, {}, Training(
+                "adagrad", 0.1))
             tracked = increments.track(spec.train_op)
             self.train = tracked.train_op
             self.saver = IncrementSaver(str(folder), 5, tracked)
@@ -58,15 +61,19 @@ class Incremental:
 
 
 @pytest.mark.parametrize("servers", [0, 2])
-def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: str, servers: int) -> None:
+def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: str,
+                                                    servers: int) -> None:
     one = Incremental(tmp_path, target if servers else "", servers)
     one.start()
     one.run(KEYS[:20], 3)
     one.saver.save(one.session, one.path, 3)
     one.run(KEYS[15:25], 2)
     one.saver.save_increment(one.session, 5)
-    held = tf.train.load_checkpoint(tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
-    names = [name for name in held.get_variable_to_shape_map() if name.endswith("-sparse_incr_keys")]
+    held = tf.train.load_checkpoint(
+        tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
+    names = [
+        name for name in held.get_variable_to_shape_map() if name.endswith("-sparse_incr_keys")
+    ]
     assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted(KEYS[15:25])
     expected = one.values()
     one.session.close()
@@ -75,8 +82,10 @@ def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: st
     np.testing.assert_array_equal(again.values(), expected)
     again.run(KEYS[:2], 1)
     again.saver.save_increment(again.session, 6)
-    held = tf.train.load_checkpoint(tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
-    assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted([*KEYS[:2], *KEYS[15:25]])
+    held = tf.train.load_checkpoint(
+        tf.train.latest_checkpoint(os.path.join(str(tmp_path), increment_files.FOLDER)))
+    assert sorted(np.concatenate([held.get_tensor(name) for name in names])) == sorted(
+        [*KEYS[:2], *KEYS[15:25]])
 
 
 def test_an_increment_of_other_servers_is_left_out(tmp_path: object, target: str,

@@ -37,8 +37,10 @@ class Trained:
             with record.collect_lookups() as lookups:
                 rows, (index,) = storage.rows_of_batch(SPEC, [self.ids], kept, record)
             self.rows = tf.gather(rows, index)
-            gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)), [one.rows for one in lookups])
-            with tf.control_dependencies(table_updates.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
+            gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)),
+                                     [one.rows for one in lookups])
+            with tf.control_dependencies(
+                    table_updates.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
                 self.train = tf.assign_add(step, 1)
             self.saver = Saver(5)
             self.init = tf.group(tf.global_variables_initializer(),
@@ -52,7 +54,8 @@ class Trained:
             self.session.run(self.train, {self.ids: random.choice(KEYS, 9)})
 
     def start(self) -> "Trained":
-        assert self.session.run(self.missing).size or self.session.sess_str  # servers keep those of other tests
+        assert self.session.run(
+            self.missing).size or self.session.sess_str  # servers keep those of other tests
         self.session.run(self.init)
         assert not self.session.run(self.missing).size
         return self
@@ -64,10 +67,11 @@ class Trained:
         return self.saver.save(self.session, os.path.join(str(folder), "model.ckpt"), 1)
 
 
-@pytest.mark.parametrize("optimizer", ["gradientdescent", "adagrad", "adam", "adamasync", "adagraddecay"])
+@pytest.mark.parametrize("optimizer",
+                         ["gradientdescent", "adagrad", "adam", "adamasync", "adagraddecay"])
 @pytest.mark.parametrize("before, after", [(0, 0), (0, 2), (2, 0), (2, 2)])
-def test_training_goes_on_with_other_servers(tmp_path: object, target: str, optimizer: str, before: int,
-                                             after: int) -> None:
+def test_training_goes_on_with_other_servers(tmp_path: object, target: str, optimizer: str,
+                                             before: int, after: int) -> None:
     def make(servers: int) -> Trained:
         return Trained(target if servers else "", servers, optimizer)
 
@@ -89,13 +93,16 @@ def test_what_a_checkpoint_holds(tmp_path: object) -> None:
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
     rows, waiting = shapes["t-keys"][0], shapes["t-keys_filtered"][0]
     assert rows and waiting
-    assert shapes == {"global_step": [], "t-keys": [rows], "t-values": [rows, 4], "t-freqs": [rows],
-                      "t-versions": [rows], "t-keys_filtered": [waiting], "t-freqs_filtered": [waiting],
-                      "t-versions_filtered": [waiting], "t-bloom": [0], "t/Adagrad-values": [rows, 4]}
+    assert shapes == {
+        "global_step": [], "t-keys": [rows], "t-values": [rows, 4], "t-freqs": [rows],
+        "t-versions": [rows], "t-keys_filtered": [waiting], "t-freqs_filtered": [waiting],
+        "t-versions_filtered": [waiting], "t-bloom": [0], "t/Adagrad-values": [rows, 4]
+    }
 
 
 def test_saving_evicts(tmp_path: object) -> None:
-    one = Trained(kept=Storage(Kind.EV, Settings(eviction=Eviction("gstep", steps_to_live=5)))).start()
+    one = Trained(kept=Storage(Kind.EV, Settings(
+        eviction=Eviction("gstep", steps_to_live=5)))).start()
     fresh = one.values()
     one.session.run(one.train, {one.ids: KEYS[:3]})
     for _ in range(6):
@@ -134,17 +141,19 @@ def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str)
                 np.testing.assert_array_equal(session.run(served, {ids: KEYS}), one.values())
                 exported = saver.save(session, os.path.join(folder, "exported"))
                 other = tf.Session()
-                other.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: exported})
+                other.run(saver.saver_def.restore_op_name,
+                          {saver.saver_def.filename_tensor_name: exported})
                 np.testing.assert_array_equal(other.run(served, {ids: KEYS}), one.values())
-                assert not any(op.type.startswith("Zoo") for op in tf.get_default_graph().get_operations())
+                assert not any(
+                    op.type.startswith("Zoo") for op in tf.get_default_graph().get_operations())
                 names = ids.name, served.name
             with tf.Graph().as_default(), tf.Session() as session:  # as whoever serves it reads it
                 tf.train.import_meta_graph(exported + ".meta").restore(session, exported)
                 np.testing.assert_array_equal(session.run(names[1], {names[0]: KEYS}), one.values())
 
 
-def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(tmp_path: object,
-                                                                capsys: pytest.CaptureFixture) -> None:
+def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(
+        tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     one = Trained(kept=Storage(Kind.EV, Settings("cbf", 3))).start()
     one.run(10)
     path = one.save(tmp_path)
@@ -156,7 +165,8 @@ def test_a_bloom_filter_of_another_size_counts_anew_and_says_so(tmp_path: object
     assert "Bloom" not in "".join(capsys.readouterr())
     other = Trained(kept=Storage(Kind.EV, Settings("cbf", 3, error=0.2)))
     other.saver.restore(other.session, path)
-    assert "the Bloom filter of t is of another size; keys that wait are counted anew" in "".join(capsys.readouterr())
+    assert "the Bloom filter of t is of another size; keys that wait are counted anew" in "".join(
+        capsys.readouterr())
     np.testing.assert_array_equal(other.values(), one.values())
     for saved, times in ((same, 1), (other, 3)):
         for number in range(times):
@@ -178,13 +188,15 @@ def test_a_checkpoint_without_the_variable(tmp_path: object) -> None:
         tf.train.get_or_create_global_step()
         session.run(tf.global_variables_initializer())
         path = tf.train.Saver().save(session, os.path.join(str(tmp_path), "other"))
-    with pytest.raises(BadInput, match="other: it holds no embedding variable 't'. Go on with the flags"):
+    with pytest.raises(BadInput,
+                       match="other: it holds no embedding variable 't'. Go on with the flags"):
         one.saver.restore(one.session, path)
 
 
 def test_stored_parts() -> None:
-    shapes: Dict[str, List[int]] = {"a/part_0-keys": [], "a/part_1-keys": [], "a/part_1/Adagrad-keys": [],
-                                    "ab-keys": []}
+    shapes: Dict[str, List[int]] = {
+        "a/part_0-keys": [], "a/part_1-keys": [], "a/part_1/Adagrad-keys": [], "ab-keys": []
+    }
     found: Tuple[List[str], List[str]] = (tables.stored_parts("a", shapes, "x"),
                                           tables.stored_parts("ab", shapes, "x"))
     assert found == (["a/part_0", "a/part_1"], ["ab"])

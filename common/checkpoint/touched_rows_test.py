@@ -29,7 +29,9 @@ OPTIMIZERS = ["adagrad", "adamasync", "adagraddecay", "gradientdescent"]
 def test_restored_bit_by_bit_and_cumulative(optimizer: str, slices: int, tmp_path: object) -> None:
     toy = Toy(tmp_path, optimizer, slices).start()
     toy.step(1, 1, 25)
-    assert keys(toy.increment()) == [1, 25] if slices == 1 else [1, 25, 40]  # a slice without any gives its first row
+    assert keys(toy.increment()) == [1, 25] if slices == 1 else [
+        1, 25, 40
+    ]  # a slice without any gives its first row
     toy.step(59)
     newest = toy.increment()
     assert set(keys(newest)) >= {1, 25, 59} and len(keys(newest)) <= 4
@@ -48,7 +50,10 @@ def test_restored_bit_by_bit_and_cumulative(optimizer: str, slices: int, tmp_pat
 def test_rows_that_native_ops_look_up_and_update(optimizer: str, tmp_path: object) -> None:
     def look_up(table: tf.Variable, ids: tf.Tensor) -> tf.Tensor:
         """Two lookups, whose gradients are joined."""
-        halves = [lookup_kernel.lookup([table], [lookup_kernel.Lookup(0, part)]) for part in (ids[:1], ids[1:])]
+        halves = [
+            lookup_kernel.lookup([table], [lookup_kernel.Lookup(0, part)])
+            for part in (ids[:1], ids[1:])
+        ]
         return tf.concat(halves, axis=0)
 
     toy = Toy(tmp_path, optimizer, look_up=look_up).start()
@@ -67,8 +72,11 @@ def test_restored_in_other_slices(before: int, after: int, tmp_path: object) -> 
     other = Toy(tmp_path, slices=after).restart()
 
     def whole(state: State, slot: str) -> np.ndarray:
-        return np.concatenate([state[name] for name in sorted(state) if name.startswith("table") and (
-            "Adagrad" in name) == bool(slot)])
+        return np.concatenate([
+            state[name]
+            for name in sorted(state)
+            if name.startswith("table") and ("Adagrad" in name) == bool(slot)
+        ])
 
     for slot in ("", "Adagrad"):
         np.testing.assert_array_equal(whole(other.state(), slot), whole(toy.state(), slot))
@@ -79,23 +87,28 @@ def test_names_and_shapes(tmp_path: object) -> None:
     toy = Toy(tmp_path).start()
     toy.step(7, 3)
     held = dict(tf.train.list_variables(toy.increment()))
-    assert held == {"table-sparse_incr_keys": [2], "table-sparse_incr_values": [2, WIDTH], "global_step": [],
-                    "table/Adagrad-sparse_incr_values": [2, WIDTH], "kernel": [WIDTH, 1],
-                    "kernel/Adagrad": [WIDTH, 1], "incremental_base": []}
+    assert held == {
+        "table-sparse_incr_keys": [2], "table-sparse_incr_values": [2, WIDTH], "global_step": [],
+        "table/Adagrad-sparse_incr_values": [2, WIDTH], "kernel": [WIDTH, 1],
+        "kernel/Adagrad": [WIDTH, 1], "incremental_base": []
+    }
     full = dict(tf.train.list_variables(toy.path + "-0"))
     assert sorted(full) == ["global_step", "kernel", "kernel/Adagrad", "table", "table/Adagrad"]
 
 
-def test_adam_moves_all_rows_and_has_its_tables_whole(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+def test_adam_moves_all_rows_and_has_its_tables_whole(tmp_path: object,
+                                                      capsys: pytest.CaptureFixture) -> None:
     toy = Toy(tmp_path, "adam").start()
     toy.step(1)
     toy.step(2)
     held = dict(tf.train.list_variables(toy.increment()))
-    assert held["table"] == held["table/Adam"] == [ROWS, WIDTH] and "table" + increment_files.KEYS not in held
+    assert held["table"] == held["table/Adam"] == [ROWS, WIDTH
+                                                   ] and "table" + increment_files.KEYS not in held
     assert_same(Toy(tmp_path, "adam").restart().state(), toy.state())
     with toy._graph.as_default():
         increment_hook.SaveEvery(toy.saver, 1, 10).begin()
-    assert "moves all rows of a table in each step, so increments hold all 1 tables whole" in capsys.readouterr().err
+    assert "moves all rows of a table in each step, so increments hold all 1 tables whole" in capsys.readouterr(
+    ).err
 
 
 def test_a_full_checkpoint_ends_what_increments_hold(tmp_path: object) -> None:
@@ -131,8 +144,8 @@ def test_rows_touched_while_a_full_checkpoint_is_saved(slices: int, tmp_path: ob
     assert_same(Toy(tmp_path, slices=slices).restart().state(), toy.state())
 
 
-def test_a_full_checkpoint_that_fails_does_not_end_what_increments_hold(tmp_path: object,
-                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_checkpoint_that_fails_does_not_end_what_increments_hold(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **kwargs: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "no space left")
 
@@ -148,8 +161,12 @@ def test_a_full_checkpoint_that_fails_does_not_end_what_increments_hold(tmp_path
 
 
 def test_an_earlier_generation_does_not_take_a_mark_back(tmp_path: object) -> None:
-    """As with a worker that read the generation, was overtaken by a full checkpoint, and then marked."""
-    toy = Toy(tmp_path, server=tf.train.Server({"ps": ["127.0.0.1:{}".format(*rehearsal.free_ports(1))]}, "ps")).start()
+    """As with a worker that read the generation, was overtaken by a full checkpoint, and then
+    marked.
+    """
+    toy = Toy(tmp_path,
+              server=tf.train.Server({"ps": ["127.0.0.1:{}".format(*rehearsal.free_ports(1))]},
+                                     "ps")).start()
     toy.step(3)
     now = toy.tracked.generations.current
     marks, = [v for v in toy.tracked.variables if v.op.name == "increments/table"]

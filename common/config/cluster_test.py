@@ -9,7 +9,10 @@ from common.config.cluster import Cluster
 
 
 def config(jobs: object, role: object = "worker", task: object = 0) -> Dict[str, str]:
-    return {"TF_CONFIG": json.dumps({"cluster": jobs, "task": {"type": role, "index": task}, "environment": "cloud"})}
+    return {
+        "TF_CONFIG": json.dumps(
+            {"cluster": jobs, "task": {"type": role, "index": task}, "environment": "cloud"})
+    }
 
 
 FULL = {"chief": ["c:1"], "worker": ["v:1", "w:1"], "ps": ["p:1", "q:1"], "evaluator": ["e:1"]}
@@ -43,16 +46,20 @@ def test_an_evaluator_that_the_cluster_does_not_name() -> None:
     assert not cluster.read(config(jobs, "chief")).has_evaluator
 
 
-@pytest.mark.parametrize("role, task, promoted", [
-    ("worker", 0, ("chief", 0)), ("worker", 1, ("worker", 0)), ("worker", 2, ("worker", 1)), ("ps", 0, ("ps", 0))])
+@pytest.mark.parametrize("role, task, promoted", [("worker", 0, ("chief", 0)),
+                                                  ("worker", 1, ("worker", 0)),
+                                                  ("worker", 2, ("worker", 1)),
+                                                  ("ps", 0, ("ps", 0))])
 def test_worker_0_becomes_the_chief(role: str, task: int, promoted: object) -> None:
-    job = cluster.read(config({"worker": ["u:1", "v:1", "w:1"], "ps": ["p:1"], "chief": []}, role, task))
+    job = cluster.read(
+        config({"worker": ["u:1", "v:1", "w:1"], "ps": ["p:1"], "chief": []}, role, task))
     assert job.jobs == {"chief": ["u:1"], "worker": ["v:1", "w:1"], "ps": ["p:1"]}
     assert (job.role, job.task) == promoted
 
 
 def test_one_worker_alone_becomes_the_chief() -> None:
-    assert cluster.read(config({"worker": ["w:1"], "ps": ["p:1"]})).jobs == {"chief": ["w:1"], "ps": ["p:1"]}
+    assert cluster.read(config({"worker": ["w:1"],
+                                "ps": ["p:1"]})).jobs == {"chief": ["w:1"], "ps": ["p:1"]}
     assert not cluster.read(config({"worker": ["w:1"]})).has_servers
 
 
@@ -68,14 +75,17 @@ def test_malformed(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("jobs, role, task, message", [
-    ({"master": ["a:1"]}, "master", 0, "names the role 'master'; the roles are chief, worker, ps, evaluator"),
-    ({"worker": {"1": "a:1"}, "ps": ["b:1"]}, "worker", 1, "enableDynamicWorker, which TensorFlow 1.15.5 cannot"),
+    ({"master": ["a:1"]
+      }, "master", 0, "names the role 'master'; the roles are chief, worker, ps, evaluator"),
+    ({"worker": {"1": "a:1"}, "ps": ["b:1"]
+      }, "worker", 1, "enableDynamicWorker, which TensorFlow 1.15.5 cannot"),
     ({"chief": "a:1"}, "chief", 0, "needs a list of \"host:port\" for chief. Given: \"?a:1"),
     ({"chief": ["a"]}, "chief", 0, "needs a list of \"host:port\" for chief"),
     ({"chief": ["a:0"]}, "chief", 0, "needs a list of"),
     ({"chief": ["a:70000"]}, "chief", 0, "needs a list of"),
     ({"chief": [7]}, "chief", 0, "needs a list of"),
-    ({"chief": ["a:1"], "ps": ["a:1"]}, "chief", 0, r"two processes one address. Given: \[\"a:1\"\]"),
+    ({"chief": ["a:1"], "ps": ["a:1"]
+      }, "chief", 0, r"two processes one address. Given: \[\"a:1\"\]"),
     ({"chief": ["a:1", "b:1"], "ps": ["c:1"]}, "chief", 0, "more than one chief"),
     ({"chief": ["a:1"], "evaluator": ["b:1", "c:1"]}, "chief", 0, "more than one evaluator"),
     ({"ps": ["a:1"]}, "ps", 0, "neither a chief nor a worker"),
@@ -93,7 +103,8 @@ def test_contradictory(jobs: object, role: object, task: object, message: str) -
         cluster.read(config(jobs, role, task))
 
 
-def test_tensorflow_reads_the_cluster_without_its_evaluator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorflow_reads_the_cluster_without_its_evaluator(
+        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", "as it was")
     with cluster.environment(Cluster(FULL, "ps", 1)):
         assert set(json.loads(os.environ["TF_CONFIG"])["cluster"]) == {"chief", "worker", "ps"}

@@ -88,8 +88,8 @@ class Run(_RunFields):
       checkpoint_dir: folder of checkpoints and events; training goes on from what is in it.
       result_dir: folder of config.json, metrics.json, timelines and export/.
       steps: the global step at which training ends.
-      epochs: where the steps are those of whole epochs, their number: the last batch then ends with the last row and
-        may be smaller. 0: the rows are repeated for as long as the steps last.
+      epochs: where the steps are those of whole epochs, their number: the last batch then ends with
+        the last row and may be smaller. 0: the rows are repeated for as long as the steps last.
       batch_size: rows a step.
       seed: of weights and row order.
       shuffle_rows: rows mixed at a time, 0 for the file's order.

@@ -10,16 +10,23 @@ from common.testing import toy
     (dict(kind="words"), r"column 'a': a words column needs buckets > 0. Got: 0"),
     (dict(kind="number", buckets=3), r"column 'a': a number column needs buckets == 0. Got: 3"),
     (dict(kind="label", buckets=2), r"column 'a': a label column needs buckets == 0. Got: 2"),
-    (dict(kind="hash", buckets=2 ** 31), r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column. "
-                                         r"Got: 2147483648"),
-    (dict(kind="identity", buckets=KEYS), r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column"),
-    (dict(kind="identity", buckets=10, separator="|"), r"column 'a': a column of kind identity cannot be a list"),
-    (dict(kind="vocabulary"), r"column 'a': vocabulary is for a vocabulary column, and it needs one"),
-    (dict(kind="hash", buckets=3, vocabulary="v"), r"column 'a': vocabulary is for a vocabulary column"),
-    (dict(kind="vocabulary", vocabulary="v", separator="|"), r"column 'a': a list of a vocabulary keeps its order"),
+    (dict(kind="hash", buckets=2 **
+          31), r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column. "
+     r"Got: 2147483648"),
+    (dict(kind="identity", buckets=KEYS),
+     r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column"),
+    (dict(kind="identity", buckets=10,
+          separator="|"), r"column 'a': a column of kind identity cannot be a list"),
+    (dict(kind="vocabulary"),
+     r"column 'a': vocabulary is for a vocabulary column, and it needs one"),
+    (dict(kind="hash", buckets=3,
+          vocabulary="v"), r"column 'a': vocabulary is for a vocabulary column"),
+    (dict(kind="vocabulary", vocabulary="v",
+          separator="|"), r"column 'a': a list of a vocabulary keeps its order"),
     (dict(kind="hash", buckets=3, newest=5), r"column 'a': newest and aligned are for lists"),
     (dict(kind="number", aligned=True), r"column 'a': newest and aligned are for lists"),
-    (dict(kind="unused", separator=";", aligned=True), r"column 'a': newest and aligned are for lists that are used"),
+    (dict(kind="unused", separator=";",
+          aligned=True), r"column 'a': newest and aligned are for lists that are used"),
 ])
 def test_column_is_checked_when_made(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -30,7 +37,8 @@ def test_schema_is_checked_when_made() -> None:
     label, user = Column("y", "label"), Column("u", "hash", 10, "g")
     with pytest.raises(ValueError, match="schema 's': columns named twice: y"):
         Schema("s", (label, label, user), "a", "b", "u", "m")
-    with pytest.raises(ValueError, match="schema 's': user_column 'y' is not a hash or vocabulary column"):
+    with pytest.raises(ValueError,
+                       match="schema 's': user_column 'y' is not a hash or vocabulary column"):
         Schema("s", (label, user), "a", "b", "y", "m")
     other = Column("v", "hash", 11, "g", table="t")
     with pytest.raises(ValueError, match="schema 's': only one column names the table 't'"):
@@ -38,7 +46,9 @@ def test_schema_is_checked_when_made() -> None:
     with pytest.raises(ValueError, match="schema 's': the columns of table 't' differ in buckets"):
         Schema("s", (label, user._replace(table="t"), other), "a", "b", "u", "m")
     tags = Column("t", "hash", 10, "g", separator="|")
-    with pytest.raises(ValueError, match="schema 's': an empty list has no items where lists are stored as lists"):
+    with pytest.raises(
+            ValueError,
+            match="schema 's': an empty list has no items where lists are stored as lists"):
         Schema("s", (label, user, tags), "a", "b", "u", "m", parquet_lists=True)
 
 
@@ -50,21 +60,30 @@ def test_vocabularies_give_their_columns_buckets() -> None:
 
 
 def test_with_keys_only_hash_columns_change() -> None:
-    columns = (Column("y", "label"), Column("u", "hash", 9, table="t"), Column("v", "vocabulary", vocabulary="names"),
-               Column("s", "identity", 8, default="0"), Column("tags", "hash", 9, separator="|", table="t"),
-               Column("w", "words", words=("a", "b")), Column("ws", "words", separator="|", words=("a", "b")))
+    columns = (Column("y", "label"), Column(
+        "u", "hash", 9, table="t"), Column(
+            "v", "vocabulary", vocabulary="names"), Column(
+                "s", "identity", 8, default="0"), Column("tags",
+                                                         "hash",
+                                                         9,
+                                                         separator="|",
+                                                         table="t"),
+               Column("w", "words",
+                      words=("a", "b")), Column("ws", "words", separator="|", words=("a", "b")))
     plain = Schema("s", columns, "a", "b", "u", "m")
     assert plain.id_type == "int32" and {column.id_type for column in columns} == {"int32"}
     keyed = plain.with_keys()
     assert keyed.id_type == "int64" and keyed.with_keys() == keyed
     assert [c.buckets for c in keyed.columns] == [0, KEYS, 0, 8, KEYS, 2, 2]
     assert [c.id_type for c in keyed.lists] == ["int64", "int32"]
-    assert [c._replace(buckets=0) for c in keyed.columns] == [c._replace(buckets=0) for c in columns]
+    assert [c._replace(buckets=0)
+            for c in keyed.columns] == [c._replace(buckets=0) for c in columns]
     assert Schema(*keyed) == keyed and Column(*keyed.columns[1]).is_keyed  # passes its own checks
 
 
 def test_a_keyed_list_leaves_scalars_as_they_are() -> None:
-    columns = (Column("u", "vocabulary", vocabulary="names"), Column("tags", "hash", 9, separator="|"))
+    columns = (Column("u", "vocabulary",
+                      vocabulary="names"), Column("tags", "hash", 9, separator="|"))
     keyed = Schema("s", columns, "a", "b", "u", "m").with_keys()
     assert keyed.id_type == "int32" and keyed.lists[0].id_type == "int64"
 

@@ -33,15 +33,17 @@ def _any(flags: Mapping[str, Any], *names: str) -> bool:
 
 
 EVERYWHERE = (
-    Rule("--tf with --bf16, --micro_batch, --ev, --adaptive_emb, --dynamic_ev, --multihash, --incremental_ckpt or "
-         "--workqueue",
-         "it switches every DeepRec feature off. Drop one of them",
-         lambda w: w["tf"] and (_any(w, "bf16", *_TABLES, "incremental_ckpt", "workqueue") or
-                                (w["micro_batch"] or 0) > 1)),
-    Rule("two of --adaptive_emb, --dynamic_ev and --multihash, or --multihash with --ev",
-         "they store the same columns in different ways. Choose one",
-         lambda w: sum(map(bool, [w["adaptive_emb"], w["dynamic_ev"], w["multihash"]])) > 1 or
-         w["multihash"] and w["ev"]),
+    Rule(
+        "--tf with --bf16, --micro_batch, --ev, --adaptive_emb, --dynamic_ev, --multihash, "
+        "--incremental_ckpt or "
+        "--workqueue", "it switches every DeepRec feature off. Drop one of them",
+        lambda w: w["tf"] and (_any(w, "bf16", *_TABLES, "incremental_ckpt", "workqueue") or
+                               (w["micro_batch"] or 0) > 1)),
+    Rule(
+        "two of --adaptive_emb, --dynamic_ev and --multihash, or --multihash with --ev",
+        "they store the same columns in different ways. Choose one",
+        lambda w: sum(map(bool, [w["adaptive_emb"], w["dynamic_ev"], w["multihash"]])) > 1 or w[
+            "multihash"] and w["ev"]),
     Rule("--ev_filter or --ev_elimination without --ev",
          "they are options of embedding variables. Give --ev too",
          lambda w: _any(w, "ev_filter", "ev_elimination") and not w["ev"]),
@@ -53,27 +55,40 @@ EVERYWHERE = (
          lambda w: w["ev_elimination"] == "l2" and w["dynamic_ev"]),
 )
 ON_DEEPREC = (
-    Rule("--ev_filter or --ev_elimination with --dynamic_ev",
-         "they are options of embedding variables, which DeepRec's tables of dynamic dimension do not take. Drop one",
-         lambda w: _any(w, "ev_filter", "ev_elimination") and w["dynamic_ev"]),
-    Rule("--ev_filter with --incremental_ckpt",
-         "increments do not hold what the filter has counted, so ids would be admitted late after a restart. Save "
-         "whole checkpoints often with --save_steps",
-         lambda w: w["ev_filter"] and w["incremental_ckpt"]),
-    Rule("--ev_filter counter with --ev_elimination l2",
-         "rows that are not admitted were evicted wrongly (DeepRec's change 73). Use --ev_elimination gstep, or a "
-         "newer DeepRec", lambda w: w["ev_filter"] == "counter" and w["ev_elimination"] == "l2", 2206),
-    Rule("--ev_elimination gstep with --optimizer adagraddecay",
-         "its update does not note at which step a row was used, so all rows would look unused. Use --optimizer "
-         "adagrad or --ev_elimination l2",
-         lambda w: w["ev_elimination"] == "gstep" and w["optimizer"] == "adagraddecay"),
-    Rule("--incremental_ckpt with --ev, --adaptive_emb or --dynamic_ev",
-         "increments of embedding variables were restored wrongly (DeepRec's issue 999). Save whole checkpoints often "
-         "with --save_steps, or use a newer DeepRec",
-         lambda w: w["incremental_ckpt"] and _any(w, "ev", "adaptive_emb", "dynamic_ev"), 2306),
-    Rule("--input_layer_partitioner with --ev, --adaptive_emb, --dynamic_ev or --multihash",
-         "these tables have no rows to cut by size (DeepRec's issue 145). Drop it: servers share embedding variables "
-         "by key", lambda w: w["input_layer_partitioner"] and _any(w, *_TABLES)),
+    Rule(
+        "--ev_filter or --ev_elimination with --dynamic_ev",
+        "they are options of embedding variables, which DeepRec's tables of dynamic dimension do "
+        "not take. Drop one",
+        lambda w: _any(w, "ev_filter", "ev_elimination") and w["dynamic_ev"]),
+    Rule(
+        "--ev_filter with --incremental_ckpt",
+        "increments do not hold what the filter has counted, so ids would be admitted late after a "
+        "restart. Save "
+        "whole checkpoints often with --save_steps",
+        lambda w: w["ev_filter"] and w["incremental_ckpt"]),
+    Rule(
+        "--ev_filter counter with --ev_elimination l2",
+        "rows that are not admitted were evicted wrongly (DeepRec's change 73). Use "
+        "--ev_elimination gstep, or a "
+        "newer DeepRec", lambda w: w["ev_filter"] == "counter" and w["ev_elimination"] == "l2",
+        2206),
+    Rule(
+        "--ev_elimination gstep with --optimizer adagraddecay",
+        "its update does not note at which step a row was used, so all rows would look unused. Use "
+        "--optimizer "
+        "adagrad or --ev_elimination l2",
+        lambda w: w["ev_elimination"] == "gstep" and w["optimizer"] == "adagraddecay"),
+    Rule(
+        "--incremental_ckpt with --ev, --adaptive_emb or --dynamic_ev",
+        "increments of embedding variables were restored wrongly (DeepRec's issue 999). Save whole "
+        "checkpoints often "
+        "with --save_steps, or use a newer DeepRec",
+        lambda w: w["incremental_ckpt"] and _any(w, "ev", "adaptive_emb", "dynamic_ev"), 2306),
+    Rule(
+        "--input_layer_partitioner with --ev, --adaptive_emb, --dynamic_ev or --multihash",
+        "these tables have no rows to cut by size (DeepRec's issue 145). Drop it: servers share "
+        "embedding variables "
+        "by key", lambda w: w["input_layer_partitioner"] and _any(w, *_TABLES)),
 )
 
 
@@ -88,12 +103,15 @@ def check(flags: Mapping[str, Any]) -> None:
             raise _refused(rule, flags)
     reason = native.load().reason if flags["workqueue"] else ""
     if reason:
-        raise ValueError("--workqueue is a native op, and there are no native ops: {}. Mend that, or train without "
-                         "--workqueue: each trainer then reads a part of the rows of its own.".format(reason))
+        raise ValueError(
+            "--workqueue is a native op, and there are no native ops: {}. Mend that, or train "
+            "without "
+            "--workqueue: each trainer then reads a part of the rows of its own.".format(reason))
     if not deeprec.is_deeprec():
         return
     for rule in ON_DEEPREC:
-        if rule.holds(flags) and (not rule.before or (deeprec.release() or rule.before) < rule.before):
+        if rule.holds(flags) and (not rule.before or
+                                  (deeprec.release() or rule.before) < rule.before):
             raise _refused(rule, flags)
 
 
@@ -116,16 +134,20 @@ def check_protocol(protocol: str, addresses: Optional[List[str]] = None, folder:
       folder: the working directory.
 
     Raises:
-      ValueError: the installed TensorFlow has no server for the protocol, or the file of second ports is missing.
+      ValueError: the installed TensorFlow has no server for the protocol, or the file of second
+        ports is missing.
     """
     if protocol == "grpc":
         return
     if not deeprec.is_deeprec():
-        raise ValueError("--protocol {} needs DeepRec: TensorFlow {} registers no server for it. Use --protocol grpc.".
-                         format(protocol, tf.__version__))
+        raise ValueError(
+            "--protocol {} needs DeepRec: TensorFlow {} registers no server for it. Use --protocol "
+            "grpc."
+            .format(protocol, tf.__version__))
     path = os.path.join(folder, ".endpoint_map")
     if addresses and not os.path.exists(path):
         raise ValueError(
-            "--protocol {}: {} is missing. Write a line GRPC_ADDRESS=SEASTAR_ADDRESS for each of the {} processes into "
+            "--protocol {}: {} is missing. Write a line GRPC_ADDRESS=SEASTAR_ADDRESS for each of "
+            "the {} processes into "
             "it, the first as {}={}:PORT, or use --protocol grpc.".format(
                 protocol, path, len(addresses), addresses[0], addresses[0].rsplit(":", 1)[0]))

@@ -12,14 +12,18 @@ NOTHING = dict.fromkeys(PARSER.names(), None)
 
 
 REFUSED_EVERYWHERE = [
-    *[(dict({name: 2}, tf=True), "it switches every DeepRec feature off") for name in (
-        "bf16", "micro_batch", "ev", "adaptive_emb", "dynamic_ev", "multihash", "incremental_ckpt", "workqueue")],
+    *[(dict({name: 2}, tf=True), "it switches every DeepRec feature off")
+      for name in ("bf16", "micro_batch", "ev", "adaptive_emb", "dynamic_ev", "multihash",
+                   "incremental_ckpt", "workqueue")],
     (dict(dynamic_ev=True, adaptive_emb=True), "two of --adaptive_emb.*Choose one"),
-    (dict(multihash=True, ev=True), "--multihash with --ev: .* Choose one. Got: --ev, --multihash."),
+    (dict(multihash=True,
+          ev=True), "--multihash with --ev: .* Choose one. Got: --ev, --multihash."),
     (dict(ev_filter="cbf"), "options of embedding variables.* Give --ev"),
     (dict(multihash=True, ev_elimination="l2"), "options of embedding variables"),
-    (dict(ev=True, adaptive_emb=True, ev_filter="cbf"), "decides by itself which keys get a row. Set --hot_freq"),
-    (dict(ev=True, dynamic_ev=True, ev_elimination="l2"), "drop blocks of one key apart .* Use --ev_elimination gstep"),
+    (dict(ev=True, adaptive_emb=True,
+          ev_filter="cbf"), "decides by itself which keys get a row. Set --hot_freq"),
+    (dict(ev=True, dynamic_ev=True,
+          ev_elimination="l2"), "drop blocks of one key apart .* Use --ev_elimination gstep"),
 ]
 
 
@@ -36,16 +40,23 @@ def test_combinations_that_mean_nothing_are_refused(given: dict, message: str, o
 def test_a_work_queue_needs_native_ops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "load", lambda: native.Native(None, "no compiler"))
     conflicts.check(NOTHING)
-    with pytest.raises(ValueError, match="--workqueue is a native op, and there are no native ops: no compiler. Mend"):
+    with pytest.raises(
+            ValueError,
+            match="--workqueue is a native op, and there are no native ops: no compiler. Mend"):
         conflicts.check(dict(NOTHING, workqueue=True))
 
 
 REFUSED = [
-    ("deeprec2402", dict(dynamic_ev=True, ev=True, ev_filter="cbf"), "dynamic dimension do not take. Drop one"),
-    ("deeprec2402", dict(ev=True, ev_filter="cbf", incremental_ckpt=60), "do not hold what the filter has counted"),
-    ("deeprec2402", dict(ev=True, ev_filter="counter", incremental_ckpt=60), "Save whole checkpoints often"),
-    ("deeprec2204", dict(ev=True, ev_filter="counter", ev_elimination="l2"), "Use --ev_elimination gstep"),
-    ("deeprec2402", dict(ev=True, ev_elimination="gstep", optimizer="adagraddecay"), "Use --optimizer adagrad"),
+    ("deeprec2402", dict(dynamic_ev=True, ev=True,
+                         ev_filter="cbf"), "dynamic dimension do not take. Drop one"),
+    ("deeprec2402", dict(ev=True, ev_filter="cbf",
+                         incremental_ckpt=60), "do not hold what the filter has counted"),
+    ("deeprec2402", dict(ev=True, ev_filter="counter",
+                         incremental_ckpt=60), "Save whole checkpoints often"),
+    ("deeprec2204", dict(ev=True, ev_filter="counter",
+                         ev_elimination="l2"), "Use --ev_elimination gstep"),
+    ("deeprec2402", dict(ev=True, ev_elimination="gstep",
+                         optimizer="adagraddecay"), "Use --optimizer adagrad"),
     ("deeprec2302", dict(ev=True, incremental_ckpt=60), "restored wrongly .* newer DeepRec"),
     ("deeprec2402", dict(multihash=True, input_layer_partitioner=1), "issue 145.* Drop it"),
 ]
@@ -66,9 +77,16 @@ def test_every_rule_is_tested() -> None:
 
 
 @pytest.mark.parametrize("given", [
-    dict(ev=True, ev_filter="counter", ev_elimination="l2"), dict(ev=True, incremental_ckpt=60), dict(ev=True),
-    dict(ev=True, adaptive_emb=True), dict(dynamic_ev=True), dict(multihash=True),
-    dict(ev=True, ev_elimination="gstep", optimizer="adagrad"), dict(input_layer_partitioner=1), dict(tf=True)])
+    dict(ev=True, ev_filter="counter", ev_elimination="l2"),
+    dict(ev=True, incremental_ckpt=60),
+    dict(ev=True),
+    dict(ev=True, adaptive_emb=True),
+    dict(dynamic_ev=True),
+    dict(multihash=True),
+    dict(ev=True, ev_elimination="gstep", optimizer="adagrad"),
+    dict(input_layer_partitioner=1),
+    dict(tf=True)
+])
 def test_other_combinations_pass(given: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_api.install(monkeypatch)
     conflicts.check(dict(NOTHING, **given))
@@ -83,12 +101,15 @@ def test_protocols_of_deeprec_need_deeprec(protocol: str, monkeypatch: pytest.Mo
     conflicts.check_protocol(protocol)
 
 
-def test_protocols_of_deeprec_need_a_file_of_addresses(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_protocols_of_deeprec_need_a_file_of_addresses(tmp_path: object,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_api.install(monkeypatch)
     addresses = ["a:2222", "b:2222"]
     conflicts.check_protocol("grpc", addresses, str(tmp_path))
-    with pytest.raises(ValueError, match=r"\.endpoint_map is missing. Write a line .* each of the 2 processes .* "
-                                         r"a:2222=a:PORT, or use --protocol grpc"):
+    with pytest.raises(
+            ValueError,
+            match=r"\.endpoint_map is missing. Write a line .* each of the 2 processes .* "
+            r"a:2222=a:PORT, or use --protocol grpc"):
         conflicts.check_protocol("star_server", addresses, str(tmp_path))
     open(os.path.join(str(tmp_path), ".endpoint_map"), "w").close()
     conflicts.check_protocol("star_server", addresses, str(tmp_path))

@@ -1,4 +1,6 @@
-"""Graphs of all models with DeepRec's recorded API: which of its symbols each flag calls, and with what."""
+"""Graphs of all models with DeepRec's recorded API: which of its symbols each flag calls, and with
+what.
+"""
 
 import importlib
 import json
@@ -53,7 +55,8 @@ def thin(schema: Schema) -> Schema:
     """The schema with few columns that are embedded."""
     return schema._replace(columns=tuple(
         column._replace(kind="unused", buckets=0, group="", table="", words=(), aligned=False)
-        if column.is_feature and column.name not in COLUMNS[schema.name] else column for column in schema.columns))
+        if column.is_feature and column.name not in COLUMNS[schema.name] else column
+        for column in schema.columns))
 
 
 def lookups(model: str) -> Set[str]:
@@ -76,18 +79,23 @@ def build(model: str, folder: str, monkeypatch: pytest.MonkeyPatch, *argv: str) 
     monkeypatch.setattr(train, "SCHEMA", thin(train.SCHEMA))
     with monkeypatch.context() as patch:
         patch.setattr(runner, "train_and_evaluate", lambda *args: seen.append(Built(*args[:4])))
-        train.main(["--data_location", folder, "--optimizer", "adagrad", "--checkpoint", "unused", "--steps", "1",
-                    *argv])
+        train.main([
+            "--data_location", folder, "--optimizer", "adagrad", "--checkpoint", "unused",
+            "--steps", "1", *argv
+        ])
     return seen[0]._replace(params=seen[0].params._replace(**SMALL[model]))
 
 
 def build_graphs(built: Built, run: bool) -> None:
-    """Builds the graphs of training, evaluation and prediction; runs the first two where it is wanted."""
+    """Builds the graphs of training, evaluation and prediction; runs the first two where it is
+    wanted.
+    """
     model_fn = deeprec.staged(built.model_fn, built.run.toggles)
     for mode in (tf.estimator.ModeKeys.TRAIN, tf.estimator.ModeKeys.EVAL):
         with tf.Graph().as_default(), tf.Session() as session:
             features, labels = graphs.features_of(built.data, built.run.toggles, 8)
-            features.setdefault(dataset.USER, tf.zeros([8], tf.int64))  # testing's input has none with --tf
+            features.setdefault(dataset.USER, tf.zeros(
+                [8], tf.int64))  # testing's input has none with --tf
             tf.train.get_or_create_global_step()
             spec = model_fn(features, labels, mode, built.params)
             hooks = spec.training_hooks if mode == tf.estimator.ModeKeys.TRAIN else spec.evaluation_hooks
@@ -99,25 +107,30 @@ def build_graphs(built: Built, run: bool) -> None:
     with tf.Graph().as_default():
         schema, vocabularies = built.data.schema, built.data.vocabularies
         receiver = export.receiver_fn(schema, vocabularies, built.run.toggles.tf)()
-        assert model_fn(receiver.features, None, tf.estimator.ModeKeys.PREDICT, built.params).predictions
+        assert model_fn(receiver.features, None, tf.estimator.ModeKeys.PREDICT,
+                        built.params).predictions
 
 
 # Flags -> the symbols that all graphs together call.
 FLAGS: Dict[str, Callable[[str], Set[str]]] = {
     "": lambda model: BASE,
     "--tf": lambda model: set(),
-    "--smartstaged false --emb_fusion false --op_fusion false --optimizer gradientdescent --parquet_dataset false "
-    "--parquet_dataset_shuffle --input_layer_partitioner 1 --dense_layer_partitioner 1": lambda model: set(),
-    "--bf16 --optimizer adagraddecay": lambda model: BASE | {
-        "variable_scope.keep_weights", "train.AdagradDecayOptimizer"},
-    "--ev --ev_filter counter --optimizer adamasync": lambda model: OPTION | lookups(model) | {
-        "CounterFilter", "train.AdamAsyncOptimizer"},
-    "--ev --ev_filter cbf --ev_elimination gstep --emb_fusion false": lambda model: OPTION | {
-        ROWS, "CBFFilter", "GlobalStepEvict"} | (set() if model in LISTLESS else {"nn.safe_embedding_lookup_sparse"}),
-    "--ev --ev_elimination l2 --bf16 --optimizer adam": lambda model: OPTION | lookups(model) | {
-        "L2WeightEvict", "variable_scope.keep_weights"},
+    "--smartstaged false --emb_fusion false --op_fusion false --optimizer gradientdescent "
+    "--parquet_dataset false "
+    "--parquet_dataset_shuffle --input_layer_partitioner 1 --dense_layer_partitioner 1": lambda
+    model: set(),
+    "--bf16 --optimizer adagraddecay": lambda model: BASE |
+    {"variable_scope.keep_weights", "train.AdagradDecayOptimizer"},
+    "--ev --ev_filter counter --optimizer adamasync": lambda model: OPTION | lookups(
+        model) | {"CounterFilter", "train.AdamAsyncOptimizer"},
+    "--ev --ev_filter cbf --ev_elimination gstep --emb_fusion false": lambda model: OPTION |
+    {ROWS, "CBFFilter", "GlobalStepEvict"} |
+    (set() if model in LISTLESS else {"nn.safe_embedding_lookup_sparse"}),
+    "--ev --ev_elimination l2 --bf16 --optimizer adam": lambda model: OPTION | lookups(
+        model) | {"L2WeightEvict", "variable_scope.keep_weights"},
     "--adaptive_emb": lambda model: OPTION | {"nn.safe_adaptive_embedding_lookup_sparse"},
-    "--dynamic_ev": lambda model: BASE | {"get_dynamic_dimension_embedding_variable", "nn.embedding_lookup"},
+    "--dynamic_ev": lambda model: BASE |
+    {"get_dynamic_dimension_embedding_variable", "nn.embedding_lookup"},
     "--multihash": lambda model: BASE | {"get_multihash_variable", "nn.embedding_lookup"},
 }
 
@@ -131,14 +144,22 @@ def plain(module: RecordedModule) -> Set[str]:
 
 
 def check_arguments(module: RecordedModule, model: str, flags: str) -> None:
-    """What each model's tables are made and looked up with, in the graphs of training, evaluation and prediction."""
-    width, variables, dynamic, multihash = WIDTH.get(model, 16), *[module.of(name) for name in (
-        "get_embedding_variable", "get_dynamic_dimension_embedding_variable", "get_multihash_variable")]
+    """What each model's tables are made and looked up with, in the graphs of training, evaluation
+    and prediction.
+    """
+    width, variables, dynamic, multihash = WIDTH.get(model, 16), *[
+        module.of(name)
+        for name in ("get_embedding_variable", "get_dynamic_dimension_embedding_variable",
+                     "get_multihash_variable")
+    ]
     if {"--ev", "--adaptive_emb", "--dynamic_ev", "--multihash"} & set(flags.split()):
         assert len(variables + dynamic + multihash) == 3 * TABLES.get(model, 5)
-    assert all((given["embedding_dim"], given["key_dtype"]) == (width, tf.int64) for given in variables)
-    assert all(given["embedding_block_dimension"] * given["embedding_block_num"] == width for given in dynamic)
-    assert all(given["dims"][0] == given["dims"][1] and given["dims"][0][1] == width for given in multihash)
+    assert all(
+        (given["embedding_dim"], given["key_dtype"]) == (width, tf.int64) for given in variables)
+    assert all(given["embedding_block_dimension"] * given["embedding_block_num"] == width
+               for given in dynamic)
+    assert all(given["dims"][0] == given["dims"][1] and given["dims"][0][1] == width
+               for given in multihash)
     assert all((given["blocknums"] is not None) == (flags == "--dynamic_ev")
                for given in module.of("nn.embedding_lookup"))
     assert all(given["adaptive_mask_tensor"].dtype == tf.int32 and given["sparse_weights"] is None
@@ -147,9 +168,11 @@ def check_arguments(module: RecordedModule, model: str, flags: str) -> None:
 
 @pytest.mark.parametrize("flags", list(FLAGS))
 @pytest.mark.parametrize("model", model_of.names())
-def test_each_flag_calls_its_symbols(model: str, flags: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_flag_calls_its_symbols(model: str, flags: str, folder: str,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
     module = recorded_api.install(monkeypatch)
-    build_graphs(build(model, folder, monkeypatch, *flags.split()), run=model == "din")  # whose tables are small
+    build_graphs(build(model, folder, monkeypatch, *flags.split()),
+                 run=model == "din")  # whose tables are small
     assert plain(module) == FLAGS[flags](model)
     check_arguments(module, model, flags)
 
@@ -160,9 +183,10 @@ def test_the_stand_in_trains_evaluates_and_exports(folder: str, tmp_path: object
 
     module = recorded_api.install(monkeypatch)
     sessions: List[Any] = []
-    monkeypatch.setattr(deeprec, "configure", lambda *args: sessions.append(args))  # TensorFlow's has no such fields
-    results = run_main(train.main, "--data_location", folder, "--checkpoint", str(tmp_path), "--steps", "6",
-                       "--batch_size", "32", "--ev", "--incremental_ckpt", "60")
+    monkeypatch.setattr(deeprec, "configure",
+                        lambda *args: sessions.append(args))  # TensorFlow's has no such fields
+    results = run_main(train.main, "--data_location", folder, "--checkpoint", str(tmp_path),
+                       "--steps", "6", "--batch_size", "32", "--ev", "--incremental_ckpt", "60")
     assert results["global_step"] == 6 and results["tasks"]["click"]["rows"] == 100
     assert sessions and all(args[1].smartstaged for args in sessions)
     assert module.of("train.CheckpointSaverHook")[0]["incremental_save_secs"] == 60

@@ -18,13 +18,15 @@ from common.testing.mains import FUSED
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # The flags and variables that the models' documents list.
 LISTED = {
-    "adaptive_emb", "batch_size", "bf16", "checkpoint", "checkpoint_dir", "data_location", "dense_layer_partitioner",
-    "dynamic_ev", "emb_fusion", "ev", "ev_elimination", "ev_filter", "incremental_ckpt", "input_layer_partitioner",
-    "inter", "interaction_op", "intra", "keep_checkpoint_max", "l2_regularization", "learning_rate", "micro_batch",
-    "multihash", "no_eval", "op_fusion", "optimizer", "output_dir", "parquet_dataset", "parquet_dataset_shuffle",
+    "adaptive_emb", "batch_size", "bf16", "checkpoint", "checkpoint_dir", "data_location",
+    "dense_layer_partitioner", "dynamic_ev", "emb_fusion", "ev", "ev_elimination", "ev_filter",
+    "incremental_ckpt", "input_layer_partitioner", "inter", "interaction_op", "intra",
+    "keep_checkpoint_max", "l2_regularization", "learning_rate", "micro_batch", "multihash",
+    "no_eval", "op_fusion", "optimizer", "output_dir", "parquet_dataset", "parquet_dataset_shuffle",
     "protocol", "save_steps", "seed", "smartstaged", "steps", "tf", "timeline", "workqueue",
-    "START_STATISTIC_STEP", "STOP_STATISTIC_STEP", "MALLOC_CONF", "LD_PRELOAD", "ev_filter_freq", "ev_steps_to_live",
-    "ev_l2_threshold", "hot_freq", "shuffle_buffer", "max_bad_rows", "wait_secs"}
+    "START_STATISTIC_STEP", "STOP_STATISTIC_STEP", "MALLOC_CONF", "LD_PRELOAD", "ev_filter_freq",
+    "ev_steps_to_live", "ev_l2_threshold", "hot_freq", "shuffle_buffer", "max_bad_rows", "wait_secs"
+}
 
 
 MODELS = model.read_all()
@@ -48,8 +50,14 @@ def test_every_flag_of_the_documents_is_listed() -> None:
     for path in seeds:
         with open(path) as file:
             text = file.read()
-        listed = re.findall(r"`--(\w+)`", text) + re.findall(r"export `?(\w+)`|\b(MALLOC_CONF|LD_PRELOAD)\b", text)
-        names = {name for found in listed for name in ([found] if isinstance(found, str) else found) if name}
+        listed = re.findall(r"`--(\w+)`", text) + re.findall(
+            r"export `?(\w+)`|\b(MALLOC_CONF|LD_PRELOAD)\b", text)
+        names = {
+            name
+            for found in listed
+            for name in ([found] if isinstance(found, str) else found)
+            if name
+        }
         assert names <= LISTED, (path, names - LISTED)
 
 
@@ -62,11 +70,15 @@ def test_every_feature_flag_of_the_command_line_is_in_the_table() -> None:
 def test_a_flag_that_no_feature_knows_is_the_same_on_both() -> None:
     rows = support.list_rows([*SHARED, "eval_steps"], OWN)
     assert rows[-1].title.endswith("`--wait_secs`, `--eval_steps`")
-    assert "`--eval_steps` | ours / ours |" in support.document(MODELS, [*SHARED, "eval_steps"], OWN)
+    assert "`--eval_steps` | ours / ours |" in support.document(MODELS, [*SHARED, "eval_steps"],
+                                                                OWN)
 
 
 def test_a_model_may_add_flags_and_differ_on_deeprec() -> None:
-    models = {"a": Model("A", "data.eleme", ("y",), 1, 0.1, "adam", on_deeprec={"ev": "ours"}), "b": MODELS["dlrm"]}
+    models = {
+        "a": Model("A", "data.eleme", ("y",), 1, 0.1, "adam", on_deeprec={"ev": "ours"}),
+        "b": MODELS["dlrm"]
+    }
     lines = support.document(models, SHARED, {"a": ["depth"]}).split("\n")
     assert "| `--depth` | ours / ours | no such flag |" in lines
     assert "| `--ev` | ours / ours | ours / DeepRec |" in lines
@@ -87,16 +99,21 @@ def test_what_is_told_to_be_deeprecs_is_looked_for() -> None:
 
 
 def test_the_readme_holds_what_the_command_prints() -> None:
-    printed = subprocess.run([sys.executable, "-m", "common.deeprec"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    printed = subprocess.run([sys.executable, "-m", "common.deeprec"],
+                             cwd=ROOT,
+                             stdout=subprocess.PIPE,
+                             check=True)
     with open(os.path.join(ROOT, "common", "deeprec", "README.md")) as file:
         assert printed.stdout.decode() in file.read()
 
 
 def test_columns_come_from_the_schemas() -> None:
     table = document().split("\n\n")[2].split("\n")
-    assert table[2].startswith("| ESMM, MMoE, PLE | pid, adgroup_id,") and table[2].endswith("| price |")
+    assert table[2].startswith("| ESMM, MMoE, PLE | pid, adgroup_id,") and table[2].endswith(
+        "| price |")
     assert table[3] == "| DIN | user, item, category, history_items, history_categories | none |"
-    assert table[4].startswith("| DLRM | user_id, visit_city,") and "time_type_list, time_type |" in table[4]
+    assert table[4].startswith(
+        "| DLRM | user_id, visit_city,") and "time_type_list, time_type |" in table[4]
 
 
 def test_a_deeprec_that_lacks_something_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,17 +129,23 @@ def test_start_up_names_who_serves_what() -> None:
     assert table["TensorFlow"] == "1.15.5 (stock)"
     assert "the speed is not" in table["bf16"]
     assert table["op_fusion"] == "off"
-    assert dict(support.start_up(Toggles(tf=True), "grpc", ()))["input and layers"].endswith("(--tf)")
+    assert dict(support.start_up(Toggles(tf=True), "grpc",
+                                 ()))["input and layers"].endswith("(--tf)")
 
 
 def test_start_up_on_deeprec(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_api.install(monkeypatch, missing=["get_multihash_variable"])
-    enabled = support.enabled_features(dict(
-        dict.fromkeys(SHARED, None), ev=True, ev_filter="cbf", optimizer="adamasync", adaptive_emb=True))
+    enabled = support.enabled_features(
+        dict(dict.fromkeys(SHARED, None),
+             ev=True,
+             ev_filter="cbf",
+             optimizer="adamasync",
+             adaptive_emb=True))
     table = dict(support.start_up(FUSED._replace(bf16=True), "star_server", enabled))
     assert table["TensorFlow"] == "1.15.5 (DeepRec)" and table["protocol"] == "star_server"
     assert "keep_weights" in table["bf16"] and "tf.staged" in table["smartstaged"]
     assert table["ev"].startswith("DeepRec: `tf.get_embedding_variable`")
-    assert table["ev_filter cbf"].startswith("DeepRec: `tf.CBFFilter") and "AdamAsync" in table["optimizer adamasync"]
+    assert table["ev_filter cbf"].startswith(
+        "DeepRec: `tf.CBFFilter") and "AdamAsync" in table["optimizer adamasync"]
     assert table["adaptive_emb"].startswith("both: ")
     assert "multihash" not in table and "dynamic_ev" not in table

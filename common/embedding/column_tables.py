@@ -55,13 +55,15 @@ def bind(
     Args:
       scope: the outermost variable scope, which seeds initial values.
     """
-    # AUTO_REUSE, as columns may share a table, and as each slice of a batch and each mode comes by here.
+    # AUTO_REUSE, as columns may share a table, and as each slice of a batch and each mode comes by
+    # here.
     with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
         stored = _bind_stored(batch, scope, config, record)
         lookups = []
         for one in batch:
             name = one.column.name
-            lookups.append(stored[name] if name in stored else _bind_variable(one, scope, config, record))
+            lookups.append(stored[name] if name in
+                           stored else _bind_variable(one, scope, config, record))
         return lookups
 
 

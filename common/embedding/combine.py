@@ -12,7 +12,9 @@ from common.kernels.embedding import lookup as lookup_kernel
 
 
 def joined(lookups: Sequence[ColumnLookup], config: Embedding) -> tf.Tensor:
-    """The columns' embeddings, joined in their order: float32 [B, sum of D]; zeros for an empty list."""
+    """The columns' embeddings, joined in their order: float32 [B, sum of D]; zeros for an empty
+    list.
+    """
     if config.fused and all(gather.is_local(lookup.table) for lookup in lookups):
         return _in_one_op(lookups)
     return tf.concat(_one_by_one(lookups, config), axis=1)
@@ -44,7 +46,9 @@ def _one_by_one(lookups: Sequence[ColumnLookup], config: Embedding) -> List[tf.T
 
 
 def _combines(lookup: ColumnLookup, config: Embedding) -> bool:
-    """Whether an op of TensorFlow's or DeepRec's combines a list, instead of rows that are looked up first."""
+    """Whether an op of TensorFlow's or DeepRec's combines a list, instead of rows that are looked
+    up first.
+    """
     if isinstance(lookup.table, DeepRecTable):
         return lookup.table.combines
     return not config.toggles.emb_fusion
@@ -55,17 +59,25 @@ def _combined_by_tensorflow(lookup: ColumnLookup, config: Embedding) -> tf.Tenso
     table, combiner = lookup.table, lookup.column.combiner
     items = tf.RaggedTensor.from_row_splits(lookup.ids, lookup.row_splits, validate=False)
     if isinstance(table, DeepRecTable):
-        return deeprec_tables.combined(table, items, lookup.weights, combiner, config.toggles.emb_fusion)
+        return deeprec_tables.combined(table, items, lookup.weights, combiner,
+                                       config.toggles.emb_fusion)
     if isinstance(table, tf.Tensor):
-        # TensorFlow looks up row 0 for an empty list and drops it, so a batch without any key must have one.
+        # TensorFlow looks up row 0 for an empty list and drops it, so a batch without any key must
+        # have one.
         table = tf.pad(table, [[0, 1], [0, 0]])
     ids = tf.cast(items, tf.int64).to_sparse()
     weights = items.with_values(lookup.weights).to_sparse()
-    return tf.nn.safe_embedding_lookup_sparse(table, ids, weights, combiner, partition_strategy="div")
+    return tf.nn.safe_embedding_lookup_sparse(table,
+                                              ids,
+                                              weights,
+                                              combiner,
+                                              partition_strategy="div")
 
 
 def _combined(lookup: ColumnLookup, rows: tf.Tensor) -> tf.Tensor:
-    """Rows as they are, float32 [B, D], or the weighted sum or mean of those of each list, [V, D] to [B, D]."""
+    """Rows as they are, float32 [B, D], or the weighted sum or mean of those of each list, [V, D]
+    to [B, D].
+    """
     if not lookup.is_list:
         return rows
     lists = history.ragged(rows, lookup.row_splits)

@@ -49,7 +49,9 @@ class Embedding(NamedTuple):
 
     @property
     def fused(self) -> bool:
-        """Whether a native op looks columns up, where their tables are whole and in this process."""
+        """Whether a native op looks columns up, where their tables are whole and in this
+        process.
+        """
         return self.toggles.emb_fusion and native.load().ops is not None
 
     def alone(self) -> "Embedding":

@@ -101,18 +101,24 @@ def _make(config: DeepRecTables, spec: TableSpec, scope: str) -> DeepRecTable:
     name = "embedding_weights"
     if kind is Kind.MULTIHASH:
         side = sizes.side(spec.buckets)
-        return DeepRecTable(kind, often, deeprec.multihash_variable(name, spec.width, side, initializer))
+        return DeepRecTable(kind, often,
+                            deeprec.multihash_variable(name, spec.width, side, initializer))
     if kind is Kind.DYNAMIC:
         blocks = sizes.num_blocks(spec.width)
         variable = deeprec.dynamic_variable(name, spec.width, blocks, initializer)
-        return DeepRecTable(kind, often, variable, frequency.make_counts(spec.buckets), blocks=blocks)
+        return DeepRecTable(kind,
+                            often,
+                            variable,
+                            frequency.make_counts(spec.buckets),
+                            blocks=blocks)
     counts = shared = None
     if kind is Kind.ADAPTIVE:
         name = "ev_weights"
         shape = [sizes.num_shared(min(spec.buckets, _MOST_ROWS)), spec.width]
         shared = tf.get_variable("hash_weights", shape, initializer=initializer)
         counts = frequency.make_counts(spec.buckets)
-    variable = deeprec.embedding_variable(name, spec.width, initializer, config.settings, spec.buckets)
+    variable = deeprec.embedding_variable(name, spec.width, initializer, config.settings,
+                                          spec.buckets)
     is_divided = config.settings.servers > 1
     return DeepRecTable(kind, often, variable, counts, shared, is_divided=is_divided)
 
@@ -128,7 +134,9 @@ def rows(table: DeepRecTable, ids: tf.Tensor) -> tf.Tensor:
 
 
 def _rows_by_frequency(table: DeepRecTable, counts: Counts, ids: tf.Tensor) -> tf.Tensor:
-    """The rows of a table that gives frequent ids more room, which counts the ids that are trained."""
+    """The rows of a table that gives frequent ids more room, which counts the ids that are
+    trained.
+    """
     seen = frequency.seen(counts, ids)
     if table.kind is Kind.DYNAMIC:
         limits = sizes.block_limits(table.often, table.blocks)

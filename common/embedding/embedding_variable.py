@@ -74,7 +74,9 @@ class EmbeddingVariable:
         return tf.group(parts)
 
     def defaults(self) -> tf.Tensor:
-        """What new keys start with, float32 [4096, D]: the same for the same graph's seed and name."""
+        """What new keys start with, float32 [4096, D]: the same for the same graph's seed and
+        name.
+        """
         return _draw(self.name, self.width, self.stddev, tf.get_default_graph().seed or 0)
 
 
@@ -103,7 +105,9 @@ def _draw(name: str, width: int, stddev: float, seed: int) -> tf.Tensor:
 
 
 def default_rows(name: str, width: int, stddev: float, seed: int) -> np.ndarray:
-    """What new keys of the variable of that name start with under a graph's seed, float32 [4096, width]."""
+    """What new keys of the variable of that name start with under a graph's seed, float32 [4096,
+    width].
+    """
     with tf.Graph().as_default(), tf.Session() as session:
         return session.run(_draw(name, width, stddev, seed))
 
@@ -126,14 +130,17 @@ def get(
     """
     name = full_name(spec)
     if name not in variables:
-        # Outside of the control dependencies of a slice of a batch, or a session could not make it before the slice.
+        # Outside of the control dependencies of a slice of a batch, or a session could not make it
+        # before the slice.
         with tf.init_scope():
             variables[name] = EmbeddingVariable(name, spec, settings)
     return variables[name]
 
 
 def look_up(variable: EmbeddingVariable, keys: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-    """The rows of distinct keys int64 [U], float32 [U, D], and which keys have one, bool [U]. Changes nothing."""
+    """The rows of distinct keys int64 [U], float32 [U, D], and which keys have one, bool [U].
+    Changes nothing.
+    """
     def gather(handle: tf.Tensor, its_keys: tf.Tensor) -> List[tf.Tensor]:
         return native_table.gather(handle, its_keys, variable.width)
 
@@ -176,12 +183,15 @@ def cut(variable: EmbeddingVariable, values: tf.Tensor, keys: tf.Tensor) -> List
 
 
 def register(variables: Iterable[EmbeddingVariable]) -> None:
-    """Lets sessions make a graph's embedding variables, and wait for them; to be called once all slots are known."""
+    """Lets sessions make a graph's embedding variables, and wait for them; to be called once all
+    slots are known.
+    """
     for variable in variables:
         are_there = []
         for handle in variable.parts:
             with tf.device(handle.device):
                 are_there.append(native_table.is_there(handle))
         is_ready = tf.reduce_all(tf.stack(are_there))
-        # As a resource, so that TensorFlow's own session managers of all processes make it or wait for it.
+        # As a resource, so that TensorFlow's own session managers of all processes make it or wait
+        # for it.
         tf_private.register_resource(variable.parts[0].op, variable.make(), is_ready)

@@ -23,7 +23,9 @@ def input_layer(
 
 
 def joined_order(columns: Sequence[Column]) -> List[Column]:
-    """Columns in the order in which tf.feature_column.input_layer joins them: that of their feature columns' names."""
+    """Columns in the order in which tf.feature_column.input_layer joins them: that of their feature
+    columns' names.
+    """
     shared = _shared_tables(columns)
 
     def name(column: Column) -> str:

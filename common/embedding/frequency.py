@@ -1,4 +1,6 @@
-"""How often ids were looked up in training, for tables that give frequent ids more room than rare ones."""
+"""How often ids were looked up in training, for tables that give frequent ids more room than rare
+ones.
+"""
 
 from typing import NamedTuple, Sequence, Tuple
 
@@ -23,7 +25,9 @@ class Counts(NamedTuple):
 
 
 def make_counts(size: int) -> Counts:
-    """The counts of ids less than `size` in the current variable scope; beyond 2**20, ids share counts."""
+    """The counts of ids less than `size` in the current variable scope; beyond 2**20, ids share
+    counts.
+    """
     shape = [min(size, _MOST_COUNTS)]
     variable = tf.get_variable(
         "frequency", shape, tf.int32, tf.zeros_initializer(), trainable=False, use_resource=True)
@@ -54,7 +58,8 @@ def _add(counts: Counts, ids: tf.Tensor) -> tf.Operation:
     variable = counts.variable
     places = _places(counts, ids)
     # The gradient of an op would be computed where the op is; the counts stay on their server.
-    with tf.colocate_with(variable.handle, ignore_existing=True), tf.control_dependencies([counts.before]):
+    with tf.colocate_with(variable.handle, ignore_existing=True), tf.control_dependencies(
+        [counts.before]):
         ones = tf.ones_like(places, tf.int32)
         return variable.scatter_add(tf.IndexedSlices(ones, places))
 

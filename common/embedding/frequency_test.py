@@ -10,12 +10,14 @@ def test_all_lookups_of_a_step_see_the_counts_of_the_steps_before() -> None:
         counts, table = frequency.make_counts(10), tf.get_variable("table", [10, 2])
         batches = [tf.constant(ids, tf.int64) for ids in ([3, 3, 0], [3], [])]
         seen = [frequency.seen(counts, ids) for ids in batches]
-        rows = tf.concat([frequency.counting(tf.gather(table, ids), counts, ids) for ids in batches], axis=0)
+        rows = tf.concat(
+            [frequency.counting(tf.gather(table, ids), counts, ids) for ids in batches], axis=0)
         gradient, = tf.gradients(rows, [table])
         session.run(tf.global_variables_initializer())
         for step in range(5):
             (first, second, third), slopes = session.run([seen, gradient])
-            assert (first.tolist(), second.tolist(), third.tolist()) == ([3 * step, 3 * step, step], [3 * step], [])
+            assert (first.tolist(), second.tolist(), third.tolist()) == ([3 * step, 3 * step,
+                                                                          step], [3 * step], [])
             assert slopes.indices.tolist() == [3, 3, 0, 3] and (slopes.values == 1).all()
         session.run(rows)  # without gradients nothing is counted
         assert session.run(counts.variable).tolist() == [5, 0, 0, 15] + 6 * [0]

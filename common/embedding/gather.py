@@ -43,7 +43,9 @@ def is_local(table: Table) -> bool:
 
 
 def _server(table: VariableTable) -> str:
-    """The parameter server that holds a table, "" where there is none or several hold slices of it."""
+    """The parameter server that holds a table, "" where there is none or several hold slices of
+    it.
+    """
     device = "" if isinstance(table, PartitionedVariable) else table.device
     return device if "/job:ps" in device else ""
 
@@ -80,7 +82,9 @@ def _fetch(
 
 
 def _repeat(rows: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Row places[i] of rows [U, D] for each i, [N, D]; their gradients are summed before they leave."""
+    """Row places[i] of rows [U, D] for each i, [N, D]; their gradients are summed before they
+    leave.
+    """
     @custom_gradient
     def gather(rows: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:

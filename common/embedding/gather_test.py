@@ -17,7 +17,8 @@ def build(slices: int = 1) -> List[tf.Tensor]:
     partitioner = tf.fixed_size_partitioner(slices) if slices > 1 else None
     tables = [tf.get_variable("table_{}".format(i), [8, 4], partitioner=partitioner,
                               initializer=tf.random_normal_initializer(seed=i)) for i in range(4)]
-    rows = gather.rows_of(tables, [tf.placeholder_with_default(np.array(ids, np.int32), [None]) for ids in IDS])
+    rows = gather.rows_of(
+        tables, [tf.placeholder_with_default(np.array(ids, np.int32), [None]) for ids in IDS])
     total = tf.add_n([tf.reduce_sum(part ** 2) for part in rows])
     parts = [part for table in tables for part in (list(table) if slices > 1 else [table])]
     return [total, *tf.gradients(total, parts, colocate_gradients_with_ops=True), *rows]
@@ -55,11 +56,23 @@ def test_placed_on_servers_or_not_rows_and_gradients_are_the_same(slices: int) -
 def test_one_tensor_goes_to_a_server_and_one_comes_back() -> None:
     with tf.Graph().as_default() as graph, tf.device(placement.device_fn(JOB)):
         build()
-    crossing = {(tensor.name, consumer.device) for op in graph.get_operations() for tensor in op.outputs
-                for consumer in tensor.consumers() if "ps" in op.device + consumer.device
-                and op.device != consumer.device and tensor.dtype.base_dtype == tf.float32}
+    crossing = {
+        (tensor.name, consumer.device)
+        for op in graph.get_operations()
+        for tensor in op.outputs
+        for consumer in tensor.consumers()
+        if "ps" in op.device +
+        consumer.device and op.device != consumer.device and tensor.dtype.base_dtype == tf.float32
+    }
     for server in ("/job:ps/task:0", "/job:ps/task:1"):
-        from_server = {name for name, device in crossing if graph.get_tensor_by_name(name).device == server}
-        to_server = {name for name, device in crossing if device == server and "Initializer" not in name
-                     and "random" not in name}
+        from_server = {
+            name
+            for name, device in crossing
+            if graph.get_tensor_by_name(name).device == server
+        }
+        to_server = {
+            name
+            for name, device in crossing
+            if device == server and "Initializer" not in name and "random" not in name
+        }
         assert len(from_server) == 1 and len(to_server) <= 1, (from_server, to_server)

@@ -37,7 +37,9 @@ class GraphRecord:
 
     @contextlib.contextmanager
     def collect_lookups(self) -> Iterator[List[Lookup]]:
-        """The lookups that input layers make inside of the block, for the training step that updates their rows."""
+        """The lookups that input layers make inside of the block, for the training step that
+        updates their rows.
+        """
         outer, self.lookups = self.lookups, []
         try:
             yield self.lookups
@@ -47,7 +49,8 @@ class GraphRecord:
 
 def of_graph() -> GraphRecord:
     """The record of the default graph."""
-    # In a collection, so that it goes when the graph goes: a dict by graph, even a weak one, would keep both alive.
+    # In a collection, so that it goes when the graph goes: a dict by graph, even a weak one, would
+    # keep both alive.
     records = tf.get_collection_ref(_KEY)
     if not records:
         records.append(GraphRecord())

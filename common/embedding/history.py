@@ -32,7 +32,8 @@ class RaggedHistory(NamedTuple):
         """Repeats each row's vector at each of its positions: [B, H] to [P, H]."""
         @custom_gradient
         def gather(values: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
-            return tf.gather(values, self.rows), self._sum  # gather's own gradient takes a detour over slices
+            return tf.gather(
+                values, self.rows), self._sum  # gather's own gradient takes a detour over slices
 
         return gather(values)
 
@@ -43,10 +44,13 @@ class RaggedHistory(NamedTuple):
         return raised / self.spread(self.sum(raised))
 
     def sum(self, values: tf.Tensor) -> tf.Tensor:
-        """The sum of values [P, H] over the positions of each row, [B, H]; zeros for a row without positions."""
+        """The sum of values [P, H] over the positions of each row, [B, H]; zeros for a row without
+        positions.
+        """
         @custom_gradient
         def add(values: tf.Tensor) -> Tuple[tf.Tensor, Gradient]:
-            return self._sum(values), self.spread  # the sum's own gradient looks for rows that are not there
+            return self._sum(
+                values), self.spread  # the sum's own gradient looks for rows that are not there
 
         return add(values)
 
@@ -74,7 +78,9 @@ class PaddedHistory(NamedTuple):
         return tf.tile(tf.expand_dims(values, 1), [1, tf.shape(self.items)[1], 1])
 
     def softmax(self, scores: tf.Tensor) -> tf.Tensor:
-        """Softmax of scores [P, 1] over the valid positions of each row, [P, 1]; 0 at the others."""
+        """Softmax of scores [P, 1] over the valid positions of each row, [P, 1]; 0 at the
+        others.
+        """
         masked = tf.where(self.mask > 0, scores, tf.fill(tf.shape(scores), -2.0 ** 32))
         return tf.nn.softmax(masked, axis=1) * self.mask
 

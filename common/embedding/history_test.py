@@ -8,7 +8,9 @@ from common.embedding.history import History, PaddedHistory, ragged
 LENGTHS = [2, 0, 4, 1]
 SPLITS = np.concatenate([[0], np.cumsum(LENGTHS)])
 RNG = np.random.default_rng(0)
-ITEMS, SCORES, PER_ROW = [RNG.standard_normal(shape).astype(np.float32) for shape in ([7, 3], [7, 1], [4, 2])]
+ITEMS, SCORES, PER_ROW = [
+    RNG.standard_normal(shape).astype(np.float32) for shape in ([7, 3], [7, 1], [4, 2])
+]
 
 
 def pad(values: np.ndarray, filler: float) -> np.ndarray:
@@ -24,15 +26,19 @@ def run(history: History, scores: np.ndarray) -> List[np.ndarray]:
         spread = history.spread(per_row)
         weights = history.softmax(scored)
         pooled = history.sum(weights * history.items)
-        slopes = tf.gradients(tf.reduce_sum(pooled ** 2) + tf.reduce_sum(history.sum(spread) ** 2), [per_row, scored])
-        return session.run([history.sum(spread), history.sum(weights), pooled, history.lengths()] + slopes)
+        slopes = tf.gradients(
+            tf.reduce_sum(pooled ** 2) + tf.reduce_sum(history.sum(spread) ** 2), [per_row, scored])
+        return session.run([history.sum(spread),
+                            history.sum(weights), pooled,
+                            history.lengths()] + slopes)
 
 
 def test_ragged_and_padded_histories_agree_in_values_and_gradients() -> None:
     with tf.Graph().as_default():
         of_ragged = run(ragged(tf.constant(ITEMS), tf.constant(SPLITS, tf.int64)), SCORES)
-        padded = run(PaddedHistory(tf.constant(pad(ITEMS, 9.0)), tf.constant(pad(np.ones([7, 1]), 0.0))),
-                     pad(SCORES, 5.0))
+        padded = run(
+            PaddedHistory(tf.constant(pad(ITEMS, 9.0)), tf.constant(pad(np.ones([7, 1]), 0.0))),
+            pad(SCORES, 5.0))
     for ours, theirs in zip(of_ragged[:5], padded[:5]):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(pad(of_ragged[5], 0.0), padded[5], rtol=1e-4, atol=1e-5)

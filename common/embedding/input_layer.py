@@ -63,7 +63,9 @@ def look_up_history(
         scope: str,
         config: Embedding,
 ) -> History:
-    """The embeddings of aligned lists of vocabulary columns, joined in their order to items of width columns * D."""
+    """The embeddings of aligned lists of vocabulary columns, joined in their order to items of
+    width columns * D.
+    """
     if config.toggles.tf:
         return _padded_history(features, columns, scope, config)
     batch = column_ids.of_features(features, columns)
@@ -82,7 +84,8 @@ def _padded_history(
     batch = [ColumnIds(column, features[column.name]) for column in columns]
     with _variables(scope, config):
         lookups = _bind(batch, scope, config)
-    items = [tf.nn.embedding_lookup(lookup.table, lookup.ids, "div") for lookup in lookups]  # [B, T, D] each
+    items = [tf.nn.embedding_lookup(lookup.table, lookup.ids, "div")
+             for lookup in lookups]  # [B, T, D] each
     longest = tf.shape(batch[0].ids)[1]
     lengths = features[lengths_name(columns[0].name)]
     mask = tf.sequence_mask(lengths, longest, tf.float32)

@@ -26,10 +26,13 @@ def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int =
         features, _ = tf.data.make_one_shot_iterator(make()).get_next()
         embedded = input_layer.embed(features, schema.group("all"), "all", config)
         variables = tf.trainable_variables()
-        gradients = [tf.convert_to_tensor(g) for g in tf.gradients(tf.reduce_sum(embedded ** 2), variables)]
+        gradients = [
+            tf.convert_to_tensor(g) for g in tf.gradients(tf.reduce_sum(embedded ** 2), variables)
+        ]
         session.run([tf.global_variables_initializer(), tf.tables_initializer()])
         got, slopes, tables = session.run([embedded, gradients, variables])
-    return got, dict(zip([v.op.name for v in variables], slopes)), dict(zip([v.op.name for v in variables], tables))
+    return got, dict(zip([v.op.name for v in variables], slopes)), dict(
+        zip([v.op.name for v in variables], tables))
 
 
 @pytest.mark.parametrize("fused", [Toggles(), Toggles(emb_fusion=True)])
@@ -39,7 +42,9 @@ def test_all_ways_make_the_same_tables_embeddings_and_gradients(
         combiner: str,
         fused: Toggles,
 ) -> None:
-    plain, community = [run(tmp_path, Embedding(4, toggles), combiner) for toggles in (fused, Toggles(tf=True))]
+    plain, community = [
+        run(tmp_path, Embedding(4, toggles), combiner) for toggles in (fused, Toggles(tf=True))
+    ]
     assert plain[0].shape == (60, 4 * 4)
     np.testing.assert_allclose(plain[0], community[0], rtol=1e-5, atol=1e-8)
     assert sorted(plain[2]) == ["all/input_layer/{}_embedding/embedding_weights".format(name)
@@ -52,7 +57,9 @@ def test_all_ways_make_the_same_tables_embeddings_and_gradients(
 
 def numpy_mean(features: Dict[str, np.ndarray], table: np.ndarray) -> np.ndarray:
     rows = []
-    values, splits, weights = [features["tags." + field] for field in ("values", "row_splits", "weights")]
+    values, splits, weights = [
+        features["tags." + field] for field in ("values", "row_splits", "weights")
+    ]
     for low, high in zip(splits[:-1], splits[1:]):
         items = [table[v] * w for v, w in zip(values[low:high], weights[low:high])]
         rows.append(sum(items) / sum(weights[low:high]) if items else np.zeros(table.shape[1]))
@@ -66,7 +73,8 @@ def test_lists_are_weighted_means_and_zeros_when_empty(tmp_path: object, fused: 
     features = graphs.read_batches(dataset.columnar_input(data.train, data, Stream(61)))[0]
     with tf.Graph().as_default(), tf.Session() as session:
         tensors = {name: tf.constant(value) for name, value in features.items()}
-        embedded = input_layer.embed(tensors, SCHEMA.group("all"), "all", Embedding(4, Toggles(emb_fusion=fused)))
+        embedded = input_layer.embed(tensors, SCHEMA.group("all"), "all",
+                                     Embedding(4, Toggles(emb_fusion=fused)))
         session.run(tf.global_variables_initializer())
         got, tables = session.run([embedded, {v.op.name: v for v in tf.trainable_variables()}])
     table = tables["all/input_layer/tags_embedding/embedding_weights"]
@@ -89,20 +97,30 @@ def test_partitioned_tables_give_partitioned_variables_and_embeddings(
 
 @pytest.mark.parametrize("slice_bytes", [0, 400])
 def test_columns_of_one_table_share_it_in_both_ways(slice_bytes: int) -> None:
-    columns = [Column("b", "hash", 50, table="t"), Column("a", "hash", 50, separator=";", default="", table="t"),
-               Column("c", "words", words=("x", "y")), Column("d", "hash", 50)]
+    columns = [
+        Column("b", "hash", 50, table="t"),
+        Column("a", "hash", 50, separator=";", default="", table="t"),
+        Column("c", "words", words=("x", "y")),
+        Column("d", "hash", 50)
+    ]
     schema = Schema("s", tuple(columns), "x", "y", "b", "m")
-    raw_columns = {"a": ["p;q;q", "", "z"], "b": ["p", "u", ""], "c": ["x", "y", "x"], "d": ["1", "2", "3"]}
+    raw_columns = {
+        "a": ["p;q;q", "", "z"], "b": ["p", "u", ""], "c": ["x", "y", "x"], "d": ["1", "2", "3"]
+    }
     results = []
     for on in (False, True):
         with tf.Graph().as_default(), tf.Session() as session:
             tf.set_random_seed(1)
             features = raw.decode({name: tf.constant(v) for name, v in raw_columns.items()}, schema,
                                   raw.make_tables(schema, {}), as_columns=on)
-            config = Embedding(4, Toggles(tf=on, emb_fusion=not on), layers.partitioner(slice_bytes))
+            config = Embedding(4, Toggles(tf=on, emb_fusion=not on),
+                               layers.partitioner(slice_bytes))
             embedded = input_layer.embed(features, columns, "in", config)
             graphs.initialize(session)
-            tables = {name.split("/part_")[0] for name in (v.op.name for v in tf.trainable_variables())}
+            tables = {
+                name.split("/part_")[0]
+                for name in (v.op.name for v in tf.trainable_variables())
+            }
             results.append((session.run(embedded), tables))
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5, atol=1e-8)
     assert results[0][1] == results[1][1] == {

@@ -23,7 +23,8 @@ class Kind(enum.Enum):
     MULTIHASH = "multihash"
 
 
-# ADAPTIVE and DYNAMIC are made of embedding variables, so --ev may stand beside their flags and changes nothing.
+# ADAPTIVE and DYNAMIC are made of embedding variables, so --ev may stand beside their flags and
+# changes nothing.
 _MOST_SPECIAL_FIRST = (Kind.MULTIHASH, Kind.DYNAMIC, Kind.ADAPTIVE, Kind.EV)
 
 

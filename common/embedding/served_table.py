@@ -1,4 +1,6 @@
-"""Embedding variables in exported models: tables of TensorFlow's own, which any server of models has."""
+"""Embedding variables in exported models: tables of TensorFlow's own, which any server of models
+has.
+"""
 
 from typing import Dict, NamedTuple, Tuple
 
@@ -42,5 +44,6 @@ def look_up(
 def defaults(spec: TableSpec, keys: tf.Tensor) -> tf.Tensor:
     """What keys without a row read as, float32 [U, D]."""
     seed = tf.get_default_graph().seed or 0
-    rows = embedding_variable.default_rows(embedding_variable.full_name(spec), spec.width, spec.stddev, seed)
+    rows = embedding_variable.default_rows(embedding_variable.full_name(spec), spec.width,
+                                           spec.stddev, seed)
     return tf.gather(tf.constant(rows), keys % embedding_variable.DEFAULT_ROWS)

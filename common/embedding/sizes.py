@@ -1,4 +1,6 @@
-"""How large tables are that give frequent ids more room than rare ones, ours and DeepRec's alike."""
+"""How large tables are that give frequent ids more room than rare ones, ours and DeepRec's
+alike.
+"""
 
 import math
 from typing import List
@@ -23,5 +25,7 @@ def block_limits(often: int, blocks: int) -> List[int]:
 
 
 def side(buckets: int) -> int:
-    """The rows of each of the two tables of multihash: as many in both, or two ids could share a row in each."""
+    """The rows of each of the two tables of multihash: as many in both, or two ids could share a
+    row in each.
+    """
     return math.ceil(math.sqrt(buckets))

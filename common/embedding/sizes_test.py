@@ -19,5 +19,6 @@ def test_cold_keys_share_an_eighth(buckets: int, shared: int) -> None:
 
 @pytest.mark.parametrize("buckets, side", [(1, 1), (4, 2), (5, 3), (100000, 317)])
 def test_two_tables_give_each_id_a_pair(buckets: int, side: int) -> None:
-    assert sizes.side(buckets) == side and len({(i // side, i % side) for i in range(buckets)}) == buckets
+    assert sizes.side(buckets) == side and len({(i // side, i % side)
+                                                for i in range(buckets)}) == buckets
     assert (buckets - 1) // side < side

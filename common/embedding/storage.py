@@ -66,12 +66,15 @@ class Storage(_StorageFields):
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         if self.kind is not Kind.FIXED and native.load().ops is None:
             raise ValueError(
-                "embeddings of kind {!r} are native ops, and there are none: {}. Train on the tables of "
-                "fixed size.".format(self.kind.value, native.load().reason))
+                "embeddings of kind {!r} are native ops, and there are none: {}. Train on the "
+                "tables of "
+                "fixed size.".format(self.kind.value,
+                                     native.load().reason))
         frequency = self.settings.filter_freq
         if self.settings.filter == "cbf" and frequency > 255:
             raise ValueError(
-                "--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter.".format(frequency))
+                "--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter.".
+                format(frequency))
         return self
 
     @classmethod
@@ -123,7 +126,8 @@ def rows_of_batch(
         return rows, tf.split(index, sizes_of_ids, num=len(ids))
     distinct = native_table.distinct(ids)
     rows = backend(_Batch(spec, distinct.keys, distinct.counts, storage, record))
-    # The identity is placed in this process, so that what looks rows up does not follow them to a server.
+    # The identity is placed in this process, so that what looks rows up does not follow them to a
+    # server.
     return tf.identity(rows), distinct.places
 
 
@@ -153,14 +157,17 @@ def _variable(batch: _Batch) -> EmbeddingVariable:
 
 
 def _adaptive(batch: _Batch) -> tf.Tensor:
-    """Rows of an embedding variable for keys that have one, else those of a shared table, with which theirs start."""
+    """Rows of an embedding variable for keys that have one, else those of a shared table, with
+    which theirs start.
+    """
     spec, keys = batch.spec, batch.keys
     num_shared = sizes.num_shared(spec.buckets)
     initializer = initializers.truncated_normal(spec.stddev, spec.seed_name)
-    shared = tf.get_variable(spec.name + "/hash_weights", [num_shared, spec.width], initializer=initializer)
+    shared = tf.get_variable(spec.name + "/hash_weights", [num_shared, spec.width],
+                             initializer=initializer)
     settings = batch.storage.settings._replace(filter="counter", filter_freq=batch.storage.often)
-    of_frequent = batch._replace(
-        spec=spec._replace(name=spec.name + "/ev_weights"), storage=batch.storage._replace(settings=settings))
+    of_frequent = batch._replace(spec=spec._replace(name=spec.name + "/ev_weights"),
+                                 storage=batch.storage._replace(settings=settings))
     if batch.storage.exported:
         is_hot, hot_rows = served_table.look_up(batch.record.served_tables, of_frequent.spec, keys)
     else:
@@ -168,7 +175,8 @@ def _adaptive(batch: _Batch) -> tf.Tensor:
     rows = _hot_or_shared(keys, is_hot, hot_rows, shared)
     if not batch.storage.exported:
         start = tf.stop_gradient(rows)
-        batch.record.lookups.append(Lookup(_variable(of_frequent), keys, batch.counts, hot_rows, start))
+        batch.record.lookups.append(
+            Lookup(_variable(of_frequent), keys, batch.counts, hot_rows, start))
     return rows
 
 
@@ -188,7 +196,9 @@ def _hot_or_shared(
 
 
 def _dynamic(batch: _Batch) -> tf.Tensor:
-    """Blocks side by side, each an embedding variable of its own; the first tells how often a key was seen."""
+    """Blocks side by side, each an embedding variable of its own; the first tells how often a key
+    was seen.
+    """
     first, *others = [batch._replace(spec=spec) for spec in _block_specs(batch.spec)]
     blocks = [_ev(first)]
     if batch.storage.exported:

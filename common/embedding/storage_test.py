@@ -19,8 +19,12 @@ from common.pipeline.features import feature_names
 
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
-COLUMNS = [Column("user", "hash", 1000, "all"), Column("item", "hash", 1000, "all", table="shared"),
-           Column("tags", "hash", 1000, "all", separator="|", table="shared"), Column("size", "identity", 8, "all")]
+COLUMNS = [
+    Column("user", "hash", 1000, "all"),
+    Column("item", "hash", 1000, "all", table="shared"),
+    Column("tags", "hash", 1000, "all", separator="|", table="shared"),
+    Column("size", "identity", 8, "all")
+]
 WIDTH, KEYS = 4, 30
 KEYED = (Kind.EV, Kind.ADAPTIVE, Kind.DYNAMIC)  # whose ids are keys
 FUSED = Toggles(emb_fusion=True)
@@ -51,7 +55,10 @@ def feeds(
         keyed: bool,
 ) -> Dict[tf.Tensor, np.ndarray]:
     hashed = ("user", "item", feature_names("tags").values)
-    return {graph[name]: key(value) if keyed and name in hashed else value for name, value in batch.items()}
+    return {
+        graph[name]: key(value) if keyed and name in hashed else value
+        for name, value in batch.items()
+    }
 
 
 def placeholders() -> Dict[str, tf.Tensor]:
@@ -78,10 +85,13 @@ def losses(
         target = tf.tile(tf.constant([[0.5, -0.2, 0.1, 0.3]]), [1, len(COLUMNS)])
         loss = tf.reduce_mean(tf.square(embedded - target))
         chosen = catalog.make(optimizer, 0.05)
-        gradients = chosen.compute_gradients(loss, tf.trainable_variables() + [lookup.rows for lookup in lookups])
+        gradients = chosen.compute_gradients(
+            loss,
+            tf.trainable_variables() + [lookup.rows for lookup in lookups])
         of_tables = [gradient for gradient, _ in gradients[len(gradients) - len(lookups):]]
         updates = table_updates.update_all(list(zip(lookups, of_tables)), optimizer, 0.05)
-        step = chosen.apply_gradients(gradients[:len(gradients) - len(lookups)], tf.train.get_or_create_global_step())
+        step = chosen.apply_gradients(gradients[:len(gradients) - len(lookups)],
+                                      tf.train.get_or_create_global_step())
         embedding_variable.register(graph_record.of_graph().variables.values())
         with tf.Session() as session:
             session.run([tf.global_variables_initializer(),
@@ -140,7 +150,8 @@ def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
         ids = tf.placeholder(tf.int64, [None])
         record = graph_record.of_graph()
         with record.collect_lookups() as lookups:
-            rows, index = storage.rows_of_batch(spec, [ids], Storage(Kind.ADAPTIVE, often=3), record)
+            rows, index = storage.rows_of_batch(spec, [ids], Storage(Kind.ADAPTIVE, often=3),
+                                                record)
         lookup, = lookups
         gradient = tf.gradients(tf.reduce_sum(rows), [lookup.rows, *tf.trainable_variables()])
         shared, = tf.trainable_variables()
@@ -150,7 +161,8 @@ def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
         start = session.run(shared)[5 % KEYS]
         of_shared = []
         for _ in range(4):
-            value, slope, _ = session.run([rows, tf.convert_to_tensor(gradient[1]), updates], {ids: [5]})
+            value, slope, _ = session.run([rows, tf.convert_to_tensor(gradient[1]), updates],
+                                          {ids: [5]})
             of_shared.append(slope.any())
             last = value[0]
         assert of_shared == [True, True, True, False]  # the third time it is counted gives it a row
@@ -173,15 +185,21 @@ def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
         for _ in range(40):
             session.run(updates, {ids: [5, 6, 6][:1]})
             blocks.append(int(session.run(rows, {ids: [5]})[0].reshape(4, 2).any(axis=1).sum()))
-        assert blocks[0] == 1 and blocks[2] == 2 and blocks[8] == 3 and blocks[-1] == 4  # from 2, 8 and 32 times on
-        assert session.run(rows, {ids: [6]})[0].reshape(4, 2).any(axis=1).tolist() == [True, False, False, False]
+        assert blocks[0] == 1 and blocks[2] == 2 and blocks[
+            8] == 3 and blocks[-1] == 4  # from 2, 8 and 32 times on
+        assert session.run(rows, {ids: [6]})[0].reshape(
+            4, 2).any(axis=1).tolist() == [True, False, False, False]
 
 
 @pytest.mark.parametrize("kind", KEYED)
 def test_a_column_of_empty_lists_is_exported(kind: Kind) -> None:
     values = feature_names("tags").values
-    batch = dict(batches(1)[0], **{values: np.zeros(0, int), feature_names("tags").weights: np.zeros(0),
-                                   feature_names("tags").row_splits: np.zeros(14, int)})
+    batch = dict(
+        batches(1)[0], **{
+            values: np.zeros(0, int),
+            feature_names("tags").weights: np.zeros(0),
+            feature_names("tags").row_splits: np.zeros(14, int)
+        })
     with tf.Graph().as_default(), tf.Session() as session:
         features = placeholders()
         embedded = input_layer.embed(features, COLUMNS, "all", Embedding(
@@ -194,13 +212,15 @@ def test_a_column_of_empty_lists_is_exported(kind: Kind) -> None:
 def test_multihash_gives_each_id_a_pair_of_rows_of_its_own() -> None:
     spec = TableSpec("t", 50, WIDTH, 0.3, "t")
     with tf.Graph().as_default(), tf.Session() as session:
-        rows, (index,) = storage.rows_of_batch(spec, [tf.constant(np.arange(50))], Storage(Kind.MULTIHASH),
-                                               graph_record.of_graph())
-        assert [variable.shape.as_list() for variable in tf.trainable_variables()] == 2 * [[8, WIDTH]]
+        rows, (index,) = storage.rows_of_batch(spec, [tf.constant(np.arange(50))],
+                                               Storage(Kind.MULTIHASH), graph_record.of_graph())
+        assert [variable.shape.as_list()
+                for variable in tf.trainable_variables()] == 2 * [[8, WIDTH]]
         session.run(tf.global_variables_initializer())
         quotients, remainders = session.run(tf.trainable_variables())
         got = session.run(rows)
-    np.testing.assert_allclose(got, [quotients[i // 8] + remainders[i % 8] for i in range(50)], rtol=1e-6)
+    np.testing.assert_allclose(got, [quotients[i // 8] + remainders[i % 8] for i in range(50)],
+                               rtol=1e-6)
     assert len({tuple(row) for row in got}) == 50
 
 
@@ -214,7 +234,9 @@ def test_wrong_settings(arguments: Tuple, message: str) -> None:
 
 def test_without_native_ops_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "load", lambda: native.Native(None, "no compiler"))
-    with pytest.raises(ValueError, match="of kind 'ev' are native ops, and there are none: no compiler. Train on"):
+    with pytest.raises(
+            ValueError,
+            match="of kind 'ev' are native ops, and there are none: no compiler. Train on"):
         Storage(Kind.EV)
 
 

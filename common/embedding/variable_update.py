@@ -72,8 +72,10 @@ def _merge(lookups: Sequence[Lookup], gradients: Sequence[Gradient]) -> _Update:
     slices, = gradients
     is_whole = len(first.variable.parts) == 1
     if is_whole and isinstance(slices, tf.IndexedSlices) and lookup_kernel.is_of_lookups(slices):
-        # The native lookup's gradient has only the rows that were read, and the native update takes it as it is.
-        return _Update(first.keys, first.counts, lookup_kernel.summed(slices, first.rows), first.initial)
+        # The native lookup's gradient has only the rows that were read, and the native update takes
+        # it as it is.
+        return _Update(first.keys, first.counts, lookup_kernel.summed(slices, first.rows),
+                       first.initial)
     return _Update(first.keys, first.counts, _dense(slices, first.rows), first.initial)
 
 

@@ -44,10 +44,11 @@ def calls(folder: str) -> List[str]:
         return file.readlines()
 
 
-def test_builds_once_and_again_when_a_source_changes(sources: str, capsys: pytest.CaptureFixture) -> None:
+def test_builds_once_and_again_when_a_source_changes(sources: str,
+                                                     capsys: pytest.CaptureFixture) -> None:
     first = build.library_path()
-    assert os.path.dirname(first) == os.path.join(sources, "built") and "building native kernels" in (
-        capsys.readouterr().out)
+    assert os.path.dirname(first) == os.path.join(
+        sources, "built") and "building native kernels" in (capsys.readouterr().out)
     assert build.library_path() == first and not capsys.readouterr().out
     with open(os.path.join(sources, "small.cc"), "a") as file:
         file.write("// more\n")
@@ -55,7 +56,8 @@ def test_builds_once_and_again_when_a_source_changes(sources: str, capsys: pytes
 
 
 def test_a_tree_that_cannot_be_written_builds_in_the_cache(sources: str, tmp_path: object) -> None:
-    open(os.path.join(sources, "built"), "w").close()  # a file where the folder would be; root may write anywhere
+    open(os.path.join(sources, "built"),
+         "w").close()  # a file where the folder would be; root may write anywhere
     assert os.path.dirname(build.library_path()) == str(tmp_path.joinpath("cache", "modelzoo"))
 
 
@@ -63,13 +65,16 @@ def test_nowhere_to_write(sources: str, monkeypatch: pytest.MonkeyPatch) -> None
     file = os.path.join(sources, "built")
     open(file, "w").close()
     monkeypatch.setenv("XDG_CACHE_HOME", file)
-    with pytest.raises(build.CannotBuild, match="neither .*built nor .*modelzoo can be written. Build them as a user"):
+    with pytest.raises(build.CannotBuild,
+                       match="neither .*built nor .*modelzoo can be written. Build them as a user"):
         build.library_path()
 
 
-def test_what_is_built_is_found_where_nothing_can_be_written(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_built_is_found_where_nothing_can_be_written(
+        sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = build.library_path()
-    monkeypatch.setattr(build, "_writable", lambda folders: pytest.fail("asked for a place to write"))
+    monkeypatch.setattr(build, "_writable",
+                        lambda folders: pytest.fail("asked for a place to write"))
     monkeypatch.setenv("PATH", "")  # nor is there a compiler
     assert build.library_path() == path
 
@@ -86,19 +91,26 @@ def test_two_processes_at_once_build_once(sources: str) -> None:
     slow = counting_compiler(sources)
     program = ("import sys; from common.kernels import build; build._SOURCES = sys.argv[1];"
                "print(build.library_path(False))")
-    started = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, sources], stdout=subprocess.PIPE,
-                                env=dict(os.environ, CXX=slow), universal_newlines=True) for _ in range(2)]
+    started = [
+        subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, sources],
+                         stdout=subprocess.PIPE,
+                         env=dict(os.environ, CXX=slow),
+                         universal_newlines=True) for _ in range(2)
+    ]
     paths = [process.communicate()[0].strip() for process in started]
     assert paths[0] == paths[1] and os.path.isfile(paths[0])
     assert len(calls(sources)) == 2  # the one source, and the link
 
 
-def test_the_header_that_ops_share_is_compiled_once(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_header_that_ops_share_is_compiled_once(sources: str,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     with open(shared_header(sources), "w") as file:
         file.write("#pragma once\ninline int answer_of_all() { return 42; }\n")
     for name in ("one", "two"):
         with open(os.path.join(sources, name + ".cc"), "w") as file:
-            file.write('#include "shared/op.h"\nextern "C" int {}() {{ return answer_of_all(); }}\n'.format(name))
+            file.write(
+                '#include "shared/op.h"\nextern "C" int {}() {{ return answer_of_all(); }}\n'.
+                format(name))
     monkeypatch.setenv("CXX", counting_compiler(sources))
     plan = build._plan()
     strict = plan.compiler._replace(
@@ -106,7 +118,8 @@ def test_the_header_that_ops_share_is_compiled_once(sources: str, monkeypatch: p
     monkeypatch.setattr(build, "_plan", lambda: plan._replace(compiler=strict))
     library = ctypes.CDLL(build.library_path())
     assert (library.answer(), library.one(), library.two()) == (42, 42, 42)
-    assert len(calls(sources)) == 5 and len([call for call in calls(sources) if "c++-header" in call]) == 1
+    assert len(calls(sources)) == 5 and len(
+        [call for call in calls(sources) if "c++-header" in call]) == 1
     assert len([call for call in calls(sources) if "-include" in call.split()]) == 2
 
 
@@ -177,8 +190,9 @@ def test_a_copy_with_packages_at_another_path_loads_what_was_built(tmp_path: obj
     root.joinpath("common", "kernels", "built").mkdir()
     shutil.copy(native.load().path, str(root.joinpath("common", "kernels", "built")))
     environment.symlink_to(sys.prefix)
-    program = ("import sys; from common.kernels import native; from common.kernels.layers import dense;"
-               "print(sys.prefix, native.load().path, dense.is_right('rounded'))")
+    program = (
+        "import sys; from common.kernels import native; from common.kernels.layers import dense;"
+        "print(sys.prefix, native.load().path, dense.is_right('rounded'))")
     output = subprocess.check_output(
         [str(environment.joinpath("bin", "python")), "-W", "ignore", "-c", program], cwd=str(root),
         env={"PATH": "", "XDG_CACHE_HOME": str(tmp_path)}, universal_newlines=True)

@@ -9,5 +9,6 @@ from common.layers.mlps import mlp, mlps
 from common.layers.norms import Norm, batch_norm, batch_norms
 
 __all__ = [
-    "Dense", "Norm", "batch_norm", "batch_norms", "bf16_matmul", "dense", "dense_group", "dense_variables",
-    "logit", "mix", "mlp", "mlps", "partitioner", "round_to_bf16"]
+    "Dense", "Norm", "batch_norm", "batch_norms", "bf16_matmul", "dense", "dense_group",
+    "dense_variables", "logit", "mix", "mlp", "mlps", "partitioner", "round_to_bf16"
+]

@@ -1,4 +1,6 @@
-"""The numerics of BF16 products in FP32 arithmetic, for machines and ops that do not multiply bfloat16."""
+"""The numerics of BF16 products in FP32 arithmetic, for machines and ops that do not multiply
+bfloat16.
+"""
 
 from typing import List, Tuple
 

@@ -92,7 +92,9 @@ def _community_dense(layer: _Layer, config: Dense) -> tf.Tensor:
 
 
 def _deeprec_bf16_dense(layer: _Layer, config: Dense) -> tf.Tensor:
-    """A dense layer of bfloat16 tensors and float32 variables, as DeepRec's BF16 kernels take it."""
+    """A dense layer of bfloat16 tensors and float32 variables, as DeepRec's BF16 kernels take
+    it.
+    """
     with deeprec.kept_weights():
         kernel, offset = layer.variables(config, tf.bfloat16)
     product = tf.matmul(tf.cast(layer.inputs, tf.bfloat16), kernel)
@@ -105,7 +107,9 @@ def _fused(
         variables: Sequence[Variables],
         config: Dense,
 ) -> List[tf.Tensor]:
-    """The layers in one native op, which knows relu alone; layers that share an input name it once."""
+    """The layers in one native op, which knows relu alone; layers that share an input name it
+    once.
+    """
     has_relu = layers[0].activation is tf.nn.relu
     inputs = list(dict.fromkeys(layer.inputs for layer in layers))
     input_of = [inputs.index(layer.inputs) for layer in layers]
@@ -135,7 +139,9 @@ def _activate(layer: _Layer, outputs: tf.Tensor) -> tf.Tensor:
 
 
 def logit(inputs: tf.Tensor, name: str, base_rate: float, config: Dense) -> tf.Tensor:
-    """A dense layer with one output, always in FP32, whose bias starts at the logit of base_rate: [B, H] to [B]."""
+    """A dense layer with one output, always in FP32, whose bias starts at the logit of base_rate:
+    [B, H] to [B].
+    """
     toggles = config.toggles._replace(bf16=False)
     bias = math.log(base_rate / (1 - base_rate))
     outputs = dense(inputs, 1, name, config._replace(toggles=toggles), bias=bias)

@@ -15,7 +15,8 @@ X = np.random.default_rng(0).standard_normal([5, 4])
 def test_op_fusion_makes_one_op_of_layers_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     def operations(on: bool) -> List[str]:
         with tf.Graph().as_default() as graph:
-            layers.dense_group(3 * [tf.ones([2, 4])], [5, 5, 2], ["a", "b", "c"], Dense(Toggles(op_fusion=on)))
+            layers.dense_group(3 * [tf.ones([2, 4])], [5, 5, 2], ["a", "b", "c"],
+                               Dense(Toggles(op_fusion=on)))
             return [op.type for op in graph.get_operations()]
 
     assert [operations(True).count(name) for name in ("ZooDense", "MatMul")] == [1, 0]

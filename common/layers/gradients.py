@@ -32,7 +32,8 @@ def custom_gradient(function: Function) -> Callable[..., tf.Tensor]:
     def call(*inputs: tf.Tensor) -> tf.Tensor:
         result, gradient = function(*inputs)
         graph = tf.get_default_graph()
-        # IdentityN takes the inputs too: tf.gradients passes through it in place of the ops that made the result.
+        # IdentityN takes the inputs too: tf.gradients passes through it in place of the ops that
+        # made the result.
         with graph.gradient_override_map({"IdentityN": _TYPE}):
             output = tf.identity_n([result, *inputs])[0]
         _gradients_of(graph)[output.op] = gradient
@@ -51,11 +52,14 @@ def _gradients_of(graph: tf.Graph) -> Dict[tf.Operation, Gradient]:
 
 @tf.RegisterGradient(_TYPE)
 def _gradient(op: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> List[tf.Tensor]:
-    """Of the result, which IdentityN passes on first, and of each input by the function's own gradient."""
+    """Of the result, which IdentityN passes on first, and of each input by the function's own
+    gradient.
+    """
     gradient = _gradients_of(op.graph).get(op)
     if gradient is None:
         raise LookupError(
-            "{} has a gradient only in the graph in which it was made, not in copies.".format(op.name))
+            "{} has a gradient only in the graph in which it was made, not in copies.".format(
+                op.name))
     gradients = gradient(upstream)
     if not isinstance(gradients, (list, tuple)):
         gradients = [gradients]

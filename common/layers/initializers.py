@@ -26,7 +26,9 @@ def truncated_normal(stddev: float, name: str) -> Initializer:
 
 
 def glorot_uniform(name: str) -> Initializer:
-    """An initializer after Glorot for a [inputs, outputs] kernel, with a seed of the variable's name."""
+    """An initializer after Glorot for a [inputs, outputs] kernel, with a seed of the variable's
+    name.
+    """
     def initialize(
             shape: Shape,
             dtype: tf.DType = tf.float32,

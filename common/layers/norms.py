@@ -58,7 +58,9 @@ def batch_norms(
         relu: bool = False,
         before_dense: bool = False,
 ) -> List[tf.Tensor]:
-    """Batch normalisations side by side, as batch_norm makes them one by one, with a relu behind each where it says."""
+    """Batch normalisations side by side, as batch_norm makes them one by one, with a relu behind
+    each where it says.
+    """
     if norm.training and config.fused:
         makes_bf16 = before_dense and config.in_bfloat16
         return _fused_norms(inputs, names, norm, affine, relu, makes_bf16)
@@ -81,17 +83,21 @@ def _fused_norms(
         relu: bool,
         makes_bf16: bool,
 ) -> List[tf.Tensor]:
-    """The same with native ops; variables and updates are those that tf.layers.batch_normalization makes."""
+    """The same with native ops; variables and updates are those that tf.layers.batch_normalization
+    makes.
+    """
     variables = [_variables(x.shape[1].value, name, affine) for x, name in zip(inputs, names)]
     gammas = [each.gamma for each in variables]
     betas = [each.beta for each in variables]
-    outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu, makes_bf16)
+    outputs, means, variances = norm_kernel.normalise(inputs, gammas, betas, norm.epsilon, relu,
+                                                      makes_bf16)
     averages: List[tf.Variable] = []
     values: List[tf.Tensor] = []
     for each, mean, variance in zip(variables, means, variances):
         averages += [each.mean, each.variance]
         values += [mean, variance]
-    updates = tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS)  # which a training step runs, as of tf.layers
+    updates = tf.get_collection_ref(
+        tf.GraphKeys.UPDATE_OPS)  # which a training step runs, as of tf.layers
     updates.extend(_move(averages, values))
     return outputs
 
@@ -115,4 +121,7 @@ def _move(averages: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> List[
     if all(map(update_kernel.serves, averages)):
         return [update_kernel.moving_averages(averages, values, rate)]
     # AssignSub, as tf.layers makes it: micro batches know how to average such moves.
-    return [tf.assign_sub(average, (average - value) * rate) for average, value in zip(averages, values)]
+    return [
+        tf.assign_sub(average, (average - value) * rate)
+        for average, value in zip(averages, values)
+    ]

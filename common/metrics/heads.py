@@ -64,8 +64,9 @@ def task_metrics(results: Dict[str, float], tasks: Sequence[str]) -> TaskMetrics
 class _Rows:
     """All rows of one task in an evaluation, in memory, 16 bytes each.
 
-    TensorFlow's own metrics add numbers up batch by batch; an exact AUC needs all rows at once. So the update of the
-    metrics is a py_func that appends a batch, and their value one that measures what there is.
+    TensorFlow's own metrics add numbers up batch by batch; an exact AUC needs all rows at once. So
+    the update of the metrics is a py_func that appends a batch, and their value one that measures
+    what there is.
     """
 
     def __init__(self, names: List[str], by_user: bool) -> None:

@@ -28,4 +28,5 @@ def test_eval_metrics_are_those_of_all_batches_and_of_the_tasks_rows() -> None:
     by_task = heads.task_metrics(results, ["all", "some"])
     some = users > 3
     assert by_task["all"] == pytest.approx(measures.evaluate(labels, logits, users, by_user=True))
-    assert by_task["some"] == pytest.approx(measures.evaluate(labels[some], logits[some], users[some]))
+    assert by_task["some"] == pytest.approx(
+        measures.evaluate(labels[some], logits[some], users[some]))

@@ -1,4 +1,5 @@
-"""Metrics of a binary task, exact over all rows and in float64; NaN is the value of what does not exist.
+"""Metrics of a binary task, exact over all rows and in float64; NaN is the value of what does not
+exist.
 
 AUC counts each pair of a positive and a negative row once, ties half. Its interval is Newcombe's
 (Statistics in Medicine 25, 2006, method 5), which stays honest with a handful of positives and at
@@ -103,7 +104,9 @@ def auc_interval(
 
 
 def _auc_variance(truth: float, placed: Placements) -> float:
-    """Variance of a true AUC for independent rows (Hanley and McNeil), both sample sizes set to their mean."""
+    """Variance of a true AUC for independent rows (Hanley and McNeil), both sample sizes set to
+    their mean.
+    """
     num_positives, num_negatives = len(placed.positives), len(placed.negatives)
     size = (num_positives + num_negatives) / 2.0 - 1
     spread = 1 + size * (1 - truth) / (2 - truth) + size * truth / (1 + truth)
@@ -122,7 +125,9 @@ def _boundary(holds: Callable[[float], bool], inside: float, outside: float) -> 
 
 
 def _design_effect(labels: np.ndarray, placed: Placements, users: np.ndarray) -> float:
-    """By how much a user's dependent rows widen the AUC's variance (Obuchowski 1997), at least 1."""
+    """By how much a user's dependent rows widen the AUC's variance (Obuchowski 1997), at least
+    1.
+    """
     is_positive = labels > 0.5
     influence = np.empty(len(labels))
     influence[is_positive] = _influence(placed.positives)
@@ -171,7 +176,8 @@ def gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> Tuple[flo
 
 
 def _ranks_by_user(user: np.ndarray, scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Each row's rank from 1 among its user's, equal scores at the mean of their ranks: float64 [N].
+    """Each row's rank from 1 among its user's, equal scores at the mean of their ranks: float64
+    [N].
 
     Args:
       user: the user's number, int [N], ascending.

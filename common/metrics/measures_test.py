@@ -57,7 +57,8 @@ def test_interval_covers_the_truth_as_often_as_it_says(
     labels = np.r_[np.ones(positives), np.zeros(300)]
     covered = 0
     for _ in range(200):
-        low, high = measures.auc_interval(labels, rng.standard_normal(len(labels)) + distance * labels)
+        low, high = measures.auc_interval(labels,
+                                          rng.standard_normal(len(labels)) + distance * labels)
         covered += low <= truth <= high
     assert covered >= 180  # 95 % of 200 less three standard deviations
 
@@ -85,7 +86,8 @@ def test_interval_with_perfect_order_is_not_a_point() -> None:
 def test_gauc_is_the_weighted_mean_of_users_auc(ties: bool) -> None:
     for seed in range(20):
         labels, scores, users = draw(seed, 200, ties)
-        areas = [(auc_by_pairs(labels[users == u], scores[users == u]), np.sum(users == u)) for u in np.unique(users)]
+        areas = [(auc_by_pairs(labels[users == u], scores[users == u]), np.sum(users == u))
+                 for u in np.unique(users)]
         mixed = [(area, rows) for area, rows in areas if area is not None]
         got, num_users = measures.gauc(labels, scores, users)
         assert num_users == len(mixed)
@@ -98,7 +100,8 @@ def test_gauc_without_a_user_of_both_classes() -> None:
 
 
 def test_log_loss_of_extreme_logits() -> None:
-    labels, logits = np.array([0.0, 1.0, 1.0, 0.0]), np.array([-800.0, 800.0, -800.0, 2.0], np.float32)
+    labels, logits = np.array([0.0, 1.0, 1.0, 0.0]), np.array([-800.0, 800.0, -800.0, 2.0],
+                                                              np.float32)
     assert measures.log_loss(labels, logits) == pytest.approx((800 + math.log1p(math.exp(2))) / 4)
 
 
@@ -108,7 +111,8 @@ def test_evaluate_against_definitions() -> None:
     p = 1 / (1 + np.exp(-logits.astype(np.float64)))
     assert result["rows"] == 500 and result["positives"] == labels.sum()
     assert result["auc"] == pytest.approx(auc_by_pairs(labels, logits), abs=1e-12)
-    assert result["log_loss"] == pytest.approx(-np.mean(np.where(labels == 1, np.log(p), np.log(1 - p))))
+    assert result["log_loss"] == pytest.approx(
+        -np.mean(np.where(labels == 1, np.log(p), np.log(1 - p))))
     assert result["calibration"] == pytest.approx(p.mean() / labels.mean())
     assert result["accuracy"] == pytest.approx(np.mean((p > 0.5) == (labels == 1)))
     assert result["auc_low"] < result["auc"] < result["auc_high"]
@@ -117,6 +121,10 @@ def test_evaluate_against_definitions() -> None:
 
 def test_evaluate_of_one_class_and_of_nothing() -> None:
     for labels in (np.zeros(5), np.ones(5), np.zeros(0)):
-        result = measures.evaluate(labels, np.linspace(-1, 1, len(labels)), np.arange(len(labels)), by_user=True)
-        assert math.isnan(result["auc"]) and math.isnan(result["auc_low"]) and math.isnan(result["gauc"])
+        result = measures.evaluate(labels,
+                                   np.linspace(-1, 1, len(labels)),
+                                   np.arange(len(labels)),
+                                   by_user=True)
+        assert math.isnan(result["auc"]) and math.isnan(result["auc_low"]) and math.isnan(
+            result["gauc"])
         assert math.isnan(result["calibration"]) == (labels.sum() == 0)

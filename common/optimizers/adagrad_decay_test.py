@@ -21,8 +21,11 @@ def test_documented_values_of_a_dense_variable(resource: bool) -> None:
             session.run(train)
             accumulators.append(session.run(optimizer.get_slot(w, "accumulator")))
             weights.append(session.run(w))
-    np.testing.assert_allclose(accumulators, [0.35, 0.425, 0.675, 0.5875, 0.8375, 0.66875], rtol=1e-5)
-    np.testing.assert_allclose(weights, [0.154846, -0.612119, -1.220700, -1.873028, -2.419386, -3.030804], rtol=1e-5)
+    np.testing.assert_allclose(accumulators, [0.35, 0.425, 0.675, 0.5875, 0.8375, 0.66875],
+                               rtol=1e-5)
+    np.testing.assert_allclose(weights,
+                               [0.154846, -0.612119, -1.220700, -1.873028, -2.419386, -3.030804],
+                               rtol=1e-5)
 
 
 @pytest.mark.parametrize("resource", [False, True])
@@ -32,7 +35,8 @@ def test_documented_values_of_a_row(resource: bool) -> None:
         w = tf.get_variable("w", [3, 1], initializer=tf.zeros_initializer(), use_resource=resource)
         optimizer = AdagradDecayOptimizer(1.0, step, 0.1, 2, 0.5)
         gradient = tf.placeholder(tf.float32, [1, 1])
-        slices = tf.IndexedSlices(gradient, tf.constant([1], tf.int64), tf.constant([3, 1], tf.int64))
+        slices = tf.IndexedSlices(gradient, tf.constant([1], tf.int64), tf.constant([3, 1],
+                                                                                    tf.int64))
         train = optimizer.apply_gradients([(slices, w)])
         session.run(tf.global_variables_initializer())
         accumulators: List[float] = []
@@ -57,7 +61,9 @@ def test_a_discount_comes_before_the_gradient_of_its_step_and_not_below_the_star
         for _ in range(3):
             session.run(train)
             accumulators.append(session.run(optimizer.get_slot(w, "accumulator")))
-    np.testing.assert_allclose(accumulators, [[1.1, 0.1025], [2.1, 0.105], [2.1 * 0.5 + 1, 0.1 + 0.0025]], rtol=1e-5)
+    np.testing.assert_allclose(accumulators,
+                               [[1.1, 0.1025], [2.1, 0.105], [2.1 * 0.5 + 1, 0.1 + 0.0025]],
+                               rtol=1e-5)
 
 
 class Step(NamedTuple):
@@ -68,8 +74,11 @@ class Step(NamedTuple):
     gradients: np.ndarray
 
 
-def decayed(w: np.ndarray, steps: Sequence[Step], dense: bool) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The rule in float64, of rows or of all, with rate 0.5, start 0.1, period 2 and discount 0.5."""
+def decayed(w: np.ndarray, steps: Sequence[Step],
+            dense: bool) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rule in float64, of rows or of all, with rate 0.5, start 0.1, period 2 and discount
+    0.5.
+    """
     accumulator, power = np.full_like(w, 0.1), np.zeros(len(w), int)
     for at, rows, gradients in steps:
         for row in range(len(w)) if dense else set(rows.tolist()):
@@ -84,10 +93,15 @@ def decayed(w: np.ndarray, steps: Sequence[Step], dense: bool) -> Tuple[np.ndarr
 
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize("resource, slice_bytes", [(False, 0), (True, 0), (False, 40), (True, 40)])
-def test_against_numpy_with_repeated_rows_and_an_empty_gradient(resource: bool, slice_bytes: int, dense: bool) -> None:
+def test_against_numpy_with_repeated_rows_and_an_empty_gradient(resource: bool, slice_bytes: int,
+                                                                dense: bool) -> None:
     rng = np.random.default_rng(3)
-    steps = [Step(at, rng.integers(0, 9, size), rng.standard_normal([size, 3]).astype(np.float32))
-             for at, size in ((0, 7), (1, 0), (2, 12), (3, 5), (30, 9), (31, 9), (32, 9), (33, 2), (34, 9))]
+    steps = [
+        Step(at, rng.integers(0, 9, size),
+             rng.standard_normal([size, 3]).astype(np.float32))
+        for at, size in ((0, 7), (1, 0), (2, 12), (3, 5), (30, 9), (31, 9), (32, 9), (33, 2), (34,
+                                                                                               9))
+    ]
     start = rng.standard_normal([9, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
         at = tf.get_variable("step", initializer=tf.constant(0, tf.int64), trainable=False)
@@ -111,7 +125,8 @@ def test_against_numpy_with_repeated_rows_and_an_empty_gradient(resource: bool, 
     expected = decayed(start.astype(np.float64), steps, dense)
     np.testing.assert_allclose(weights, expected[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(got[0], expected[1], rtol=1e-4)
-    assert got[1][:, 0].tolist() == expected[2].tolist() and expected[2].max() < 17  # no row has caught up
+    assert got[1][:, 0].tolist() == expected[2].tolist(
+    ) and expected[2].max() < 17  # no row has caught up
 
 
 def test_without_a_discount_it_is_adagrad() -> None:
@@ -121,7 +136,8 @@ def test_without_a_discount_it_is_adagrad() -> None:
             step = tf.train.get_or_create_global_step()
             table = tf.get_variable("table", [9, 2], initializer=tf.ones_initializer())
             rows = tf.nn.embedding_lookup(table, tf.constant([3, 3, 5]))
-            optimizer = AdagradDecayOptimizer(0.1, step) if decays else tf.train.AdagradOptimizer(0.1)
+            optimizer = AdagradDecayOptimizer(0.1,
+                                              step) if decays else tf.train.AdagradOptimizer(0.1)
             train = optimizer.minimize(tf.reduce_sum(rows ** 2), step)
             session.run(tf.global_variables_initializer())
             for _ in range(10):
@@ -137,9 +153,11 @@ def test_checkpoint_goes_on_in_other_slices(tmp_path: object) -> None:
             table = tf.get_variable("table", [8, 2], initializer=tf.ones_initializer(),
                                     partitioner=layers.partitioner(slice_bytes))
             rows = tf.nn.embedding_lookup(table, tf.constant([1, 1, 6]), partition_strategy="div")
-            train = AdagradDecayOptimizer(0.1, step, accumulator_decay_step=2).minimize(tf.reduce_sum(rows ** 2), step)
+            train = AdagradDecayOptimizer(0.1, step, accumulator_decay_step=2).minimize(
+                tf.reduce_sum(rows ** 2), step)
             saver, path = tf.train.Saver(), "{}/model".format(tmp_path)
-            saver.restore(session, path) if restore else session.run(tf.global_variables_initializer())
+            saver.restore(session, path) if restore else session.run(
+                tf.global_variables_initializer())
             for _ in range(steps):
                 session.run(train)
             saver.save(session, path)

@@ -7,10 +7,13 @@ import tensorflow.compat.v1 as tf
 from common import layers
 from common.optimizers.adam_async import AdamAsyncOptimizer
 
-GOLDEN = {"dense": [(0.9000003, 2.0999998), (0.8082223, 2.1670056), (0.7372776, 2.2188012), (0.7468662, 2.2612290)],
-          "sparse": [(0.9000003, 2.0999998), (0.8082223, 2.0999998), (0.8082223, 2.0999998), (0.8143624, 2.0999998)],
-          "rmsprop": [(-2.1606977, 5.1618824), (-8.0053256, 5.1618824), (-8.0053256, 5.1618824),
-                      (-10.7843189, 5.1618824)]}
+GOLDEN = {
+    "dense": [(0.9000003, 2.0999998), (0.8082223, 2.1670056), (0.7372776, 2.2188012),
+              (0.7468662, 2.2612290)], "sparse": [(0.9000003, 2.0999998), (0.8082223, 2.0999998),
+                                                  (0.8082223, 2.0999998), (0.8143624, 2.0999998)],
+    "rmsprop": [(-2.1606977, 5.1618824), (-8.0053256, 5.1618824), (-8.0053256, 5.1618824),
+                (-10.7843189, 5.1618824)]
+}
 POWERS = {"dense": 0.59049, "sparse": 0.6561, "rmsprop": 0.9}
 GRADIENTS: List[Dict[int, float]] = [{0: 0.1, 1: -0.2}, {0: 0.3}, {}, {0: -0.4}]
 
@@ -29,10 +32,13 @@ def test_documented_values(kind: str, resource: bool) -> None:
         indices, values = tf.placeholder(tf.int64, [None]), tf.placeholder(tf.float32, [None, 1])
         slices = tf.IndexedSlices(values, indices, tf.constant([2, 1], tf.int64))
         gradient = tf.unsorted_segment_sum(values, indices, 2) if kind == "dense" else slices
-        step = AdamAsyncOptimizer(0.1, apply_sparse_rmsprop=kind == "rmsprop").apply_gradients([(gradient, w)])
+        step = AdamAsyncOptimizer(0.1, apply_sparse_rmsprop=kind == "rmsprop").apply_gradients(
+            [(gradient, w)])
         session.run(tf.global_variables_initializer())
         for gradients, expected in zip(GRADIENTS, GOLDEN[kind]):
-            session.run(step, {indices: list(gradients), values: np.reshape(list(gradients.values()), [-1, 1])})
+            session.run(
+                step,
+                {indices: list(gradients), values: np.reshape(list(gradients.values()), [-1, 1])})
             np.testing.assert_allclose(session.run(w)[:, 0], expected, rtol=2e-6)
         assert power_of(session) == pytest.approx(POWERS[kind], rel=1e-6)
 
@@ -53,18 +59,22 @@ def lazy_adam(w: np.ndarray, steps: List[Tuple[np.ndarray, np.ndarray]], rate: f
 @pytest.mark.parametrize("resource", [False, True])
 @pytest.mark.parametrize("partitioner", [None, layers.partitioner(40)])
 @pytest.mark.parametrize("seed", range(3))
-def test_rows_against_numpy_with_repeated_indices(seed: int, partitioner: Callable, resource: bool) -> None:
+def test_rows_against_numpy_with_repeated_indices(seed: int, partitioner: Callable,
+                                                  resource: bool) -> None:
     rng = np.random.default_rng(seed)
     steps = []
     for size in (7, 0, 12, 3, 5):
         steps.append((rng.integers(0, 9, size), rng.standard_normal([size, 3]).astype(np.float32)))
     start = rng.standard_normal([9, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
-        table = tf.get_variable("table", initializer=start, partitioner=partitioner, use_resource=resource) if (
-            partitioner is None) else tf.get_variable(
-                "table", [9, 3], partitioner=partitioner, use_resource=resource,
-                initializer=lambda shape, dtype, partition_info: tf.constant(
-                    start[partition_info.var_offset[0]:][:shape[0]]))
+        table = tf.get_variable(
+            "table", initializer=start, partitioner=partitioner,
+            use_resource=resource) if (partitioner is None) else tf.get_variable(
+                "table", [9, 3],
+                partitioner=partitioner,
+                use_resource=resource,
+                initializer=lambda shape, dtype, partition_info: tf.constant(start[
+                    partition_info.var_offset[0]:][:shape[0]]))
         indices, upstream = tf.placeholder(tf.int64, [None]), tf.placeholder(tf.float32, [None, 3])
         rows = tf.nn.embedding_lookup(table, indices, partition_strategy="div")
         step = AdamAsyncOptimizer(0.05).minimize(tf.reduce_sum(rows * upstream))
@@ -73,7 +83,10 @@ def test_rows_against_numpy_with_repeated_indices(seed: int, partitioner: Callab
             session.run(step, {indices: ids, upstream: gradients})
         got = session.run(tf.convert_to_tensor(table))
         assert power_of(session) == pytest.approx(0.9 ** 5, rel=1e-5)
-    np.testing.assert_allclose(got, lazy_adam(start.astype(np.float64), steps, 0.05), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(got,
+                               lazy_adam(start.astype(np.float64), steps, 0.05),
+                               rtol=1e-4,
+                               atol=1e-5)
 
 
 def test_dense_equals_tensorflows_adam() -> None:
@@ -99,7 +112,8 @@ def test_checkpoint_goes_on_in_other_slices(tmp_path: object) -> None:
             step = AdamAsyncOptimizer(0.1).minimize(tf.reduce_sum(rows ** 2))
             saver = tf.train.Saver()
             path = "{}/model".format(tmp_path)
-            saver.restore(session, path) if restore else session.run(tf.global_variables_initializer())
+            saver.restore(session, path) if restore else session.run(
+                tf.global_variables_initializer())
             for _ in range(steps):
                 session.run(step)
             saver.save(session, path)
@@ -117,7 +131,9 @@ def test_updates_stand_where_the_variable_does() -> None:
             rows = [tf.nn.embedding_lookup(table, tf.constant([1])) for table in tables]
             AdamAsyncOptimizer(0.1).minimize(tf.add_n([tf.reduce_sum(r) for r in rows]))
         for table in tables:
-            inside = [op for op in graph.get_operations() if "update_{}/".format(table.op.name) in op.name
-                      and op.type.startswith("Scatter")]
+            inside = [
+                op for op in graph.get_operations()
+                if "update_{}/".format(table.op.name) in op.name and op.type.startswith("Scatter")
+            ]
             assert len(inside) == 3 and {op.device for op in inside} == {table.device}
         assert len({table.device for table in tables}) == 2

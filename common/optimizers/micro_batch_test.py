@@ -25,18 +25,23 @@ def batch(rows: int) -> Tuple[Dict[str, tf.Tensor], Dict[str, tf.Tensor]]:
     """Features and labels of the first rows: an id, a number, and lists of LENGTHS items."""
     splits = np.cumsum([0] + LENGTHS[:rows])
     items = np.arange(splits[-1])
-    features = {"id": tf.range(rows), "number": tf.range(rows, dtype=tf.float32) / 2,
-                "a.b.values": tf.constant(items, tf.int32), "a.b.row_splits": tf.constant(splits, tf.int64),
-                "a.b.weights": tf.constant(items + 0.5, tf.float32)}
+    features = {
+        "id": tf.range(rows), "number": tf.range(rows, dtype=tf.float32) / 2,
+        "a.b.values": tf.constant(items, tf.int32), "a.b.row_splits": tf.constant(
+            splits, tf.int64), "a.b.weights": tf.constant(items + 0.5, tf.float32)
+    }
     return features, {"y": tf.range(rows, dtype=tf.float32) * 10}
 
 
-@pytest.mark.parametrize("rows, count, expected", [
-    (7, 2, [[0, 1, 2], [3, 4, 5, 6]]), (7, 3, [[0, 1], [2, 3], [4, 5, 6]]), (7, 7, [[0], [1], [2], [3], [4], [5], [6]]),
-    (6, 3, [[0, 1], [2, 3], [4, 5]])])
-def test_slices_are_the_batchs_rows_in_order(rows: int, count: int, expected: List[List[int]]) -> None:
+@pytest.mark.parametrize("rows, count, expected", [(7, 2, [[0, 1, 2], [3, 4, 5, 6]]),
+                                                   (7, 3, [[0, 1], [2, 3], [4, 5, 6]]),
+                                                   (7, 7, [[0], [1], [2], [3], [4], [5], [6]]),
+                                                   (6, 3, [[0, 1], [2, 3], [4, 5]])])
+def test_slices_are_the_batchs_rows_in_order(rows: int, count: int,
+                                             expected: List[List[int]]) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        slices = session.run([micro_batch.cut(*batch(rows), number, count) for number in range(count)])
+        slices = session.run(
+            [micro_batch.cut(*batch(rows), number, count) for number in range(count)])
         whole = session.run(batch(rows)[0])
     bounds = whole["a.b.row_splits"]
     for (features, labels, share), wanted in zip(slices, expected):
@@ -52,15 +57,20 @@ def test_slices_are_the_batchs_rows_in_order(rows: int, count: int, expected: Li
 @pytest.mark.parametrize("rows, count", [(1, 2), (2, 5), (3, 4)])
 def test_a_batch_of_fewer_rows_than_slices(rows: int, count: int) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        slices = session.run([micro_batch.cut(*batch(rows), number, count) for number in range(count)])
+        slices = session.run(
+            [micro_batch.cut(*batch(rows), number, count) for number in range(count)])
     assert all(len(one.features["id"]) == 1 for one in slices)
     assert sorted(one.features["id"][0] for one in slices if one.share) == list(range(rows))
     assert sum(one.share for one in slices) == pytest.approx(1)
 
 
-def train(count: int, rows: Sequence[int], optimizer: str, native_lookups: bool = False) -> Dict[str, np.ndarray]:
-    """The variables behind a step on each number of rows, and its losses: a regression with an L2 term on a dense
-    kernel, on a table that is looked up twice, and on one that no loss depends on."""
+def train(count: int,
+          rows: Sequence[int],
+          optimizer: str,
+          native_lookups: bool = False) -> Dict[str, np.ndarray]:
+    """The variables behind a step on each number of rows, and its losses: a regression with an L2
+    term on a dense kernel, on a table that is looked up twice, and on one that no loss depends
+    on."""
     with tf.Graph().as_default() as graph, tf.Session() as session:
         tf.set_random_seed(1)
         size = tf.placeholder(tf.int32, [])
@@ -68,30 +78,37 @@ def train(count: int, rows: Sequence[int], optimizer: str, native_lookups: bool 
         features = {"id": features["id"][:size], "number": features["number"][:size]}
 
         def loss_of(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor]) -> tf.Tensor:
-            table = tf.get_variable("table", [5, 3], initializer=tf.random_normal_initializer(seed=2))
+            table = tf.get_variable("table", [5, 3],
+                                    initializer=tf.random_normal_initializer(seed=2))
             tf.get_variable("unused", [2], initializer=tf.zeros_initializer())
             kernel = tf.get_variable("kernel", [3, 1], initializer=tf.ones_initializer(),
                                      regularizer=tf.keras.regularizers.l2(0.3))
             ids = [features["id"] % 5, features["id"] // 3]
-            found = [lookup.lookup([table], [lookup.Lookup(0, wanted)]) if native_lookups else tf.gather(table, wanted)
-                     for wanted in ids]
+            found = [
+                lookup.lookup([table], [lookup.Lookup(0, wanted)]) if native_lookups else tf.gather(
+                    table, wanted) for wanted in ids
+            ]
             outputs = tf.matmul(tf.add_n(found), kernel)[:, 0] + features["number"]
-            return tf.reduce_mean((outputs - labels["y"]) ** 2) + tf.losses.get_regularization_loss()
+            return tf.reduce_mean(
+                (outputs - labels["y"]) ** 2) + tf.losses.get_regularization_loss()
 
-        spec = train_step.train_spec(loss_of, features, {"y": labels["y"][:size]},
-                                     Training(optimizer, 0.01, Toggles(emb_fusion=native_lookups, micro_batch=count)))
+        spec = train_step.train_spec(
+            loss_of, features, {"y": labels["y"][:size]},
+            Training(optimizer, 0.01, Toggles(emb_fusion=native_lookups, micro_batch=count)))
         assert len(tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)) == 1
         assert not native_lookups or optimizer == "gradientdescent" or any(
             op.type.startswith("ZooA") for op in graph.get_operations())
         session.run(tf.global_variables_initializer())
         losses = [session.run([spec.loss, spec.train_op], {size: number})[0] for number in rows]
-        return dict(session.run({v.op.name: v for v in tf.global_variables()}), losses=np.array(losses))
+        return dict(session.run({v.op.name: v
+                                 for v in tf.global_variables()}),
+                    losses=np.array(losses))
 
 
 @pytest.mark.parametrize("native_lookups", [False, pytest.param(True, marks=pytest.mark.skipif(
     native.load().ops is None, reason=native.load().reason))])
-@pytest.mark.parametrize("count, optimizer", [(3, "gradientdescent"), (2, "adagrad"), (5, "adam"), (3, "adamasync"),
-                                              (3, "adagraddecay")])
+@pytest.mark.parametrize("count, optimizer", [(3, "gradientdescent"), (2, "adagrad"), (5, "adam"),
+                                              (3, "adamasync"), (3, "adagraddecay")])
 def test_slices_give_the_batchs_update(count: int, optimizer: str, native_lookups: bool) -> None:
     rows = [7, 6, 2, 1]  # the last batches have fewer rows than slices
     whole, sliced = [train(number, rows, optimizer, native_lookups) for number in (0, count)]
@@ -130,12 +147,14 @@ def test_a_slice_is_read_when_the_gradients_of_the_one_before_are_there() -> Non
         return losses[-1]
 
     with tf.Graph().as_default() as graph:
-        spec = train_step.train_spec(loss_of, *batch(7), Training("gradientdescent", 0.1, Toggles(micro_batch=3)))
+        spec = train_step.train_spec(loss_of, *batch(7),
+                                     Training("gradientdescent", 0.1, Toggles(micro_batch=3)))
         products = [op for op in graph.get_operations() if op.type == "MatMul"]
         backward = [op for op in products if op.get_attr("transpose_a")]
         assert len(parts) == 3 and len(backward) == 3
         for number in (1, 2):
-            for tensor in list(parts[number].features.values()) + list(parts[number].labels.values()):
+            for tensor in list(parts[number].features.values()) + list(
+                    parts[number].labels.values()):
                 assert {losses[number - 1].op, backward[number - 1]} <= ancestors(tensor.op)
         assert {loss.op for loss in losses} <= ancestors(spec.loss.op)
 
@@ -151,11 +170,14 @@ def test_a_running_mean_moves_once_by_the_mean_of_the_slices(count: int, fused: 
 
     with tf.Graph().as_default(), tf.Session() as session:
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.no_op())  # whoever made it, it stays
-        spec = train_step.train_spec(loss_of, *batch(7), Training("gradientdescent", 0.0, Toggles(micro_batch=count)))
+        spec = train_step.train_spec(loss_of, *batch(7),
+                                     Training("gradientdescent", 0.0, Toggles(micro_batch=count)))
         assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 3
         session.run(tf.global_variables_initializer())
         session.run(spec.train_op)
-        mean, variance = [session.run("norm/moving_{}:0".format(name)) for name in ("mean", "variance")]
+        mean, variance = [
+            session.run("norm/moving_{}:0".format(name)) for name in ("mean", "variance")
+        ]
     numbers = np.arange(7) / 2
     slices = [numbers[7 * i // count:7 * (i + 1) // count] for i in range(count)]
     assert mean[0] == pytest.approx(0.03 * numbers.mean(), rel=1e-5)
@@ -166,12 +188,14 @@ def test_a_running_mean_moves_once_by_the_mean_of_the_slices(count: int, fused: 
 @pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 def test_a_slice_without_rows_counts_no_keys() -> None:
     def loss_of(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor]) -> tf.Tensor:
-        rows, _ = storage.rows_of_batch(TableSpec("t", 9, 2, 0.1, "t"), [features["key"]], Storage(Kind.EV),
-                                        graph_record.of_graph())
-        return tf.get_variable("scale", initializer=1.0) * tf.reduce_sum(rows) * tf.reduce_mean(labels["y"])
+        rows, _ = storage.rows_of_batch(TableSpec("t", 9, 2, 0.1, "t"), [features["key"]],
+                                        Storage(Kind.EV), graph_record.of_graph())
+        return tf.get_variable("scale", initializer=1.0) * tf.reduce_sum(rows) * tf.reduce_mean(
+            labels["y"])
 
     with tf.Graph().as_default(), tf.Session() as session:
-        spec = train_step.train_spec(loss_of, {"key": tf.constant([5, 6], tf.int64)}, {"y": tf.ones([2])},
+        spec = train_step.train_spec(loss_of, {"key": tf.constant([5, 6], tf.int64)},
+                                     {"y": tf.ones([2])},
                                      Training("adagrad", 0.1, Toggles(micro_batch=3)))
         variable, = graph_record.of_graph().variables.values()
         embedding_variable.register([variable])
@@ -188,18 +212,25 @@ def test_an_update_that_moves_no_running_mean() -> None:
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.assign(count, 1.0))
         return tf.get_variable("weight", initializer=1.0) ** 2
 
-    with tf.Graph().as_default(), pytest.raises(ValueError, match=(
-            "with --micro_batch, Assign must be an AssignSub or a ZooMovingAverage, by which running means move. Got: "
-            "Assign. Train without --micro_batch")):
+    with tf.Graph().as_default(), pytest.raises(
+            ValueError,
+            match=
+        ("with --micro_batch, Assign must be an AssignSub or a ZooMovingAverage, by which running "
+         "means move. Got: "
+         "Assign. Train without --micro_batch")):
         train_step.train_spec(loss_of, *batch(7), Training("adam", 0.1, Toggles(micro_batch=2)))
 
 
 def test_gradients_are_summed_where_they_are() -> None:
     with tf.Graph().as_default():
         with tf.device("/job:ps/task:1"):
-            rows = [tf.IndexedSlices(tf.ones([2, 3]), tf.constant([0, 1]), tf.constant([5, 3])) for _ in range(2)]
+            rows = [
+                tf.IndexedSlices(tf.ones([2, 3]), tf.constant([0, 1]), tf.constant([5, 3]))
+                for _ in range(2)
+            ]
         with tf.device("/job:worker/task:0"):
             dense = [tf.ones([2]), tf.ones([2])]
-        assert micro_batch.sum_of(rows).device == micro_batch.sum_of(rows).indices.device == "/job:ps/task:1"
+        assert micro_batch.sum_of(rows).device == micro_batch.sum_of(
+            rows).indices.device == "/job:ps/task:1"
         assert micro_batch.sum_of(dense).device == "/job:worker/task:0"
         assert micro_batch.sum_of([None, None]) is None

@@ -9,7 +9,8 @@ def test_loss_is_computed_before_any_variable_changes() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.get_variable("x", initializer=1.0)
         training = Training("gradientdescent", 0.1)
-        spec = train_step.train_spec(lambda features, labels: 3.0 * x.value() ** 2, {}, {}, training)
+        spec = train_step.train_spec(lambda features, labels: 3.0 * x.value() ** 2, {}, {},
+                                     training)
         session.run(tf.global_variables_initializer())
         assert session.run([spec.loss, spec.train_op])[0] == pytest.approx(3.0)
         assert session.run([x, tf.train.get_global_step()]) == [pytest.approx(0.4), 1]
@@ -22,14 +23,16 @@ def test_all_gradients_are_computed_before_any_variable_changes() -> None:
         hidden = tf.ones([2, 3])
         for kernel in kernels:
             hidden = tf.tanh(tf.matmul(hidden, kernel))
-        train_step.train_spec(lambda *_: tf.reduce_sum(hidden), {}, {}, Training("gradientdescent", 0.1))
+        train_step.train_spec(lambda *_: tf.reduce_sum(hidden), {}, {},
+                              Training("gradientdescent", 0.1))
         updates = [op for op in graph.get_operations() if op.type == "ApplyGradientDescent"]
         reads = {op for op in graph.get_operations() if op.type == "MatMul"}
 
     def ancestors(op: tf.Operation) -> set:
         found, open_ops = set(), [op]
         while open_ops:
-            for before in [tensor.op for tensor in open_ops[-1].inputs] + open_ops.pop().control_inputs:
+            for before in [tensor.op
+                           for tensor in open_ops[-1].inputs] + open_ops.pop().control_inputs:
                 if before not in found:
                     found.add(before)
                     open_ops.append(before)

@@ -23,7 +23,10 @@ def test_parquet_chunks_keep_their_order_unless_any_is_wanted(tmp_path: object) 
     data = toy.open_toy(tmp_path, toy.random_rows(1, 500), TEST, parquet=True)
     for any_order in (False, True):
         stream = Stream(50, 1, shuffle_rows=100, seed=1, any_order=any_order)
-        rows = [batch[dataset.ROW] for batch in graphs.read_batches(dataset.columnar_input(data.train, data, stream))]
+        rows = [
+            batch[dataset.ROW]
+            for batch in graphs.read_batches(dataset.columnar_input(data.train, data, stream))
+        ]
         windows = [set(range(low, low + 100)) for low in range(0, 500, 100)]
         found = [set(np.concatenate(rows[i:i + 2]).tolist()) for i in range(0, 10, 2)]
         assert (found == windows) is not any_order
@@ -37,7 +40,10 @@ def test_shards_are_read_once(tmp_path: object) -> None:
         data = toy.open_toy(tmp_path, rows, rows[:5], parquet)
         for shards in (1, 2, 4, 50):
             for shuffle_rows in (0, 16, 1000):
-                streams = [Stream(8, 1, shuffle_rows, 3, shard=shard, shards=shards) for shard in range(shards)]
+                streams = [
+                    Stream(8, 1, shuffle_rows, 3, shard=shard, shards=shards)
+                    for shard in range(shards)
+                ]
                 parts = [read_rows(data, stream) for stream in streams]
                 assert sorted(sum(parts, [])) == list(range(103))
                 assert {len(part) for part in parts} <= {103 // shards, -(-103 // shards)}

@@ -11,7 +11,9 @@ def test_too_many_bad_rows_and_rows_counted_once() -> None:
     bad_rows.add("f", reject)
     bad_rows.add("f", reject)
     assert bad_rows.count == 2
-    with pytest.raises(BadInput, match=r"f, row 8, column 'y': '2' is given.*; more than --max_bad_rows 2 rows"):
+    with pytest.raises(
+            BadInput,
+            match=r"f, row 8, column 'y': '2' is given.*; more than --max_bad_rows 2 rows"):
         bad_rows.add("f", [Reject(7, "y", "2", "0 or 1")])
     with pytest.raises(ValueError, match="max_bad_rows must be >= 0. Got: -1"):
         BadRows(-1)
@@ -26,5 +28,7 @@ def test_unknown_ids_are_counted_once_a_chunk() -> None:
 
 
 def test_a_command_that_cannot_skip_rows_does_not_say_so() -> None:
-    with pytest.raises(BadInput, match=r"f, row 4, column 'c': 'v' is given, expected w\. Mend or remove the row\.$"):
+    with pytest.raises(
+            BadInput,
+            match=r"f, row 4, column 'c': 'v' is given, expected w\. Mend or remove the row\.$"):
         BadRows(0, skippable=False).add("f", [Reject(3, "c", "v", "w")])

@@ -15,12 +15,16 @@ def of_arrays(**arrays: pa.Array) -> ColumnDecoder:
 
 
 def checked(**texts: List[str]) -> ColumnDecoder:
-    return of_arrays(**{name: pa.array([text.encode() for text in values], pa.binary()).dictionary_encode()
-                        for name, values in texts.items()})
+    return of_arrays(
+        **{
+            name: pa.array([text.encode()
+                            for text in values], pa.binary()).dictionary_encode()
+            for name, values in texts.items()
+        })
 
 
-@pytest.mark.parametrize("text, number", [
-    ("3", 3.0), (" 4.5 ", 4.5), ("-1e3", -1000.0), (".5", 0.5), ("5.", 5.0), ("+7", 7.0), ("", 2.0)])
+@pytest.mark.parametrize("text, number", [("3", 3.0), (" 4.5 ", 4.5), ("-1e3", -1000.0),
+                                          (".5", 0.5), ("5.", 5.0), ("+7", 7.0), ("", 2.0)])
 def test_numbers_are_read(text: str, number: float) -> None:
     for others in ([], ["x"]):  # one that is none sends all of them the slow way
         columns = checked(n=[text] + others)
@@ -28,14 +32,18 @@ def test_numbers_are_read(text: str, number: float) -> None:
         assert [reject.row for reject in columns.rejects] == [11] * len(others)
 
 
-@pytest.mark.parametrize("text", ["x", "1,5", "nan", "inf", "-inf", "1e39", "0x10", "1_0", "--1", "1e"])
+@pytest.mark.parametrize("text",
+                         ["x", "1,5", "nan", "inf", "-inf", "1e39", "0x10", "1_0", "--1", "1e"])
 def test_what_is_no_finite_number_is_rejected(text: str) -> None:
     columns = checked(n=["1", text])
     assert columns.numbers(Column("n", "number", default="2")).tolist() == [1.0, 0.0]
     assert columns.rejects == [(11, "n", text, "a finite number")]
 
 
-@pytest.mark.parametrize("kind", [pa.int8(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()])
+@pytest.mark.parametrize(
+    "kind", [pa.int8(), pa.int64(),
+             pa.uint8(), pa.uint16(),
+             pa.uint32(), pa.uint64()])
 def test_integers_of_any_type_are_read(kind: pa.DataType) -> None:
     columns = of_arrays(y=pa.array([1, 0, None, 2], kind), size=pa.array([4, 5, None, 0], kind))
     assert columns.integers(Column("y", "label")).tolist() == [1, 0, 0, 0]
@@ -52,9 +60,11 @@ def test_the_largest_integers_are_out_of_range() -> None:
 
 @pytest.mark.parametrize("number, kind", [(2 ** 53 + 1, pa.int64()), (2 ** 64 - 1, pa.uint64())])
 def test_integers_that_no_float_holds_are_rounded(number: int, kind: pa.DataType) -> None:
-    columns = of_arrays(n=pa.array([number, None], kind), m=pa.array([[number, None], []], pa.list_(kind)))
+    columns = of_arrays(n=pa.array([number, None], kind),
+                        m=pa.array([[number, None], []], pa.list_(kind)))
     assert columns.numbers(Column("n", "number", default="2")).tolist() == [float(number), 2.0]
-    assert columns.list_means(Column("m", "number", separator=";", default="2")).tolist() == [float(number), 2.0]
+    assert columns.list_means(Column("m", "number", separator=";",
+                                     default="2")).tolist() == [float(number), 2.0]
     assert not columns.rejects
 
 
@@ -64,7 +74,8 @@ def test_what_is_no_finite_number_in_a_list_is_rejected(number: str) -> None:
     arrays = of_arrays(n=pa.array([[1.0, None, 4.0], [1.0, float(number)], [None, None]]))
     for columns in (arrays, checked(n=["1;;4", "1;" + number, ";"])):
         assert columns.list_means(column).tolist() == [2.5, 1.0, 2.0]
-        assert [(reject.row, reject.expected) for reject in columns.rejects] == [(11, "finite numbers")]
+        assert [(reject.row, reject.expected)
+                for reject in columns.rejects] == [(11, "finite numbers")]
 
 
 def check_aligned(columns: ColumnDecoder, newest: int = 0, **aligned: bool) -> List[Reject]:
@@ -78,36 +89,48 @@ def check_aligned(columns: ColumnDecoder, newest: int = 0, **aligned: bool) -> L
 
 def test_aligned_lists_of_unequal_length_are_rejected() -> None:
     columns = checked(a=["x;y", "", "x"], b=["1;2", "3;4", "4"], c=["z", "z", "z"])
-    assert check_aligned(columns, a=True, b=True, c=False) == [(11, "b", "3;4", "0 items as in column 'a', not 2")]
+    assert check_aligned(columns, a=True, b=True,
+                         c=False) == [(11, "b", "3;4", "0 items as in column 'a', not 2")]
 
 
 def test_the_list_that_differs_from_most_is_named() -> None:
-    columns = checked(a=["", "x", "x;y"], b=["1;2", "3", ""], c=["z;z", "z;z", "z;z;z"], d=["4;5", "6", "7;8"])
-    assert sorted(check_aligned(columns, a=True, b=True, c=True, d=True)) == [
-        (10, "a", "", "2 items as in column 'b', not 0"), (11, "c", "z;z", "1 item as in column 'a', not 2"),
-        (12, "b", "", "2 items as in column 'a', not 0"), (12, "c", "z;z;z", "2 items as in column 'a', not 3")]
+    columns = checked(a=["", "x", "x;y"],
+                      b=["1;2", "3", ""],
+                      c=["z;z", "z;z", "z;z;z"],
+                      d=["4;5", "6", "7;8"])
+    assert sorted(check_aligned(columns, a=True, b=True, c=True,
+                                d=True)) == [(10, "a", "", "2 items as in column 'b', not 0"),
+                                             (11, "c", "z;z", "1 item as in column 'a', not 2"),
+                                             (12, "b", "", "2 items as in column 'a', not 0"),
+                                             (12, "c", "z;z;z", "2 items as in column 'a', not 3")]
 
 
 def binary_lists(rows: List[List[Optional[str]]]) -> pa.ListArray:
-    items = pa.array([item for row in rows for item in row], pa.string()).cast(pa.binary()).dictionary_encode()
-    return pa.ListArray.from_arrays(pa.array(np.cumsum([0] + [len(row) for row in rows]), pa.int32()), items)
+    items = pa.array([item for row in rows for item in row], pa.string()).cast(
+        pa.binary()).dictionary_encode()
+    return pa.ListArray.from_arrays(
+        pa.array(np.cumsum([0] + [len(row) for row in rows]), pa.int32()), items)
 
 
 @pytest.mark.parametrize("missing", [[""], [None], []])
 def test_an_empty_list_beside_one_item_is_a_missing_item(missing: List[Optional[str]]) -> None:
     for columns in (checked(a=["x", "", ""], b=["", "1", ""]),
-                    of_arrays(a=binary_lists([["x"], missing, missing]), b=binary_lists([missing, ["1"], missing]))):
+                    of_arrays(a=binary_lists([["x"], missing, missing]),
+                              b=binary_lists([missing, ["1"], missing]))):
         assert check_aligned(columns, a=True, b=True) == []
         column = Column("a", "hash", 9, separator=";", default="")
         assert columns.lists(column).lengths.tolist() == [1, 0, 0]
-        rejects = check_aligned(columns, newest=5, a=True, b=True)  # where order counts, items belong to each other
-        assert [(reject.row, reject.column, reject.expected) for reject in rejects] == [
-            (10, "b", "1 item as in column 'a', not 0"), (11, "b", "0 items as in column 'a', not 1")]
+        rejects = check_aligned(columns, newest=5, a=True,
+                                b=True)  # where order counts, items belong to each other
+        assert [(reject.row, reject.column, reject.expected)
+                for reject in rejects] == [(10, "b", "1 item as in column 'a', not 0"),
+                                           (11, "b", "0 items as in column 'a', not 1")]
 
 
 def test_a_list_of_one_missing_number_is_empty() -> None:
     columns = of_arrays(n=pa.array([[None], [2.0]]), a=binary_lists([["x"], ["y"]]))
-    assert columns.list_means(Column("n", "number", separator=";", default="7", aligned=True)).tolist() == [7.0, 2.0]
+    assert columns.list_means(Column("n", "number", separator=";", default="7",
+                                     aligned=True)).tolist() == [7.0, 2.0]
     assert check_aligned(columns, n=True, a=True) == []
 
 

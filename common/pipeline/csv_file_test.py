@@ -9,8 +9,8 @@ from common.testing.toy import NAMES, SCHEMA, read_all
 
 
 @pytest.mark.parametrize("chunk_rows, scan_bytes", [(1, 7), (3, 50), (64, 1000), (10000, 1 << 20)])
-def test_csv_reads_as_str_split_does(tmp_path: object, monkeypatch: pytest.MonkeyPatch, chunk_rows: int,
-                                     scan_bytes: int) -> None:
+def test_csv_reads_as_str_split_does(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                     chunk_rows: int, scan_bytes: int) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", chunk_rows)
     monkeypatch.setattr(csv_file, "_SCAN_BYTES", scan_bytes)
     rows = toy.random_rows(1, 200)
@@ -24,11 +24,13 @@ def test_line_ends_and_blank_last_lines(tmp_path: object, end: bytes, line_end: 
     path = "{}/a".format(tmp_path)
     with open(path, "wb") as file:
         file.write(line_end.join([b"1,0,u,k,e,3,a|b", b"0,0,v,,,,"]) + end)
-    assert read_all(path) == [[b"1", b"0", b"u", b"k", b"e", b"3", b"a|b"], [b"0", b"0", b"v", b"", b"", b"", b""]]
+    assert read_all(path) == [[b"1", b"0", b"u", b"k", b"e", b"3", b"a|b"],
+                              [b"0", b"0", b"v", b"", b"", b"", b""]]
 
 
 def test_lines_of_a_wrong_number_of_columns_are_rejected(tmp_path: object) -> None:
-    path = toy.write_csv("{}/a".format(tmp_path), [["1"] * 7, ["2"] * 6, [""], ["3"] * 7, ["4"] * 8, ["x" * 99]])
+    path = toy.write_csv("{}/a".format(tmp_path),
+                         [["1"] * 7, ["2"] * 6, [""], ["3"] * 7, ["4"] * 8, ["x" * 99]])
     file = reader.open_file(path, SCHEMA)
     columns = file.read(file.chunks[0], NAMES)
     assert columns.rows.tolist() == [0, 3]
@@ -41,7 +43,10 @@ def test_lines_of_a_wrong_number_of_columns_are_rejected(tmp_path: object) -> No
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 def test_a_carriage_return_within_a_line_is_rejected(tmp_path: object, line_end: bytes) -> None:
     path = "{}/a".format(tmp_path)
-    lines = [b"1,0,u,k,e,3,a", b"1,0,u\rv,k\r,,3,a", b"1,0,u,k,e,3,a|\rb", b"1,0,u,k,e,3,a\r\r", b"\r1,0", b"0,0,v,,,,"]
+    lines = [
+        b"1,0,u,k,e,3,a", b"1,0,u\rv,k\r,,3,a", b"1,0,u,k,e,3,a|\rb", b"1,0,u,k,e,3,a\r\r",
+        b"\r1,0", b"0,0,v,,,,"
+    ]
     with open(path, "wb") as file:
         file.write(line_end.join(lines) + line_end)
     file = reader.open_file(path, SCHEMA)
@@ -56,5 +61,7 @@ def test_lines_too_long_to_be_rows(tmp_path: object, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(csv_file, "_MAX_CHUNK_BYTES", 10)
     path = toy.write_csv(os.path.join(str(tmp_path), "a.csv"), toy.random_rows(1, 3))
     file = reader.open_file(path, toy.SCHEMA)
-    with pytest.raises(BadInput, match="a.csv, lines 1 to 3: they have .* bytes, too many to be rows of toy. Is it"):
+    with pytest.raises(
+            BadInput,
+            match="a.csv, lines 1 to 3: they have .* bytes, too many to be rows of toy. Is it"):
         file.read(file.chunks[0], toy.NAMES)

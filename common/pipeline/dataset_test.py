@@ -31,11 +31,11 @@ def rows_of(data: source.Data, stream: Stream, batches: int) -> List[List[int]]:
 
 
 @pytest.mark.parametrize("parquet", [False, True])
-@pytest.mark.parametrize("size, batch_size, epochs, shuffle_rows", [
-    (101, 10, 1, 0), (101, 10, 3, 0), (101, 10, 3, 25), (100, 7, 2, 1000), (5, 16, 5, 3), (1, 1, 4, 0),
-    (64, 64, 2, 64)])
-def test_every_row_once_an_epoch(tmp_path: object, parquet: bool, size: int, batch_size: int, epochs: int,
-                                 shuffle_rows: int) -> None:
+@pytest.mark.parametrize("size, batch_size, epochs, shuffle_rows",
+                         [(101, 10, 1, 0), (101, 10, 3, 0), (101, 10, 3, 25), (100, 7, 2, 1000),
+                          (5, 16, 5, 3), (1, 1, 4, 0), (64, 64, 2, 64)])
+def test_every_row_once_an_epoch(tmp_path: object, parquet: bool, size: int, batch_size: int,
+                                 epochs: int, shuffle_rows: int) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, size), TEST, parquet)
     batches = rows_of(data, Stream(batch_size, epochs, shuffle_rows, seed=3), 1 << 30)
     assert {len(batch) for batch in batches[:-1]} <= {batch_size}
@@ -61,8 +61,8 @@ def test_shuffling_mixes_rows_and_differs_by_epoch_and_seed(tmp_path: object) ->
 @pytest.mark.parametrize("shuffle_rows", [0, 64])
 @pytest.mark.parametrize("max_bad_rows", [0, 3])
 @pytest.mark.parametrize("step", [0, 1, 7, 12, 40])
-def test_a_resumed_stream_goes_on_with_the_rows_not_yet_seen(tmp_path: object, shuffle_rows: int, max_bad_rows: int,
-                                                             step: int) -> None:
+def test_a_resumed_stream_goes_on_with_the_rows_not_yet_seen(tmp_path: object, shuffle_rows: int,
+                                                             max_bad_rows: int, step: int) -> None:
     rows = toy.random_rows(1, 130)
     for bad in range(max_bad_rows):
         rows[bad * 40] = ["2"] * 7
@@ -76,7 +76,8 @@ def test_a_resumed_stream_goes_on_with_the_rows_not_yet_seen(tmp_path: object, s
 
 @pytest.mark.parametrize("shuffle_rows", [0, 64])
 @pytest.mark.parametrize("bad", [(), (3, 77)])
-def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int, bad: tuple) -> None:
+def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int,
+                                             bad: tuple) -> None:
     rows = toy.random_rows(1, 130)
     for number, row in enumerate(rows):
         row[2] = "u{}".format(number)
@@ -86,7 +87,10 @@ def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int
     stream = Stream(10, 0, shuffle_rows, seed=5)
 
     def users(start: int, count: int) -> List[List[bytes]]:
-        read = dataset.tf_input(data.train, data, stream._replace(start_row=start), with_users=False)
+        read = dataset.tf_input(data.train,
+                                data,
+                                stream._replace(start_row=start),
+                                with_users=False)
         return [batch["user"].tolist() for batch in graphs.read_batches(read, count)]
 
     whole = users(0, 30)
@@ -128,14 +132,16 @@ def as_weights(batch: Dict[str, np.ndarray], name: str) -> List[Dict[int, float]
 
 def hashed_lists(strings: tf.SparseTensorValue, buckets: int, size: int) -> List[Dict[int, float]]:
     with tf.Graph().as_default(), tf.Session() as session:
-        ids = session.run(tf.strings.to_hash_bucket_fast(strings.values, buckets)) if len(strings.values) else []
+        ids = session.run(tf.strings.to_hash_bucket_fast(strings.values, buckets)) if len(
+            strings.values) else []
     lists: List[Dict[int, float]] = [{} for _ in range(size)]
     for (row, _), id_ in zip(strings.indices, ids):
         lists[row][int(id_)] = lists[row].get(int(id_), 0.0) + 1.0
     return lists
 
 
-@pytest.mark.skipif(not os.path.exists(toy.TAOBAO_SAMPLE), reason="the real Taobao rows are not beside the project")
+@pytest.mark.skipif(not os.path.exists(toy.TAOBAO_SAMPLE),
+                    reason="the real Taobao rows are not beside the project")
 def test_both_paths_give_the_embeddings_the_same_inputs_on_real_rows(tmp_path: object) -> None:
     for name in (taobao.SCHEMA.train_file, taobao.SCHEMA.test_file):
         os.symlink(os.path.abspath(toy.TAOBAO_SAMPLE), os.path.join(str(tmp_path), name))
@@ -160,16 +166,20 @@ def assert_same_inputs(ours: Dict[str, np.ndarray], theirs: Dict[str, np.ndarray
         hashed = session.run({c.name: tf.strings.to_hash_bucket_fast(theirs[c.name], c.buckets)
                               for c in schema.scalars if c.kind == "hash"})
     for column in schema.scalars:
-        np.testing.assert_array_equal(ours[column.name], hashed.get(column.name, theirs[column.name]), column.name)
+        np.testing.assert_array_equal(ours[column.name], hashed.get(
+            column.name, theirs[column.name]), column.name)
     for column in schema.lists:
-        assert as_weights(ours, column.name) == hashed_lists(theirs[column.name], column.buckets, size)
+        assert as_weights(ours, column.name) == hashed_lists(theirs[column.name], column.buckets,
+                                                             size)
     for label in schema.labels:
         np.testing.assert_array_equal(ours[label.name], theirs[label.name])
     pairs = set(zip(ours[dataset.USER].tolist(), theirs[dataset.USER].tolist()))
-    assert len(pairs) == len(set(ours[dataset.USER].tolist())) == len(set(theirs[dataset.USER].tolist()))
+    assert len(pairs) == len(set(ours[dataset.USER].tolist())) == len(
+        set(theirs[dataset.USER].tolist()))
 
 
-def test_rows_are_read_ahead_only_if_wanted(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_read_ahead_only_if_wanted(tmp_path: object,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 2000), TEST, parquet=True)
     monkeypatch.setattr(blocks, "_FILE_ORDER_WINDOW", 50)
     real = blocks._make_decoder
@@ -188,15 +198,19 @@ def test_rows_are_read_ahead_only_if_wanted(tmp_path: object, monkeypatch: pytes
 def test_shards_of_tf_input_are_read_once(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 103), TEST)
     for shards in (1, 2, 4):
-        parts = [dataset.rows_of_batch(data.train, data, Stream(1000, 1, 16, 3, shard=shard, shards=shards))
-                 for shard in range(shards)]
+        parts = [
+            dataset.rows_of_batch(data.train, data,
+                                  Stream(1000, 1, 16, 3, shard=shard, shards=shards))
+            for shard in range(shards)
+        ]
         assert sorted(sum(parts, [])) == list(range(103))
 
 
 def test_more_parts_than_rows(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 3), TEST)
     for make in (dataset.columnar_input, lambda *args: dataset.tf_input(*args, with_users=False)):
-        with pytest.raises(BadInput, match="its 3 rows leave none for part 1 of 4. Train with fewer workers"):
+        with pytest.raises(BadInput,
+                           match="its 3 rows leave none for part 1 of 4. Train with fewer workers"):
             make(data.train, data, Stream(8, shard=0, shards=4))()
 
 
@@ -213,10 +227,12 @@ def test_rows_taken_before_are_left_out(tmp_path: object) -> None:
 @pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])
 @pytest.mark.parametrize("parquet", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 500])
-def test_ids_of_batches_are_tensorflows(tmp_path: object, batch_size: int, parquet: bool, schema: Schema) -> None:
+def test_ids_of_batches_are_tensorflows(tmp_path: object, batch_size: int, parquet: bool,
+                                        schema: Schema) -> None:
     rows = toy.random_rows(1, 101)
     data = toy.open_toy(tmp_path, rows, TEST, parquet, schema=schema)
-    batches = graphs.read_batches(dataset.columnar_input(data.train, data, Stream(batch_size, 1, 30, seed=3)))
+    batches = graphs.read_batches(
+        dataset.columnar_input(data.train, data, Stream(batch_size, 1, 30, seed=3)))
     order = sum([batch[dataset.ROW].tolist() for batch in batches], [])
     columns = dict(zip(toy.NAMES, zip(*[rows[i] for i in order])))
     for column in schema.named(["user", "kind"]):
@@ -224,7 +240,8 @@ def test_ids_of_batches_are_tensorflows(tmp_path: object, batch_size: int, parqu
             values = [value or column.default for value in columns[column.name]]
             expected = session.run(tf.strings.to_hash_bucket_fast(values, column.buckets))
         ids = np.concatenate([batch[column.name] for batch in batches])
-        assert ids.dtype == batches[0]["size"].dtype == batches[0]["tags.values"].dtype == column.id_type
+        assert ids.dtype == batches[0]["size"].dtype == batches[0][
+            "tags.values"].dtype == column.id_type
         assert ids.tolist() == expected.tolist()
     with tf.Graph().as_default(), tf.Session() as session:
         tags = [value or " " for value in columns["tags"]]

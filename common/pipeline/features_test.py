@@ -21,13 +21,17 @@ def test_take_and_concat_move_whole_rows(seed: int) -> None:
 
     def block(size: int) -> Block:
         lengths = rng.integers(0, 4, size)
-        ragged = Ragged(rng.integers(0, 99, lengths.sum()).astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]),
-                        rng.random(lengths.sum()).astype(np.float32))
+        ragged = Ragged(
+            rng.integers(0, 99, lengths.sum()).astype(np.int32),
+            np.concatenate([[0], np.cumsum(lengths)]),
+            rng.random(lengths.sum()).astype(np.float32))
         return Block(rng.integers(0, 99, size), rng.random([size, 2]), rng.integers(0, 99, size),
                      rng.integers(0, 99, [size, 3]), rng.random([size, 1]), (ragged, ragged))
 
     def rows(block: Block) -> List[str]:
-        lists = [[sorted(weights.items()) for weights in lists_of(ragged)] for ragged in block.lists]
+        lists = [[sorted(weights.items())
+                  for weights in lists_of(ragged)]
+                 for ragged in block.lists]
         return [repr(row) for row in zip(*[part.tolist() for part in block[:5]], *lists)]
 
     parts = [block(int(size)) for size in rng.integers(0, 9, 4)]

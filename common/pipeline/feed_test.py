@@ -6,7 +6,8 @@ from common.pipeline.feed import Feed, Item
 
 
 def test_before_a_session_there_are_none() -> None:
-    with pytest.raises(RuntimeError, match="asks for work items before a session with the hook that takes them"):
+    with pytest.raises(RuntimeError,
+                       match="asks for work items before a session with the hook that takes them"):
         next(Feed().items())
 
 

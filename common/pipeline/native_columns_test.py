@@ -22,16 +22,22 @@ pytestmark = pytest.mark.skipif(compiled.library() is None, reason="there is no 
 
 def random_texts(seed: int, size: int, longest: int) -> List[bytes]:
     rng = np.random.default_rng(seed)
-    return [rng.integers(0, 256, rng.integers(0, longest + 1)).astype(np.uint8).tobytes() for _ in range(size)]
+    return [
+        rng.integers(0, 256, rng.integers(0, longest + 1)).astype(np.uint8).tobytes()
+        for _ in range(size)
+    ]
 
 
 def to_texts(values: List[bytes]) -> StringViews:
     return string_views.from_arrow(pa.array(values, pa.binary()))
 
 
-@pytest.mark.parametrize("longest, buckets, dtype", [
-    (3, 10, "int32"), (8, 100000, "int32"), (20, 7, "int32"), (200, 1, "int32"), (200, 2 ** 31 - 1, "int32"),
-    (3, KEYS, "int64"), (20, KEYS, "int64"), (200, KEYS, "int64"), (20, 7, "int64"), (20, 2 ** 40 + 3, "int64")])
+@pytest.mark.parametrize("longest, buckets, dtype", [(3, 10, "int32"), (8, 100000, "int32"),
+                                                     (20, 7, "int32"), (200, 1, "int32"),
+                                                     (200, 2 ** 31 - 1, "int32"),
+                                                     (3, KEYS, "int64"), (20, KEYS, "int64"),
+                                                     (200, KEYS, "int64"), (20, 7, "int64"),
+                                                     (20, 2 ** 40 + 3, "int64")])
 def test_ids_are_tensorflows(longest: int, buckets: int, dtype: str) -> None:
     values = random_texts(longest, 3000, longest)
     with tf.Graph().as_default(), tf.Session() as session:
@@ -63,21 +69,25 @@ def test_words_are_found(size: int, dtype: str) -> None:
 def test_split_finds_every_end(size: int) -> None:
     rng = np.random.default_rng(size)
     for share in (0.0, 0.1, 0.9):
-        data = np.where(rng.random(size) < share, rng.choice(list(b",\n"), size), ord("x")).astype(np.uint8)
+        data = np.where(rng.random(size) < share, rng.choice(list(b",\n"), size), ord("x")).astype(
+            np.uint8)
         fields, lines = compiled.split(data, b",")  # type: ignore[misc]
         assert fields.tolist() == np.flatnonzero((data == ord(",")) | (data == ord("\n"))).tolist()
         assert lines.tolist() == np.flatnonzero(data[fields] == ord("\n")).tolist()
 
 
-@pytest.mark.parametrize("text, number", [
-    (b"0", 0.0), (b"-0", -0.0), (b"3.", 3.0), (b".5", 0.5), (b"0.1", 0.1), (b"123456789.012345", 123456789.012345),
-    (b"0.00000000000001", 1e-14), (b"", 7.0)])
+@pytest.mark.parametrize("text, number", [(b"0", 0.0), (b"-0", -0.0), (b"3.", 3.0), (b".5", 0.5),
+                                          (b"0.1", 0.1), (b"123456789.012345", 123456789.012345),
+                                          (b"0.00000000000001", 1e-14), (b"", 7.0)])
 def test_numbers_are_exact(text: bytes, number: float) -> None:
-    assert repr(compiled.numbers(to_texts([text]), 7.0).tolist()) == repr([number])  # type: ignore[union-attr]
+    assert repr(compiled.numbers(to_texts([text]), 7.0).tolist()) == repr(
+        [number])  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("text", [
-    b".", b"-", b"+1", b" 1", b"1e5", b"nan", b"1234567890123456", b"1.2.3", b"\0", b"1\0", b"0." + b"1" * 40])
+    b".", b"-", b"+1", b" 1", b"1e5", b"nan", b"1234567890123456", b"1.2.3", b"\0", b"1\0",
+    b"0." + b"1" * 40
+])
 def test_unusual_numbers_go_the_long_way(text: bytes) -> None:
     assert compiled.numbers(to_texts([b"1", text]), 7.0) is None
     assert compiled.list_means(to_texts([b"1;" + text]), b";", 7.0) is None
@@ -94,19 +104,23 @@ def test_random_numbers_are_pythons() -> None:
 def random_lists(seed: int, longest: int, distinct: int) -> List[List[bytes]]:
     """Lists with runs of equal items, some of them empty and some of over 8 bytes."""
     rng = np.random.default_rng(seed)
-    return [[b"" if i == 0 else str(i * (10 ** 10 if i % 7 == 0 else 1)).encode()
-             for i in rng.integers(0, distinct, rng.integers(0, longest)) for _ in range(rng.integers(1, 4))]
+    return [[
+        b"" if i == 0 else str(i * (10 ** 10 if i % 7 == 0 else 1)).encode()
+        for i in rng.integers(0, distinct, rng.integers(0, longest))
+        for _ in range(rng.integers(1, 4))
+    ]
             for _ in range(300)]
 
 
 def long_way(values: List[bytes], keep_runs: bool) -> Lists:
-    return list_items.from_text(pa.array(values, pa.binary()), np.arange(len(values)), b";", keep_runs)
+    return list_items.from_text(pa.array(values, pa.binary()), np.arange(len(values)), b";",
+                                keep_runs)
 
 
 @pytest.mark.parametrize("buckets, dtype", [(1000, "int32"), (1000, "int64"), (KEYS, "int64")])
 @pytest.mark.parametrize("longest, distinct", [(3, 3), (12, 9), (30, 200), (60, 50), (300, 2000)])
-def test_lists_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, longest: int, distinct: int, buckets: int,
-                                  dtype: str) -> None:
+def test_lists_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, longest: int, distinct: int,
+                                  buckets: int, dtype: str) -> None:
     values = [b";".join(row) for row in random_lists(distinct, longest, distinct)]
     texts = to_texts(values)
     merged = compiled.merged_lists(texts, b";", None, buckets, b"", dtype)
@@ -120,7 +134,8 @@ def test_lists_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, longest: int,
         ids = (fingerprint(items.names) % np.uint64(buckets)).astype(dtype)
         if found is None:
             found = lists.sequence(items.newest(20), ids)[:2]
-            assert [a.tolist() for a in ordered] == [a.tolist() for a in found] + [items.lengths.tolist()]
+            assert [a.tolist() for a in ordered] == [a.tolist()
+                                                     for a in found] + [items.lengths.tolist()]
             assert ordered[0].dtype == found[0].dtype == dtype
             continue
         ids[[not name for name in items.names.to_pylist()]] = -1
@@ -133,12 +148,16 @@ def test_lists_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, longest: int,
 
 
 def some_ids(rng: np.random.Generator, kind: str) -> np.ndarray:
-    """50 ids from -1 on, of which some are equal; 'alike' ones share the upper or the lower halves of their bits."""
+    """50 ids from -1 on, of which some are equal; 'alike' ones share the upper or the lower halves
+    of their bits.
+    """
     if kind == "keys":
         return rng.choice(np.append(rng.integers(0, KEYS, 38), [-1, KEYS - 1]), 50)
     if kind == "alike":
         upper, lower = rng.integers(0, 2 ** 31 - 1, 6), rng.integers(0, 2 ** 32, 6)
-        return np.where(rng.random(50) < 0.1, -1, rng.choice(upper, 50) << 32 | rng.choice(lower, 50))
+        return np.where(
+            rng.random(50) < 0.1, -1,
+            rng.choice(upper, 50) << 32 | rng.choice(lower, 50))
     return rng.integers(-1, 40, 50).astype(kind)
 
 
@@ -172,7 +191,8 @@ def assert_same_rows(data: source.Data, monkeypatch: pytest.MonkeyPatch) -> None
     with monkeypatch.context() as patch:
         patch.setattr(compiled, "library", lambda: None)
         expected = all_rows(data)
-    for ours, theirs in zip(found[:5] + sum(found.lists, ()), expected[:5] + sum(expected.lists, ())):
+    for ours, theirs in zip(found[:5] + sum(found.lists, ()),
+                            expected[:5] + sum(expected.lists, ())):
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
 
@@ -180,8 +200,8 @@ def assert_same_rows(data: source.Data, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("schema", [toy.SCHEMA, toy.SCHEMA.with_keys()], ids=["plain", "keys"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("bad", [False, True])
-def test_toy_rows_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.MonkeyPatch, line_end: str, bad: bool,
-                                     schema: Schema) -> None:
+def test_toy_rows_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                     line_end: str, bad: bool, schema: Schema) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", 50)
     rows = toy.random_rows(5, 300)
     if bad:
@@ -199,9 +219,11 @@ def test_toy_rows_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("module", [taobao, amazon, eleme])
 @pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("parquet", [False, True])
-def test_rows_of_the_data_sets_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.MonkeyPatch, module: object,
-                                                  parquet: bool, keyed: bool) -> None:
+def test_rows_of_the_data_sets_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                                  module: object, parquet: bool,
+                                                  keyed: bool) -> None:
     schema: Schema = module.SCHEMA  # type: ignore[attr-defined]
-    module.main(["make", "--rows", "700", "--seed", "1", "--out", str(tmp_path)])  # type: ignore[attr-defined]
+    module.main(["make", "--rows", "700", "--seed", "1", "--out",
+                 str(tmp_path)])  # type: ignore[attr-defined]
     schema = schema.with_keys() if keyed else schema
     assert_same_rows(source.open_data(str(tmp_path), schema, parquet, 0, False), monkeypatch)

@@ -42,7 +42,9 @@ def test_truncated_parquet(tmp_path: object, keep: int) -> None:
         content = file.read()
     with open(path, "wb") as file:
         file.write(content[:keep])
-    with pytest.raises(BadInput, match="a.parquet: not a Parquet file, or cut short .*python data/toy.py convert"):
+    with pytest.raises(
+            BadInput,
+            match="a.parquet: not a Parquet file, or cut short .*python data/toy.py convert"):
         reader.open_file(path, SCHEMA)
 
 
@@ -59,7 +61,8 @@ def test_damaged_parquet_pages(tmp_path: object) -> None:
 def test_wrong_parquet_columns(tmp_path: object) -> None:
     table = toy.to_table(toy.random_rows(1, 10))
     path = "{}/a.parquet".format(tmp_path)
-    pa.parquet.write_table(table.rename_columns(["y", "z", "user", "kind", "extra", "size", "tag"]), path)
+    pa.parquet.write_table(table.rename_columns(["y", "z", "user", "kind", "extra", "size", "tag"]),
+                           path)
     with pytest.raises(BadInput, match="a.parquet: missing columns: tags; unknown columns: tag. "
                                        "The columns of toy are: y, z, user"):
         reader.open_file(path, SCHEMA)
@@ -68,29 +71,35 @@ def test_wrong_parquet_columns(tmp_path: object) -> None:
         reader.open_file(path, SCHEMA)
 
 
-@pytest.mark.parametrize("name, kind", [("y", pa.float64()), ("size", pa.string()), ("user", pa.int64())])
+@pytest.mark.parametrize("name, kind", [("y", pa.float64()), ("size", pa.string()),
+                                        ("user", pa.int64())])
 def test_wrong_parquet_type(tmp_path: object, name: str, kind: pa.DataType) -> None:
     table = toy.to_table([["1", "0", "3", "k", "e", "3", "a"]])
     at = NAMES.index(name)
     path = "{}/a.parquet".format(tmp_path)
     pa.parquet.write_table(table.set_column(at, name, table.column(at).cast(kind)), path)
-    message = "a.parquet, column '{}': expected {}, the file has {}".format(name, SCHEMA.columns[at].dtype, kind)
+    message = "a.parquet, column '{}': expected {}, the file has {}".format(
+        name, SCHEMA.columns[at].dtype, kind)
     with pytest.raises(BadInput, match=message):
         reader.open_file(path, SCHEMA)
 
 
 def test_parquet_leaves_short_strings_that_hardly_repeat_where_they_lie(tmp_path: object) -> None:
     different = ["u{}".format(i) for i in range(1000)]
-    rows = [["0", "1", user, "kind", "an extra of many bytes " + user, "3", "a"] for user in different]
+    rows = [["0", "1", user, "kind", "an extra of many bytes " + user, "3", "a"]
+            for user in different]
     file = reader.open_file(toy.write_parquet("{}/a.parquet".format(tmp_path), rows, 1000), SCHEMA)
     arrays = file.read(file.chunks[0], NAMES, as_views=True).arrays
     assert {name for name in NAMES if isinstance(arrays[name], StringViews)} == {"user"}
     assert arrays["user"].to_arrow().to_pylist() == [user.encode() for user in different]
-    assert file.read(file.chunks[0], NAMES).arrays["user"].to_pylist() == [user.encode() for user in different]
+    assert file.read(file.chunks[0],
+                     NAMES).arrays["user"].to_pylist() == [user.encode() for user in different]
 
 
-@pytest.mark.parametrize("special, kind", [(None, pa.string()), (b"\xff\xfe", pa.binary()), (None, pa.binary())])
-def test_parquet_with_nulls_or_no_utf8_among_them(tmp_path: object, special: object, kind: pa.DataType) -> None:
+@pytest.mark.parametrize("special, kind", [(None, pa.string()), (b"\xff\xfe", pa.binary()),
+                                           (None, pa.binary())])
+def test_parquet_with_nulls_or_no_utf8_among_them(tmp_path: object, special: object,
+                                                  kind: pa.DataType) -> None:
     path, users = "{}/a.parquet".format(tmp_path), [b"u%d" % i for i in range(1000)]
     rows = [["0", "1", user.decode(), "k", "x", "3", "a"] for user in users]
     users[7] = special  # type: ignore[call-overload]

@@ -53,7 +53,9 @@ def taken(item: int) -> Assignment:
 
 def test_items_come_one_at_a_time_until_the_end() -> None:
     feed, coord = Feed(), tf.train.Coordinator()
-    session = Session([taken(3), Assignment(NOTHING_NOW, 0, 0, 0), taken(4), Assignment(END, 0, 0, 0)])
+    session = Session(
+        [taken(3), Assignment(NOTHING_NOW, 0, 0, 0),
+         taken(4), Assignment(END, 0, 0, 0)])
     begin(feed, session, coord)
     items = feed.items()
     assert next(items) == Item(0, 3, 5)
@@ -74,7 +76,8 @@ def test_an_error_of_the_thread_ends_the_input() -> None:
 
 
 @pytest.mark.parametrize("stops", [True, False])
-def test_a_lost_server_leaves_the_step_time_to_fail_by_itself(stops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_server_leaves_the_step_time_to_fail_by_itself(
+        stops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_graph, "_LOSS_SECS", 1.0)
     feed, coord = Feed(), tf.train.Coordinator()
     begin(feed, Session([tf.errors.UnavailableError(None, None, "server gone")]), coord)
@@ -96,7 +99,8 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_whoever_waits_leaves_when_the_session_ends_and_the_next_one_has_a_line_of_its_own() -> None:
+def test_whoever_waits_leaves_when_the_session_ends_and_the_next_one_has_a_line_of_its_own(
+) -> None:
     feed, coord = Feed(), tf.train.Coordinator()
     never = Session(100000 * [Assignment(NOTHING_NOW, 0, 0, 0)])
     begin(feed, never, coord)
@@ -113,7 +117,8 @@ def test_whoever_waits_leaves_when_the_session_ends_and_the_next_one_has_a_line_
     again.request_stop()
 
 
-def test_a_session_that_takes_nothing_shows_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_takes_nothing_shows_that_it_is_there(
+        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_graph, "_ALIVE_SECS", 0.1)
     coord = tf.train.Coordinator()
     session = Session([])

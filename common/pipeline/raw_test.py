@@ -12,16 +12,25 @@ from common.pipeline.features import Ragged, feature_names, lengths_name
 from common.pipeline.source import Data
 from common.testing import graphs, toy
 
-SCHEMA = Schema(
-    name="mixed",
-    columns=(Column("y", "label"), Column("user", "vocabulary", vocabulary="names"),
-             Column("past", "vocabulary", vocabulary="names", separator=";", default="", newest=3),
-             Column("tags", "hash", 20, separator=";", default=""), Column("time", "words", words=("day", "night")),
-             Column("times", "words", words=("day", "night"), separator=";", default=""),
-             Column("price", "number", default="2"), Column("prices", "number", separator=";", default="-1")),
-    train_file="train", test_file="test", user_column="user", module="data/mixed.py")
+SCHEMA = Schema(name="mixed",
+                columns=(Column("y", "label"), Column("user", "vocabulary", vocabulary="names"),
+                         Column("past",
+                                "vocabulary",
+                                vocabulary="names",
+                                separator=";",
+                                default="",
+                                newest=3), Column("tags", "hash", 20, separator=";", default=""),
+                         Column("time", "words", words=("day", "night")),
+                         Column("times", "words", words=("day", "night"), separator=";",
+                                default=""), Column("price", "number", default="2"),
+                         Column("prices", "number", separator=";", default="-1")),
+                train_file="train",
+                test_file="test",
+                user_column="user",
+                module="data/mixed.py")
 ROWS = [["1", "ann", "bob;eve;ann;bob", "x;y;x", "night", "day;day;night", "1.5", "1;2;6"],
-        ["0", "nobody", "", "", "day", "", "", ""], ["1", "", "eve;;zoe", "z", "day", "night", "-3e2", "4"]]
+        ["0", "nobody", "", "", "day", "", "", ""],
+        ["1", "", "eve;;zoe", "z", "day", "night", "-3e2", "4"]]
 
 
 def open_mixed(folder: str, schema: Schema = SCHEMA) -> Data:
@@ -36,16 +45,20 @@ def decoded(data: Data, as_columns: bool) -> Dict[str, np.ndarray]:
         columns: Dict[str, tf.Tensor] = {}
         for column, values in zip(SCHEMA.columns[1:], list(zip(*ROWS))[1:]):
             single = column.kind == "number" and not column.is_list
-            columns[column.name] = tf.constant([float(v or column.default) for v in values] if single else values)
-        features = raw.decode(columns, data.schema, raw.make_tables(data.schema, data.vocabularies), as_columns)
+            columns[column.name] = tf.constant([float(v or column.default)
+                                                for v in values] if single else values)
+        features = raw.decode(columns, data.schema, raw.make_tables(data.schema, data.vocabularies),
+                              as_columns)
         session.run(tf.tables_initializer())
         return session.run(features)
 
 
 def lists_of(features: Dict[str, np.ndarray], name: str) -> Tuple[list, ...]:
     ragged = Ragged(*[features[field] for field in feature_names(name)])
-    return tuple([sorted(np.repeat(ragged.values[low:high], ragged.weights[low:high].astype(int)).tolist())
-                  for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])])
+    return tuple([
+        sorted(np.repeat(ragged.values[low:high], ragged.weights[low:high].astype(int)).tolist())
+        for low, high in zip(ragged.row_splits[:-1], ragged.row_splits[1:])
+    ])
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])
@@ -60,7 +73,8 @@ def test_an_exported_model_sees_what_training_saw(tmp_path: object, schema: Sche
     assert trained["tags.values"].dtype == schema.lists[1].id_type
     for field in feature_names("past"):
         np.testing.assert_array_equal(served[field], trained[field])
-    assert trained["user"].dtype == trained["past.values"].dtype == trained["times.values"].dtype == np.int32
+    assert trained["user"].dtype == trained["past.values"].dtype == trained[
+        "times.values"].dtype == np.int32
     assert trained["user"].tolist() == [1, 0, 0] and trained["prices"].tolist() == [3.0, -1.0, 4.0]
     assert trained["past.values"].tolist() == [3, 1, 2, 3, 0, 0]
     assert trained["past.row_splits"].tolist() == [0, 3, 3, 6]
@@ -73,13 +87,16 @@ def test_the_community_path_pads_sequences(tmp_path: object) -> None:
     assert batch["past"].tolist() == [[3, 1, 2], [0, 0, 0], [3, 0, 0]]
     assert batch[lengths_name("past")].tolist() == [3, 0, 3]
     assert batch["time"].tolist() == [b"night", b"day", b"day"]
-    assert batch["price"].tolist() == [1.5, 2.0, -300.0] and batch["prices"].tolist() == [3.0, -1.0, 4.0]
+    assert batch["price"].tolist() == [1.5, 2.0, -300.0
+                                       ] and batch["prices"].tolist() == [3.0, -1.0, 4.0]
     assert len(set(batch[dataset.USER].tolist())) == 3
 
 
 @pytest.mark.parametrize("word, expected", [("day", 0), ("night", 1), ("dusk", 0)])
-def test_a_request_with_an_unknown_word_is_served(tmp_path: object, word: str, expected: int) -> None:
-    columns = (Column("y", "label"), Column("u", "hash", 9), Column("time", "words", words=("day", "night")))
+def test_a_request_with_an_unknown_word_is_served(tmp_path: object, word: str,
+                                                  expected: int) -> None:
+    columns = (Column("y", "label"), Column("u", "hash",
+                                            9), Column("time", "words", words=("day", "night")))
     schema = Schema("s", columns, "a", "b", "u", "m")
     with tf.Graph().as_default(), tf.Session() as session:
         features = raw.decode({"u": tf.constant(["a"]), "time": tf.constant([word])}, schema,

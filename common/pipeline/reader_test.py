@@ -15,7 +15,8 @@ def test_missing_file() -> None:
 def test_empty_csv(tmp_path: object, content: bytes) -> None:
     with open("{}/a".format(tmp_path), "wb") as file:
         file.write(content)
-    with pytest.raises(BadInput, match="/a: the file is empty. Expected rows of the 7 columns of toy"):
+    with pytest.raises(BadInput,
+                       match="/a: the file is empty. Expected rows of the 7 columns of toy"):
         reader.open_file("{}/a".format(tmp_path), SCHEMA)
 
 

@@ -20,7 +20,8 @@ def test_parquet_is_taken_where_it_is_there(tmp_path: object) -> None:
     toy.open_toy(tmp_path, TEST, TEST)
     assert source.open_data(str(tmp_path), SCHEMA, True, 0, False).train.path.endswith("toy_train")
     toy.open_toy(tmp_path, TEST, TEST, parquet=True)
-    assert source.open_data(str(tmp_path), SCHEMA, True, 0, False).train.path.endswith("toy_train.parquet")
+    assert source.open_data(str(tmp_path), SCHEMA, True, 0,
+                            False).train.path.endswith("toy_train.parquet")
     assert source.open_data(str(tmp_path), SCHEMA, False, 0, False).train.path.endswith("toy_train")
 
 
@@ -31,8 +32,10 @@ def test_missing_files_name_the_commands(parquet: bool, missing: str, tmp_path: 
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(str(tmp_path))
     for there in ("there is no folder nowhere", missing):
-        with pytest.raises(BadInput, match="no rows of toy: {}.*\n.*python data/toy.py make .*--out nowhere\n.*"
-                                           "python data/toy.py convert IN nowhere/toy_train".format(there)):
+        with pytest.raises(
+                BadInput,
+                match="no rows of toy: {}.*\n.*python data/toy.py make .*--out nowhere\n.*"
+                "python data/toy.py convert IN nowhere/toy_train".format(there)):
             source.open_data("nowhere", SCHEMA, parquet, 0, False)
         if not os.path.isdir("nowhere"):
             os.mkdir("nowhere")
@@ -52,7 +55,8 @@ def test_label_rates_of_many_chunks_are_a_sample(tmp_path: object) -> None:
     assert abs(rates[0, 0] - 0.5) < 0.1 and abs(rates[0, 1] - 0.25) < 0.1
 
 
-def test_label_rates_look_at_the_whole_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_label_rates_look_at_the_whole_file(tmp_path: object,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", 4)
     rows = toy.random_rows(1, 31 * 4)
     for i, row in enumerate(rows):
@@ -64,10 +68,14 @@ def test_label_rates_look_at_the_whole_file(tmp_path: object, monkeypatch: pytes
 def test_a_parquet_file_of_older_rows_is_not_taken(tmp_path: object) -> None:
     toy.open_toy(tmp_path, TEST, TEST)
     toy.open_toy(tmp_path, TEST, TEST, parquet=True)
-    text, parquet = [os.path.join(str(tmp_path), SCHEMA.train_file + end) for end in ("", ".parquet")]
+    text, parquet = [
+        os.path.join(str(tmp_path), SCHEMA.train_file + end) for end in ("", ".parquet")
+    ]
     assert source.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True) == parquet
     os.utime(parquet, (1e9, 1e9))
-    with pytest.raises(BadInput, match="{} is newer than {}, which would be read in its place. Convert it again "
-                                       r"\(python data/toy.py convert".format(text, parquet)):
+    with pytest.raises(
+            BadInput,
+            match="{} is newer than {}, which would be read in its place. Convert it again "
+            r"\(python data/toy.py convert".format(text, parquet)):
         source.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True)
     assert source.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, False) == text

@@ -12,9 +12,11 @@ WORDS = [b"", b"a", "\u65e5\u672c".encode(), b"", b"a longer one", b"b"]
 
 @pytest.mark.parametrize("words", [[], [b""], WORDS, WORDS[::-1]])
 def test_texts_of_an_array_are_its_values(words: List[bytes]) -> None:
-    for array in (pa.array(words, pa.binary()), pa.array([b"x", b"yy"] + words + [b"z"], pa.binary())[2:-1]):
+    for array in (pa.array(words, pa.binary()), pa.array([b"x", b"yy"] + words + [b"z"],
+                                                         pa.binary())[2:-1]):
         found = string_views.from_arrow(array)
-        assert [found.data[start:end].tobytes() for start, end in zip(found.starts, found.ends)] == words
+        assert [found.data[start:end].tobytes()
+                for start, end in zip(found.starts, found.ends)] == words
         assert found.num_bytes == sum(map(len, words))
         assert found.to_arrow().to_pylist() == words
 

@@ -57,11 +57,13 @@ def test_bytes_are_names_too(tmp_path: object) -> None:
     assert vocabulary.load(stem(tmp_path)) == NAMES
 
 
-@pytest.mark.parametrize("content", [
-    b"(dp1\nS'caf\\xc3\\xa9'\np2\nI1\nsS'default_cat'\np3\nI0\nsV\\u65e5\np4\nL2L\ns.",  # protocol 0
-    b"}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03K\x00T\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",  # 1
-    b"\x80\x02}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03\x8a\x00X\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"(dp1\nS'caf\\xc3\\xa9'\np2\nI1\nsS'default_cat'\np3\nI0\nsV\\u65e5\np4\nL2L\ns.",  # protocol 0
+        b"}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03K\x00T\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",  # 1
+        b"\x80\x02}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03\x8a\x00X\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",
+    ])
 def test_python_2_pickles(tmp_path: object, content: bytes) -> None:
     write(tmp_path, ".pkl", content)
     assert vocabulary.load(stem(tmp_path)) == ["default_cat", "café", "日"]
@@ -81,14 +83,17 @@ class _Runs:
 def test_code_in_a_pickle_does_not_run(tmp_path: object, protocol: int) -> None:
     target = os.path.join(str(tmp_path), "made")
     write(tmp_path, ".pkl", pickle.dumps({"a": _Runs(target)}, protocol))
-    with pytest.raises(BadInput, match=r"cat_voc.pkl: the global posix.mkdir \(UnpicklingError\) is given, expected a "
-                                       "pickled dict of strings to the integers from 0 and nothing else. Make it"):
+    with pytest.raises(
+            BadInput,
+            match=r"cat_voc.pkl: the global posix.mkdir \(UnpicklingError\) is given, expected a "
+            "pickled dict of strings to the integers from 0 and nothing else. Make it"):
         vocabulary.load(stem(tmp_path))
     assert not os.path.exists(target)
 
 
 @pytest.mark.parametrize("content, message", [
-    (pickle.dumps(["a", "b"]), "the opcode EMPTY_LIST .* is given, expected a pickled dict of strings"),
+    (pickle.dumps(["a", "b"
+                   ]), "the opcode EMPTY_LIST .* is given, expected a pickled dict of strings"),
     (pickle.dumps("a"), "str is given, expected a pickled dict"),
     (pickle.dumps(7), "int is given, expected a pickled dict"),
     (pickle.dumps({"a": 0.0}), "the opcode BINFLOAT"),
@@ -96,7 +101,8 @@ def test_code_in_a_pickle_does_not_run(tmp_path: object, protocol: int) -> None:
     (pickle.dumps({"a": None}), "the opcode NONE"),
     (pickle.dumps({"a": (0,)}), "the opcode TUPLE1"),
     (pickle.dumps({"a": {}}), "'a': the id {} is given, expected the integers 0 to 0, each once"),
-    (pickle.dumps({0: 0}), "the key 0 is given, expected a pickled dict of strings to the integers from 0"),
+    (pickle.dumps(
+        {0: 0}), "the key 0 is given, expected a pickled dict of strings to the integers from 0"),
     (b"(dp0\nS'a'\nI01\ns.", "'a': the id True is given, expected the integers 0 to 0"),
     (b"(dp0\nPa\nI0\ns.", "the opcode PERSID"),
     (b"(iposix\nmkdir\n.", "the opcode INST"),
@@ -109,10 +115,13 @@ def test_code_in_a_pickle_does_not_run(tmp_path: object, protocol: int) -> None:
     (b"", ".EOFError. is given"),
     (pickle.dumps(IDS, 2)[:-20], "is given, expected a pickled dict"),
     (pickle.dumps({}), "the vocabulary is empty. Expected a name for id 0 at least. Make it again"),
-    (pickle.dumps({"a": 0, "b": 2}), "'b': the id 2 is given, expected the integers 0 to 1, each once. Make it again"),
-    (pickle.dumps({"a": 1, "b": 1}), "'b': the id 1 is given, expected the integers 0 to 1, each once"),
+    (pickle.dumps({"a": 0, "b": 2}),
+     "'b': the id 2 is given, expected the integers 0 to 1, each once. Make it again"),
+    (pickle.dumps({"a": 1, "b": 1
+                   }), "'b': the id 1 is given, expected the integers 0 to 1, each once"),
     (pickle.dumps({"a": -1, "b": 0}), "'a': the id -1 is given, expected the integers 0 to 1"),
-    (pickle.dumps({"a": 0, b"a": 1}, 3), "id 1: the name 'a' is given, which id 0 has too. Expected each name once"),
+    (pickle.dumps({"a": 0, b"a": 1},
+                  3), "id 1: the name 'a' is given, which id 0 has too. Expected each name once"),
     (pickle.dumps({b"\xff": 0}, 3), "the name b'.xff' is given, expected UTF-8"),
     (pickle.dumps({"\ud800": 0}), "id 0: the name '.ud800' is given, expected UTF-8"),
     (pickle.dumps({"": 0}), "id 0: the name '' is given, expected UTF-8 text that is not empty"),
@@ -133,14 +142,20 @@ def test_every_cut_of_a_pickle_is_refused(tmp_path: object) -> None:
 
 
 @pytest.mark.parametrize("content, message", [
-    (b"", "cat_voc.txt: the vocabulary is empty. Expected a name for id 0 at least. Make it again with data/din/prep"),
+    (b"",
+     "cat_voc.txt: the vocabulary is empty. Expected a name for id 0 at least. Make it again with "
+     "data/din/prep"
+     ),
     (b"\n", "cat_voc.txt, id 0: the name '' is given, expected UTF-8 text that is not empty"),
     (b"a\n\nb\n", "id 1: the name '' is given"),
-    (b"a\nb\tc\n", r"id 1: the name 'b\\tc' is given, expected .* without tab, line end or byte 0x02"),
+    (b"a\nb\tc\n",
+     r"id 1: the name 'b\\tc' is given, expected .* without tab, line end or byte 0x02"),
     (b"a\nb\x02c\n", r"id 1: the name 'b\\x02c' is given"),
     (b"a\nb\rc\n", r"id 1: the name 'b\\rc' is given"),
-    (b"a\nb\na\n", "id 2: the name 'a' is given, which id 0 has too. Expected each name once. Make it again"),
-    (b"a\nb\n\xff\n", "cat_voc.txt, line 3: byte 0xff is given, expected UTF-8. Make it again with"),
+    (b"a\nb\na\n",
+     "id 2: the name 'a' is given, which id 0 has too. Expected each name once. Make it again"),
+    (b"a\nb\n\xff\n",
+     "cat_voc.txt, line 3: byte 0xff is given, expected UTF-8. Make it again with"),
 ])
 def test_bad_text(tmp_path: object, content: bytes, message: str) -> None:
     write(tmp_path, ".txt", content)
@@ -155,8 +170,9 @@ def test_other_line_ends_of_unicode_are_part_of_a_name(tmp_path: object) -> None
 
 
 def test_missing_names_both_files_and_how_to_make_them(tmp_path: object) -> None:
-    with pytest.raises(BadInput, match="cat_voc.txt: no such file, and no .*cat_voc.pkl either. Make them of "
-                                       "your rows with data/din/script/generate_voc.py.* --out " + str(tmp_path)):
+    with pytest.raises(BadInput,
+                       match="cat_voc.txt: no such file, and no .*cat_voc.pkl either. Make them of "
+                       "your rows with data/din/script/generate_voc.py.* --out " + str(tmp_path)):
         vocabulary.load(stem(tmp_path))
 
 

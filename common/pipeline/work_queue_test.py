@@ -33,13 +33,15 @@ def weights(folder: object) -> Dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("parquet", [False, True])
 @pytest.mark.parametrize("trainers, max_rows", [(1, 50), (2, 25), (8, 6)])
-def test_items_are_several_a_trainer_and_hold_each_row_once(tmp_path: object, parquet: bool, trainers: int,
-                                                            max_rows: int) -> None:
+def test_items_are_several_a_trainer_and_hold_each_row_once(tmp_path: object, parquet: bool,
+                                                            trainers: int, max_rows: int) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST, parquet)
-    items = work_queue.make_items(data.train, data, make_run(tmp_path, cluster=cluster_of(trainers)))
+    items = work_queue.make_items(data.train, data, make_run(tmp_path,
+                                                             cluster=cluster_of(trainers)))
     plan = items.plan
     assert items.max_rows == max_rows and len(items.parts) >= 8 * trainers and plan.epochs == 0
-    assert plan.bounds[0] == 0 and plan.bounds[-1] == 400 and (np.diff(plan.bounds) == plan.sizes).all()
+    assert plan.bounds[0] == 0 and plan.bounds[-1] == 400 and (np.diff(plan.bounds)
+                                                               == plan.sizes).all()
     assert 0 < plan.sizes.min() and plan.sizes.max() <= max_rows
     for part, low, group in zip(items.parts, plan.bounds, plan.groups):
         assert part.chunk == data.train.chunks[group] and part.chunk.first_row + part.low == low
@@ -70,7 +72,8 @@ def test_the_identity_tells_items_from_others(tmp_path: object) -> None:
 
 
 @pytest.mark.parametrize("parquet, smartstaged", [(False, True), (True, False)])
-def test_every_row_once_an_epoch_in_another_order_each(tmp_path: object, parquet: bool, smartstaged: bool,
+def test_every_row_once_an_epoch_in_another_order_each(tmp_path: object, parquet: bool,
+                                                       smartstaged: bool,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", 130)
     data = toy.open_toy(tmp_path, TRAIN, TEST, parquet)
@@ -85,7 +88,8 @@ def test_whole_epochs_end_with_the_last_row(tmp_path: object) -> None:
     rows = run_rows(tmp_path, data, steps=-(-2 * 400 // 48), epochs=2, batch_size=48)
     assert [len(batch) for batch in rows_by_step(tmp_path)] == [48] * 16 + [32]
     assert sorted(rows) == sorted(2 * EPOCH)
-    assert weights(tmp_path)["work_queue/left"].shape == (0, 3) and weights(tmp_path)["work_queue/epoch"] == 2
+    assert weights(tmp_path)["work_queue/left"].shape == (
+        0, 3) and weights(tmp_path)["work_queue/epoch"] == 2
 
 
 def test_without_shuffling_rows_keep_the_files_order(tmp_path: object) -> None:
@@ -123,8 +127,10 @@ def test_a_checkpoint_without_a_queue_goes_on_with_one_and_the_other_way_round(
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     run_rows(tmp_path, data, steps=10, workqueue=False)
     rows = run_rows(tmp_path, data, steps=50)
-    assert ("has no work queue; it goes on behind the first 160 rows of its order, 16 for each of 10 steps"
-            in capsys.readouterr().err)
+    assert (
+        "has no work queue; it goes on behind the first 160 rows of its order, 16 for each of 10 "
+        "steps"
+        in capsys.readouterr().err)
     assert len(set(rows[160:400])) == 240 and sorted(rows[400:800]) == EPOCH
     assert sorted(run_rows(tmp_path, data, steps=75, workqueue=False)[800:]) == EPOCH
     run_rows(tmp_path, data, steps=80, seed=4)
@@ -143,13 +149,15 @@ def test_one_thread_for_ops_is_enough(tmp_path: object) -> None:
 def test_few_items_are_taken_ahead(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: List[feed.Item] = []
     real = feed.Line.answer
-    monkeypatch.setattr(feed.Line, "answer", lambda self, item: (taken.append(item), real(self, item)))
+    monkeypatch.setattr(feed.Line, "answer", lambda self, item:
+                        (taken.append(item), real(self, item)))
     data = toy.open_toy(tmp_path, toy.random_rows(1, 4000), TEST)
     run_rows(tmp_path, data, steps=20, toggles=Toggles(smartstaged=True))
     assert 1 <= len(taken) <= 3  # 320 of the 500 rows of the first
 
 
-def test_errors_end_the_run_with_their_message(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_end_the_run_with_their_message(tmp_path: object,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
     bad = toy.random_rows(1, 400)
     bad[7][0] = "2"
     with pytest.raises(BadInput, match="row 8, column 'y'"):
@@ -173,15 +181,16 @@ def test_a_loss_that_is_no_number_names_the_rows_of_its_batch(tmp_path: object) 
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     run = make_run(tmp_path, steps=40, workqueue=True, evaluate=False)
     with pytest.raises(NanLoss) as raised:
-        runner.train_and_evaluate(run, data, model_fn, Params(os.path.join(str(tmp_path), "log")), ["y"])
+        runner.train_and_evaluate(run, data, model_fn, Params(os.path.join(str(tmp_path), "log")),
+                                  ["y"])
     last = rows_by_step(tmp_path)[-1]
     assert ": {}. Look".format(", ".join(str(row + 1) for row in last)) in str(raised.value)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number, save_steps, status", [(9, 10, -9), (15, 0, 143)])
-def test_stopped_and_started_again_every_row_once_an_epoch(tmp_path: object, number: int, save_steps: int,
-                                                           status: int) -> None:
+def test_stopped_and_started_again_every_row_once_an_epoch(tmp_path: object, number: int,
+                                                           save_steps: int, status: int) -> None:
     toy.open_toy(tmp_path, TRAIN, TEST)
     process = start_child(tmp_path, steps=75, save_steps=save_steps, workqueue=True, evaluate=False)
     wait_for(tmp_path, 37)

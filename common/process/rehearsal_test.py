@@ -36,16 +36,20 @@ sys.exit(int(words[1]))
 """
 
 
-@pytest.mark.parametrize("text, roles", [
-    ("ps=2,worker=2,evaluator=1", {"ps": 2, "worker": 2, "evaluator": 1}), ("chief=1,ps=0", {"chief": 1})])
+@pytest.mark.parametrize("text, roles",
+                         [("ps=2,worker=2,evaluator=1", {"ps": 2, "worker": 2, "evaluator": 1}),
+                          ("chief=1,ps=0", {"chief": 1})])
 def test_roles(text: str, roles: Dict[str, int]) -> None:
     assert rehearsal.read_roles(text) == roles
 
 
-@pytest.mark.parametrize("text, message", [
-    ("", r"--local takes ROLE=COUNT,... with the roles chief, .*Got: ''. For example: --local ps=2"),
-    ("ps", "Got: 'ps'"), ("boss=1", "Got: 'boss=1'"), ("ps=-1", "Got: 'ps=-1'"), ("ps=1,ps=2", "Got: 'ps=1,ps=2'"),
-    ("ps=2,evaluator=1", "--local needs a chief or a worker. Got: 'ps=2,evaluator=1'")])
+@pytest.mark.parametrize(
+    "text, message",
+    [("",
+      r"--local takes ROLE=COUNT,... with the roles chief, .*Got: ''. For example: --local ps=2"),
+     ("ps", "Got: 'ps'"), ("boss=1", "Got: 'boss=1'"), ("ps=-1", "Got: 'ps=-1'"),
+     ("ps=1,ps=2", "Got: 'ps=1,ps=2'"),
+     ("ps=2,evaluator=1", "--local needs a chief or a worker. Got: 'ps=2,evaluator=1'")])
 def test_wrong_roles(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rehearsal.read_roles(text)
@@ -58,7 +62,8 @@ def test_ports_are_free_and_differ() -> None:
 def start(folder: object, does: Dict[str, str], *words: str) -> subprocess.Popen:
     """Starts a rehearsal of two servers and two workers; `does` says what each of them does."""
     launcher = os.path.join(str(folder), "launch.py")
-    for path, text in [(launcher, STAND_IN)] + [(os.path.join(str(folder), name), text) for name, text in does.items()]:
+    for path, text in [(launcher, STAND_IN)] + [(os.path.join(str(folder), name), text)
+                                                for name, text in does.items()]:
         with open(path, "w") as file:
             file.write(text)
     code = ("import sys; from common.process import rehearsal\n"
@@ -102,7 +107,8 @@ def test_without_a_folder_it_makes_one(tmp_path: object) -> None:
         "ps-0.log", "ps-1.log", "worker-0.log", "worker-1.log"]
 
 
-@pytest.mark.parametrize("does, status", [("once kill 9", 137), ("once kill 15", 143), ("once exit 138", 138)])
+@pytest.mark.parametrize("does, status", [("once kill 9", 137), ("once kill 15", 143),
+                                          ("once exit 138", 138)])
 def test_what_is_killed_is_started_again(tmp_path: object, does: str, status: int) -> None:
     done, output = run(tmp_path, {"ps-1": does, "worker-0": "sleep 0.5"})
     assert done == 0, output
@@ -124,7 +130,8 @@ def test_a_signal_ends_all(tmp_path: object, number: int) -> None:
     for line in process.stdout:
         if line == "[ps-1] deaf\n":
             break
-    children = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], stdout=subprocess.PIPE,
+    children = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="],
+                              stdout=subprocess.PIPE,
                               universal_newlines=True).stdout.split()
     process.send_signal(number)
     process.communicate(timeout=30)

@@ -93,8 +93,9 @@ def await_metrics(path: str, steps: int, wait_secs: float) -> None:
     waiting.wait(is_there, lambda: "the evaluator to write {}".format(path), wait_secs)
 
 
-def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: str, cluster: Cluster,
-                  is_last: Callable[[int], bool], wait_secs: float) -> Dict[str, float]:
+def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: str,
+                  cluster: Cluster, is_last: Callable[[int],
+                                                      bool], wait_secs: float) -> Dict[str, float]:
     """Evaluates each new checkpoint of a folder; returns the metrics of the last one.
 
     Args:
@@ -118,8 +119,10 @@ def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: s
         return newest() not in (None, evaluated)
 
     while not is_done():
-        waiting.wait(lambda: is_done() or is_new(), lambda: "a checkpoint of {} ({})".format(chief, address),
-                     wait_secs, is_coming=lambda: waiting.is_reachable(address))
+        waiting.wait(lambda: is_done() or is_new(),
+                     lambda: "a checkpoint of {} ({})".format(chief, address),
+                     wait_secs,
+                     is_coming=lambda: waiting.is_reachable(address))
         if is_done():
             break
         checkpoint = newest()

@@ -21,7 +21,10 @@ def be_impatient() -> None:
 
 @pytest.mark.slow
 def test_every_role_ends_by_itself_and_reads_its_own_rows(make_job: object) -> None:
-    job = make_job({"chief": 1, "worker": 2, "ps": 2, "evaluator": 1}, steps=60, save_steps=20, secs=0.02)
+    job = make_job({"chief": 1, "worker": 2, "ps": 2, "evaluator": 1},
+                   steps=60,
+                   save_steps=20,
+                   secs=0.02)
     job.start()
     assert set(job.statuses().values()) == {0}, job.logs()
     assert job.metrics()["global_step"] >= 60 and job.metrics()["tasks"]["y"]["rows"] == 50
@@ -38,7 +41,8 @@ def test_every_role_ends_by_itself_and_reads_its_own_rows(make_job: object) -> N
 
 
 @pytest.mark.slow
-def test_without_an_evaluator_the_chief_evaluates_and_any_process_may_be_killed(make_job: object) -> None:
+def test_without_an_evaluator_the_chief_evaluates_and_any_process_may_be_killed(
+        make_job: object) -> None:
     job = make_job({"chief": 1, "worker": 1, "ps": 2}, steps=400, save_steps=20, secs=0.02)
     job.start()
     for name in ("ps-1", "worker-0", "chief-0"):
@@ -69,7 +73,9 @@ def test_who_waits_says_for_whom_and_how_long_it_may_be(make_job: object) -> Non
 
 @pytest.mark.slow
 def test_alone(make_job: object) -> None:
-    waits_for = {"chief-0": "ps-0", "ps-0": "one of chief-0", "evaluator-0": "a checkpoint of chief-0"}
+    waits_for = {
+        "chief-0": "ps-0", "ps-0": "one of chief-0", "evaluator-0": "a checkpoint of chief-0"
+    }
     jobs = {}
     for name in waits_for:
         jobs[name] = make_job({"chief": 1, "ps": 1, "evaluator": 1}, steps=10, wait_secs=5,
@@ -78,7 +84,8 @@ def test_alone(make_job: object) -> None:
     for name, job in jobs.items():
         assert job.statuses() == {name: 1}
         assert "waiting for" in job.log(name)
-        assert re.search(r"waited [5-9] s for {} \(".format(waits_for[name]), job.log(name)), job.log(name)
+        assert re.search(r"waited [5-9] s for {} \(".format(waits_for[name]),
+                         job.log(name)), job.log(name)
 
 
 @pytest.mark.slow
@@ -125,7 +132,8 @@ def test_sessions_look_for_the_chief_more_often() -> None:
 
 
 @pytest.mark.slow
-def test_a_chief_without_servers_trains_on_its_own_and_leaves_evaluation_to_the_evaluator(make_job: object) -> None:
+def test_a_chief_without_servers_trains_on_its_own_and_leaves_evaluation_to_the_evaluator(
+        make_job: object) -> None:
     job = make_job({"chief": 1, "evaluator": 1}, steps=30, save_steps=10)
     job.start()
     assert set(job.statuses().values()) == {0}, job.logs()

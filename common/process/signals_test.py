@@ -12,7 +12,9 @@ from common.process.signals import Signals
 
 
 def test_a_signal_is_seen_while_the_main_thread_runs_no_handlers() -> None:
-    """Here the main thread waits for a thread that looks for the signal; a lock's wait runs no handlers."""
+    """Here the main thread waits for a thread that looks for the signal; a lock's wait runs no
+    handlers.
+    """
     seen: List[float] = []
     with Signals() as signals:
         def look() -> None:

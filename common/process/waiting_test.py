@@ -17,10 +17,13 @@ def test_who_can_be_reached() -> None:
         assert waiting.missing({"ps-0": here, "ps-1": gone}) == ["ps-1 ({})".format(gone)]
 
 
-def test_a_wait_says_for_whom_and_ends(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_says_for_whom_and_ends(capsys: pytest.CaptureFixture,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "SAY_SECS", 0.05)
     monkeypatch.setattr(waiting, "_POLL_SECS", 0.01)
-    with pytest.raises(NeverCame, match=r"waited \d s for ps-0. See why it does not run, or raise --wait_secs"):
+    with pytest.raises(
+            NeverCame,
+            match=r"waited \d s for ps-0. See why it does not run, or raise --wait_secs"):
         waiting.wait(lambda: False, lambda: "ps-0", 0.3)
     said = capsys.readouterr().err
     assert 3 <= said.count("waiting for ps-0, 0 s") <= 6

@@ -15,18 +15,23 @@ from common.testing import toy  # noqa: F401
 from common.testing.jobs import BATCH, Job, cluster_of
 from common.testing.runs import make_run  # noqa: F401
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
+]
 ROWS = 400
 
 
 def counts(job: Job) -> np.ndarray:
     """How often each row was trained, by anybody."""
-    return np.bincount([row for name in job.processes for row in sum(job.rows(name), [])], minlength=ROWS)
+    return np.bincount([row for name in job.processes for row in sum(job.rows(name), [])],
+                       minlength=ROWS)
 
 
 def plan_of(job: Job, trainers: int) -> Plan:
     data = source.open_data(job.folder, toy.SCHEMA, False, 0, False)
-    return work_queue.make_items(data.train, data, make_run(job.folder, cluster=cluster_of(trainers))).plan
+    return work_queue.make_items(data.train, data, make_run(job.folder,
+                                                            cluster=cluster_of(trainers))).plan
 
 
 def saved_counts(job: Job, plan: Plan) -> np.ndarray:
@@ -39,33 +44,48 @@ def saved_counts(job: Job, plan: Plan) -> np.ndarray:
 
 
 def trained_since(job: Job, trainers: int) -> np.ndarray:
-    """How many rows of each item were trained that the last checkpoint knows nothing of, int [I]."""
+    """How many rows of each item were trained that the last checkpoint knows nothing of, int
+    [I].
+    """
     plan = plan_of(job, trainers)
     return np.add.reduceat(counts(job), plan.bounds[:-1]) - saved_counts(job, plan)
 
 
-def test_each_row_is_seen_once_an_epoch_and_who_is_faster_takes_more(make_job: object) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 1, "ps": 2}, steps=150, save_steps=20, secs=0.02, workqueue=True)
+def test_each_row_is_seen_once_an_epoch_and_who_is_faster_takes_more(
+        make_job: object) -> None:  # noqa: F811
+    job = make_job({"chief": 1, "worker": 1, "ps": 2},
+                   steps=150,
+                   save_steps=20,
+                   secs=0.02,
+                   workqueue=True)
     job.start()
     job.wait_for_steps("worker-0", 10, secs=300)
     job.processes["worker-0"].send_signal(signal.SIGSTOP)
     before = len(job.rows("chief-0"))
     job.wait_for_steps("chief-0", before + 30, secs=300)
     job.processes["worker-0"].send_signal(signal.SIGCONT)
-    assert len(set(sum(job.rows("chief-0")[before:before + 30], []))) > ROWS * 3 // 5  # more than half of the rows
+    assert len(set(sum(job.rows("chief-0")[before:before + 30],
+                       []))) > ROWS * 3 // 5  # more than half of the rows
     assert set(job.statuses(300).values()) == {0}, job.logs()
     trained = counts(job)
-    # Nobody trains a row twice in an epoch, and what is missing is in the items that were taken at the end.
+    # Nobody trains a row twice in an epoch, and what is missing is in the items that were taken at
+    # the end.
     epochs = int(np.ceil(150 * BATCH / ROWS)) + 1
     assert trained.max() <= epochs and trained.sum() >= 150 * BATCH
     beyond = trained_since(job, 2)
-    assert beyond.min() >= 0 and beyond.sum() <= 4 * BATCH  # steps that ended while the chief saved for the last time
+    assert beyond.min() >= 0 and beyond.sum(
+    ) <= 4 * BATCH  # steps that ended while the chief saved for the last time
     assert "16 items of at most 25 rows, on ps-0" in job.log("worker-0")
     assert "Traceback" not in job.logs()
 
 
-def test_a_worker_that_is_killed_and_comes_back_goes_on_with_what_it_had(make_job: object) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=300, save_steps=20, secs=0.03, workqueue=True)
+def test_a_worker_that_is_killed_and_comes_back_goes_on_with_what_it_had(
+        make_job: object) -> None:  # noqa: F811
+    job = make_job({"chief": 1, "worker": 2, "ps": 1},
+                   steps=300,
+                   save_steps=20,
+                   secs=0.03,
+                   workqueue=True)
     job.start()
     job.wait_for_steps("worker-1", 12, secs=300)
     job.processes["worker-1"].kill()
@@ -87,29 +107,41 @@ def shorten_silence() -> None:
 
 
 def test_what_a_lost_worker_took_is_trained_by_others(make_job: object) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=400, save_steps=20, secs=0.03, workqueue=True,
+    job = make_job({"chief": 1, "worker": 1, "ps": 1},
+                   steps=400,
+                   save_steps=20,
+                   secs=0.03,
+                   workqueue=True,
                    setup=shorten_silence)
     job.start()
     job.wait_for_steps("worker-0", 12, secs=300)
     job.processes["worker-0"].kill()
     job.processes.pop("worker-0")
     assert set(job.statuses(300).values()) == {0}, job.logs()
-    left = tf.train.load_checkpoint(os.path.join(job.folder, "run")).get_tensor("work_queue/left")  # none at an end
+    left = tf.train.load_checkpoint(os.path.join(job.folder, "run")).get_tensor(
+        "work_queue/left")  # none at an end
     epochs = {epoch for epoch, _, _ in left.tolist()}
-    assert len(epochs) <= 2 and (not epochs or max(epochs) - min(epochs) <= 1), left  # none of when it was lost
+    assert len(epochs) <= 2 and (not epochs or max(epochs) - min(epochs)
+                                 <= 1), left  # none of when it was lost
     saved = saved_counts(job, plan_of(job, 2))
     assert saved.max() - saved.min() <= 2 * 25, saved
 
 
 @pytest.mark.parametrize("name", ["ps-0", "chief-0"])
-def test_a_server_or_a_chief_that_is_killed_sets_it_back_to_the_checkpoint(make_job: object,  # noqa: F811
-                                                                           name: str) -> None:
-    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=250, save_steps=10, secs=0.03, workqueue=True)
+def test_a_server_or_a_chief_that_is_killed_sets_it_back_to_the_checkpoint(
+        make_job: object,  # noqa: F811
+        name: str) -> None:
+    job = make_job({"chief": 1, "worker": 1, "ps": 1},
+                   steps=250,
+                   save_steps=10,
+                   secs=0.03,
+                   workqueue=True)
     job.start()
     job.wait_for_steps("chief-0", 30, secs=300)
     job.processes[name].kill()
     job.start(name)
     assert set(job.last_statuses(300).values()) == {0}, job.logs()
-    epochs = tf.train.load_checkpoint(os.path.join(job.folder, "run")).get_tensor("work_queue/epoch")
+    epochs = tf.train.load_checkpoint(os.path.join(job.folder,
+                                                   "run")).get_tensor("work_queue/epoch")
     assert 250 * BATCH // ROWS <= epochs <= 250 * BATCH // ROWS + 2
     assert counts(job).min() >= epochs - 2

@@ -29,9 +29,9 @@ def write_raw_files(folder: str, num_users: int, num_items: int, seed: int) -> N
     """Writes reviews_Books.json and meta_Books.json with preferences that can be learned.
 
     Nine of ten reviews of a user are of the user's two favourite categories. Categories are equally
-    frequent among items, popularity falls with an item's rank, and one item in fifty is missing from
-    the meta file. Users write 1 to 20 reviews, each of another item, several a day; the lines are in
-    random order.
+    frequent among items, popularity falls with an item's rank, and one item in fifty is missing
+    from the meta file. Users write 1 to 20 reviews, each of another item, several a day; the lines
+    are in random order.
 
     Args:
       folder: where to write to; it is created if it does not exist.

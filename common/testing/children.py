@@ -1,8 +1,8 @@
 """Processes that call a function, for tests; no product code imports this.
 
-They are forked from one process in which TensorFlow is imported already, as importing it takes longer than most of them
-live; that works where the first is made in the project's root. They end without the teardown of an interpreter: how a
-process ends is for tests that start commands.
+They are forked from one process in which TensorFlow is imported already, as importing it takes
+longer than most of them live; that works where the first is made in the project's root. They end
+without the teardown of an interpreter: how a process ends is for tests that start commands.
 """
 
 import multiprocessing
@@ -17,19 +17,25 @@ _FORKS = multiprocessing.get_context("forkserver")
 
 
 class Child:
-    """A process that calls a function with some arguments and ends with the status with which that exits.
+    """A process that calls a function with some arguments and ends with the status with which that
+    exits.
 
     Args:
       log: the file to whose end it prints.
       environ: what it has in its environment beside what this process has.
     """
 
-    def __init__(self, call: Callable[..., object], *args: Any, log: str, environ: Optional[Mapping[str, str]] = None,
+    def __init__(self,
+                 call: Callable[..., object],
+                 *args: Any,
+                 log: str,
+                 environ: Optional[Mapping[str, str]] = None,
                  **kwargs: Any) -> None:
         _FORKS.set_forkserver_preload(["common.testing.runs"])
         self._log = log
         open(log, "a").close()
-        self._process = _FORKS.Process(target=_run, args=(call, args, kwargs, log, dict(os.environ, **(environ or {}))))
+        self._process = _FORKS.Process(
+            target=_run, args=(call, args, kwargs, log, dict(os.environ, **(environ or {}))))
         self._process.start()
 
     def status(self) -> Optional[int]:
@@ -62,7 +68,8 @@ class Child:
             return file.read()
 
 
-def _run(call: Callable[..., object], args: Any, kwargs: Any, log: str, environ: Mapping[str, str]) -> None:
+def _run(call: Callable[..., object], args: Any, kwargs: Any, log: str,
+         environ: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environ)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -30,7 +30,8 @@ def read_batches(input_fn: InputFn, limit: int = 1 << 30) -> List[Dict[str, np.n
     return batches
 
 
-def features_of(data: Data, toggles: Toggles, batch_size: int) -> Tuple[Dict[str, tf.Tensor], Dict[str, tf.Tensor]]:
+def features_of(data: Data, toggles: Toggles,
+                batch_size: int) -> Tuple[Dict[str, tf.Tensor], Dict[str, tf.Tensor]]:
     """Batches of the training rows in file order, in the current graph: (features, labels)."""
     stream = Stream(batch_size)
     make = dataset.tf_input(data.train, data, stream, False) if toggles.tf else (
@@ -52,7 +53,12 @@ class Trained(NamedTuple):
     variables: Dict[str, np.ndarray]
 
 
-def train(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, steps: int, batch_size: int,
+def train(data: Data,
+          model_fn: ModelFn,
+          params: NamedTuple,
+          toggles: Toggles,
+          steps: int,
+          batch_size: int,
           afresh: bool = False) -> List[Trained]:
     """Trains on the first batches in file order, from the seed's initial values.
 
@@ -73,8 +79,12 @@ def train(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, s
             if afresh:
                 trained[-1].variables.update(session.run(variables))
                 trained.append(Trained([], {}))
-                again = {variables[name].initializer.inputs[1]: value for name, value in start.items()}
-                session.run([variable.initializer for variable in variables.values()], again)  # each alone is slow
+                again = {
+                    variables[name].initializer.inputs[1]: value
+                    for name, value in start.items()
+                }
+                session.run([variable.initializer for variable in variables.values()],
+                            again)  # each alone is slow
         trained[-1].variables.update(session.run(variables))
         return trained[:-1] if afresh else trained
 
@@ -85,31 +95,58 @@ def losses(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, 
     return train(data, model_fn, params, toggles, steps, batch_size)[0].losses
 
 
-def check_slices(data: Data, model_fn: ModelFn, params: NamedTuple, count: int, toggles: Toggles = FUSED) -> None:
-    """A step in slices is the mean of steps of the slices alone: of the loss, of what gradient descent changes, and of
-    what running means move by. params must have a `training`."""
+def check_slices(data: Data,
+                 model_fn: ModelFn,
+                 params: NamedTuple,
+                 count: int,
+                 toggles: Toggles = FUSED) -> None:
+    """A step in slices is the mean of steps of the slices alone: of the loss, of what gradient
+    descent changes, and of what running means move by. params must have a `training`."""
     def run(slices: int, steps: int, batch_size: int) -> List[Trained]:
         training = Training("gradientdescent", 0.5, toggles._replace(micro_batch=slices))
-        return train(data, model_fn, params._replace(training=training), toggles, steps, batch_size, afresh=True)
+        return train(data,
+                     model_fn,
+                     params._replace(training=training),
+                     toggles,
+                     steps,
+                     batch_size,
+                     afresh=True)
 
     whole, parts = run(count, 1, 16 * count)[0], run(0, count, 16)
     assert len(parts) == count and whole.variables["global_step"] == 1
-    np.testing.assert_allclose(whole.losses[0], np.mean([part.losses[0] for part in parts]), rtol=1e-5)
+    np.testing.assert_allclose(whole.losses[0],
+                               np.mean([part.losses[0] for part in parts]),
+                               rtol=1e-5)
     assert sorted(whole.variables) == sorted(parts[0].variables)
     for name, value in whole.variables.items():
         expected = np.mean([part.variables[name] for part in parts], axis=0)
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def check_micro_batch(data: Data, model_fn: ModelFn, params: NamedTuple, count: int, optimizer: str = "adagrad",
+def check_micro_batch(data: Data,
+                      model_fn: ModelFn,
+                      params: NamedTuple,
+                      count: int,
+                      optimizer: str = "adagrad",
                       toggles: Toggles = FUSED) -> None:
-    """For a model whose loss is a mean over rows: slices, of unequal size, train as whole batches do."""
-    whole, sliced = [train(data, model_fn, params._replace(training=Training(
-        optimizer, 0.05, toggles._replace(micro_batch=slices))), toggles, 5, 61)[0] for slices in (0, count)]
+    """For a model whose loss is a mean over rows: slices, of unequal size, train as whole batches
+    do.
+    """
+    whole, sliced = [
+        train(
+            data, model_fn,
+            params._replace(training=Training(optimizer, 0.05, toggles._replace(
+                micro_batch=slices))), toggles, 5, 61)[0] for slices in (0, count)
+    ]
     np.testing.assert_allclose(sliced.losses, whole.losses, rtol=1e-5)
-    assert sorted(sliced.variables) == sorted(whole.variables) and whole.variables["global_step"] == 5
+    assert sorted(sliced.variables) == sorted(
+        whole.variables) and whole.variables["global_step"] == 5
     for name, value in whole.variables.items():
-        np.testing.assert_allclose(sliced.variables[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(sliced.variables[name],
+                                   value,
+                                   rtol=1e-3,
+                                   atol=1e-5,
+                                   err_msg=name)
 
 
 def logit_shapes(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles,
@@ -122,7 +159,11 @@ def logit_shapes(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Tog
             spec = model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
             predicted = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params).predictions
         gradients = tf.gradients(spec.loss, tf.trainable_variables())
-        missing = [v.op.name for v, gradient in zip(tf.trainable_variables(), gradients) if gradient is None]
+        missing = [
+            v.op.name
+            for v, gradient in zip(tf.trainable_variables(), gradients)
+            if gradient is None
+        ]
         assert not missing, missing
         initialize(session)
         return {name: value.shape for name, value in session.run(predicted).items()}

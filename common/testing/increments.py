@@ -26,10 +26,16 @@ class Toy:
     look_up: gives a table's rows [N, D] at ids [N].
     """
 
-    def __init__(self, folder: object, optimizer: str = "adagrad", slices: int = 1, keep: int = 2,
-                 extend: Callable[[Generations], List[Contribution]] = lambda _: [],
-                 server: Optional[tf.train.Server] = None,
-                 look_up: Callable[..., tf.Tensor] = lambda table, ids: gather.rows_of([table], [ids])[0]) -> None:
+    def __init__(
+        self,
+        folder: object,
+        optimizer: str = "adagrad",
+        slices: int = 1,
+        keep: int = 2,
+        extend: Callable[[Generations], List[Contribution]] = lambda _: [],
+        server: Optional[tf.train.Server] = None,
+        look_up: Callable[..., tf.Tensor] = lambda table, ids: gather.rows_of([table], [ids])[0]
+    ) -> None:
         self.path = os.path.join(str(folder), "model.ckpt")
         self._graph = tf.Graph()
         with self._graph.as_default(), tf.device("/job:ps/task:0" if server else None):

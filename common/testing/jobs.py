@@ -21,7 +21,9 @@ BATCH = 16
 
 
 def play(folder: str, secs: float, setup: Callable[[], None], **features: Any) -> None:
-    """Plays the role that TF_CONFIG gives; a trainer appends the rows of each step to rows-ROLE-INDEX."""
+    """Plays the role that TF_CONFIG gives; a trainer appends the rows of each step to
+    rows-ROLE-INDEX.
+    """
     setup()
     job = cluster.read(os.environ)
     assert job
@@ -44,32 +46,53 @@ class Job:
       features: fields of Run.
     """
 
-    def __init__(self, folder: object, roles: Dict[str, int], steps: int, save_steps: int = 0, secs: float = 0.0,
-                 wait_secs: float = 60.0, setup: Callable[[], None] = no_setup, **features: float) -> None:
+    def __init__(self,
+                 folder: object,
+                 roles: Dict[str, int],
+                 steps: int,
+                 save_steps: int = 0,
+                 secs: float = 0.0,
+                 wait_secs: float = 60.0,
+                 setup: Callable[[], None] = no_setup,
+                 **features: float) -> None:
         self.folder = str(folder)
         ports = iter(rehearsal.free_ports(sum(roles.values())))
         self._jobs = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)]
                       for role, count in roles.items()}
-        self._features = dict(features, secs=secs, setup=setup, steps=steps, save_steps=save_steps, wait_secs=wait_secs)
+        self._features = dict(features,
+                              secs=secs,
+                              setup=setup,
+                              steps=steps,
+                              save_steps=save_steps,
+                              wait_secs=wait_secs)
         self.processes: Dict[str, Child] = {}
 
     def start(self, *names: str) -> None:
         """Starts processes, by default all of the cluster."""
-        for name in names or ["{}-{}".format(role, i) for role in self._jobs for i in range(len(self._jobs[role]))]:
+        for name in names or [
+                "{}-{}".format(role, i) for role in self._jobs for i in range(len(self._jobs[role]))
+        ]:
             role, index = name.split("-")
             task = {"cluster": self._jobs, "task": {"type": role, "index": int(index)}}
-            self.processes[name] = Child(play, self.folder, log=os.path.join(self.folder, name + ".log"),
-                                         environ={"TF_CONFIG": json.dumps(task)}, **self._features)
+            self.processes[name] = Child(play,
+                                         self.folder,
+                                         log=os.path.join(self.folder, name + ".log"),
+                                         environ={"TF_CONFIG": json.dumps(task)},
+                                         **self._features)
 
     def statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
         """The exit statuses of all that were started, once they have ended or the time is over."""
         deadline = time.monotonic() + secs
-        while time.monotonic() < deadline and None in [process.status() for process in self.processes.values()]:
+        while time.monotonic() < deadline and None in [
+                process.status() for process in self.processes.values()
+        ]:
             time.sleep(0.1)
         return {name: process.status() for name, process in self.processes.items()}
 
     def last_statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
-        """The exit statuses at last; who asks to be started again, with 138, is, as the training operator does it."""
+        """The exit statuses at last; who asks to be started again, with 138, is, as the training
+        operator does it.
+        """
         statuses = self.statuses(secs)
         while 138 in statuses.values():
             self.start(*[name for name, status in statuses.items() if status == 138])
@@ -83,7 +106,8 @@ class Job:
 
     def logs(self) -> str:
         """What all have printed, for the message of a failure."""
-        return "\n".join("== {}\n{}".format(name, self.log(name)) for name in sorted(self.processes))
+        return "\n".join(
+            "== {}\n{}".format(name, self.log(name)) for name in sorted(self.processes))
 
     def rows(self, name: str) -> List[List[int]]:
         """The rows of a trainer's steps, in order."""
@@ -128,5 +152,8 @@ def make_job(tmp_path: object) -> Iterator[Callable[..., Job]]:
 
 def cluster_of(trainers: int) -> Cluster:
     """The chief's place in a cluster of so many trainers and a server."""
-    return Cluster({"chief": ["c:1"], "worker": ["w:{}".format(i) for i in range(trainers - 1)], "ps": ["p:1"]},
-                   "chief", 0)
+    return Cluster(
+        {
+            "chief": ["c:1"], "worker": ["w:{}".format(i)
+                                         for i in range(trainers - 1)], "ps": ["p:1"]
+        }, "chief", 0)

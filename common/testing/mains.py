@@ -18,12 +18,36 @@ from common.pipeline.blocks import Stream
 from common.pipeline.source import Data
 from common.trainer import ModelFn
 
-DOCUMENTED = dict(
-    bf16=False, emb_fusion=True, op_fusion=True, smartstaged=True, micro_batch=0, ev=False, adaptive_emb=False,
-    ev_elimination=None, ev_filter=None, dynamic_ev=False, multihash=False, incremental_ckpt=0, workqueue=False,
-    parquet_dataset=True, parquet_dataset_shuffle=False, data_location="./data", steps=0, no_eval=False, batch_size=512,
-    save_steps=None, seed=2021, timeline=None, keep_checkpoint_max=1, l2_regularization=None, protocol="grpc", inter=0,
-    intra=0, input_layer_partitioner=0, dense_layer_partitioner=0, tf=False)
+DOCUMENTED = dict(bf16=False,
+                  emb_fusion=True,
+                  op_fusion=True,
+                  smartstaged=True,
+                  micro_batch=0,
+                  ev=False,
+                  adaptive_emb=False,
+                  ev_elimination=None,
+                  ev_filter=None,
+                  dynamic_ev=False,
+                  multihash=False,
+                  incremental_ckpt=0,
+                  workqueue=False,
+                  parquet_dataset=True,
+                  parquet_dataset_shuffle=False,
+                  data_location="./data",
+                  steps=0,
+                  no_eval=False,
+                  batch_size=512,
+                  save_steps=None,
+                  seed=2021,
+                  timeline=None,
+                  keep_checkpoint_max=1,
+                  l2_regularization=None,
+                  protocol="grpc",
+                  inter=0,
+                  intra=0,
+                  input_layer_partitioner=0,
+                  dense_layer_partitioner=0,
+                  tf=False)
 
 FUSED = Toggles(emb_fusion=True, op_fusion=True, smartstaged=True)
 
@@ -37,7 +61,8 @@ class Reads(argparse.Namespace):
         return super().__getattribute__(name)
 
 
-def unread_flags(main: Callable[[List[str]], None], argv: List[str], monkeypatch: pytest.MonkeyPatch) -> Set[str]:
+def unread_flags(main: Callable[[List[str]], None], argv: List[str],
+                 monkeypatch: pytest.MonkeyPatch) -> Set[str]:
     """The flags that main parses and never reads; it does not train."""
     parse = argparse.ArgumentParser.parse_args
     seen: List[Reads] = []
@@ -54,7 +79,8 @@ def unread_flags(main: Callable[[List[str]], None], argv: List[str], monkeypatch
     return set(namespace) - {"_reads", "toggles", "cluster", "settings"} - namespace["_reads"]
 
 
-def run_of(main: Callable[[List[str]], None], argv: List[str], monkeypatch: pytest.MonkeyPatch) -> Tuple[Run, object]:
+def run_of(main: Callable[[List[str]], None], argv: List[str],
+           monkeypatch: pytest.MonkeyPatch) -> Tuple[Run, object]:
     """The Run and the Params that a command line gives; nothing is trained."""
     seen: List[Tuple[Run, object]] = []
     monkeypatch.setattr(runner, "train_and_evaluate",
@@ -66,7 +92,8 @@ def run_of(main: Callable[[List[str]], None], argv: List[str], monkeypatch: pyte
 def run_main(main: Callable[[List[str]], None], *argv: str) -> Dict[str, Any]:
     """Runs main, which must have --checkpoint or --output_dir; returns what metrics.json holds."""
     main(list(argv))
-    folder = argv[argv.index("--checkpoint") + 1] if "--checkpoint" in argv else argv[argv.index("--output_dir") + 1]
+    folder = argv[argv.index("--checkpoint") +
+                  1] if "--checkpoint" in argv else argv[argv.index("--output_dir") + 1]
     with open(glob.glob(os.path.join(folder, "**", "metrics.json"), recursive=True)[0]) as file:
         return json.load(file)
 
@@ -85,9 +112,12 @@ def serve_sample_request(result_dir: str) -> Dict[str, np.ndarray]:
 
 def predict_first_rows(checkpoint_dir: str, data: Data, model_fn: ModelFn, params: NamedTuple,
                        count: int = 3) -> Dict[str, np.ndarray]:
-    """What a checkpoint's model predicts for a test file's first rows, read as training reads them."""
+    """What a checkpoint's model predicts for a test file's first rows, read as training reads
+    them.
+    """
     with tf.Graph().as_default(), tf.Session() as session:
-        iterator = tf.data.make_initializable_iterator(dataset.columnar_input(data.test, data, Stream(count))())
+        iterator = tf.data.make_initializable_iterator(
+            dataset.columnar_input(data.test, data, Stream(count))())
         features, _ = iterator.get_next()
         predicted = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params).predictions
         session.run(iterator.initializer)

@@ -18,7 +18,8 @@ class Item:
 @pytest.mark.parametrize("names, parts, expected", [
     ("a s1 b c s2 d", 2, "s1 a b s2 c d"), ("a b s1 s2 s3 c d", 3, "s1 a s2 b s3 c d"),
     ("s1 s2", 3, "s1 s2"), ("", 2, "")])
-def test_each_part_begins_with_its_share_of_slow_tests(names: str, parts: int, expected: str) -> None:
+def test_each_part_begins_with_its_share_of_slow_tests(names: str, parts: int,
+                                                       expected: str) -> None:
     items: List[Item] = [Item(name) for name in names.split()]
     ordered = plugin.slow_first(items, parts)  # type: ignore[arg-type]
     assert " ".join(item.name for item in ordered) == expected  # type: ignore[attr-defined]

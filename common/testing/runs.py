@@ -29,7 +29,9 @@ TEST = toy.random_rows(2, 50)
 
 
 class Params(NamedTuple):
-    """Where the toy model appends 'step: rows' of each step; '' for nowhere. A step sleeps `secs`."""
+    """Where the toy model appends 'step: rows' of each step; '' for nowhere. A step sleeps
+    `secs`.
+    """
 
     log: str = ""
     secs: float = 0.0
@@ -50,18 +52,22 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
         return layers.logit(inputs, "out", 0.5, Dense(Toggles()))
 
     def loss(logit: tf.Tensor, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["y"], logits=logit))
+        return tf.reduce_mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["y"], logits=logit))
 
     if labels is None:
         return heads.predict_spec([heads.Task("y", forward(features))])
     if mode == tf.estimator.ModeKeys.EVAL:
         logit = forward(features)
-        return heads.eval_spec(loss(logit, labels), [heads.Task("y", logit, labels["y"])], features[dataset.USER])
-    spec = train_step.train_spec(lambda x, y: loss(forward(x), y), features, labels, params.training)
+        return heads.eval_spec(loss(logit, labels), [heads.Task("y", logit, labels["y"])],
+                               features[dataset.USER])
+    spec = train_step.train_spec(lambda x, y: loss(forward(x), y), features, labels,
+                                 params.training)
     if params.log:
         with tf.control_dependencies([spec.train_op]):
-            step = tf.train.get_global_step().read_value() if hasattr(tf.train.get_global_step(), "read_value") else (
-                tf.identity(tf.train.get_global_step()))
+            step = tf.train.get_global_step().read_value() if hasattr(
+                tf.train.get_global_step(), "read_value") else (tf.identity(
+                    tf.train.get_global_step()))
             noted = tf.py_func(note, [step, features[dataset.ROW]], tf.int64)
         spec = spec._replace(train_op=noted.op)
     return spec
@@ -69,10 +75,23 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
 
 def make_run(folder: object, **kwargs: Any) -> Run:
     """A Run of the toy model; kwargs are fields of it."""
-    values: Dict[str, Any] = dict(model="toy", checkpoint_dir=os.path.join(str(folder), "run"), result_dir=os.path.join(
-        str(folder), "run"), steps=30, epochs=0, batch_size=16, seed=3, shuffle_rows=100, parquet_shuffle=False,
-        save_steps=None, keep_checkpoint_max=1, timeline=0, evaluate=True, inter=0, intra=0, protocol="grpc",
-        toggles=Toggles())
+    values: Dict[str, Any] = dict(model="toy",
+                                  checkpoint_dir=os.path.join(str(folder), "run"),
+                                  result_dir=os.path.join(str(folder), "run"),
+                                  steps=30,
+                                  epochs=0,
+                                  batch_size=16,
+                                  seed=3,
+                                  shuffle_rows=100,
+                                  parquet_shuffle=False,
+                                  save_steps=None,
+                                  keep_checkpoint_max=1,
+                                  timeline=0,
+                                  evaluate=True,
+                                  inter=0,
+                                  intra=0,
+                                  protocol="grpc",
+                                  toggles=Toggles())
     values.update(kwargs)
     return Run(**values)
 
@@ -93,7 +112,11 @@ def train_slowly(folder: str, secs: float, **features: Any) -> None:
 
 def start_child(folder: object, secs: float = 0.02, **features: Any) -> Child:
     """Trains in a process of its own, slowly enough to be killed; features are fields of Run."""
-    return Child(train_slowly, str(folder), secs, log=os.path.join(str(folder), "output"), **features)
+    return Child(train_slowly,
+                 str(folder),
+                 secs,
+                 log=os.path.join(str(folder), "output"),
+                 **features)
 
 
 def rows_by_step(folder: object) -> List[List[int]]:
@@ -109,6 +132,7 @@ def wait_for(folder: object, step: int) -> None:
     """Waits until a child has trained a step."""
     log = os.path.join(str(folder), "log")
     deadline = time.monotonic() + 60
-    while not (os.path.exists(log) and any(line.startswith("{}:".format(step)) for line in open(log))):
+    while not (os.path.exists(log)
+               and any(line.startswith("{}:".format(step)) for line in open(log))):
         assert time.monotonic() < deadline, "step {} was not reached".format(step)
         time.sleep(0.02)

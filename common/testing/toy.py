@@ -35,17 +35,26 @@ Rows = List[List[str]]
 
 
 def random_rows(seed: int, size: int) -> Rows:
-    """Rows of the toy schema with empty strings, runs of equal tags, items of over 8 bytes and non-ASCII text."""
+    """Rows of the toy schema with empty strings, runs of equal tags, items of over 8 bytes and
+    non-ASCII text.
+    """
     rng = np.random.default_rng(seed)
-    items = ["a", "b", "b1", "", "item", "an item of many bytes", "naïve", "日本", "12345678", "123456789"]
+    items = [
+        "a", "b", "b1", "", "item", "an item of many bytes", "naïve", "日本", "12345678", "123456789"
+    ]
 
     def tags() -> str:
         return "|".join(item for i in rng.integers(0, len(items), rng.integers(0, 5))
                         for item in [items[i]] * int(rng.integers(1, 4)))
 
-    return [[str(rng.integers(0, 2)), str(rng.integers(0, 2)), "u{}".format(rng.integers(0, max(size // 4, 1))),
-             str(rng.choice(["", "x", "NULL", "ü"])), str(rng.integers(0, 99)),
-             str(rng.choice(["", "0", "7", " 3", "5 "])), tags()] for _ in range(size)]
+    return [[
+        str(rng.integers(0, 2)),
+        str(rng.integers(0, 2)), "u{}".format(rng.integers(0, max(size // 4, 1))),
+        str(rng.choice(["", "x", "NULL", "ü"])),
+        str(rng.integers(0, 99)),
+        str(rng.choice(["", "0", "7", " 3", "5 "])),
+        tags()
+    ] for _ in range(size)]
 
 
 def write_csv(path: str, rows: Iterable[Sequence[str]]) -> str:
@@ -58,8 +67,12 @@ def write_csv(path: str, rows: Iterable[Sequence[str]]) -> str:
 def to_table(rows: Rows) -> pa.Table:
     """Rows as the table a Parquet file of the toy schema holds."""
     columns = list(zip(*rows)) or [()] * len(NAMES)
-    arrays = [pa.array([int(value or column.default) for value in values], pa.int32()) if column.dtype == "int32"
-              else pa.array(values, pa.string()) for column, values in zip(SCHEMA.columns, columns)]
+    arrays = [
+        pa.array([int(value or column.default)
+                  for value in values], pa.int32()) if column.dtype == "int32" else pa.array(
+                      values, pa.string())
+        for column, values in zip(SCHEMA.columns, columns)
+    ]
     return pa.table(arrays, names=NAMES)
 
 
@@ -71,7 +84,9 @@ def write_parquet(path: str, rows: Rows, row_group_size: int = 50) -> str:
 
 def open_toy(folder: object, train: Rows, test: Rows, parquet: bool = False, max_bad_rows: int = 0,
              check_all: bool = False, schema: Schema = SCHEMA) -> Data:
-    """Writes train and test rows into a folder and opens them; the schema may be the toy's with keys."""
+    """Writes train and test rows into a folder and opens them; the schema may be the toy's with
+    keys.
+    """
     for name, rows in ((SCHEMA.train_file, train), (SCHEMA.test_file, test)):
         path = os.path.join(str(folder), name)
         write_parquet(path + ".parquet", rows) if parquet else write_csv(path, rows)
@@ -82,5 +97,10 @@ def read_all(path: str) -> List[List[bytes]]:
     """The rows of a file of the toy schema, whose chunks must number them one after another."""
     file = reader.open_file(path, SCHEMA)
     parts = [file.read(chunk, NAMES) for chunk in file.chunks]
-    assert np.concatenate([part.rows for part in parts]).tolist() == list(range(reader.num_rows(file)))
-    return [list(row) for part in parts for row in zip(*[part.arrays[name].to_pylist() for name in NAMES])]
+    assert np.concatenate([part.rows for part in parts]).tolist() == list(
+        range(reader.num_rows(file)))
+    return [
+        list(row)
+        for part in parts
+        for row in zip(*[part.arrays[name].to_pylist() for name in NAMES])
+    ]

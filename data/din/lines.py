@@ -1,4 +1,6 @@
-"""Reading text files line by line with progress, the lines of samples, and the report of what was written."""
+"""Reading text files line by line with progress, the lines of samples, and the report of what was
+written.
+"""
 
 import gzip
 import hashlib
@@ -17,7 +19,9 @@ _PROGRESS_SECS = 3.0
 
 
 class Sample(NamedTuple):
-    """One line of samples; items and categories are the history, divided by SEPARATOR, oldest first."""
+    """One line of samples; items and categories are the history, divided by SEPARATOR, oldest
+    first.
+    """
 
     label: bytes
     user: bytes
@@ -46,24 +50,28 @@ class Progress:
         self._show(count, 1.0)
 
     def _show(self, count: int, share: float) -> None:
-        print("{}: {:,} {}, {:.0%} of the bytes".format(self._name, count, self._unit, share), file=sys.stderr)
+        print("{}: {:,} {}, {:.0%} of the bytes".format(self._name, count, self._unit, share),
+              file=sys.stderr)
         self._shown = time.monotonic()
 
 
 def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
-    """Yields each line's number from 1 and the line without its end; a path that ends in .gz is decompressed.
+    """Yields each line's number from 1 and the line without its end; a path that ends in .gz is
+    decompressed.
 
     Holds one line of at most 32 MiB.
 
     Raises:
-      BadInput: the file is missing or empty, its compressed data are damaged, or a line is too long.
+      BadInput: the file is missing or empty, its compressed data are damaged, or a line is too
+        long.
     """
     if not os.path.isfile(path):
         raise BadInput("{}: no such file.".format(path))
     progress = Progress(path, "lines")
     number = 0
     with open(path, "rb") as raw:
-        file: Union[IO[bytes], gzip.GzipFile] = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
+        file: Union[IO[bytes],
+                    gzip.GzipFile] = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
         line = _read_line(path, file, number)
         while line:
             number += 1
@@ -81,10 +89,12 @@ def _read_line(path: str, file: Union[IO[bytes], gzip.GzipFile], number: int) ->
     try:
         line = file.readline(_MAX_LINE_BYTES)
     except (EOFError, OSError, zlib.error) as error:
-        raise BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(path, number, error))
+        raise BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(
+            path, number, error))
     if len(line) == _MAX_LINE_BYTES:
-        raise BadInput("{}, line {}: the line is longer than {} bytes. Expected one record a line.".format(
-            path, number + 1, _MAX_LINE_BYTES))
+        raise BadInput(
+            "{}, line {}: the line is longer than {} bytes. Expected one record a line.".format(
+                path, number + 1, _MAX_LINE_BYTES))
     return line
 
 

@@ -11,15 +11,20 @@ from common.kernels.embedding.lookup import Lookup
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 
-def random_columns(rng: np.random.Generator, batch: int, sizes: List[int]) -> List[Dict[str, object]]:
+def random_columns(rng: np.random.Generator, batch: int,
+                   sizes: List[int]) -> List[Dict[str, object]]:
     """Six columns of three tables: ids, lists as sums and as means, some of them empty."""
     columns: List[Dict[str, object]] = []
     for place, table in enumerate([0, 2, 1, 0, 1, 2]):
         if place % 2:
             lengths = rng.integers(0, 5, batch)
             ids = rng.integers(0, sizes[table], lengths.sum())
-            columns.append(dict(table=table, ids=ids, row_splits=np.concatenate([[0], np.cumsum(lengths)]),
-                                weights=rng.integers(1, 4, len(ids)), mean=place == 1))
+            columns.append(
+                dict(table=table,
+                     ids=ids,
+                     row_splits=np.concatenate([[0], np.cumsum(lengths)]),
+                     weights=rng.integers(1, 4, len(ids)),
+                     mean=place == 1))
         else:
             columns.append(dict(table=table, ids=rng.integers(0, sizes[table], batch)))
     return columns
@@ -32,12 +37,15 @@ def oracle(tables: List[np.ndarray], columns: List[Dict[str, object]], batch: in
         parts = []
         for column in columns:
             table = tables[column["table"]]
-            low, high = column["row_splits"][row:row + 2] if "row_splits" in column else (row, row + 1)
+            low, high = column["row_splits"][row:row + 2] if "row_splits" in column else (row,
+                                                                                          row + 1)
             weights = column["weights"][low:high] if "row_splits" in column else [1]
-            total = sum([w * table[i] for i, w in zip(column["ids"][low:high], weights)], np.zeros(table.shape[1]))
+            total = sum([w * table[i] for i, w in zip(column["ids"][low:high], weights)],
+                        np.zeros(table.shape[1]))
             parts.append(total / max(sum(weights), 1) if column.get("mean") else total)
         rows.append(np.concatenate(parts))
-    return np.array(rows).reshape(batch, sum(tables[column["table"]].shape[1] for column in columns))
+    return np.array(rows).reshape(batch, sum(
+        tables[column["table"]].shape[1] for column in columns))
 
 
 def as_lookups(columns: List[Dict[str, object]]) -> List[Lookup]:
@@ -46,7 +54,8 @@ def as_lookups(columns: List[Dict[str, object]]) -> List[Lookup]:
                       for name, value in column.items()}) for column in columns]
 
 
-@pytest.mark.parametrize("batch, rows", [(0, 1000), (1, 1000), (9, 1000), (200, 1000), (600, 100000)])
+@pytest.mark.parametrize("batch, rows", [(0, 1000), (1, 1000), (9, 1000), (200, 1000),
+                                         (600, 100000)])
 def test_embeddings_and_gradients_against_numpy(batch: int, rows: int) -> None:
     rng = np.random.default_rng(batch)
     sizes, widths = [50, 7, rows], [4, 1, 18]
@@ -67,7 +76,10 @@ def test_embeddings_and_gradients_against_numpy(batch: int, rows: int) -> None:
         assert len(set(gradient.indices)) == len(gradient.indices)
         dense = np.zeros_like(tables[i])
         dense[gradient.indices] = gradient.values
-        np.testing.assert_allclose(dense, scattered(i, tables, columns, upstream), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(dense,
+                                   scattered(i, tables, columns, upstream),
+                                   rtol=1e-4,
+                                   atol=1e-4)
 
 
 @pytest.mark.parametrize("batch", [0, 1, 50])
@@ -77,10 +89,14 @@ def test_gradients_of_several_lookups_of_one_table_are_summed(batch: int) -> Non
     ids = rng.integers(0, 20, [3, batch])
     with tf.Graph().as_default(), tf.Session() as session:
         tensor = tf.constant(table, tf.float32)
-        looked_up = [lookup.lookup([tensor], [lookup.Lookup(0, tf.constant(some, tf.int32))]) for some in ids]
-        slices = tf.gradients(looked_up, tensor, [tf.constant(one, tf.float32) for one in upstream])[0]
+        looked_up = [
+            lookup.lookup([tensor], [lookup.Lookup(0, tf.constant(some, tf.int32))]) for some in ids
+        ]
+        slices = tf.gradients(looked_up, tensor,
+                              [tf.constant(one, tf.float32) for one in upstream])[0]
         assert lookup.is_of_lookups(slices)
-        assert not lookup.is_of_lookups(tf.gradients([looked_up[0], tf.gather(tensor, ids[0])], tensor)[0])
+        assert not lookup.is_of_lookups(
+            tf.gradients([looked_up[0], tf.gather(tensor, ids[0])], tensor)[0])
         values, indices, _ = session.run(lookup.summed(slices, tensor))
     assert len(set(indices)) == len(indices) and set(indices) == set(ids.ravel())
     expected = np.zeros_like(table)
@@ -95,7 +111,8 @@ def scattered(number: int, tables: List[np.ndarray], columns: List[Dict[str, obj
     for column in columns:
         width = tables[column["table"]].shape[1]
         for row in range(len(upstream) if column["table"] == number else 0):
-            low, high = column["row_splits"][row:row + 2] if "row_splits" in column else (row, row + 1)
+            low, high = column["row_splits"][row:row + 2] if "row_splits" in column else (row,
+                                                                                          row + 1)
             weights = column["weights"][low:high] if "row_splits" in column else [1]
             for item, weight in zip(column["ids"][low:high], weights):
                 share = weight / max(sum(weights), 1) if column.get("mean") else weight
@@ -112,7 +129,8 @@ def bad(**changes: object) -> Dict[str, object]:
     ([bad(ids=[1, 3, 0])], "an id must be of 0 to 2. Got: 3"),
     ([dict(table=0, ids=[0, -1])], "an id must be of 0 to 2. Got: -1"),
     ([dict(table=1, ids=[0, 1])], "table_of must be of 0 to 0. Got: 1"),
-    ([dict(table=0, ids=[0, 1]), dict(table=0, ids=[0])], "columns must have as many rows. Got: 2 and 1"),
+    ([dict(table=0, ids=[0, 1]), dict(table=0, ids=[0])
+      ], "columns must have as many rows. Got: 2 and 1"),
     ([dict(table=0, ids=[0, 1]), bad(row_splits=[0, 3])], "a list's splits must be 3. Got: 2"),
     ([bad(row_splits=[0, 4, 3])], "a list's splits must ascend from 0 to its 3 items"),
     ([bad(row_splits=[0, 1, 2])], "a list's splits must ascend from 0 to its 3 items"),
@@ -128,14 +146,20 @@ def test_columns_that_cannot_be_looked_up(columns: List[Dict[str, object]], mess
 def test_a_table_is_a_matrix() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         table = tf.placeholder_with_default(tf.ones([3]), None)
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"a table must be \[V, D\]. Got: \[3\]"):
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match=r"a table must be \[V, D\]. Got: \[3\]"):
             session.run(lookup.lookup([table], as_lookups([dict(table=0, ids=[0])])))
 
 
 @pytest.mark.parametrize("wanted", [3, -1])
 def test_gradients_of_ids_that_are_not_there(wanted: int) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        made = native.load().ops.zoo_lookup_grad([tf.ones([3, 2])], [tf.constant([0, wanted])], [], [], [],
-                                                 tf.ones([2, 2]), table_of=[0], place_of=[0], mean=[])
-        with pytest.raises(tf.errors.InvalidArgumentError, match="an id must be of 0 to 2. Got: {}.".format(wanted)):
+        made = native.load().ops.zoo_lookup_grad([tf.ones([3, 2])], [tf.constant([0, wanted])], [],
+                                                 [], [],
+                                                 tf.ones([2, 2]),
+                                                 table_of=[0],
+                                                 place_of=[0],
+                                                 mean=[])
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match="an id must be of 0 to 2. Got: {}.".format(wanted)):
             session.run(made)

@@ -17,7 +17,8 @@ needs_bfloat16 = pytest.mark.skipif(not native.has_bfloat16(),
 
 def run(batch: int, width: int, units: Sequence[int], input_of: Sequence[int], relu: bool,
         precision: str, fused: bool, shared: bool = False) -> List[np.ndarray]:
-    """Outputs and all gradients of layers on random inputs; with shared, the gradients of the outputs too.
+    """Outputs and all gradients of layers on random inputs; with shared, the gradients of the
+    outputs too.
 
     Only where nobody else takes these, those before the relus can be computed in their place.
     """

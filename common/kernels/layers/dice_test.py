@@ -14,14 +14,23 @@ pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().
 def test_is_what_tensorflows_ops_compute(batch: int, width: int) -> None:
     rng = np.random.default_rng(batch)
     with tf.Graph().as_default(), tf.Session() as session:
-        x, z, dy = [tf.constant(3 * rng.standard_normal([batch, width]), tf.float32) for _ in range(3)]
+        x, z, dy = [
+            tf.constant(3 * rng.standard_normal([batch, width]), tf.float32) for _ in range(3)
+        ]
         alpha = tf.constant(rng.standard_normal(width), tf.float32)
         share = tf.sigmoid(z)
         by_hand = (share + (1 - share) * alpha) * x
-        results = [session.run([y] + tf.gradients(y, [x, z, alpha], dy)) for y in (dice.dice(x, z, alpha), by_hand)]
+        results = [
+            session.run([y] + tf.gradients(y, [x, z, alpha], dy))
+            for y in (dice.dice(x, z, alpha), by_hand)
+        ]
     for ours, theirs in zip(*results):
         assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * max(1.0, np.abs(theirs).max(initial=0.0)))
+        np.testing.assert_allclose(ours,
+                                   theirs,
+                                   rtol=1e-4,
+                                   atol=1e-5 * max(1.0,
+                                                   np.abs(theirs).max(initial=0.0)))
 
 
 @pytest.mark.parametrize("shapes, message", [

@@ -11,7 +11,9 @@ def test_a_layer_has_three_products() -> None:
 
 
 def test_more_work_takes_longer() -> None:
-    small, large = [limit.rounds_per_sec([Product(size, size, size)], bf16=False) for size in (32, 256)]
+    small, large = [
+        limit.rounds_per_sec([Product(size, size, size)], bf16=False) for size in (32, 256)
+    ]
     assert small > 5 * large > 0
     assert limit.rounds_per_sec([Product(32, 32, 32)], bf16=True) > 0
 
@@ -24,5 +26,6 @@ def test_without_native_ops_there_is_no_limit_to_measure(monkeypatch: pytest.Mon
 
 def test_sizes_of_different_numbers() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        with pytest.raises(tf.errors.InvalidArgumentError, match="m, n and k must be as many. Got: 1, 2 and 1"):
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match="m, n and k must be as many. Got: 1, 2 and 1"):
             session.run(native.load().ops.zoo_products_secs(m=[1], n=[1, 2], k=[1], rounds=1))

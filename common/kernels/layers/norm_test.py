@@ -11,8 +11,13 @@ from common.kernels.layers import norm
 EPSILON = 1e-3
 
 
-def run(batch: int, widths: List[int], relu: bool, fused: bool, shared: bool = False) -> List[np.ndarray]:
-    """Outputs, statistics and gradients of normalisations of random inputs; with shared, the gradients of the outputs.
+def run(batch: int,
+        widths: List[int],
+        relu: bool,
+        fused: bool,
+        shared: bool = False) -> List[np.ndarray]:
+    """Outputs, statistics and gradients of normalisations of random inputs; with shared, the
+    gradients of the outputs.
 
     Only where nobody else takes these, those of the inputs can be computed in their place.
     """
@@ -35,7 +40,8 @@ def run(batch: int, widths: List[int], relu: bool, fused: bool, shared: bool = F
                        for x, m, v, b, g in zip(inputs, means, variances, betas, gammas)]
             outputs = [tf.nn.relu(y) for y in outputs] if relu else outputs
         gradients = tf.gradients(outputs, inputs + gammas + betas, upstream)
-        return session.run([*outputs, *means, *variances, *gradients, *(upstream if shared else [])], fed)
+        return session.run(
+            [*outputs, *means, *variances, *gradients, *(upstream if shared else [])], fed)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 512])
@@ -60,7 +66,9 @@ def test_outputs_are_made_as_bfloat16_too(batch: int, relu: bool) -> None:
     widths, rng = [65, 130, 7], np.random.default_rng(batch)
     with tf.Graph().as_default(), tf.Session() as session:
         inputs = [tf.constant(rng.normal(3, 2, [batch, h]), tf.float32) for h in widths]
-        gammas, betas = [[tf.constant(rng.standard_normal(h), tf.float32) for h in widths] for _ in range(2)]
+        gammas, betas = [[tf.constant(rng.standard_normal(h), tf.float32)
+                          for h in widths]
+                         for _ in range(2)]
         plain, made = [norm.normalise(inputs, gammas, betas, EPSILON, relu, shortened)[0]
                        for shortened in (False, True)]
         shortened = made[0].op.outputs[3 * len(widths):]
@@ -74,9 +82,14 @@ def test_outputs_are_made_as_bfloat16_too(batch: int, relu: bool) -> None:
 
 def test_as_many_outputs_as_inputs_are_made_as_bfloat16() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        made = native.load().ops.zoo_norm(x=[tf.ones([2, 3])], gamma=[tf.ones([3])], beta=[tf.ones([3])],
-                                          epsilon=EPSILON, relu=True, outputs_shortened=2)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="there must be 1 tensors of y_shortened. Got: 2"):
+        made = native.load().ops.zoo_norm(x=[tf.ones([2, 3])],
+                                          gamma=[tf.ones([3])],
+                                          beta=[tf.ones([3])],
+                                          epsilon=EPSILON,
+                                          relu=True,
+                                          outputs_shortened=2)
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match="there must be 1 tensors of y_shortened. Got: 2"):
             session.run(made)
 
 
@@ -99,14 +112,21 @@ def test_inputs_that_do_not_fit(shapes: tuple, message: str) -> None:
 def test_epsilon_is_not_negative() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         with pytest.raises(tf.errors.InvalidArgumentError, match="epsilon must be >= 0. Got: -1"):
-            session.run(norm.normalise([tf.ones([2, 3])], [tf.ones([3])], [tf.ones([3])], -1.0, True)[0])
+            session.run(
+                norm.normalise([tf.ones([2, 3])], [tf.ones([3])], [tf.ones([3])], -1.0, True)[0])
 
 
 def test_gradients_that_do_not_fit() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         matrix, vector = tf.ones([2, 3]), tf.ones([3])
-        made = native.load().ops.zoo_norm_grad(
-            x=[matrix], gamma=[vector], mean=[vector], variance=[vector], beta=[vector], dy=[tf.ones([3, 3])],
-            epsilon=EPSILON, relu=True)
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"dy must be of shape \[2,3\]. Got: \[3,3\]"):
+        made = native.load().ops.zoo_norm_grad(x=[matrix],
+                                               gamma=[vector],
+                                               mean=[vector],
+                                               variance=[vector],
+                                               beta=[vector],
+                                               dy=[tf.ones([3, 3])],
+                                               epsilon=EPSILON,
+                                               relu=True)
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match=r"dy must be of shape \[2,3\]. Got: \[3,3\]"):
             session.run(made.dx)

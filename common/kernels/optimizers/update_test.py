@@ -14,12 +14,15 @@ from common.optimizers.adam_async import AdamAsyncOptimizer
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 PLAIN: Dict[str, Callable[[float], tf.train.Optimizer]] = {
-    "adagrad": tf.train.AdagradOptimizer, "adamasync": AdamAsyncOptimizer, "adam": tf.train.AdamOptimizer,
-    "adagraddecay": lambda rate: AdagradDecayOptimizer(rate, tf.train.get_or_create_global_step())}
+    "adagrad": tf.train.AdagradOptimizer, "adamasync": AdamAsyncOptimizer,
+    "adam": tf.train.AdamOptimizer,
+    "adagraddecay": lambda rate: AdagradDecayOptimizer(rate, tf.train.get_or_create_global_step())
+}
 NATIVE = ("ZooAdagradRows", "ZooAdam", "ZooAdagradDecay")
 
 
-def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int, lookups: int) -> Dict[str, np.ndarray]:
+def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int,
+          lookups: int) -> Dict[str, np.ndarray]:
     """The variables after three steps, in which random rows of a table are looked up."""
     rng = np.random.default_rng(7)
     with tf.Graph().as_default() as graph, tf.Session() as session:
@@ -27,7 +30,9 @@ def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int, lookups:
         table = tf.get_variable("table", initializer=start)
         ids = tf.placeholder(tf.int32, [None])
         target = tf.constant(rng.standard_normal(size), tf.float32)
-        looked_up = [lookup.lookup([table], [lookup.Lookup(0, (ids + i) % rows)]) for i in range(lookups)]
+        looked_up = [
+            lookup.lookup([table], [lookup.Lookup(0, (ids + i) % rows)]) for i in range(lookups)
+        ]
         loss = tf.add_n([tf.reduce_sum((embedded - target) ** 2) for embedded in looked_up])
         step = make().minimize(loss)
         natives = [op.type for op in graph.get_operations() if op.type in NATIVE]
@@ -39,10 +44,14 @@ def train(make: Callable[[], tf.train.Optimizer], rows: int, size: int, lookups:
 
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
-@pytest.mark.parametrize("rows, size, lookups", [(3, 1, 1), (5000, 16, 1), (40, 18, 3), (2000, 5, 2)])
-def test_is_what_the_optimizers_own_ops_compute(name: str, rows: int, size: int, lookups: int) -> None:
-    ours, theirs = [train(make, rows, size, lookups)
-                    for make in (lambda: catalog.make(name, 0.1, native=True), lambda: PLAIN[name](0.1))]
+@pytest.mark.parametrize("rows, size, lookups", [(3, 1, 1), (5000, 16, 1), (40, 18, 3),
+                                                 (2000, 5, 2)])
+def test_is_what_the_optimizers_own_ops_compute(name: str, rows: int, size: int,
+                                                lookups: int) -> None:
+    ours, theirs = [
+        train(make, rows, size, lookups)
+        for make in (lambda: catalog.make(name, 0.1, native=True), lambda: PLAIN[name](0.1))
+    ]
     assert (ours.pop("natives"), theirs.pop("natives")) == (1, 0)
     assert sorted(set(ours) - {"global_step"}) == sorted(set(theirs) - {"global_step"})
     for variable in theirs:
@@ -53,7 +62,8 @@ def test_a_table_on_a_server_is_updated_there() -> None:
     with tf.Graph().as_default():
         with tf.device("/job:ps/task:0"):
             remote = tf.get_variable("remote", [3, 2])
-        assert update.serves(tf.get_variable("table", [3, 2])) and update.serves(tf.get_variable("vector", [3]))
+        assert update.serves(tf.get_variable("table", [3, 2])) and update.serves(
+            tf.get_variable("vector", [3]))
         assert not update.serves(remote)
         assert not update.serves(tf.get_variable("resource", [3, 2], use_resource=True))
 
@@ -71,9 +81,18 @@ def test_inputs_that_do_not_fit(rows: list, values: list, rate: object, message:
         slices = tf.IndexedSlices(tf.ones(values), tf.constant(rows))
         session.run(tf.global_variables_initializer())
         before = session.run(table)
-        for operation in (update.adagrad(table, kept, tf.constant(rate), slices),
-                          update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8),
-                          update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8, all_rows=True)):
+        for operation in (update.adagrad(
+                table, kept, tf.constant(rate),
+                slices), update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8),
+                          update.adam(table,
+                                      kept,
+                                      kept,
+                                      tf.constant(rate),
+                                      slices,
+                                      0.9,
+                                      0.99,
+                                      1e-8,
+                                      all_rows=True)):
             with pytest.raises(tf.errors.InvalidArgumentError, match=message):
                 session.run(operation)
         np.testing.assert_array_equal(session.run(table), before)
@@ -83,7 +102,8 @@ def test_slots_of_another_shape() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         table, kept = tf.get_variable("table", [3, 2]), tf.get_variable("kept", [2, 2])
         session.run(tf.global_variables_initializer())
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"must be \[V, D\]. Got: \[3,2\] and \[2,2\]"):
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match=r"must be \[V, D\]. Got: \[3,2\] and \[2,2\]"):
             slices = tf.IndexedSlices(tf.ones([1, 2]), tf.zeros([1], tf.int32))
             session.run(update.adagrad(table, kept, tf.constant(0.1), slices))
 
@@ -99,15 +119,16 @@ def test_adagrad_decay_is_what_tensorflows_ops_compute(shape: List[int], dense: 
         rng = np.random.default_rng(5)
         with tf.Graph().as_default() as graph, tf.Session() as session:
             step = tf.get_variable("step", initializer=tf.constant(0, tf.int64), trainable=False)
-            variable = tf.get_variable("variable", initializer=rng.standard_normal(shape).astype(np.float32))
+            variable = tf.get_variable("variable",
+                                       initializer=rng.standard_normal(shape).astype(np.float32))
             values = tf.placeholder(tf.float32, [None] + shape[1:] if shape else [])
             rows = tf.placeholder(tf.int32, [None])
             optimizer = AdagradDecayOptimizer(0.3, step, 0.2, 3, 0.6)
             variable_slices = values if dense else tf.IndexedSlices(values, rows)
             optimizer._create_slots([variable])
-            train = (optimizer.apply_with(update.adagrad_decay, variable_slices, variable) if native_ops
-                     else optimizer._apply_dense(values, variable) if dense
-                     else optimizer._apply_sparse(variable_slices, variable))
+            train = (optimizer.apply_with(update.adagrad_decay, variable_slices, variable)
+                     if native_ops else optimizer._apply_dense(values, variable)
+                     if dense else optimizer._apply_sparse(variable_slices, variable))
             assert native_ops == any(op.type == "ZooAdagradDecay" for op in graph.get_operations())
             session.run(tf.global_variables_initializer())
             for at in (0, 2, 3, 11, 12, 13, 14):
@@ -116,8 +137,10 @@ def test_adagrad_decay_is_what_tensorflows_ops_compute(shape: List[int], dense: 
                 named = rng.permutation(shape[0])[:count] if shape else []
                 gradient = rng.standard_normal([count] + shape[1:] if shape else []) * 0.3
                 session.run(train, {values: gradient, rows: named})
-            return session.run([variable] + [optimizer.get_slot(variable, name)
-                                             for name in ("accumulator", "accumulator_decay_power")])
+            return session.run([variable] + [
+                optimizer.get_slot(variable, name)
+                for name in ("accumulator", "accumulator_decay_power")
+            ])
 
     ours, theirs = run(True), run(False)
     np.testing.assert_array_equal(ours[2], theirs[2])
@@ -125,23 +148,36 @@ def test_adagrad_decay_is_what_tensorflows_ops_compute(shape: List[int], dense: 
         np.testing.assert_allclose(mine, wanted, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("change, message", [
-    (dict(rows=[0, 3]), "a row must be of 0 to 2. Got: 3"), (dict(rows=[-1, 0]), "a row must be of 0 to 2. Got: -1"),
-    (dict(values=[2, 3]), r"gradient must be of shape \[2,2\]. Got: \[2,3\]"),
-    (dict(values=[1, 2]), r"gradient must be of shape \[2,2\]. Got: \[1,2\]"),
-    (dict(rows=None), r"gradient must be of shape \[3,2\]. Got: \[2,2\]"),
-    (dict(accumulator=[3, 1]), r"accumulator must be of shape \[3,2\]. Got: \[3,1\]"),
-    (dict(power=[2]), r"power must be of 3 numbers, one a row. Got: \[2\]"),
-    (dict(rate=[0.1, 0.1]), r"rate and periods must be scalars. Got: \[2\] and \[\]"),
-    (dict(periods=[1, 1]), r"rate and periods must be scalars. Got: \[\] and \[2\]"),
-    (dict(shape=[], accumulator=[], power=[]), "a scalar has no rows")])
+@pytest.mark.parametrize(
+    "change, message",
+    [(dict(rows=[0, 3]), "a row must be of 0 to 2. Got: 3"),
+     (dict(rows=[-1, 0]), "a row must be of 0 to 2. Got: -1"),
+     (dict(values=[2, 3]), r"gradient must be of shape \[2,2\]. Got: \[2,3\]"),
+     (dict(values=[1, 2]), r"gradient must be of shape \[2,2\]. Got: \[1,2\]"),
+     (dict(rows=None), r"gradient must be of shape \[3,2\]. Got: \[2,2\]"),
+     (dict(accumulator=[3, 1]), r"accumulator must be of shape \[3,2\]. Got: \[3,1\]"),
+     (dict(power=[2]), r"power must be of 3 numbers, one a row. Got: \[2\]"),
+     (dict(rate=[0.1, 0.1]), r"rate and periods must be scalars. Got: \[2\] and \[\]"),
+     (dict(periods=[1, 1]), r"rate and periods must be scalars. Got: \[\] and \[2\]"),
+     (dict(shape=[], accumulator=[], power=[]), "a scalar has no rows")])
 def test_inputs_of_adagrad_decay_that_do_not_fit(change: Dict[str, object], message: str) -> None:
-    given = dict(dict(rows=[0, 1], values=[2, 2], accumulator=[3, 2], power=[3, 1], rate=0.1, periods=1, shape=[3, 2]),
-                 **change)
+    given = dict(
+        dict(rows=[0, 1],
+             values=[2, 2],
+             accumulator=[3, 2],
+             power=[3, 1],
+             rate=0.1,
+             periods=1,
+             shape=[3, 2]), **change)
     with tf.Graph().as_default(), tf.Session() as session:
         variable = tf.get_variable("variable", given["shape"], initializer=tf.ones_initializer())
-        accumulator = tf.get_variable("accumulator", given["accumulator"], initializer=tf.ones_initializer())
-        power = tf.get_variable("power", given["power"], tf.int64, initializer=tf.zeros_initializer())
+        accumulator = tf.get_variable("accumulator",
+                                      given["accumulator"],
+                                      initializer=tf.ones_initializer())
+        power = tf.get_variable("power",
+                                given["power"],
+                                tf.int64,
+                                initializer=tf.zeros_initializer())
         gradient = tf.ones(given["values"])
         if given["rows"] is not None:
             gradient = tf.IndexedSlices(gradient, tf.constant(given["rows"]))
@@ -157,13 +193,17 @@ def test_inputs_of_adagrad_decay_that_do_not_fit(change: Dict[str, object], mess
 @pytest.mark.parametrize("shapes", [[[1]], [[5], [], [0], [3, 2]], [[40000], [7]]])
 def test_moving_averages_are_what_tensorflows_ops_compute(shapes: List[List[int]]) -> None:
     rng = np.random.default_rng(0)
-    starts, values = [[rng.standard_normal(shape).astype(np.float32) for shape in shapes] for _ in range(2)]
+    starts, values = [[rng.standard_normal(shape).astype(np.float32)
+                       for shape in shapes]
+                      for _ in range(2)]
 
     def run(ours: bool) -> List[np.ndarray]:
         with tf.Graph().as_default(), tf.Session() as session:
             averages = [tf.Variable(start) for start in starts]
-            step = (update.moving_averages(averages, values, 0.01) if ours else
-                    [tf.assign_sub(average, (average - value) * 0.01) for average, value in zip(averages, values)])
+            step = (update.moving_averages(averages, values, 0.01) if ours else [
+                tf.assign_sub(average, (average - value) * 0.01)
+                for average, value in zip(averages, values)
+            ])
             session.run(tf.global_variables_initializer())
             for _ in range(3):
                 session.run(step)
@@ -177,15 +217,22 @@ def test_moving_averages_are_what_tensorflows_ops_compute(shapes: List[List[int]
 @pytest.mark.parametrize("shape, rate, message", [
     ([2, 3], 0.1, r"a variable must be of shape \[2,3\]. Got: \[3,2\]"),
     ([3, 2], [0.1], r"rate must be of shape \[\]. Got: \[1\]")])
-def test_dense_gradients_that_do_not_fit_change_nothing(name: str, shape: list, rate: object, message: str) -> None:
+def test_dense_gradients_that_do_not_fit_change_nothing(name: str, shape: list, rate: object,
+                                                        message: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        first, second = [[tf.get_variable(kept + number, [3, 2], initializer=tf.ones_initializer()) for kept in "wmv"]
+        first, second = [[
+            tf.get_variable(kept + number, [3, 2], initializer=tf.ones_initializer())
+            for kept in "wmv"
+        ]
                          for number in "12"]
         w, m, v = [list(pair) for pair in zip(first, second)]
         gradients = [tf.ones([3, 2]), tf.ones(shape)]
-        run = {"adagrad": lambda: update.adagrad_dense(w, m, gradients, tf.constant(rate)),
-               "adam": lambda: update.adam_dense(w, m, v, gradients, tf.constant(rate), 0.9, 0.999, 1e-8),
-               "average": lambda: update.moving_averages(w, gradients, rate)}[name]()
+        run = {
+            "adagrad": lambda: update.adagrad_dense(w, m, gradients, tf.constant(rate)),
+            "adam": lambda: update.adam_dense(w, m, v, gradients, tf.constant(rate), 0.9, 0.999,
+                                              1e-8),
+            "average": lambda: update.moving_averages(w, gradients, rate)
+        }[name]()
         with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value"):
             session.run(run)
         session.run(tf.global_variables_initializer())

@@ -25,8 +25,8 @@ def random_plan(rng: np.random.Generator, epochs: int = 0) -> Plan:
     sizes[rng.integers(count)] = lengths.min()
     sizes = np.minimum(sizes, lengths)
     groups = np.sort(rng.integers(0, 4, count))
-    return Plan(np.concatenate([[0], np.cumsum(lengths)]), sizes, groups, int(rng.integers(0, 99)), epochs,
-                bool(rng.integers(0, 4)))
+    return Plan(np.concatenate([[0], np.cumsum(lengths)]), sizes, groups, int(rng.integers(0, 99)),
+                epochs, bool(rng.integers(0, 4)))
 
 
 class Model:
@@ -72,7 +72,8 @@ class Model:
 
     def take(self, worker: str) -> Tuple[int, ...]:
         if not self.pending and not self.fill():
-            return (NOTHING_NOW if any(self.open[w] for w in WORKERS if w != worker) else END, 0, 0, 0)
+            return (NOTHING_NOW if any(
+                self.open[w] for w in WORKERS if w != worker) else END, 0, 0, 0)
         groups = [self.plan.groups[item] for _, item, _ in self.pending]
         read = {self.group[w] for w in WORKERS if self.open[w]}
         chosen = [i for i, g in enumerate(groups) if g == self.group[worker]] + [
@@ -100,8 +101,14 @@ class Model:
         self.open[worker], self.group[worker] = [], -1
 
     def state(self) -> Tuple[int, List[List[int]]]:
-        held = [e for e in self.taken if any(e is other for open in self.open.values() for other in open)]
-        unique = [e for i, e in reversed(list(enumerate(held))) if all(e is not later for later in held[i + 1:])][::-1]
+        held = [
+            e for e in self.taken
+            if any(e is other for open in self.open.values() for other in open)
+        ]
+        unique = [
+            e for i, e in reversed(list(enumerate(held)))
+            if all(e is not later for later in held[i + 1:])
+        ][::-1]
         return self.epoch, [list(e) for e in unique + self.pending]
 
     def reset(self, epoch: int, left: List[List[int]], skip: int) -> None:
@@ -151,7 +158,8 @@ class Native:
         return int(state.epoch), state.left.tolist()
 
     def reset(self, epoch: int, left: List[List[int]], skip: int) -> None:
-        self.session.run(self._reset, dict(zip(self._inputs, (epoch, np.reshape(left, [-1, 3]), skip))))
+        self.session.run(self._reset,
+                         dict(zip(self._inputs, (epoch, np.reshape(left, [-1, 3]), skip))))
 
 
 def rows_left(plan: Plan, entry: List[int]) -> List[int]:
@@ -167,11 +175,13 @@ def test_is_what_the_model_does(seed: int) -> None:
     model, queue = Model(plan), Native(plan).init()
     for _ in range(300):
         worker = str(rng.choice(WORKERS))
-        kind = rng.choice(["take", "advance", "any rows", "release", "reset", "skip"], p=[.45, .4, .05, .04, .04, .02])
+        kind = rng.choice(["take", "advance", "any rows", "release", "reset", "skip"],
+                          p=[.45, .4, .05, .04, .04, .02])
         if kind == "take":
             assert queue.take(worker) == model.take(worker)
         elif kind in ("advance", "any rows"):
-            rows = sum([rows_left(plan, entry) for entry in model.open[worker]], [])[:int(rng.integers(0, 12))]
+            rows = sum([rows_left(plan, entry) for entry in model.open[worker]],
+                       [])[:int(rng.integers(0, 12))]
             if kind == "any rows":
                 rows = rng.integers(0, plan.bounds[-1], 4).tolist()
             assert queue.advance(worker, rows) == model.advance(worker, rows)
@@ -208,7 +218,9 @@ def test_every_item_once_an_epoch_in_another_order_each(workers: int) -> None:
 
 
 def test_in_the_files_order() -> None:
-    queue = Native(Plan(np.arange(6), np.array([1, 1, 0, 1, 1]), np.array([0, 0, 1, 1, 1]), 7, 1, False)).init()
+    queue = Native(
+        Plan(np.arange(6), np.array([1, 1, 0, 1, 1]), np.array([0, 0, 1, 1, 1]), 7, 1,
+             False)).init()
     assert [queue.take("a")[2] for _ in range(4)] == [0, 1, 3, 4]
 
 
@@ -272,7 +284,8 @@ def test_threads_share_it() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(sum(taken.values(), [])) == [(epoch, item) for epoch in range(2) for item in range(1000)]
+    assert sorted(sum(taken.values(),
+                      [])) == [(epoch, item) for epoch in range(2) for item in range(1000)]
     assert all(taken.values())
 
 
@@ -282,15 +295,19 @@ def test_it_is_not_ready_before_it_is_set() -> None:
     calls: List[Callable[[], object]] = [lambda: queue.take("a"), lambda: queue.advance("a", []),
                                          lambda: queue.release("a"), queue.state]
     for call in calls:
-        with pytest.raises(tf.errors.FailedPreconditionError, match="was not set yet. The chief's session sets it"):
+        with pytest.raises(tf.errors.FailedPreconditionError,
+                           match="was not set yet. The chief's session sets it"):
             call()
     assert not len(queue.init().session.run(queue.not_ready))
 
 
-@pytest.mark.parametrize("epoch, left, skip, message", [
-    (-1, [], 0, "epoch and skip must be >= 0. Got: -1 and 0"), (0, [], -2, "Got: 0 and -2"),
-    (1, [[1, 0, 0]], 0, "must be of the 1 epochs begun. Got: 1"), (1, [[0, 2, 0]], 0, "there is no item 2 among 2"),
-    (1, [[0, 0, 3]], 0, "of item 0 0 to 2 rows may be done. Got: 3"), (1, [[0, 1, -1]], 0, "Got: -1")])
+@pytest.mark.parametrize("epoch, left, skip, message",
+                         [(-1, [], 0, "epoch and skip must be >= 0. Got: -1 and 0"),
+                          (0, [], -2, "Got: 0 and -2"),
+                          (1, [[1, 0, 0]], 0, "must be of the 1 epochs begun. Got: 1"),
+                          (1, [[0, 2, 0]], 0, "there is no item 2 among 2"),
+                          (1, [[0, 0, 3]], 0, "of item 0 0 to 2 rows may be done. Got: 3"),
+                          (1, [[0, 1, -1]], 0, "Got: -1")])
 def test_wrong_states_are_refused_and_change_nothing(epoch: int, left: List[List[int]], skip: int,
                                                      message: str) -> None:
     queue = Native(Plan(np.array([0, 3, 6]), np.array([3, 3]), np.zeros(2), 1, 0, False)).init()
@@ -305,7 +322,8 @@ def test_wrong_rows_and_shapes_are_refused() -> None:
     queue = Native(Plan(np.array([0, 3]), np.array([3]), np.zeros(1), 1, 0, False)).init()
     queue.take("a")
     for row in (-1, 3):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="a row must be of 0 to 2. Got: {}".format(row)):
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match="a row must be of 0 to 2. Got: {}".format(row)):
             queue.advance("a", [0, row])
     assert queue.state() == (1, [[0, 0, 0]])
     for values, message in (((0, np.zeros([1, 2]), 0), r"left must be \[N, 3\]. Got: \[1,2\]"),
@@ -318,9 +336,11 @@ def test_wrong_rows_and_shapes_are_refused() -> None:
 @pytest.mark.parametrize("change, message", [
     ({"bounds": [0, 3]}, "bounds must be one more than sizes, and groups as many. Got: 2, 2 and 2"),
     ({"groups": [0]}, "Got: 3, 2 and 1"), ({"bounds": [1, 3, 6]}, "bounds must ascend from 0"),
-    ({"bounds": [0, 7, 6]}, "bounds must ascend from 0"), ({"groups": [1, 0]}, "groups must ascend"),
-    ({"sizes": [3, 4]}, "the size of item 1 must be of 0 to 3. Got: 4"), ({"sizes": [-1, 3]}, "Got: -1"),
-    ({"sizes": [0, 0]}, "not one item has rows")])
+    ({"bounds": [0, 7, 6]}, "bounds must ascend from 0"),
+    ({"groups": [1, 0]}, "groups must ascend"),
+    ({"sizes": [3, 4]}, "the size of item 1 must be of 0 to 3. Got: 4"),
+    ({"sizes": [-1, 3]}, "Got: -1"), ({"sizes": [0, 0]}, "not one item has rows")
+])
 def test_wrong_plans_are_refused(change: Dict[str, List[int]], message: str) -> None:
     plan = Plan(np.array([0, 3, 6]), np.array([3, 3]), np.zeros(2), 1, 0, False)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):

@@ -3,9 +3,9 @@
     python data/din/script/generate_voc.py local_train_splitByUser --out OUT
 
 writes uid_voc.pkl, mid_voc.pkl and cat_voc.pkl. Each is a pickled dict name -> id. Id 0 is the
-default, for names that training does not have. The others follow by descending number of occurrences
-(as targets and in histories, over all lines), ties by name. Memory holds one count for each distinct
-name.
+default, for names that training does not have. The others follow by descending number of
+occurrences (as targets and in histories, over all lines), ties by name. Memory holds one count for
+each distinct name.
 """
 
 import argparse

@@ -23,29 +23,36 @@ def write(folder: object, content: bytes) -> str:
 def test_order_is_by_occurrences_then_name(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     assert generate_voc.main([write(tmp_path, LINES), "--out", str(tmp_path)]) == 0
     shown = [line.split("  ")[1:] for line in capsys.readouterr().out.splitlines()]
-    assert shown == [["3 names", "uid_voc.pkl"], ["6 names", "mid_voc.pkl"], ["3 names", "cat_voc.pkl"]]
-    stored = {name: vocabulary.load(os.path.join(str(tmp_path), name)) for name in ("uid_voc", "mid_voc", "cat_voc")}
+    assert shown == [["3 names", "uid_voc.pkl"], ["6 names", "mid_voc.pkl"],
+                     ["3 names", "cat_voc.pkl"]]
+    stored = {
+        name: vocabulary.load(os.path.join(str(tmp_path), name))
+        for name in ("uid_voc", "mid_voc", "cat_voc")
+    }
     assert stored == {"uid_voc": ["default_uid", "u1", "u2"],
                       "mid_voc": ["default_mid", "i2", "i1", "i3", "i4", "ä"],
                       "cat_voc": ["default_cat", "X", "Y"]}
 
 
 def test_the_default_is_first_and_once() -> None:
-    assert generate_voc.in_order(collections.Counter({b"a": 1, b"d": 9, b"b": 1}), "d") == ["d", "a", "b"]
+    assert generate_voc.in_order(collections.Counter({b"a": 1, b"d": 9, b"b": 1}),
+                                 "d") == ["d", "a", "b"]
 
 
 def test_errors(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     path = write(tmp_path, LINES + b"2\n")
     assert generate_voc.main([path, "--out", str(tmp_path)]) == 1
-    assert "error: " + path + ", line 5: '2' is given, expected 6 columns, not 1" in capsys.readouterr().err
+    assert "error: " + path + ", line 5: '2' is given, expected 6 columns, not 1" in capsys.readouterr(
+    ).err
     assert os.listdir(str(tmp_path)) == ["train"]
 
 
-@pytest.mark.parametrize("name, message", [(b"\xff", r"xff.tX.ti1.tY' is given, expected UTF-8"),
-                                           (b"i\rj", "expected no byte 0x0d, and 0x02 in the histories alone"),
-                                           (b"i\x02j", "expected no byte 0x0d, and 0x02 in the histories alone")])
-def test_names_that_no_vocabulary_holds_are_found_before_any_is_written(tmp_path: object, name: bytes,
-                                                                        message: str) -> None:
+@pytest.mark.parametrize("name, message",
+                         [(b"\xff", r"xff.tX.ti1.tY' is given, expected UTF-8"),
+                          (b"i\rj", "expected no byte 0x0d, and 0x02 in the histories alone"),
+                          (b"i\x02j", "expected no byte 0x0d, and 0x02 in the histories alone")])
+def test_names_that_no_vocabulary_holds_are_found_before_any_is_written(
+        tmp_path: object, name: bytes, message: str) -> None:
     path = write(tmp_path, LINES + b"0\tu\t" + name + b"\tX\ti1\tY\n")
     with pytest.raises(BadInput, match="train, line 5: .*" + message):
         generate_voc.make(path, str(tmp_path))

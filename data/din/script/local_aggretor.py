@@ -2,13 +2,13 @@
 
     python data/din/script/local_aggretor.py reviews-info item-info samples
 
-A user's reviews are sorted by time; reviews of equal time stay in the file's order. The last one is the
-target of the line with label 1. The line with label 0 precedes it; its target is the item of a random
-review, drawn again until the user has not reviewed it. Both lines have all earlier reviews as their
-history. Users with one review give no sample.
+A user's reviews are sorted by time; reviews of equal time stay in the file's order. The last one is
+the target of the line with label 1. The line with label 0 precedes it; its target is the item of a
+random review, drawn again until the user has not reviewed it. Both lines have all earlier reviews
+as their history. Users with one review give no sample.
 
-Memory: reviews are first divided by user into NUM_BUCKETS files on disk. Then memory holds the rows of
-one of them, and name, category and number of reviews of each item as Arrow and NumPy arrays.
+Memory: reviews are first divided by user into NUM_BUCKETS files on disk. Then memory holds the rows
+of one of them, and name, category and number of reviews of each item as Arrow and NumPy arrays.
 """
 
 import argparse
@@ -276,7 +276,8 @@ def aggregate(
                 file.writelines(lines.to_pylist())
                 count += len(lines)
             if not count:
-                raise BadInput("{}: no user has two reviews. Give more reviews.".format(reviews_info))
+                raise BadInput(
+                    "{}: no user has two reviews. Give more reviews.".format(reviews_info))
     return count
 
 

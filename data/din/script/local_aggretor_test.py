@@ -10,8 +10,10 @@ from common.errors import BadInput
 from data.din.lines import Sample, read_samples
 from data.din.script import local_aggretor
 
-REVIEWS = ["u1\ta\t5.0\t30", "u2\tb\t5.0\t10", "u1\tb\t1.0\t10", "u3\td\t1.0\t7", "u1\tc\t1.0\t30", "u2\tx\t1.0\t10",
-           "u1\te\t2.0\t-5", "u1\tb\t2.0\t12", "u4\tf\t2.0\t1"]
+REVIEWS = [
+    "u1\ta\t5.0\t30", "u2\tb\t5.0\t10", "u1\tb\t1.0\t10", "u3\td\t1.0\t7", "u1\tc\t1.0\t30",
+    "u2\tx\t1.0\t10", "u1\te\t2.0\t-5", "u1\tb\t2.0\t12", "u4\tf\t2.0\t1"
+]
 ITEMS = ["a\tA \"x\"", "b\tB", "c\tC", "a\tlater", "d\tD", "e\tE", "unseen\tU", "f\tF"]
 
 
@@ -22,10 +24,14 @@ def write(folder: object, name: str, lines: List[str]) -> str:
     return path
 
 
-def run(folder: object, reviews: List[str], items: List[str], seed: int = 1, num_buckets: int = 4) -> List[Sample]:
+def run(folder: object,
+        reviews: List[str],
+        items: List[str],
+        seed: int = 1,
+        num_buckets: int = 4) -> List[Sample]:
     target = os.path.join(str(folder), "samples")
-    count = local_aggretor.aggregate(write(folder, "reviews-info", reviews), write(folder, "item-info", items), target,
-                                     seed, num_buckets)
+    count = local_aggretor.aggregate(write(folder, "reviews-info", reviews),
+                                     write(folder, "item-info", items), target, seed, num_buckets)
     samples = [sample for _, sample in read_samples(target)]
     assert len(samples) == count
     return samples
@@ -34,13 +40,17 @@ def run(folder: object, reviews: List[str], items: List[str], seed: int = 1, num
 def by_user(samples: List[Sample]) -> Dict[str, Tuple[Sample, Sample]]:
     """The negative and the positive sample of each user, as they follow each other."""
     assert [sample.label for sample in samples] == [b"0", b"1"] * (len(samples) // 2)
-    pairs = {negative.user.decode(): (negative, positive) for negative, positive in zip(samples[::2], samples[1::2])}
+    pairs = {
+        negative.user.decode(): (negative, positive)
+        for negative, positive in zip(samples[::2], samples[1::2])
+    }
     assert len(pairs) == len(samples) // 2
     return pairs
 
 
 @pytest.mark.parametrize("num_buckets", [1, 4, 64])
-def test_history_is_in_the_order_of_time_then_of_the_file(tmp_path: object, num_buckets: int) -> None:
+def test_history_is_in_the_order_of_time_then_of_the_file(tmp_path: object,
+                                                          num_buckets: int) -> None:
     pairs = by_user(run(tmp_path, REVIEWS, ITEMS, num_buckets=num_buckets))
     assert sorted(pairs) == ["u1", "u2"]  # u3 and u4 have one review each
     negative, positive = pairs["u1"]
@@ -53,8 +63,16 @@ def test_history_is_in_the_order_of_time_then_of_the_file(tmp_path: object, num_
 
 def test_negatives_are_drawn_by_popularity_from_other_items(tmp_path: object) -> None:
     popularity = {"a": 400, "b": 200, "c": 100, "d": 1}
-    reviews = ["s{}{}\t{}\t5\t1".format(item, i, item) for item, count in popularity.items() for i in range(count)]
-    reviews += ["u{}\t{}\t5\t{}".format(i, item, time) for i in range(3000) for time, item in enumerate("da")]
+    reviews = [
+        "s{}{}\t{}\t5\t1".format(item, i, item)
+        for item, count in popularity.items()
+        for i in range(count)
+    ]
+    reviews += [
+        "u{}\t{}\t5\t{}".format(i, item, time)
+        for i in range(3000)
+        for time, item in enumerate("da")
+    ]
     samples = run(tmp_path, reviews, ITEMS, num_buckets=8)
     drawn = [negative.item for negative, _ in by_user(samples).values()]
     assert set(drawn) == {b"b", b"c"}
@@ -97,23 +115,31 @@ def test_memory_is_bound_by_buckets(tmp_path: object) -> None:
 def test_each_user_lies_in_one_bucket(tmp_path: object) -> None:
     reviews = ["u{}\ti{}\t5\t1".format(i % 70, i) for i in range(900)]
     buckets = local_aggretor.partition(write(tmp_path, "reviews-info", reviews), str(tmp_path), 5)
-    users = [set(local_aggretor._read_bucket(bucket).column("user").to_pylist()) for bucket in buckets]
+    users = [
+        set(local_aggretor._read_bucket(bucket).column("user").to_pylist()) for bucket in buckets
+    ]
     assert len(users) == 5 and min(map(len, users)) > 3
     assert sum(map(len, users)) == len(set.union(*users)) == 70
 
 
 @pytest.mark.parametrize("reviews, items, message", [
-    (["u\ta\t5\t1", "v\tb\t5\t1"], ITEMS, "reviews-info: no user has two reviews. Give more reviews"),
+    (["u\ta\t5\t1", "v\tb\t5\t1"
+      ], ITEMS, "reviews-info: no user has two reviews. Give more reviews"),
     (["u\ta\t5\t1", "u\tb\t5\t1", "v\ta\t5\t1"], ITEMS,
      "user 'u' reviewed all 2 items, so none is left to draw as a negative. Give more reviews"),
-    (["u\ta\t5\t1", "u\tb\t5\tx"], ITEMS, "reviews-info, line 2: .* is given, expected user, item, rating, time"),
-    (REVIEWS, ["a"], "item-info, line 1: 'a' is given, expected item, category in UTF-8, tab-separated"),
-    (["u\ta\t5\t1", "u\tb\t5\t0x1"], ITEMS, "reviews-info, line 2: .* the time a whole number. Write the file again"),
-    (["u\ta\t5\t1", "\tb\t5\t1"], ITEMS, "reviews-info, line 2: .*, none empty or with a byte 0x02"),
+    (["u\ta\t5\t1", "u\tb\t5\tx"
+      ], ITEMS, "reviews-info, line 2: .* is given, expected user, item, rating, time"),
+    (REVIEWS, ["a"],
+     "item-info, line 1: 'a' is given, expected item, category in UTF-8, tab-separated"),
+    (["u\ta\t5\t1", "u\tb\t5\t0x1"
+      ], ITEMS, "reviews-info, line 2: .* the time a whole number. Write the file again"),
+    (["u\ta\t5\t1", "\tb\t5\t1"
+      ], ITEMS, "reviews-info, line 2: .*, none empty or with a byte 0x02"),
     (REVIEWS, ["a\tA", "b\t"], "item-info, line 2: .*, none empty or with a byte 0x02"),
     (REVIEWS, [], "item-info: no such file, or an empty one. Write it with process_data.py"),
 ])
-def test_errors_write_nothing(tmp_path: object, reviews: List[str], items: List[str], message: str) -> None:
+def test_errors_write_nothing(tmp_path: object, reviews: List[str], items: List[str],
+                              message: str) -> None:
     with pytest.raises(BadInput, match=message):
         run(tmp_path, reviews, items)
     assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info"]
@@ -123,7 +149,8 @@ def test_a_folder_of_the_user_stays(tmp_path: object) -> None:
     os.makedirs(os.path.join(str(tmp_path), "samples.buckets", "mine"))
     run(tmp_path, REVIEWS, ITEMS)
     assert os.listdir(os.path.join(str(tmp_path), "samples.buckets")) == ["mine"]
-    assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info", "samples", "samples.buckets"]
+    assert sorted(os.listdir(
+        str(tmp_path))) == ["item-info", "reviews-info", "samples", "samples.buckets"]
 
 
 def test_main(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
@@ -134,7 +161,8 @@ def test_main(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     assert local_aggretor.main([argv[0] + "x"] + argv[1:]) == 1
     assert "error: " + argv[0] + "x: no such file" in capsys.readouterr().err
     assert local_aggretor.main(argv[:2] + [os.path.join(str(tmp_path), "nowhere", "samples")]) == 1
-    assert "error: [Errno 2] No such file or directory: '{}/nowhere/samples".format(tmp_path) in capsys.readouterr().err
+    assert "error: [Errno 2] No such file or directory: '{}/nowhere/samples".format(
+        tmp_path) in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
         local_aggretor.main(argv + ["--seed", "-1"])
     assert end.value.code == 2 and "--seed must be >= 0. Got: -1." in capsys.readouterr().err

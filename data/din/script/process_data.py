@@ -1,9 +1,10 @@
-"""Parses the raw records of Amazon Books: of a review its user, item, rating and time, of an item its category.
+"""Parses the raw records of Amazon Books: of a review its user, item, rating and time, of an item
+its category.
 
     python data/din/script/process_data.py reviews_Books.json meta_Books.json --out OUT
 
-writes reviews-info and item-info. A record is a line of JSON or, as in the public meta file, a Python literal, which
-is parsed and never run. One record is held at a time.
+writes reviews-info and item-info. A record is a line of JSON or, as in the public meta file, a
+Python literal, which is parsed and never run. One record is held at a time.
 """
 
 import argparse
@@ -20,8 +21,9 @@ from common.files import replacing  # noqa: E402
 from data.din.lines import describe, read_lines  # noqa: E402
 
 _UNFIT = re.compile("[\t\n\r\x02]")
-_VALUE = re.compile(r"""[bBrRuU]{0,2}(?:'[^']*'?|"[^"]*"?)|[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"""
-                    "|True|False|None")
+_VALUE = re.compile(
+    r"""[bBrRuU]{0,2}(?:'[^']*'?|"[^"]*"?)|[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"""
+    "|True|False|None")
 _OPERATION = re.compile(r"[^0\s,:()\[\]{}]|[0)\]}]\s*[0(\[{]")
 _INT64 = 1 << 63
 
@@ -29,12 +31,15 @@ Record = Dict[Any, Any]
 
 
 class BadRecord(ValueError):
-    """A record that cannot be used: which of its fields (none: all of it), the value and what was expected."""
+    """A record that cannot be used: which of its fields (none: all of it), the value and what was
+    expected.
+    """
 
     def __init__(self, field: str, value: object, expected: str) -> None:
         text = repr(value)
         super().__init__("{}{} is given, expected {}".format(
-            field and "field {!r}: ".format(field), text if len(text) <= 80 else text[:77] + "...", expected))
+            field and "field {!r}: ".format(field), text if len(text) <= 80 else text[:77] + "...",
+            expected))
 
 
 class BadRecords:
@@ -53,7 +58,8 @@ class BadRecords:
         self.count += 1
         if self.count > self.limit:
             raise BadInput("{}, line {}: {}. Mend or remove the line{}.".format(
-                path, number, error, "; more than --max_bad_records {} records cannot be used".format(self.limit)
+                path, number, error,
+                "; more than --max_bad_records {} records cannot be used".format(self.limit)
                 if self.limit else ", or skip up to N such records with --max_bad_records N"))
 
 
@@ -80,9 +86,10 @@ def parse(line: bytes) -> Record:
 def _literal(text: str) -> Any:
     """The value of a Python literal.
 
-    ast.literal_eval parses all of Python first, and chains such as 1+1+1, a.b.c or x()() to trees as deep as they are
-    long, which overflow the interpreter's stack. So operations are refused before: with 0 for each string, number and
-    name, a literal is brackets, commas and colons besides, and nothing begins right after something that ended.
+    ast.literal_eval parses all of Python first, and chains such as 1+1+1, a.b.c or x()() to trees
+    as deep as they are long, which overflow the interpreter's stack. So operations are refused
+    before: with 0 for each string, number and name, a literal is brackets, commas and colons
+    besides, and nothing begins right after something that ended.
 
     Raises:
       ValueError, SyntaxError, TypeError, MemoryError: it is none.
@@ -100,12 +107,18 @@ def review_line(record: Record) -> str:
       BadRecord: one of them is missing or not of its type.
     """
     rating, time = record.get("overall"), record.get("unixReviewTime")
-    if isinstance(rating, bool) or not isinstance(rating, (int, float)) or not -_INT64 <= rating < _INT64:  # or NaN
+    if isinstance(rating,
+                  bool) or not isinstance(rating,
+                                          (int, float)) or not -_INT64 <= rating < _INT64:  # or NaN
         raise BadRecord("overall", rating, "a number")
     if isinstance(time, bool) or not isinstance(time, int) or not -_INT64 <= time < _INT64:
         raise BadRecord("unixReviewTime", time, "a whole number of seconds")
-    return "\t".join([_name("reviewerID", record.get("reviewerID")), _name("asin", record.get("asin")),
-                      str(rating), str(time)])
+    return "\t".join([
+        _name("reviewerID", record.get("reviewerID")),
+        _name("asin", record.get("asin")),
+        str(rating),
+        str(time)
+    ])
 
 
 def item_line(record: Record) -> str:
@@ -138,7 +151,8 @@ def convert(source: str, target: str, to_line: Callable[[Record], str], bad: Bad
       the number of lines written.
 
     Raises:
-      BadInput: source cannot be read, holds no records or too many bad ones; no target is written then.
+      BadInput: source cannot be read, holds no records or too many bad ones; no target is written
+        then.
     """
     count = 0
     with replacing(target) as temporary, open(temporary, "wb") as file:
@@ -153,13 +167,16 @@ def convert(source: str, target: str, to_line: Callable[[Record], str], bad: Bad
             file.write(text.encode("utf-8") + b"\n")
             count += 1
         if not count:
-            raise BadInput("{}: there is no record in it that can be used. Expected one a line.".format(source))
+            raise BadInput(
+                "{}: there is no record in it that can be used. Expected one a line.".format(
+                    source))
     return count
 
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Parses both raw files."""
-    parser = argparse.ArgumentParser(description="Parses raw reviews and items into reviews-info and item-info.")
+    parser = argparse.ArgumentParser(
+        description="Parses raw reviews and items into reviews-info and item-info.")
     parser.add_argument("reviews", help="reviews_Books.json or reviews_Books.json.gz")
     parser.add_argument("meta", help="meta_Books.json or meta_Books.json.gz")
     parser.add_argument("--out", default=".", help="folder to write to (default: the current one)")
@@ -170,7 +187,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         parser.error("--max_bad_records must be >= 0. Got: {}.".format(args.max_bad_records))
     bad = BadRecords(args.max_bad_records)
     try:
-        for source, name, to_line in ((args.reviews, "reviews-info", review_line), (args.meta, "item-info", item_line)):
+        for source, name, to_line in ((args.reviews, "reviews-info", review_line),
+                                      (args.meta, "item-info", item_line)):
             target = os.path.join(args.out, name)
             print(describe(target, convert(source, target, to_line, bad), "lines"))
     except (BadInput, OSError) as error:

@@ -55,8 +55,10 @@ def test_a_user_stays_on_one_side_wherever_the_lines_stand(tmp_path: object) -> 
 
 
 def test_one_side_without_users(tmp_path: object) -> None:
-    with pytest.raises(BadInput, match="samples: (2 lines fall to training and 0|0 lines fall to training and 2) to "
-                                       "test. Give more users or another --seed"):
+    with pytest.raises(
+            BadInput,
+            match="samples: (2 lines fall to training and 0|0 lines fall to training and 2) to "
+            "test. Give more users or another --seed"):
         split(tmp_path, ["u"], 1)
     assert os.listdir(str(tmp_path)) == ["samples"]
 
@@ -65,7 +67,8 @@ def test_main(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     argv = [write(tmp_path, ["u{}".format(i) for i in range(100)])]
     argv += [os.path.join(str(tmp_path), name) for name in ("train", "test")]
     assert split_by_user.main(argv) == 0
-    assert [line.split("  ")[2] for line in capsys.readouterr().out.splitlines()] == ["train", "test"]
+    assert [line.split("  ")[2]
+            for line in capsys.readouterr().out.splitlines()] == ["train", "test"]
     assert split_by_user.main([argv[0] + "x"] + argv[1:]) == 1
     assert "error: " + argv[0] + "x: no such file" in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
