@@ -2,12 +2,14 @@
 
 Zhou et al., KDD 2018, https://arxiv.org/abs/1706.06978
 
-    a_j    = softmax_j(MLP([q, h_j, q - h_j, q * h_j]))      q the candidate, h_j an item of the user's history
-    v_U    = sum_j a_j h_j                                   the user's interest in this candidate        (eq. 3)
-    Dice   = p(s) s + (1 - p(s)) alpha s                     p the sigmoid of s normalised by the batch   (eq. 5)
-    loss   = log loss(click) over all rows                                                                (eq. 2)
+    a_j    = softmax_j(MLP([q, h_j, q - h_j, q * h_j]))
+    v_U    = sum_j a_j h_j                                                                 (eq. 3)
+    Dice   = p(s) s + (1 - p(s)) alpha s                                                   (eq. 5)
+    loss   = log loss(click) over all rows                                                 (eq. 2)
 
-Departures from the paper are listed in din/README.md.
+where q is the candidate, h_j an item of the user's history, v_U the user's interest in this
+candidate, and p the sigmoid of s normalised by the batch. din/README.md lists the departures from
+the paper.
 
     python din/train.py --bf16
 """
@@ -15,7 +17,7 @@ Departures from the paper are listed in din/README.md.
 import argparse
 import os
 import sys
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -31,14 +33,13 @@ from common.kernels.layers import dice as activation  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
-from common.optimizers.train_step import Training  # noqa: E402
+from common.optimizers.train_step import Features, Training  # noqa: E402
 from data.amazon import SCHEMA  # noqa: E402
 
 MODEL = Model(
     name="DIN", data="data.amazon", tasks=("click",), epochs=1, learning_rate=0.001,
     optimizer="adamasync", save_steps=0, per_item="attention/dense_",
     on_deeprec={"bf16": "both", "emb_fusion": "ours"})
-
 DIMENSION = 18
 ATTENTION = (80, 40)
 TOP = (200, 80)
@@ -76,18 +77,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """DIN has no flags of its own."""
 
 
-def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
-    """Embeds user, candidate and history, attends to the history, and feeds all of it through the top layers."""
+def forward(features: Features, params: Params, training: bool) -> Outputs:
+    """Attends to the history with the candidate, and feeds all vectors through the top layers."""
     def columns(*names: str) -> list:
         return params.schema.named(names)
 
-    user = input_layer.look_up(features, columns("user"), "input", params.embedding)  # [B, D]
-    item = input_layer.look_up(features, columns("item", "category"), "input", params.embedding)  # [B, 2 D]
-    history = input_layer.look_up_history(
-        features, columns("history_items", "history_categories"), "input", params.embedding)  # items [P, 2 D]
+    config = params.embedding
+    user = input_layer.look_up(features, columns("user"), "input", config)  # [B, D]
+    candidate = columns("item", "category")
+    item = input_layer.look_up(features, candidate, "input", config)  # [B, 2 D]
+    behaviours = columns("history_items", "history_categories")
+    history = input_layer.look_up_history(features, behaviours, "input", config)  # items [P, 2 D]
     interest, total = attend(item, history, params)  # [B, 2 D] each
     hidden = tf.concat([user, item, total, item * total, interest], axis=1)  # [B, 9 D]
-    hidden = layers.batch_norm(hidden, "top_norm", Norm(training), params.dense, before_dense=True)
+    norm = Norm(training)
+    hidden = layers.batch_norm(hidden, "top_norm", norm, params.dense, before_dense=True)
     for i, size in enumerate(params.top):
         hidden = layers.dense(hidden, size, "top_{}".format(i), params.dense)
         hidden = dice(hidden, "dice_{}".format(i), training, params)
@@ -95,7 +99,7 @@ def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> O
 
 
 def attend(item: tf.Tensor, history: History, params: Params) -> Tuple[tf.Tensor, tf.Tensor]:
-    """The sum of the history's items weighted by how much each matters to the candidate item, and the plain sum.
+    """The sum of the history's items weighted by what each matters to the candidate, and plain.
 
     Args:
       item: the candidate, [B, 2 D].
@@ -108,55 +112,72 @@ def attend(item: tf.Tensor, history: History, params: Params) -> Tuple[tf.Tensor
         query = prelu(layers.dense(item, width, "query", params.dense), "query")  # [B, 2 D]
         if params.dense.fused and isinstance(history, RaggedHistory):
             return _attend_fused(query, history, params)
+        items = history.items
         query = history.spread(query)  # [P, 2 D]
-        hidden = tf.concat([query, history.items, query - history.items, query * history.items], axis=-1)  # [P, 8 D]
+        hidden = tf.concat([query, items, query - items, query * items], axis=-1)  # [P, 8 D]
         for i, size in enumerate(params.attention):
             hidden = layers.dense(hidden, size, "dense_{}".format(i), params.dense, tf.sigmoid)
-        weights = history.softmax(layers.dense(hidden, 1, "score", params.dense))  # [P, 1]
-        return history.sum(weights * history.items), history.sum(history.items)
+        scores = layers.dense(hidden, 1, "score", params.dense)
+        weights = history.softmax(scores)  # [P, 1]
+        return history.sum(weights * items), history.sum(items)
 
 
-def _attend_fused(query: tf.Tensor, history: RaggedHistory, params: Params) -> Tuple[tf.Tensor, tf.Tensor]:
+def _attend_fused(query: tf.Tensor, history: RaggedHistory,
+                  params: Params) -> Tuple[tf.Tensor, tf.Tensor]:
     """The same from the query [B, 2 D] on, in a native op."""
     sizes = [4 * query.shape[1].value, *params.attention, 1]
-    names = ["dense_{}".format(i) for i in range(len(params.attention))] + ["score"]
-    kernels, biases = zip(*[layers.dense_variables(*layer, params.dense) for layer in zip(sizes, sizes[1:], names)])
+    names = ["dense_{}".format(i) for i in range(len(params.attention))]
+    names.append("score")
+    kernels, biases = [], []
+    for width, units, name in zip(sizes, sizes[1:], names):
+        kernel, bias = layers.dense_variables(width, units, name, params.dense)
+        kernels.append(kernel)
+        biases.append(bias)
     precision = dense.precision(params.dense.toggles.bf16)
     return attention.attend(query, history.items, history.row_splits, kernels, biases, precision)
 
 
 def prelu(inputs: tf.Tensor, name: str) -> tf.Tensor:
-    """max(0, x) + alpha min(0, x) with a learned alpha of each feature, [B, H] (He et al., arXiv 1502.01852)."""
-    alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.constant_initializer(0.25))
+    """max(0, x) + alpha min(0, x) with a learned alpha of each feature, [B, H].
+
+    He et al., arXiv 1502.01852.
+    """
+    shape = [inputs.shape[-1]]
+    initializer = tf.constant_initializer(0.25)
+    alpha = tf.get_variable(name + "/alpha", shape, initializer=initializer)
     return tf.nn.relu(inputs) - alpha * tf.nn.relu(-inputs)
 
 
 def dice(inputs: tf.Tensor, name: str, training: bool, params: Params) -> tf.Tensor:
     """The paper's activation, [B, H]: a PReLU whose corner moves to the features' mean (eq. 5)."""
-    alpha = tf.get_variable(name + "/alpha", [inputs.shape[-1]], initializer=tf.zeros_initializer())
+    shape = [inputs.shape[-1]]
+    alpha = tf.get_variable(name + "/alpha", shape, initializer=tf.zeros_initializer())
     normal = layers.batch_norm(inputs, name + "/norm", Norm(training), params.dense, affine=False)
     if params.dense.fused:
         return activation.dice(inputs, normal, alpha)
-    return (alpha + tf.sigmoid(normal) * (1.0 - alpha)) * inputs  # (s + (1 - s) alpha) inputs with fewer passes
+    # s + (1 - s) alpha times the inputs, with fewer passes over memory
+    return (alpha + tf.sigmoid(normal) * (1.0 - alpha)) * inputs
 
 
-def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     """The log loss over all rows, and the kernels' L2 terms; scalar."""
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["label"], logits=outputs.click)
     return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
 
 
-def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+def model_fn(features: Features, labels: Optional[Features], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: one task."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return train_step.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+        return train_step.train_spec(
+            lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
+    click = heads.Task("click", outputs.click)
     if labels is None:
-        return heads.predict_spec([heads.Task("click", outputs.click)])
+        return heads.predict_spec([click])
     total = loss(outputs, labels)
-    tasks = [heads.Task("click", outputs.click, labels["label"], by_user=True)]
-    return heads.eval_spec(total, tasks, features[USER])
+    click = click._replace(label=labels["label"], by_user=True)
+    return heads.eval_spec(total, [click], features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -166,8 +187,11 @@ def main(argv: Optional[List[str]] = None) -> None:
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
     params = Params(
-        schema=data.schema, embedding=Embedding.from_flags(args, DIMENSION), dense=Dense.from_flags(args),
-        training=Training.from_flags(args), click_rate=data.label_rates()[0, 0])
+        schema=data.schema,
+        embedding=Embedding.from_flags(args, DIMENSION),
+        dense=Dense.from_flags(args),
+        training=Training.from_flags(args),
+        click_rate=data.label_rates()[0, 0])
     run = flags.make_run(args, MODEL, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 

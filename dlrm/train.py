@@ -8,7 +8,7 @@ Naumov et al., 2019, https://arxiv.org/abs/1906.00091
     logit  = top MLP(z)
     loss   = log loss(click) over all rows
 
-Departures from the paper are listed in dlrm/README.md.
+dlrm/README.md lists the departures from the paper.
 
     python dlrm/train.py --interaction_op dot --bf16
 """
@@ -16,7 +16,7 @@ Departures from the paper are listed in dlrm/README.md.
 import argparse
 import os
 import sys
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -30,13 +30,18 @@ from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
-from common.optimizers.train_step import Training  # noqa: E402
+from common.optimizers.train_step import Features, Training  # noqa: E402
 from data.eleme import SCHEMA  # noqa: E402
 
 MODEL = Model(
-    name="DLRM", data="data.eleme", tasks=("click",), epochs=1, learning_rate=0.001,
-    optimizer="adamasync", save_steps=0)
-
+    name="DLRM",
+    data="data.eleme",
+    tasks=("click",),
+    epochs=1,
+    learning_rate=0.001,
+    optimizer="adamasync",
+    save_steps=0,
+)
 BOTTOM = (512, 256, 64)
 TOP = (512, 256)
 
@@ -71,56 +76,69 @@ class Outputs(NamedTuple):
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds --interaction_op."""
-    parser.add_argument("--interaction_op", choices=("dot", "cat"), default="cat",
-                        help="how vectors meet before the top MLP: their dot products or all of them joined "
-                             "(default cat)")
+    parser.add_argument(
+        "--interaction_op", choices=("dot", "cat"), default="cat",
+        help="how vectors meet before the top MLP: their dot products or all of them joined "
+             "(default cat)")
 
 
-def forward(features: Dict[str, tf.Tensor], params: Params, training: bool) -> Outputs:
-    """Feeds the numbers through the bottom MLP, joins the result with the embeddings, and feeds that to the top MLP."""
+def forward(features: Features, params: Params, training: bool) -> Outputs:
+    """Joins the bottom MLP's vector with the embeddings and feeds them to the top MLP."""
     width = params.embedding.dimension
-    numbers = normalise(tf.stack([features[c.name] for c in SCHEMA.numbers], axis=1), training, params.dense)  # [B, 12]
-    bottom = layers.mlp(numbers, params.bottom + (width,), "bottom", params.dense, Norm(training))  # [B, D]
-    embedded = input_layer.embed(features, SCHEMA.features, "input", params.embedding)  # [B, C * D]
+    columns = SCHEMA.features
+    raw = tf.stack([features[column.name] for column in SCHEMA.numbers], axis=1)
+    numbers = normalise(raw, training, params.dense)  # [B, 12]
+    sizes = params.bottom + (width,)
+    bottom = layers.mlp(numbers, sizes, "bottom", params.dense, Norm(training))  # [B, D]
+    embedded = input_layer.embed(features, columns, "input", params.embedding)  # [B, C * D]
     joined = tf.concat([bottom, embedded], axis=1)  # [B, (C + 1) * D]
     if params.interaction_op == "dot":
-        vectors = tf.reshape(joined, [-1, len(SCHEMA.features) + 1, width])  # [B, C + 1, D]
+        vectors = tf.reshape(joined, [-1, len(columns) + 1, width])  # [B, C + 1, D]
         joined = tf.concat([bottom, dot_products(vectors)], axis=1)
     top = layers.mlp(joined, params.top, "top", params.dense)
     return Outputs(layers.logit(top, "click_logit", params.click_rate, params.dense))
 
 
 def normalise(numbers: tf.Tensor, training: bool, config: Dense) -> tf.Tensor:
-    """Numbers of any scale as numbers around 0, [B, N]: the logarithm of their size, then normalised by the batch."""
+    """Numbers of any scale as numbers around 0, [B, N].
+
+    The logarithm of their size, with their sign, is normalised by the batch.
+    """
     logs = tf.sign(numbers) * tf.log1p(tf.abs(numbers))
     return layers.batch_norm(logs, "numbers_norm", Norm(training), config, affine=False)
 
 
 def dot_products(vectors: tf.Tensor) -> tf.Tensor:
-    """The dot products of each pair of F vectors [B, F, D], the lower triangle row by row: [B, F (F - 1) / 2]."""
+    """The dot products of each pair of F vectors [B, F, D], [B, F (F - 1) / 2].
+
+    They are the lower triangle of all products, row by row.
+    """
     count = vectors.shape[1].value
     rows, columns = np.tril_indices(count, -1)
     products = tf.matmul(vectors, vectors, transpose_b=True)  # [B, F, F]
-    return tf.gather(tf.reshape(products, [-1, count * count]), rows * count + columns, axis=1)
+    flat = tf.reshape(products, [-1, count * count])
+    return tf.gather(flat, rows * count + columns, axis=1)
 
 
-def loss(outputs: Outputs, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     """The log loss over all rows, and the kernels' L2 terms; scalar."""
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["clicked"], logits=outputs.click)
     return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
 
 
-def model_fn(features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]], mode: str,
+def model_fn(features: Features, labels: Optional[Features], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: one task."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
-        return train_step.train_spec(lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+        return train_step.train_spec(
+            lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
+    click = heads.Task("click", outputs.click)
     if labels is None:
-        return heads.predict_spec([heads.Task("click", outputs.click)])
+        return heads.predict_spec([click])
     total = loss(outputs, labels)
-    tasks = [heads.Task("click", outputs.click, labels["clicked"], by_user=True)]
-    return heads.eval_spec(total, tasks, features[USER])
+    click = click._replace(label=labels["clicked"], by_user=True)
+    return heads.eval_spec(total, [click], features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -130,8 +148,11 @@ def main(argv: Optional[List[str]] = None) -> None:
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
     params = Params(
-        embedding=Embedding.from_flags(args, 16), dense=Dense.from_flags(args), training=Training.from_flags(args),
-        click_rate=data.label_rates()[0, 0], interaction_op=args.interaction_op)
+        embedding=Embedding.from_flags(args, 16),
+        dense=Dense.from_flags(args),
+        training=Training.from_flags(args),
+        click_rate=data.label_rates()[0, 0],
+        interaction_op=args.interaction_op)
     run = flags.make_run(args, MODEL, data.train_rows)
     runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 

@@ -122,7 +122,7 @@ def test_forward_is_the_papers_equations_in_numpy(interaction_op: str, width: in
     x = rng.standard_normal([6, 12]) * 10.0 ** rng.integers(-2, 5, 12)
     embedded = rng.standard_normal([6, 24 * 16])
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.embedding, "embed", lambda *args: tf.constant(embedded, tf.float32))
+        patch.setattr(train.input_layer, "embed", lambda *args: tf.constant(embedded, tf.float32))
         features = {
             c.name: tf.constant(x[:, i], tf.float32)
             for i, c in enumerate(eleme.SCHEMA.numbers)
@@ -185,7 +185,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
-    assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
+    assert {name: args[name] for name in DOCUMENTED} == dict(DOCUMENTED, save_steps=0)
     with pytest.raises(SystemExit) as end:
         train.main(["--interaction_op", "sum"])
     assert end.value.code == 2 and "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr(

@@ -90,7 +90,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def forward(features: Features, params: Params) -> Outputs:
-    """Embeds each group of columns, feeds it through its MLP, and all of them through each tower."""
+    """Embeds each group of columns, feeds it through its MLP, and all of them to each tower."""
     groups, sizes = zip(*params.group_mlps)
     inputs = []
     for group in groups:

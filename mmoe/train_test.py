@@ -79,7 +79,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal([9, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.embedding, "embed", lambda *args: tf.constant(x))
+        patch.setattr(train.input_layer, "embed", lambda *args: tf.constant(x))
         outputs = train.forward({}, params(FUSED, **SMALL))
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():

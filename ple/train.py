@@ -91,7 +91,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def forward(features: Features, params: Params, training: bool) -> Outputs:
-    """Feeds the embedded columns through the extraction layers, and each task's result to its tower."""
+    """Feeds embedded columns through extraction layers, and each task's result to its tower."""
     norm = Norm(training, params.epsilon)
     inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)
     streams = dict.fromkeys([*MODEL.tasks, "shared"], inputs)
@@ -144,7 +144,7 @@ def _expert_name(owners: List[str], index: int) -> str:
 
 
 def _members(gate: str, owners: List[str]) -> List[int]:
-    """The experts that a gate weighs: all for the shared one, else the task's own and shared ones."""
+    """The experts that a gate weighs: all for the shared gate, else its own and shared ones."""
     visible = set(owners) if gate == "shared" else {gate, "shared"}
     return [i for i, owner in enumerate(owners) if owner in visible]
 

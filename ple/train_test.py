@@ -115,7 +115,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal([9, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.embedding, "embed", lambda *args: tf.constant(x))
+        patch.setattr(train.input_layer, "embed", lambda *args: tf.constant(x))
         outputs = train.forward({}, params(FUSED, **SMALL), training=False)
         session.run(tf.global_variables_initializer())
         for variable in tf.global_variables():
@@ -134,7 +134,7 @@ def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation()
     x = np.random.default_rng(0).standard_normal([50, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
         inputs = tf.placeholder(tf.float32, [None, 4])
-        patch.setattr(train.embedding, "embed", lambda *args: inputs)
+        patch.setattr(train.input_layer, "embed", lambda *args: inputs)
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
             training, evaluating = [train.forward({}, params(FUSED, **SMALL), mode).click
                                     for mode in (True, False)]
