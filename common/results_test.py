@@ -73,7 +73,8 @@ def test_checkpoints_of_another_run_are_refused(tmp_path: object, data: Data, mo
     start(tmp_path, data, model, optimizer)  # nothing was trained yet
     start(tmp_path, data)
     save_checkpoint(tmp_path)
-    message = "config.json: the checkpoints of this folder are of ESMM trained with 'adagrad'; {} with '{}' cannot"
+    message = ("config.json: the checkpoints of this folder are of ESMM trained with 'adagrad'; "
+               "{} with '{}' cannot")
     with pytest.raises(BadInput, match=message.format(model, optimizer)):
         start(tmp_path, data, model, optimizer)
     assert read(tmp_path, "config.json")["run"]["model"] == "ESMM"
@@ -89,7 +90,8 @@ def test_checkpoints_of_other_words_are_refused(tmp_path: object, data: Data) ->
     save_checkpoint(tmp_path)
     for enabled in (fixed, growing):
         start(tmp_path, with_words(b"none", b"a", b"b"), enabled_features=enabled)
-    message = "trained with another mid_voc, of 3 words; that of now has {}, with other ids. Give the vocabularies"
+    message = ("trained with another mid_voc, of 3 words; that of now has {}, with other ids. "
+               "Give the vocabularies")
     for enabled, *words in ((fixed, b"none", b"b", b"a"), (fixed, b"none", b"a", b"b", b"c"),
                             (growing, b"none", b"b", b"a", b"c"), (growing, b"none")):
         with pytest.raises(BadInput, match=message.format(len(words))):

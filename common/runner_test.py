@@ -157,8 +157,11 @@ with tf.Graph().as_default(), tf.Session() as session:
             if isinstance(value, int):
                 return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
             return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode("utf-8")]))
-        feeds = {info.inputs["examples"].name: [tf.train.Example(features=tf.train.Features(feature={
-            name: feature(value) for name, value in row.items()})).SerializeToString() for row in given]}
+        def example(row):
+            features = {name: feature(value) for name, value in row.items()}
+            return tf.train.Example(features=tf.train.Features(feature=features))
+        serialized = [example(row).SerializeToString() for row in given]
+        feeds = {info.inputs["examples"].name: serialized}
     outputs = session.run({name: tensor.name for name, tensor in info.outputs.items()}, feeds)
     print(json.dumps({name: value.tolist() for name, value in outputs.items()}))
 """

@@ -256,7 +256,8 @@ def test_lists_of_unequal_length_are_bad_rows(tmp_path: object) -> None:
 def test_a_missing_vocabulary_names_the_commands(folder: str, tmp_path: object) -> None:
     write_rows(tmp_path, "i1", "c")
     os.remove(os.path.join(str(tmp_path), "mid_voc.txt"))
-    message = "mid_voc.txt: no such file, and no .*mid_voc.pkl either. Make them of your rows with data/din/script/gen"
+    message = ("mid_voc.txt: no such file, and no .*mid_voc.pkl either. Make them of "
+               "your rows with data/din/script/gen")
     with pytest.raises(BadInput, match=message):
         train.main(["--data_location", str(tmp_path)])
 
@@ -318,6 +319,7 @@ def test_vocabularies_of_other_data_are_refused(tmp_path: object) -> None:
         os.rename(os.path.join(folder, name), os.path.join(folder, name + "_"))
     os.rename(os.path.join(folder, "uid_voc.txt_"), os.path.join(folder, "mid_voc.txt"))
     os.rename(os.path.join(folder, "mid_voc.txt_"), os.path.join(folder, "uid_voc.txt"))
-    message = "local_train_splitByUser: uid_voc has none of the 2 values of column 'user' in the first 2 rows, so it is"
+    message = ("local_train_splitByUser: uid_voc has none of the 2 values of column 'user' in the "
+               "first 2 rows, so it is")
     with pytest.raises(BadInput, match=message):
         open_data(folder, FUSED)

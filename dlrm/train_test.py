@@ -188,6 +188,6 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert {name: args[name] for name in DOCUMENTED} == dict(DOCUMENTED, save_steps=0)
     with pytest.raises(SystemExit) as end:
         train.main(["--interaction_op", "sum"])
-    assert end.value.code == 2 and "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr(
-    ).err
+    assert end.value.code == 2
+    assert "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr().err
     assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()

@@ -312,7 +312,8 @@ def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List
     assert failed.returncode == 1
     assert "error: no rows of taobao: {}/taobao_train_data.parquet is missing and".format(
         tmp_path) in failed.stderr
-    assert "python data/taobao.py make" in failed.stderr and "python data/taobao.py convert" in failed.stderr
+    assert "python data/taobao.py make" in failed.stderr
+    assert "python data/taobao.py convert" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert command(*argv, "--seed", "x", cwd=cwd).returncode == 2
 

@@ -47,8 +47,8 @@ ROLES = (Role("Chief", 1, "4", "8Gi"), Role("Worker", 2, "4", "8Gi", spread=True
 _HEAD = "# Written by k8s/render.py. Change it there and run it again.\n"
 
 _CLAIM = Template("""\
-# A claim that the pods of all nodes read and write at once. Where the default storage class cannot do that, name one
-# that can: storageClassName under spec.
+# A claim that the pods of all nodes read and write at once. Where the default storage class cannot
+# do that, name one that can: storageClassName under spec.
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
@@ -69,13 +69,14 @@ spec:
   runPolicy:
     # What still runs when the chief is done is ended; finished pods stay, with their logs.
     cleanPodPolicy: Running
-    # ExitCode retries without bound and backoffLimit does not count it, so time is the bound: a week.
+    # ExitCode retries without bound and backoffLimit does not count it: time is the bound, a week.
     activeDeadlineSeconds: 604800
     # A week after its end the job goes, with its pods and logs.
     ttlSecondsAfterFinished: 604800
   tfReplicaSpecs:
 $roles---
-# Servers ask nobody who they are: only this job's own pods may reach port 2222, and they reach each other and DNS.
+# Servers ask nobody who they are: only this job's own pods may reach port 2222, and they reach each
+# other and DNS.
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -111,7 +112,8 @@ spec:
 _ROLE = Template("""\
     $name:
       replicas: $replicas
-      # Ended by a signal or cut off (128 and above): the pod starts again. Failed or misused (1, 2): the job fails.
+      # Ended by a signal or cut off (128 and above): the pod starts again. Failed or misused
+      # (1, 2): the job fails.
       restartPolicy: ExitCode
       template:
         metadata:

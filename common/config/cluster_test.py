@@ -29,7 +29,8 @@ def test_no_cluster(environ: Dict[str, str]) -> None:
 def test_trainers(role: str, task: int, shard: int) -> None:
     job = cluster.read(config(FULL, role, task))
     assert job == Cluster(FULL, role, task)
-    assert job.trains and job.has_servers and job.has_evaluator and job.num_trainers == 3 and job.shard == shard
+    assert job.trains and job.has_servers and job.has_evaluator
+    assert job.num_trainers == 3 and job.shard == shard
     assert job.name == "{}-{}".format(role, task)
     assert cluster.read({"TF_CONFIG": job.tf_config()}) == job
 

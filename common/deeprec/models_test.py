@@ -5,13 +5,14 @@ what.
 import importlib
 import json
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Set
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import export, runner
+from common.callbacks.staging import Staging
 from common.config import model as model_of
 from common.config.run import Run
 from common.config.schema import Schema
@@ -22,6 +23,7 @@ from common.pipeline import dataset
 from common.pipeline.source import Data
 from common.testing import graphs
 from common.testing.mains import run_main
+from common.trainer import ModelFn
 from data import amazon, eleme, taobao
 
 BASE = {"staged", "make_prefetch_hook"}
@@ -86,11 +88,25 @@ def build(model: str, folder: str, monkeypatch: pytest.MonkeyPatch, *argv: str) 
     return seen[0]._replace(params=seen[0].params._replace(**SMALL[model]))
 
 
+def staged(built: Built) -> ModelFn:
+    """The model_fn with the batches that DeepRec takes ahead, as a run has it."""
+    staging = Staging(built.run.toggles)
+
+    def model_fn(features: dict, labels: Optional[dict], mode: str,
+                 params: NamedTuple) -> tf.estimator.EstimatorSpec:
+        if labels is not None:
+            features, labels = staging.batch(features, labels, mode)
+        spec = built.model_fn(features, labels, mode, params)
+        return staging.change(spec, features, mode)
+
+    return model_fn
+
+
 def build_graphs(built: Built, run: bool) -> None:
     """Builds the graphs of training, evaluation and prediction; runs the first two where it is
     wanted.
     """
-    model_fn = deeprec.staged(built.model_fn, built.run.toggles)
+    model_fn = staged(built)
     for mode in (tf.estimator.ModeKeys.TRAIN, tf.estimator.ModeKeys.EVAL):
         with tf.Graph().as_default(), tf.Session() as session:
             features, labels = graphs.features_of(built.data, built.run.toggles, 8)
@@ -98,7 +114,8 @@ def build_graphs(built: Built, run: bool) -> None:
                 [8], tf.int64))  # testing's input has none with --tf
             tf.train.get_or_create_global_step()
             spec = model_fn(features, labels, mode, built.params)
-            hooks = spec.training_hooks if mode == tf.estimator.ModeKeys.TRAIN else spec.evaluation_hooks
+            is_training = mode == tf.estimator.ModeKeys.TRAIN
+            hooks = spec.training_hooks if is_training else spec.evaluation_hooks
             assert len(hooks) == int(built.run.toggles.smartstaged)
             if run:
                 graphs.initialize(session)

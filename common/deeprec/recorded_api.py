@@ -22,7 +22,8 @@ RECORD = {
     "get_embedding_variable": "name, embedding_dim, key_dtype=tf.int64, value_dtype=None, "
                               "initializer=None, regularizer=None, "
     "trainable=True, collections=None, caching_device=None, partitioner=None, validate_shape=True, "
-    "custom_getter=None, constraint=None, steps_to_live=None, init_data_source=None, ev_option=None",
+    "custom_getter=None, constraint=None, steps_to_live=None, init_data_source=None, "
+    "ev_option=None",
     "EmbeddingVariableOption": "ht_type='', ht_partition_num=1000, evict_option=None, ckpt=None, "
                                "filter_option=None, storage_option=None, "
     "init_option=None",
@@ -42,7 +43,8 @@ RECORD = {
     "get_multihash_variable": "name, dims, complementary_strategy='Q-R', operation='add', "
                               "dtype=float, initializer=None, regularizer=None, "
     "trainable=None, collections=None, caching_device=None, partitioner=None, validate_shape=True, "
-    "use_resource=None, custom_getter=None, constraint=None, synchronization=None, aggregation=None",
+    "use_resource=None, custom_getter=None, constraint=None, synchronization=None, "
+    "aggregation=None",
     "nn.embedding_lookup": "params, ids, partition_strategy='mod', name=None, "
                            "validate_indices=True, max_norm=None, ev_init_value=None, "
     "blocknums=None, counts=None",
@@ -200,8 +202,8 @@ class RecordedModule:
         self.calls: List[Call] = []
         self.missing = tuple(missing)
         self.GIT_VERSION = "r1.15.5-{}-0-g0000000".format(release)
-        self.variable_scope = tf.variable_scope if "variable_scope.keep_weights" in missing else _make_scope(
-            self.calls)
+        keeps_weights = "variable_scope.keep_weights" not in missing
+        self.variable_scope = _make_scope(self.calls) if keeps_weights else tf.variable_scope
         self._below, self._real = "", tf
 
     def __getattr__(self, name: str) -> Any:

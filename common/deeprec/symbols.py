@@ -196,7 +196,8 @@ def embedding_variable(name: str, dimension: int, initializer: Any, settings: Se
 
 def embedding_rows(variable: Any, keys: tf.Tensor, is_divided: bool) -> tf.Tensor:
     """The rows of an embedding variable at keys int64 [N], float32 [N, D]."""
-    if is_divided:  # a lookup in several parts hands each of them the counts of all keys, so none are taken
+    if is_divided:
+        # A lookup in several parts hands each of them the counts of all keys, so none are taken.
         unique, index = tf.unique(keys)
         return tf.gather(tf.nn.embedding_lookup(variable, unique), index)
     return tf.nn.embedding_lookup_sparse(variable, _one_a_row(keys), None, combiner="sum")

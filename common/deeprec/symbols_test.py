@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common.callbacks.staging import Staging
 from common.config.tables import Eviction, Settings
 from common.config.toggles import Toggles
 from common.deeprec import recorded_api
@@ -36,7 +37,8 @@ def test_stock_tensorflow_has_nothing_of_deeprec() -> None:
     session = tf.ConfigProto()
     deeprec.configure(session, FUSED, "grpc")
     assert session == tf.ConfigProto()
-    assert deeprec.staged(test_tf_excludes_features, FUSED) is test_tf_excludes_features
+    batch = Staging(FUSED).batch("features", "labels", "train")  # type: ignore[arg-type]
+    assert batch == ("features", "labels")
 
 
 @pytest.mark.parametrize("version, is_it, release",
@@ -122,24 +124,21 @@ def test_fields_that_an_old_deeprec_lacks_stay_unset(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("mode, hooks", [("train", "training_hooks"), ("eval", "evaluation_hooks")])
 def test_batches_are_staged_in_order_and_each_session_has_the_hook(module: RecordedModule,
                                                                    mode: str, hooks: str) -> None:
-    seen = []
-
-    def model_fn(features: dict, labels: dict, mode: str,
-                 params: object) -> tf.estimator.EstimatorSpec:
-        seen.append((features, labels))
-        loss = tf.reduce_sum(features["x"]) if mode != "infer" else None
-        return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=loss, predictions=features["x"],
-                                          training_hooks=[tf.train.SessionRunHook()])
-
+    staging = Staging(FUSED)
     features, labels = {"x": tf.ones([2])}, {"y": tf.zeros([2])}
-    spec = deeprec.staged(model_fn, FUSED)(features, labels, mode, None)
-    assert len(getattr(spec, hooks)) == (2 if mode == "train" else 1)
+    taken = staging.batch(features, labels, mode)
     given, = module.of("staged")
     assert (given["features"], given["num_threads"]) == ({"features": features,
                                                           "labels": labels}, 1)
-    assert seen[0][0]["x"] is not features["x"] and seen[0][1].keys() == {"y"}
-    deeprec.staged(model_fn, FUSED)(features, None, "infer", None)
-    assert len(module.of("staged")) == 1 and seen[1][0] is features
+    assert taken[0]["x"] is not features["x"] and taken[1].keys() == {"y"}
+    loss = tf.reduce_sum(taken[0]["x"])
+    spec = tf.estimator.EstimatorSpec(mode, loss=loss, train_op=loss,
+                                      training_hooks=[tf.train.SessionRunHook()])
+    changed = staging.change(spec, taken[0], mode)
+    assert len(getattr(changed, hooks)) == (2 if mode == "train" else 1)
+    predicted = tf.estimator.EstimatorSpec("infer", predictions=features["x"])
+    assert staging.change(predicted, features, "infer") is predicted
+    assert len(module.of("staged")) == 1
 
 
 def test_increments_are_asked_of_saver_scaffold_and_hook(tmp_path: object,

@@ -58,8 +58,8 @@ def _add(counts: Counts, ids: tf.Tensor) -> tf.Operation:
     variable = counts.variable
     places = _places(counts, ids)
     # The gradient of an op would be computed where the op is; the counts stay on their server.
-    with tf.colocate_with(variable.handle, ignore_existing=True), tf.control_dependencies(
-        [counts.before]):
+    beside_counts = tf.colocate_with(variable.handle, ignore_existing=True)
+    with beside_counts, tf.control_dependencies([counts.before]):
         ones = tf.ones_like(places, tf.int32)
         return variable.scatter_add(tf.IndexedSlices(ones, places))
 

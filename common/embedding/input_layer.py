@@ -10,7 +10,8 @@ from typing import Iterator, List, Sequence
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column
-from common.embedding import column_ids, column_tables, combine, feature_columns, graph_record, history
+from common.embedding import (column_ids, column_tables, combine, feature_columns, graph_record,
+                              history)
 from common.embedding.column_ids import ColumnIds, Features
 from common.embedding.column_tables import ColumnLookup
 from common.embedding.config import Embedding

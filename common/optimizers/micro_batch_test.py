@@ -212,12 +212,9 @@ def test_an_update_that_moves_no_running_mean() -> None:
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.assign(count, 1.0))
         return tf.get_variable("weight", initializer=1.0) ** 2
 
-    with tf.Graph().as_default(), pytest.raises(
-            ValueError,
-            match=
-        ("with --micro_batch, Assign must be an AssignSub or a ZooMovingAverage, by which running "
-         "means move. Got: "
-         "Assign. Train without --micro_batch")):
+    message = ("with --micro_batch, Assign must be an AssignSub or a ZooMovingAverage, by which "
+               "running means move. Got: Assign. Train without --micro_batch")
+    with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
         train_step.train_spec(loss_of, *batch(7), Training("adam", 0.1, Toggles(micro_batch=2)))
 
 

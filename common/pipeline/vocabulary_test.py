@@ -60,9 +60,12 @@ def test_bytes_are_names_too(tmp_path: object) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"(dp1\nS'caf\\xc3\\xa9'\np2\nI1\nsS'default_cat'\np3\nI0\nsV\\u65e5\np4\nL2L\ns.",  # protocol 0
-        b"}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03K\x00T\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",  # 1
-        b"\x80\x02}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03\x8a\x00X\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",
+        b"(dp1\nS'caf\\xc3\\xa9'\np2\nI1\nsS'default_cat'\np3\nI0\ns"
+        b"V\\u65e5\np4\nL2L\ns.",  # protocol 0
+        b"}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03K\x00"
+        b"T\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",  # 1
+        b"\x80\x02}q\x01(U\x05caf\xc3\xa9q\x02K\x01U\x0bdefault_catq\x03\x8a\x00"
+        b"X\x03\x00\x00\x00\xe6\x97\xa5q\x04K\x02u.",
     ])
 def test_python_2_pickles(tmp_path: object, content: bytes) -> None:
     write(tmp_path, ".pkl", content)

@@ -6,7 +6,8 @@ import os, sys
 from common.process import threads
 import tensorflow.compat.v1 as tf
 threads.start(int(sys.argv[1]))
-with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=3)) as session:
+config = tf.ConfigProto(intra_op_parallelism_threads=3)
+with tf.Graph().as_default(), tf.Session(config=config) as session:
     session.run(tf.constant(1))
 print(len(os.listdir("/proc/self/task")))
 """

@@ -270,7 +270,8 @@ def test_bad_records(raw: str, tmp_path: object) -> None:
         file.write(json.dumps({"asin": "x", "categories": []}) + "\n")
     result = prepare(folder, out)
     assert result.returncode == 1 and os.listdir(out) == []
-    assert "meta_Books.json, line 295: field 'categories': [] is given, expected a list of paths" in result.stderr
+    message = "meta_Books.json, line 295: field 'categories': [] is given, expected a list of paths"
+    assert message in result.stderr
     result = prepare(folder, out, "--max_bad_records", "1")
     assert result.returncode == 0 and "1 bad records skipped" in result.stderr
     assert sorted(os.listdir(out)) == FILES

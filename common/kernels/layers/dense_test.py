@@ -158,7 +158,8 @@ with tf.Graph().as_default(), tf.Session() as session:
     y, = dense.dense([n], [k], [b], [0], True, precision)
     z, = norm.normalise([dice.dice(y, y + 1, b)], [b], [b], 0.1, True, precision == "bfloat16")[0]
     m, = mix.mix([y, z], [g], [[0, 1]])
-    e = lookup.lookup([table], 9 * [lookup.Lookup(0, tf.constant(rng.integers(0, 50, 700), tf.int32))])
+    ids = tf.constant(rng.integers(0, 50, 700), tf.int32)
+    e = lookup.lookup([table], 9 * [lookup.Lookup(0, ids)])
     items = tf.reshape(x[:, :9], [700, 9])
     splits = tf.constant(np.cumsum([0] + [1, 11, 0, 2] * 50), tf.int64)
     a, total = attention.attend(query, items, splits, [k1, k2], [b1, b2], precision)

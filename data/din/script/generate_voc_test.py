@@ -42,8 +42,8 @@ def test_the_default_is_first_and_once() -> None:
 def test_errors(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     path = write(tmp_path, LINES + b"2\n")
     assert generate_voc.main([path, "--out", str(tmp_path)]) == 1
-    assert "error: " + path + ", line 5: '2' is given, expected 6 columns, not 1" in capsys.readouterr(
-    ).err
+    printed = capsys.readouterr().err
+    assert "error: " + path + ", line 5: '2' is given, expected 6 columns, not 1" in printed
     assert os.listdir(str(tmp_path)) == ["train"]
 
 

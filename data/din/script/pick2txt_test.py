@@ -29,12 +29,13 @@ def test_line_number_is_the_id(tmp_path: object, capsys: pytest.CaptureFixture) 
 def test_errors(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     path = write(tmp_path, "a.pkl", {"a": 1})
     assert pick2txt.main([path]) == 1
-    assert "error: " + path + ", name 'a': the id 1 is given, expected the integers 0 to 0" in capsys.readouterr(
-    ).err
+    printed = capsys.readouterr().err
+    message = ", name 'a': the id 1 is given, expected the integers 0 to 0"
+    assert "error: " + path + message in printed
     assert pick2txt.main([path + ".pkl"]) == 1
     assert "No such file" in capsys.readouterr().err
     assert os.listdir(str(tmp_path)) == ["a.pkl"]
     with pytest.raises(SystemExit) as end:
         pick2txt.main([path, "b.txt"])
-    assert end.value.code == 2 and "pickles must end in .pkl. Got: b.txt." in capsys.readouterr(
-    ).err
+    printed = capsys.readouterr().err
+    assert end.value.code == 2 and "pickles must end in .pkl. Got: b.txt." in printed

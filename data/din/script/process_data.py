@@ -76,7 +76,8 @@ def parse(line: bytes) -> Record:
             record = json.loads(text)
         except ValueError:
             record = _literal(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # what literal_eval is known to raise
+    # what literal_eval is known to raise
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise BadRecord("", line.decode("utf-8", "backslashreplace"), expected)
     if not isinstance(record, dict):
         raise BadRecord("", record, expected)
