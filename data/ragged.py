@@ -12,8 +12,9 @@ def starts(lengths: np.ndarray) -> np.ndarray:
 
 def offsets(lengths: np.ndarray) -> pa.Array:
     """The index of each row's first item and the end of the last: int32 [N + 1], for pyarrow."""
+    size = len(lengths) + 1
     ends = np.cumsum(lengths)
-    bounds = np.zeros(len(ends) + 1, np.int32)
+    bounds = np.zeros(size, np.int32)
     bounds[1:] = ends
     return pa.array(bounds)
 
@@ -26,6 +27,7 @@ def owners(lengths: np.ndarray) -> np.ndarray:
 
 def positions(lengths: np.ndarray) -> np.ndarray:
     """The position of each item in its row's list, from 0: int [V]."""
-    first = np.repeat(starts(lengths), lengths)
+    first_of_row = starts(lengths)
+    first = np.repeat(first_of_row, lengths)
     index = np.arange(len(first))
     return index - first

@@ -1,6 +1,4 @@
-"""Reading text files line by line with progress, the lines of samples, and the report of what was
-written.
-"""
+"""Reads text files and samples line by line, with progress, and describes written files."""
 
 import gzip
 import hashlib
@@ -14,14 +12,13 @@ from common.errors import BadInput
 
 SEPARATOR = b"\x02"
 DEFAULT_CATEGORY = "default_cat"
+TextFile = Union[IO[bytes], gzip.GzipFile]
 _MAX_LINE_BYTES = 1 << 25
 _PROGRESS_SECS = 3.0
 
 
 class Sample(NamedTuple):
-    """One line of samples; items and categories are the history, divided by SEPARATOR, oldest
-    first.
-    """
+    """One line of samples; items and categories are the history, by SEPARATOR, oldest first."""
 
     label: bytes
     user: bytes
@@ -32,7 +29,7 @@ class Sample(NamedTuple):
 
 
 class Progress:
-    """Shows on stderr how far a file is done, every few seconds and at its end."""
+    """Prints to stderr how much of a file has been read, every few seconds and at its end."""
 
     def __init__(self, path: str, unit: str) -> None:
         self._name = os.path.basename(path)
@@ -41,25 +38,24 @@ class Progress:
         self._shown = time.monotonic()
 
     def update(self, count: int, num_bytes: int) -> None:
-        """Tells of count units read, from the first num_bytes of the file."""
+        """Reports that count units were read, from the first num_bytes of the file."""
         if time.monotonic() - self._shown >= _PROGRESS_SECS:
             self._show(count, num_bytes / self._total)
 
     def end(self, count: int) -> None:
-        """Tells of the file's end after count units."""
+        """Reports the end of the file after count units."""
         self._show(count, 1.0)
 
     def _show(self, count: int, share: float) -> None:
-        print("{}: {:,} {}, {:.0%} of the bytes".format(self._name, count, self._unit, share),
-              file=sys.stderr)
+        text = "{}: {:,} {}, {:.0%} of the bytes".format(self._name, count, self._unit, share)
+        print(text, file=sys.stderr)
         self._shown = time.monotonic()
 
 
 def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
-    """Yields each line's number from 1 and the line without its end; a path that ends in .gz is
-    decompressed.
+    """Yields each line's number from 1 and the line without its end; decompresses .gz files.
 
-    Holds one line of at most 32 MiB.
+    Memory holds one line of at most 32 MiB.
 
     Raises:
       BadInput: the file is missing or empty, its compressed data are damaged, or a line is too
@@ -70,8 +66,9 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     progress = Progress(path, "lines")
     number = 0
     with open(path, "rb") as raw:
-        file: Union[IO[bytes],
-                    gzip.GzipFile] = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
+        file: TextFile = raw
+        if path.endswith(".gz"):
+            file = gzip.GzipFile(fileobj=raw)
         line = _read_line(path, file, number)
         while line:
             number += 1
@@ -84,7 +81,7 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     progress.end(number)
 
 
-def _read_line(path: str, file: Union[IO[bytes], gzip.GzipFile], number: int) -> bytes:
+def _read_line(path: str, file: TextFile, number: int) -> bytes:
     """The line that follows the first number lines; empty at the end of the file."""
     try:
         line = file.readline(_MAX_LINE_BYTES)
@@ -92,9 +89,8 @@ def _read_line(path: str, file: Union[IO[bytes], gzip.GzipFile], number: int) ->
         raise BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(
             path, number, error))
     if len(line) == _MAX_LINE_BYTES:
-        raise BadInput(
-            "{}, line {}: the line is longer than {} bytes. Expected one record a line.".format(
-                path, number + 1, _MAX_LINE_BYTES))
+        raise BadInput("{}, line {}: the line is longer than {} bytes. Expected one record a line."
+                       .format(path, number + 1, _MAX_LINE_BYTES))
     return line
 
 
@@ -105,29 +101,37 @@ def read_samples(path: str) -> Iterator[Tuple[int, Sample]]:
       BadInput: the file cannot be read, or a line is no sample.
     """
     for number, line in read_lines(path):
-        fault = _fault(line)
-        if fault:
-            shown = line[:80].decode("utf-8", "backslashreplace")
+        expected = _unmet_expectation(line)
+        if expected:
+            given = line[:80].decode("utf-8", "backslashreplace")
             raise BadInput("{}, line {}: {!r} is given, expected {}. Write the samples again with "
-                           "local_aggretor.py.".format(path, number, shown, fault))
+                           "local_aggretor.py.".format(path, number, given, expected))
         yield number, Sample(*line.split(b"\t"))
 
 
-def _fault(line: bytes) -> str:
-    """What was expected of a sample; empty where it is as expected."""
+def _unmet_expectation(line: bytes) -> str:
+    """What was expected of a line but is not so; empty if it is a sample."""
     fields = line.split(b"\t")
     if len(fields) != 6:
         return "6 columns, not {}".format(len(fields))
     sample = Sample(*fields)
     if sample.label not in (b"0", b"1"):
         return "a label of 0 or 1"
-    if not all(name for field in sample[1:] for name in field.split(SEPARATOR)):
+    if _has_empty_name(sample):
         return "no empty name"
     if b"\r" in line or SEPARATOR in sample.user + sample.item + sample.category:
         return "no byte 0x0d, and 0x02 in the histories alone"
     if sample.items.count(SEPARATOR) != sample.categories.count(SEPARATOR):
         return "as many categories as items in the history"
     return "" if is_utf8(line) else "UTF-8"
+
+
+def _has_empty_name(sample: Sample) -> bool:
+    for field in sample[1:]:
+        names = field.split(SEPARATOR)
+        if not all(names):
+            return True
+    return False
 
 
 def is_utf8(text: bytes) -> bool:
@@ -145,4 +149,5 @@ def describe(path: str, count: int, unit: str) -> str:
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
-    return "{}  {} {}  {}".format(digest.hexdigest(), count, unit, os.path.basename(path))
+    name = os.path.basename(path)
+    return "{}  {} {}  {}".format(digest.hexdigest(), count, unit, name)

@@ -34,8 +34,8 @@ def read_tables(path: str, schema: pa.Schema) -> Iterator[pa.Table]:
       BadInput: the file is missing or empty, or a line does not fit the schema.
     """
     if not os.path.isfile(path) or not os.path.getsize(path):
-        raise BadInput(
-            "{}: no such file, or an empty one. Write it with process_data.py.".format(path))
+        raise BadInput("{}: no such file, or an empty one. Write it with process_data.py."
+                       .format(path))
     progress = Progress(path, "lines")
     count = 0
     with open(path, "rb") as file:

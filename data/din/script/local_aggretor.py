@@ -70,8 +70,8 @@ def partition(path: str, folder: str, num_buckets: int) -> List[str]:
     Raises:
       BadInput: the reviews cannot be read.
     """
-    names = ["bucket{:03d}".format(i) for i in range(num_buckets)]
-    paths = [os.path.join(folder, name) for name in names]
+    pattern = os.path.join(folder, "bucket{:03d}")
+    paths = [pattern.format(i) for i in range(num_buckets)]
     with contextlib.ExitStack() as stack:
         writers = []
         for bucket in paths:
@@ -87,20 +87,22 @@ def _write_by_user(table: pa.Table, writers: Sequence[pa.RecordBatchStreamWriter
     """Writes all rows of a user with the same one of the writers."""
     num_buckets = len(writers)
     users = table.column("user").to_pylist()
-    bucket = np.array([zlib.crc32(user) % num_buckets for user in users])
+    hashes = np.array(list(map(zlib.crc32, users)))
+    bucket = hashes % num_buckets
     order = np.argsort(bucket, kind="stable")
     table = table.take(order)
-    bounds = np.searchsorted(bucket[order], np.arange(num_buckets + 1))
-    sizes = np.diff(bounds)
-    for writer, start, size in zip(writers, bounds, sizes):
+    sizes = np.bincount(bucket, minlength=num_buckets)
+    starts = ragged.starts(sizes)
+    for writer, start, size in zip(writers, starts, sizes):
         part = table.slice(start, size)
         writer.write_table(part)
 
 
 def _read_bucket(path: str) -> pa.Table:
-    with open(path, "rb") as file, pa.ipc.open_stream(file) as stream:
-        table = stream.read_all()
-        return table.combine_chunks()
+    with open(path, "rb") as file:
+        with pa.ipc.open_stream(file) as stream:
+            table = stream.read_all()
+    return table.combine_chunks()
 
 
 def make_items(buckets: Sequence[str], item_info: str) -> Items:
@@ -116,11 +118,21 @@ def make_items(buckets: Sequence[str], item_info: str) -> Items:
     for bucket in buckets:
         items = one_array(_read_bucket(bucket), "item")
         names, counts = _add_counts(names, counts, items)
+    return Items(
+        names=names,
+        categories=_look_up_categories(names, item_info),
+        cumulative=np.cumsum(counts),
+    )
+
+
+def _look_up_categories(names: pa.BinaryArray, item_info: str) -> pa.BinaryArray:
+    """The first category of each item in the file, binary [I]."""
     info = pa.concat_tables(read_tables(item_info, ITEMS))
-    place = pc.index_in(names, value_set=one_array(info, "item"))
+    known_names = one_array(info, "item")
+    place = pc.index_in(names, value_set=known_names)
     categories = one_array(info, "category").take(place)
     default = DEFAULT_CATEGORY.encode("utf-8")
-    return Items(names, categories.fill_null(default), np.cumsum(counts))
+    return categories.fill_null(default)
 
 
 def _add_counts(
@@ -131,8 +143,9 @@ def _add_counts(
     """The names and counts with those of more items."""
     encoded = pa.concat_arrays([names, items]).dictionary_encode()
     all_names = encoded.dictionary
-    index = encoded.indices.to_numpy()[len(names):]
-    sums = np.bincount(index, minlength=len(all_names))
+    index = encoded.indices.to_numpy()
+    new_index = index[len(names):]
+    sums = np.bincount(new_index, minlength=len(all_names))
     sums[:len(counts)] += counts  # known names come first and keep their places
     return all_names, sums
 
@@ -145,8 +158,9 @@ def sort_reviews(table: pa.Table, names: pa.BinaryArray) -> Reviews:
     time = one_array(table, "time").to_numpy()
     order = np.lexsort((time, user))
     sizes = np.bincount(user, minlength=len(users))
-    index = pc.index_in(one_array(table, "item"), value_set=names)
-    items = index.to_numpy()[order]
+    item_names = one_array(table, "item")
+    items = pc.index_in(item_names, value_set=names).to_numpy()
+    items = items[order]
     return Reviews(users, sizes, items.astype(np.int64))
 
 
@@ -172,16 +186,18 @@ def draw_negatives(
     """
     num_items = len(cumulative)
     owner = ragged.owners(reviews.sizes)
-    reviewed = np.unique(owner * num_items + reviews.items)
+    pairs = owner * num_items + reviews.items
+    reviewed = np.unique(pairs)
     _check_some_are_left(reviews, users, reviewed // num_items, num_items)
     drawn = np.zeros(len(users), np.int64)
     left = np.arange(len(users))
+    num_reviews = cumulative[-1]
     while len(left):
-        points = rng.integers(0, cumulative[-1], len(left))
+        points = rng.integers(0, num_reviews, len(left))
         items = np.searchsorted(cumulative, points, side="right")
         drawn[left] = items
-        keys = users[left] * num_items + items
-        left = left[_is_among(keys, reviewed)]
+        drawn_pairs = users[left] * num_items + items
+        left = left[_is_among(drawn_pairs, reviewed)]
     return drawn
 
 
@@ -192,7 +208,8 @@ def _check_some_are_left(
         num_items: int,
 ) -> None:
     """Raises BadInput if a user reviewed all items; reviewers has a user once for each item."""
-    num_reviewed = np.bincount(reviewers, minlength=len(reviews.sizes))
+    num_users = len(reviews.sizes)
+    num_reviewed = np.bincount(reviewers, minlength=num_users)
     full = users[num_reviewed[users] == num_items]
     if len(full):
         user = reviews.users[int(full[0])].as_py()
@@ -218,19 +235,28 @@ def make_samples(reviews: Reviews, items: Items, rng: Generator) -> pa.BinaryArr
     last = np.cumsum(reviews.sizes) - 1
     negatives = draw_negatives(reviews, users, items.cumulative, rng)
     positives = reviews.items[last[users]]
-    targets = pa.array(np.stack([negatives, positives], 1).ravel())
+    targets = pa.array(_interleave(negatives, positives))
     histories = _histories(reviews, users)
-    pairs = np.repeat(np.arange(len(users)), 2)
+    row_of_user = np.arange(len(users))
+    pairs = pa.array(_interleave(row_of_user, row_of_user))
+    labels = [b"0", b"1"] * len(users)
+    user_names = reviews.users.take(pa.array(users))
     columns = [
-        pa.array([b"0", b"1"] * len(users), pa.binary()),
-        reviews.users.take(pa.array(users[pairs])),
+        pa.array(labels, pa.binary()),
+        user_names.take(pairs),
         items.names.take(targets),
         items.categories.take(targets),
-        _join(histories, items.names).take(pa.array(pairs)),
-        _join(histories, items.categories).take(pa.array(pairs)),
+        _join(histories, items.names).take(pairs),
+        _join(histories, items.categories).take(pairs),
     ]
     lines = pc.binary_join_element_wise(*columns, b"\t")
     return pc.binary_join_element_wise(lines, b"", b"\n")
+
+
+def _interleave(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Both arrays' values in turn: [2 S] from two of [S]."""
+    pairs = np.stack([first, second], axis=1)
+    return pairs.ravel()
 
 
 def _histories(reviews: Reviews, users: np.ndarray) -> pa.ListArray:
@@ -268,7 +294,8 @@ def aggregate(
     """
     parent, name = os.path.split(target)
     count = 0
-    with tempfile.TemporaryDirectory(prefix=name + ".", dir=parent or os.curdir) as folder:
+    parent = parent or os.curdir
+    with tempfile.TemporaryDirectory(prefix=name + ".", dir=parent) as folder:
         buckets = partition(reviews_info, folder, num_buckets)
         items = make_items(buckets, item_info)
         with replacing(target) as temporary, open(temporary, "wb") as file:
@@ -276,16 +303,21 @@ def aggregate(
                 file.writelines(lines.to_pylist())
                 count += len(lines)
             if not count:
-                raise BadInput(
-                    "{}: no user has two reviews. Give more reviews.".format(reviews_info))
+                raise BadInput("{}: no user has two reviews. Give more reviews."
+                               .format(reviews_info))
     return count
 
 
-def _bucket_samples(buckets: Sequence[str], items: Items, seed: int) -> Iterator[pa.BinaryArray]:
+def _bucket_samples(
+        buckets: Sequence[str],
+        items: Items,
+        seed: int,
+) -> Iterator[pa.BinaryArray]:
     """Yields the lines of each bucket."""
     for number, bucket in enumerate(buckets):
         rng = default_rng([seed, number])
-        reviews = sort_reviews(_read_bucket(bucket), items.names)
+        table = _read_bucket(bucket)
+        reviews = sort_reviews(table, items.names)
         yield make_samples(reviews, items, rng)
 
 
