@@ -175,3 +175,22 @@ def test_a_hash_table_of_the_name_is_saved_under_it() -> None:
         session.run(table.insert(tf.constant([7], tf.int64), [[2.5]]))
         found = session.run(table.lookup(tf.constant([7, 8], tf.int64)))
         assert found[0] == pytest.approx(2.5) and np.isnan(found[1])
+
+
+def test_a_hook_saves_when_it_is_told(tmp_path: object) -> None:
+    class Listener(tf.train.CheckpointSaverListener):
+        def after_save(self, session: tf.Session, global_step_value: int) -> bool:
+            heard.append(global_step_value)
+            return global_step_value == 4  # asks for a stop
+
+    heard: List[int] = []
+    folder = str(tmp_path)
+    with tf.Graph().as_default(), tf.Session() as session:
+        step = tf.train.get_or_create_global_step()
+        hook = tf.train.CheckpointSaverHook(folder, save_steps=1000, listeners=[Listener()],
+                                            saver=tf.train.Saver())
+        hook.begin()
+        session.run(step.initializer)
+        asked = [tf_private.save_now(hook, session, number) for number in (3, 4)]
+    assert asked == [False, True] and heard == [3, 4]
+    assert tf.train.latest_checkpoint(folder) == os.path.join(folder, "model.ckpt-4")

@@ -11,7 +11,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
-from common import export, rows
+from common import export, rows, tf_private
 from common.callbacks import keeping
 from common.callbacks.best_export import BestExport
 from common.callbacks.callback import Callback, Evaluation, Listeners
@@ -177,7 +177,7 @@ class Trainer:
     def save(self, run_context: tf.train.SessionRunContext, step: int) -> None:
         """Saves a full checkpoint within training; for hooks of the chief."""
         saver, = [callback.saver for callback in self._callbacks if isinstance(callback, Keeping)]
-        if saver._save(run_context.session, step):  # TensorFlow's hook offers no other way
+        if tf_private.save_now(saver, run_context.session, step):
             run_context.request_stop()
 
     def listeners(self) -> Listeners:
