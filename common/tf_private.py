@@ -175,6 +175,6 @@ def adagrad_rate(optimizer: tf.train.AdagradOptimizer) -> tf.Tensor:
 
 
 def save_now(hook: tf.train.CheckpointSaverHook, session: tf.Session, step: int) -> bool:
-    """Saves a checkpoint as the hook does when it is time to; whether a listener asks for a stop."""
+    """Saves a checkpoint as the hook does on its clock; whether a listener asks for a stop."""
     # The hook saves on its own clock alone, and a second hook would save everything twice.
     return bool(hook._save(session, step))
