@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -98,21 +98,34 @@ def check(flags: Mapping[str, Any]) -> None:
     Raises:
       ValueError: flags do not go together, or a feature needs native ops and there are none.
     """
-    for rule in EVERYWHERE:
+    _check_rules(EVERYWHERE, flags)
+    if flags["workqueue"]:
+        _check_queue()
+    if deeprec.is_deeprec():
+        _check_rules(filter(_is_in_force, ON_DEEPREC), flags)
+
+
+def _check_rules(rules: Iterable[Rule], flags: Mapping[str, Any]) -> None:
+    for rule in rules:
         if rule.holds(flags):
             raise _refused(rule, flags)
-    reason = native.load().reason if flags["workqueue"] else ""
+
+
+def _is_in_force(rule: Rule) -> bool:
+    """Whether the installed DeepRec is older than the release that mended what a rule refuses."""
+    if not rule.before:
+        return True
+    release = deeprec.release() or rule.before
+    return release < rule.before
+
+
+def _check_queue() -> None:
+    reason = native.load().reason
     if reason:
         raise ValueError(
             "--workqueue is a native op, and there are no native ops: {}. Mend that, or train "
-            "without "
-            "--workqueue: each trainer then reads a part of the rows of its own.".format(reason))
-    if not deeprec.is_deeprec():
-        return
-    for rule in ON_DEEPREC:
-        if rule.holds(flags) and (not rule.before or
-                                  (deeprec.release() or rule.before) < rule.before):
-            raise _refused(rule, flags)
+            "without --workqueue: each trainer then reads a part of the rows of its own.".format(
+                reason))
 
 
 def _refused(rule: Rule, flags: Mapping[str, Any]) -> ValueError:

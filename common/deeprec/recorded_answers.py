@@ -71,24 +71,42 @@ def _check_types(key_dtype: tf.DType, value_dtype: Optional[tf.DType]) -> None:
 def _get_embedding_variable(given: Dict[str, Any]) -> Any:
     _check_types(given["key_dtype"], given["value_dtype"])
     option = given["ev_option"]
-    if option is not None and (not isinstance(option, Option)
-                               or option.name != "EmbeddingVariableOption"):
-        raise TypeError("ev_option must be an EmbeddingVariableOption. Got: {!r}.".format(option))
-    init = option.given["init_option"] if option else None
-    initializer = _default(init.given["initializer"] if init else given["initializer"])
-    partitioner = given["partitioner"] or tf.get_variable_scope().partitioner
-    count = 1
-    if partitioner:
-        count = int(
-            partitioner(shape=tf.TensorShape([_ROWS, given["embedding_dim"]]), dtype=tf.float32)[0])
+    if option is not None:
+        _check_option(option)
+    initializer = _default(_initializer_of(given))
+    dimension = given["embedding_dim"]
+    count = _count_parts(given["partitioner"], dimension)
+    names = [given["name"]]
+    if count > 1:
+        names = ["{}/part_{}".format(given["name"], i) for i in range(count)]
+    parts = []
     with tf.variable_scope(tf.get_variable_scope()) as scope:
         scope.set_partitioner(None)
-        parts = [
-            EmbeddingVariable(given["name"] + ("/part_{}".format(i) if count > 1 else ""),
-                              given["embedding_dim"], given["key_dtype"], initializer, option)
-            for i in range(count)
-        ]
+        for name in names:
+            part = EmbeddingVariable(name, dimension, given["key_dtype"], initializer, option)
+            parts.append(part)
     return parts if count > 1 else parts[0]
+
+
+def _check_option(option: Any) -> None:
+    if not isinstance(option, Option) or option.name != "EmbeddingVariableOption":
+        raise TypeError("ev_option must be an EmbeddingVariableOption. Got: {!r}.".format(option))
+
+
+def _initializer_of(given: Dict[str, Any]) -> Any:
+    """The initializer of a variable's option where it has one, else its own."""
+    option = given["ev_option"]
+    init = option.given["init_option"] if option else None
+    return init.given["initializer"] if init else given["initializer"]
+
+
+def _count_parts(partitioner: Any, dimension: int) -> int:
+    """How many parts a partitioner, or that of the variable scope, makes of a variable."""
+    partitioner = partitioner or tf.get_variable_scope().partitioner
+    if not partitioner:
+        return 1
+    shape = tf.TensorShape([_ROWS, dimension])
+    return int(partitioner(shape=shape, dtype=tf.float32)[0])
 
 
 def _embedding_variable_option(given: Dict[str, Any]) -> Option:

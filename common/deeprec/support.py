@@ -127,15 +127,25 @@ def document(models: Mapping[str, Model], shared: Sequence[str],
 def list_rows(shared: Sequence[str], own: Mapping[str, Sequence[str]]) -> List[Row]:
     """The rows in their order; flags that no feature knows are the last, as they are alike."""
     rows = [Row(feature.title, feature) for feature in FEATURES]
-    for name in dict.fromkeys(name for names in own.values() for name in names):
-        folders = tuple(folder for folder, names in own.items() if name in names)
-        feature = features.of_model(name)
-        rows.append(Row(feature.title, feature, folders))
+    rows += _rows_of_models(own)
     rows += [Row(feature.title, feature) for feature in NUMBERS]
     listed = {row.feature.name for row in rows}
     others = [features.unlisted(name) for name in shared if name not in listed]
     if others:
         rows.append(Row(", ".join(feature.title for feature in others), others[0]))
+    return rows
+
+
+def _rows_of_models(own: Mapping[str, Sequence[str]]) -> List[Row]:
+    """A row for each flag that one or several models add."""
+    folders: Dict[str, List[str]] = {}
+    for folder, names in own.items():
+        for name in names:
+            folders.setdefault(name, []).append(folder)
+    rows = []
+    for name, having in folders.items():
+        feature = features.of_model(name)
+        rows.append(Row(feature.title, feature, tuple(having)))
     return rows
 
 
@@ -168,15 +178,22 @@ def _columns_table(models: Mapping[str, Model]) -> List[str]:
     """The columns that `--ev` and its relatives serve, and the others, by data set."""
     lines = ["| models | `--ev`, `--adaptive_emb`, `--dynamic_ev`, `--multihash` | fixed tables in "
              "any case |", "|---|---|---|"]
-    for data in dict.fromkeys(model.data for model in models.values()):
-        members = [model for model in models.values() if model.data == data]
-        names = [model.name for model in members]
-        columns = members[0].schema.features
-        growing = [column.name for column in columns if column.may_grow]
-        fixed = [column.name for column in columns if not column.may_grow]
-        cells = [", ".join(names), ", ".join(growing), ", ".join(fixed) or "none"]
-        lines.append(_ROW.format(" | ".join(cells)))
+    by_data: Dict[str, List[Model]] = {}
+    for model in models.values():
+        by_data.setdefault(model.data, []).append(model)
+    for members in by_data.values():
+        lines.append(_columns_row(members))
     return lines
+
+
+def _columns_row(members: Sequence[Model]) -> str:
+    """The row of a data set and the models that it has."""
+    names = [model.name for model in members]
+    columns = members[0].schema.features
+    growing = [column.name for column in columns if column.may_grow]
+    fixed = [column.name for column in columns if not column.may_grow]
+    cells = [", ".join(names), ", ".join(growing), ", ".join(fixed) or "none"]
+    return _ROW.format(" | ".join(cells))
 
 
 def _rules_table() -> List[str]:

@@ -38,14 +38,14 @@ def lookup(tables: Sequence[tf.Tensor], columns: Sequence[Lookup]) -> tf.Tensor:
       tf.errors.InvalidArgumentError: at run time: an id is outside of its table, or columns differ
         in their rows.
     """
-    singles = [i for i, column in enumerate(columns) if column.row_splits is None]
-    lists = [i for i, column in enumerate(columns) if column.row_splits is not None]
-    places = singles + lists  # the op takes single ids before lists
+    # The op takes single ids before lists; sorting keeps the order within both.
+    places = sorted(range(len(columns)), key=lambda i: columns[i].row_splits is not None)
     ordered = [columns[i] for i in places]
     ids = [tf.cast(column.ids, tf.int32) for column in ordered]
-    ragged = ordered[len(singles):]
+    ragged = [column for column in ordered if column.row_splits is not None]
+    num_singles = len(ordered) - len(ragged)
     return native.load().ops.zoo_lookup(
-        table=tables, id=ids[:len(singles)], item=ids[len(singles):],
+        table=tables, id=ids[:num_singles], item=ids[num_singles:],
         split=[column.row_splits for column in ragged],
         weight=[column.weights for column in ragged],
         table_of=[column.table for column in ordered], place_of=places,
