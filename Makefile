@@ -1,7 +1,7 @@
 # make train [MODEL=esmm] [ARGS="--bf16 --steps 500"]    set up, write sample data if there is none, train
 # make check                                             set up, run lint and the fast tests
 # make test                                              set up, run all tests
-# make lint                                              set up, run flake8, mypy, import rules and hadolint
+# make lint                                              set up, run flake8, mypy, import rules, complexity and hadolint
 # make bench [MODEL=esmm] [ARGS="--rows 100000"]         measure input and training speed
 
 MODEL ?= esmm
@@ -34,6 +34,8 @@ lint: setup-ci
 	$(PYTHON37) -m flake8
 	$(PYTHON37) -m mypy
 	PYTHONPATH=.ci .venv/bin/lint-imports
+	@found=$$(.venv/bin/radon cc -s -n C -e "*_test.py" .ci $(MODELS) common data k8s) && \
+		test -z "$$found" || { echo "Too complex, at most 10:"; echo "$$found"; exit 1; }
 	.venv/bin/hadolint docker/Dockerfile docker/Dockerfile.deeprec
 
 bench: known setup sample

@@ -89,12 +89,16 @@ def stale_names(root: str, document: str) -> List[str]:
     """
     with open(os.path.join(root, document)) as file:
         text = "\n".join(code(file.read()))
-    paths = [path for path in _PATH.findall(text) if not _PLACEHOLDER.search(path)]
+    paths = _without_placeholders(_PATH.findall(text))
     gone = [path for path in paths if not os.path.exists(os.path.join(root, path))]
-    files = [name for name in _FILE.findall(text) if not _PLACEHOLDER.search(name)]
-    bare = [name for name in files if name not in _file_names(root)]
+    files = set(_without_placeholders(_FILE.findall(text)))
+    bare = sorted(files - _file_names(root))
     modules = [name for name in _MODULE.findall(text) if not _is_module(root, name)]
     return gone + bare + modules
+
+
+def _without_placeholders(names: List[str]) -> List[str]:
+    return [name for name in names if not _PLACEHOLDER.search(name)]
 
 
 @functools.lru_cache()
