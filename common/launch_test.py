@@ -71,6 +71,7 @@ def start(*words: str, **environ: str) -> subprocess.Popen:
                             universal_newlines=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words, environ, message", [
     (["esmm", "--steps", "1"], {"TF_CONFIG": json.dumps(JOB)
                                 }, "Give all of them the same --checkpoint"),
@@ -86,12 +87,14 @@ def test_wrong_use_ends_with_2(words: object, environ: Dict[str, str], message: 
     assert re.search(message, output), output
 
 
+@pytest.mark.slow
 def test_bad_input_ends_with_1(tmp_path: object) -> None:
     process = start("esmm", "--data_location", str(tmp_path), "--steps", "1")
     output, _ = process.communicate()
     assert process.returncode == 1 and "train.py: error: no rows of taobao" in output, output
 
 
+@pytest.mark.slow
 def test_a_signal_while_tensorflow_is_imported_ends_with_143(tmp_path: object) -> None:
     process = start("esmm", "--data_location", str(tmp_path), "--steps", "1")
     while "train.py" not in open("/proc/{}/cmdline".format(process.pid)).read():

@@ -58,6 +58,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: object, number: i
     assert sorted(rows[:400]) == sorted(rows[400:]) == list(range(400))
 
 
+@pytest.mark.slow
 def test_results_are_written_and_a_finished_run_only_evaluates(
         tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     first = train(tmp_path)
@@ -76,6 +77,7 @@ def test_results_are_written_and_a_finished_run_only_evaluates(
     assert "train rows" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_metrics_of_a_run_that_goes_on_are_gone_until_it_is_over(tmp_path: object) -> None:
     train(tmp_path)
     path = os.path.join(str(tmp_path), "run", "metrics.json")
@@ -89,6 +91,7 @@ def test_metrics_of_a_run_that_goes_on_are_gone_until_it_is_over(tmp_path: objec
         assert json.load(file)["global_step"] == 40
 
 
+@pytest.mark.slow
 def test_whole_epochs_end_with_the_last_row(tmp_path: object) -> None:
     log = os.path.join(str(tmp_path), "log")
     train(tmp_path, params=Params(log), steps=-(-2 * 400 // 48), epochs=2, batch_size=48)
@@ -97,6 +100,7 @@ def test_whole_epochs_end_with_the_last_row(tmp_path: object) -> None:
     assert sorted(sum(rows, [])) == sorted(2 * list(range(400)))
 
 
+@pytest.mark.slow
 def test_no_eval(tmp_path: object) -> None:
     assert train(tmp_path, evaluate=False) == {}
     with open(os.path.join(str(tmp_path), "run", "metrics.json")) as file:
@@ -104,6 +108,7 @@ def test_no_eval(tmp_path: object) -> None:
     assert glob.glob(os.path.join(str(tmp_path), "run", "export", "*", "saved_model.pb"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_steps, keep, kept", [(10, 2, [20, 30]), (10, 9, [0, 10, 20, 30]),
                                                     (0, 9, [0, 30]), (None, 1, [30])])
 def test_checkpoints(tmp_path: object, save_steps: int, keep: int, kept: List[int]) -> None:
@@ -112,6 +117,7 @@ def test_checkpoints(tmp_path: object, save_steps: int, keep: int, kept: List[in
     assert sorted(int(path.split("-")[-1].split(".")[0]) for path in found) == kept
 
 
+@pytest.mark.slow
 def test_timeline_is_a_chrome_trace(tmp_path: object) -> None:
     result = os.path.join(str(tmp_path), "out")
     train(tmp_path, timeline=10, result_dir=result)

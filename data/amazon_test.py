@@ -31,6 +31,7 @@ def read_text(folder: str, name: str) -> pd.DataFrame:
     return rows
 
 
+@pytest.mark.slow
 def test_rows_look_like_the_real_ones(folder: str) -> None:
     rows = read_text(folder, "local_train_splitByUser")
     lengths = rows.history_items.map(len)
@@ -86,6 +87,7 @@ def test_the_signal_is_in_the_relevant_part_of_the_history() -> None:
     assert measures.auc(labels, relevant) > measures.auc(labels, whole) + 0.05
 
 
+@pytest.mark.slow
 def test_same_arguments_same_bytes(tmp_path: object, folder: str) -> None:
     amazon.make(10000, 2001, 5, str(tmp_path))
     for name in sorted(os.listdir(folder)):

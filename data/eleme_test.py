@@ -62,6 +62,7 @@ def test_schema_is_the_documented_one() -> None:
     assert len(LISTS) == 12
 
 
+@pytest.mark.slow
 def test_rows_look_like_the_real_ones(rows: pd.DataFrame) -> None:
     assert (rows.clicked == "1").mean() == pytest.approx(0.1, abs=0.02)
     lengths = pd.DataFrame(
@@ -75,6 +76,7 @@ def test_rows_look_like_the_real_ones(rows: pd.DataFrame) -> None:
     assert scales[1] / scales[0] > 1e4
 
 
+@pytest.mark.slow
 def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
     world = eleme.make_world(5, 0.1)
     drawn = eleme.draw_rows(world, np.random.default_rng(9), 40000)
@@ -103,6 +105,7 @@ def test_same_arguments_same_bytes(tmp_path: object, folder: str) -> None:
         assert digests[0] == digests[1], name
 
 
+@pytest.mark.slow
 def test_text_and_parquet_decode_alike(folder: str) -> None:
     batches = []
     for parquet in (False, True):
@@ -112,6 +115,7 @@ def test_text_and_parquet_decode_alike(folder: str) -> None:
         np.testing.assert_allclose(values, batches[1][name], rtol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_conversion_gives_the_same_parquet(folder: str, tmp_path: object) -> None:
     target = os.path.join(str(tmp_path), "eval.parquet")
     conversion.convert(eleme.SCHEMA, os.path.join(folder, "eval.csv"), target)

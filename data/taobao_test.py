@@ -63,6 +63,7 @@ def test_schema_is_the_documented_one() -> None:
                            price=50)
 
 
+@pytest.mark.slow
 def test_csv_and_parquet_hold_the_same_rows(folder: str) -> None:
     for name, size in ((taobao.SCHEMA.train_file, 10000), (taobao.SCHEMA.test_file, 3000)):
         csv = read_csv(os.path.join(folder, name))
@@ -116,6 +117,7 @@ def test_columns_of_one_ad_or_user_belong_together(folder: str) -> None:
         assert rows.groupby(key)[names].nunique().max().max() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("click_rate, buy_rate", [(0.053, 0.0004), (0.3, 0.1), (0.02, 0.01)])
 def test_rates_come_out(click_rate: float, buy_rate: float) -> None:
     made = taobao.draw_rows(taobao.make_world(3, click_rate, buy_rate), np.random.default_rng(0),
@@ -127,6 +129,7 @@ def test_rates_come_out(click_rate: float, buy_rate: float) -> None:
     assert not (buy & (1 - click)).any()
 
 
+@pytest.mark.slow
 def test_signal_is_planted_in_every_group(world: taobao.World) -> None:
     draws = taobao._draw_entities(world, np.random.default_rng(0), 100000)
     group = {column.name: column.group for column in taobao.SCHEMA.columns}
@@ -140,6 +143,7 @@ def test_signal_is_planted_in_every_group(world: taobao.World) -> None:
             total.values()) > 0.05 * sum(total.values())
 
 
+@pytest.mark.slow
 def test_bayes_auc_is_that_of_the_true_probabilities(world: taobao.World) -> None:
     made = taobao.draw_rows(world, np.random.default_rng(1), 100000)
     click, buy = [made.table.column(name).to_numpy() for name in ("clk", "buy")]
@@ -157,6 +161,7 @@ def test_bayes_auc_is_that_of_the_true_probabilities(world: taobao.World) -> Non
     assert auc["click"] > 0.7
 
 
+@pytest.mark.slow
 def test_what_was_planted_is_stored_and_printed(folder: str, tmp_path: object,
                                                 capsys: pytest.CaptureFixture) -> None:
     argv = ["make", "--rows", "2000", "--seed", "4", "--click_rate", "0.2", "--buy_rate", "0.05",
@@ -178,6 +183,7 @@ def test_what_was_planted_is_stored_and_printed(folder: str, tmp_path: object,
     assert digests(str(tmp_path))[taobao.SCHEMA.train_file] != before[taobao.SCHEMA.train_file]
 
 
+@pytest.mark.slow
 def test_bayes_auc_of_one_class_is_null(tmp_path: object) -> None:
     planted = taobao.make(20, 5, 1, 0.01, 0.0001, str(tmp_path))
     assert planted["bayes_auc"]["click_and_purchase"] is None

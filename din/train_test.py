@@ -46,6 +46,7 @@ def params(data: Data, toggles: Toggles, **kwargs: object) -> Params:
                   0.5, **kwargs)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
                                                  (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
@@ -55,6 +56,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
                                batch_size) == {"click": (batch_size,)}
 
 
+@pytest.mark.slow
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         data = open_data(folder, toggles)
@@ -66,6 +68,7 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=3e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, toggles", [(2, FUSED), (3, Toggles()), (5, FUSED)])
 def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles) -> None:
     data = open_data(folder, toggles)
@@ -99,6 +102,7 @@ def attended(make: object, toggles: Toggles, item: np.ndarray) -> List[np.ndarra
         return session.run([outputs] + gradients)
 
 
+@pytest.mark.slow
 def test_padding_changes_nothing() -> None:
     rng = np.random.default_rng(0)
     items, item = rng.standard_normal([sum(LENGTHS), 4]).astype(np.float32), rng.standard_normal(
@@ -241,6 +245,7 @@ def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(
     assert batch["item"].tolist() == [7, 7] and batch["user"].tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_lists_of_unequal_length_are_bad_rows(tmp_path: object) -> None:
     folder = write_rows(tmp_path, "i1\x02i2", "c")
     with pytest.raises(

@@ -45,6 +45,7 @@ def params(toggles: Toggles, **kwargs: object) -> Params:
                   **kwargs)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toggles, interaction_op, batch_size", [(FUSED, "dot", 2),
                                                                  (FUSED, "cat", 7),
                                                                  (Toggles(tf=True), "dot", 7),
@@ -56,6 +57,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, intera
                                batch_size) == {"click": (batch_size,)}
 
 
+@pytest.mark.slow
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         small = params(toggles, interaction_op="dot", bottom=(32, 16), top=(32, 16))
@@ -72,6 +74,7 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=3e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, toggles, interaction_op", [
     (2, FUSED, "dot"), (3, Toggles(), "cat"), (5, FUSED, "cat")])
 def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles,

@@ -86,6 +86,7 @@ def test_purchase_without_click_counts_as_none() -> None:
     assert got[0] == got[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
                                                  (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
@@ -97,6 +98,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
         task: (batch_size,) for task in train.MODEL.tasks}
 
 
+@pytest.mark.slow
 def test_towers_start_at_the_base_rates(folder: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
@@ -109,6 +111,7 @@ def test_towers_start_at_the_base_rates(folder: str) -> None:
                                                                                        rel=0.05)
 
 
+@pytest.mark.slow
 def test_columnar_and_tf_losses_are_equal_step_by_step(folder: str) -> None:
     plain, fused, theirs = [
         losses(folder, toggles, 50) for toggles in (Toggles(), FUSED, Toggles(tf=True))
@@ -120,12 +123,14 @@ def test_columnar_and_tf_losses_are_equal_step_by_step(folder: str) -> None:
     assert plain[-1] < plain[0]
 
 
+@pytest.mark.slow
 def test_bf16_losses_follow_fp32(folder: str) -> None:
     plain, bf16 = [losses(folder, toggles, 30) for toggles in (Toggles(), Toggles(bf16=True))]
     np.testing.assert_allclose(bf16, plain, rtol=2e-2)
     assert bf16 != plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, toggles, optimizer, l2", [
     (2, FUSED, "adagrad", 0.0), (3, Toggles(), "adam", 0.1), (5, FUSED, "adamasync", 0.1)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles,
@@ -138,6 +143,7 @@ def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Tog
                              count, optimizer, toggles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toggles", [Toggles(), FUSED._replace(micro_batch=3)])
 def test_same_seed_same_losses(folder: str, toggles: Toggles) -> None:
     settings = params(toggles)._replace(training=Training("adagrad", 0.1, toggles))
@@ -249,6 +255,7 @@ def test_wrong_use_ends_with_status_2(argv: List[str], message: str,
     assert re.search(message, capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_nan_loss_names_step_and_rows(folder: str, tmp_path: object) -> None:
     for mode in ([], ["--tf"]):
         target = os.path.join(str(tmp_path), "run" + "".join(mode))
@@ -265,6 +272,7 @@ def test_nan_loss_names_step_and_rows(folder: str, tmp_path: object) -> None:
         assert not os.path.exists(os.path.join(target, "metrics.json"))
 
 
+@pytest.mark.slow
 def test_bad_rows_stop_the_run_or_are_counted(folder: str, tmp_path: object) -> None:
     bad = os.path.join(str(tmp_path), "data")
     os.mkdir(bad)

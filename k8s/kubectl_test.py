@@ -101,6 +101,7 @@ def kubectl(tmp_path_factory: object) -> Iterator[object]:
         server.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
 def test_kubectl_creates_the_job_and_its_policy(kubectl: object, file: str) -> None:
     path, job = os.path.join(FOLDER, file), file[:-len(".yaml")]
@@ -118,6 +119,7 @@ def test_kubectl_would_refuse_a_mistake(kubectl: object, number: int) -> None:
     assert re.search("is invalid|error validating", done.stdout), done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old, new", [
     ("        - port: 53\n", "        - prt: 53\n"),
     ("  policyTypes:", "  policyType:"),
@@ -133,6 +135,7 @@ def test_kubectl_would_refuse_a_mistake_in_ours(kubectl: object, tmp_path: objec
     kubectl("delete", "tfjob", "ple-bf16")
 
 
+@pytest.mark.slow
 def test_the_claim_is_valid() -> None:
     if not os.path.isdir(TOOLS):
         pytest.skip("the schemas' script, ../shared/cluster, is not there")

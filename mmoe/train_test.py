@@ -44,6 +44,7 @@ def open_data(folder: str, toggles: Toggles) -> Data:
     return source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
                                                  (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
@@ -52,6 +53,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
     assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
 
 
+@pytest.mark.slow
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         return graphs.losses(open_data(folder, toggles), train.model_fn, params(toggles), toggles,
@@ -64,6 +66,7 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     assert community[-1] < community[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, toggles", [(2, FUSED), (3, Toggles()), (5, FUSED)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles) -> None:
     small = params(toggles, **SMALL)

@@ -45,6 +45,7 @@ def open_data(folder: str, toggles: Toggles) -> Data:
     return source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 2), (Toggles(tf=True), 7),
                                                  (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
@@ -53,6 +54,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
     assert shapes == {"click": (batch_size,), "purchase": (batch_size,)}
 
 
+@pytest.mark.slow
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         small = params(toggles, levels=2, expert=(32, 16), gate=(32,), tower=(16,))._replace(
@@ -66,6 +68,7 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=3e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, toggles", [(2, Toggles()), (3, FUSED), (5, FUSED)])
 def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: Toggles) -> None:
     small = params(toggles, levels=1, **SMALL)
@@ -111,6 +114,7 @@ def numpy_forward(x: np.ndarray, w: Dict[str, np.ndarray], levels: int) -> Dict[
     }
 
 
+@pytest.mark.slow
 def test_forward_is_the_papers_equations_in_numpy() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal([9, 4]).astype(np.float32)
@@ -130,6 +134,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
     assert not any("layer_2/shared_gate" in name for name in w)
 
 
+@pytest.mark.slow
 def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation() -> None:
     x = np.random.default_rng(0).standard_normal([50, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
@@ -171,6 +176,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     assert run_main(train.main, *common, "--steps", "236", "--no_eval")["steps_trained_here"] == 2
 
 
+@pytest.mark.slow
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, -(-30000 * 1000 // 512))

@@ -46,6 +46,7 @@ def test_patience(tmp_path: object, metric: str, values: List[float], patience: 
     assert trainer.ended == ended
 
 
+@pytest.mark.slow
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
                                                   capsys: pytest.CaptureFixture) -> None:
     settings = dict(settings_of(10, 2), steps=400)

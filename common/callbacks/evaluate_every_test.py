@@ -12,6 +12,7 @@ from common.testing.evaluations import evaluated_steps, exports, folder_of, sett
 from common.testing.runs import make_run, train
 
 
+@pytest.mark.slow
 def test_evaluates_every_so_many_steps_and_the_last_one_once(tmp_path: object) -> None:
     metrics = train(tmp_path, steps=25, **settings_of(10))
     assert evaluated_steps(tmp_path) == [10, 20, 25]
@@ -23,11 +24,13 @@ def test_evaluates_every_so_many_steps_and_the_last_one_once(tmp_path: object) -
     assert evaluated_steps(tmp_path) == [10, 20, 25, 25]  # a finished run is evaluated anew
 
 
+@pytest.mark.slow
 def test_without_the_flag_only_the_last_checkpoint_is_evaluated(tmp_path: object) -> None:
     train(tmp_path, steps=20, save_steps=5)
     assert evaluated_steps(tmp_path) == [20] and not exports(tmp_path, "export_best")
 
 
+@pytest.mark.slow
 def test_training_is_the_same_with_evaluations_in_it(tmp_path: object) -> None:
     alone = train(tmp_path.joinpath("a"), toy.open_toy(tmp_path, *rows()), steps=20)
     within = train(tmp_path.joinpath("b"),

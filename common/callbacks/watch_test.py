@@ -37,6 +37,7 @@ def watched(monkeypatch: pytest.MonkeyPatch,
     return left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_over, received, status, reason",
                          [(True, None, 0, "training is over and the others have left"),
                           (False, None, 1, "no step for .*waiting for ps-0"),
@@ -48,6 +49,7 @@ def test_a_watch_leaves(is_over: bool, received: int, status: int, reason: str,
     assert re.search(reason, capsys.readouterr().err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saving", [False, True])
 def test_a_step_that_does_not_end_though_servers_answer(saving: bool,
                                                         monkeypatch: pytest.MonkeyPatch,

@@ -24,6 +24,7 @@ def cut(path: str) -> None:
     os.truncate(path, os.path.getsize(path) - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [flip, cut, os.remove])
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
 def test_damaged(damage: Callable[[str], None], suffix: str, tmp_path: object,
@@ -61,6 +62,7 @@ def test_not_written_to_its_end(tmp_path: object) -> None:
         map(os.path.basename, glob.glob(whole + ".*")))
 
 
+@pytest.mark.slow
 def test_of_another_full_checkpoint(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     toy = Toy(tmp_path).start()
     toy.step(3)

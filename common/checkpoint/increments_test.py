@@ -92,6 +92,7 @@ def test_killed_at_random_moments(tmp_path: object) -> None:
         assert sorted(rows[epoch * 400:(epoch + 1) * 400]) == list(range(400))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_increments_and_says_so_without_the_flag(
         tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST)

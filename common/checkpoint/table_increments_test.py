@@ -60,6 +60,7 @@ class Incremental:
         return self.session.run(self.rows, {self.ids: KEYS})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("servers", [0, 2])
 def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: str,
                                                     servers: int) -> None:
@@ -88,6 +89,7 @@ def test_increments_hold_the_keys_that_were_updated(tmp_path: object, target: st
         [*KEYS[:2], *KEYS[15:25]])
 
 
+@pytest.mark.slow
 def test_an_increment_of_other_servers_is_left_out(tmp_path: object, target: str,
                                                    capsys: pytest.CaptureFixture) -> None:
     one = Incremental(tmp_path, target, 2)

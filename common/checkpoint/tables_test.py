@@ -67,6 +67,7 @@ class Trained:
         return self.saver.save(self.session, os.path.join(str(folder), "model.ckpt"), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer",
                          ["gradientdescent", "adagrad", "adam", "adamasync", "adagraddecay"])
 @pytest.mark.parametrize("before, after", [(0, 0), (0, 2), (2, 0), (2, 2)])
@@ -120,6 +121,7 @@ def test_another_optimizer_is_refused(tmp_path: object) -> None:
         other.saver.restore(other.session, one.save(tmp_path))
 
 
+@pytest.mark.slow
 def test_an_exported_model_reads_what_was_trained(tmp_path: object, target: str) -> None:
     for kind in (Kind.EV, Kind.ADAPTIVE, Kind.DYNAMIC):
         for servers in (0, 2):

@@ -24,6 +24,7 @@ def keys(increment: str) -> List[int]:
 OPTIMIZERS = ["adagrad", "adamasync", "adagraddecay", "gradientdescent"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slices", [1, 3])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_restored_bit_by_bit_and_cumulative(optimizer: str, slices: int, tmp_path: object) -> None:
@@ -63,6 +64,7 @@ def test_rows_that_native_ops_look_up_and_update(optimizer: str, tmp_path: objec
     assert_same(Toy(tmp_path, optimizer).restart().state(), toy.state())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before, after", [(1, 3), (3, 1), (3, 2)])
 def test_restored_in_other_slices(before: int, after: int, tmp_path: object) -> None:
     toy = Toy(tmp_path, slices=before).start()
@@ -125,6 +127,7 @@ def test_a_full_checkpoint_ends_what_increments_hold(tmp_path: object) -> None:
     assert_same(Toy(tmp_path).restart().state(), toy.state())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slices", [1, 3])
 def test_rows_touched_while_a_full_checkpoint_is_saved(slices: int, tmp_path: object,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:

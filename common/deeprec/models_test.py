@@ -183,6 +183,7 @@ def check_arguments(module: RecordedModule, model: str, flags: str) -> None:
                for given in module.of("nn.safe_adaptive_embedding_lookup_sparse"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", list(FLAGS))
 @pytest.mark.parametrize("model", model_of.names())
 def test_each_flag_calls_its_symbols(model: str, flags: str, folder: str,
@@ -194,6 +195,7 @@ def test_each_flag_calls_its_symbols(model: str, flags: str, folder: str,
     check_arguments(module, model, flags)
 
 
+@pytest.mark.slow
 def test_the_stand_in_trains_evaluates_and_exports(folder: str, tmp_path: object,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     from esmm import train

@@ -99,6 +99,7 @@ def test_what_is_told_to_be_deeprecs_is_looked_for() -> None:
             assert feature.needs, feature.name
 
 
+@pytest.mark.slow
 def test_the_readme_holds_what_the_command_prints() -> None:
     printed = subprocess.run([sys.executable, "-m", "common.deeprec"],
                              cwd=ROOT,

@@ -24,6 +24,7 @@ def build(slices: int = 1) -> List[tf.Tensor]:
     return [total, *tf.gradients(total, parts, colocate_gradients_with_ops=True), *rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slices", [1, 3])
 def test_placed_on_servers_or_not_rows_and_gradients_are_the_same(slices: int) -> None:
     results = []

@@ -35,6 +35,7 @@ def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int =
         zip([v.op.name for v in variables], tables))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fused", [Toggles(), Toggles(emb_fusion=True)])
 @pytest.mark.parametrize("combiner", ["mean", "sum"])
 def test_all_ways_make_the_same_tables_embeddings_and_gradients(

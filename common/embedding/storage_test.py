@@ -128,6 +128,7 @@ def test_an_embedding_variable_trains_as_a_table_without_collisions(
     np.testing.assert_allclose(got_rows, rows, rtol=2e-3, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.FIXED])
 @pytest.mark.parametrize("optimizer", catalog.NAMES)
 def test_each_kind_learns_and_gives_the_same_losses_again(kind: Kind, optimizer: str) -> None:

@@ -87,6 +87,7 @@ def test_a_killed_build_leaves_nothing_that_is_loaded(sources: str) -> None:
     assert sorted(os.listdir(os.path.dirname(path))) == [os.path.basename(path), "lock", "objects"]
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_build_once(sources: str) -> None:
     slow = counting_compiler(sources)
     program = ("import sys; from common.kernels import build; build._SOURCES = sys.argv[1];"
@@ -102,6 +103,7 @@ def test_two_processes_at_once_build_once(sources: str) -> None:
     assert len(calls(sources)) == 2  # the one source, and the link
 
 
+@pytest.mark.slow
 def test_the_header_that_ops_share_is_compiled_once(sources: str,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     with open(shared_header(sources), "w") as file:
@@ -138,6 +140,7 @@ def compiled(folder: str) -> List[str]:
     return sorted(sources)
 
 
+@pytest.mark.slow
 def test_an_edit_compiles_what_depends_on_it(sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "_PRECOMPILE_FROM", 9)
     write(sources, inner_h="const int kInner = 1;\n", outer_h='#include "inner.h"\n',
@@ -151,6 +154,7 @@ def test_an_edit_compiles_what_depends_on_it(sources: str, monkeypatch: pytest.M
     assert ctypes.CDLL(build.library_path()).inner() == 2 and compiled(sources) == ["user.cc"]
 
 
+@pytest.mark.slow
 def test_what_was_compiled_before_an_error_is_used_again(
         sources: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build.os, "sched_getaffinity", lambda _: {0})  # one after another
@@ -182,6 +186,7 @@ def test_a_build_removes_what_is_stale(sources: str) -> None:
     assert len(os.listdir(os.path.join(os.path.dirname(first), "objects"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 def test_a_copy_with_packages_at_another_path_loads_what_was_built(tmp_path: object) -> None:
     root, environment = tmp_path.joinpath("clone"), tmp_path.joinpath("environment")

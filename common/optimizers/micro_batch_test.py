@@ -105,6 +105,7 @@ def train(count: int,
                     losses=np.array(losses))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("native_lookups", [False, pytest.param(True, marks=pytest.mark.skipif(
     native.load().ops is None, reason=native.load().reason))])
 @pytest.mark.parametrize("count, optimizer", [(3, "gradientdescent"), (2, "adagrad"), (5, "adam"),

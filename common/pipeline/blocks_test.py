@@ -34,6 +34,7 @@ def test_parquet_chunks_keep_their_order_unless_any_is_wanted(tmp_path: object) 
         assert not any((np.diff(batch) > 0).all() for batch in rows)
 
 
+@pytest.mark.slow
 def test_shards_are_read_once(tmp_path: object) -> None:
     rows = toy.random_rows(1, 103)
     for parquet in (False, True):

@@ -74,6 +74,7 @@ def test_a_resumed_stream_goes_on_with_the_rows_not_yet_seen(tmp_path: object, s
     assert data.train_rows == 130 - max_bad_rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle_rows", [0, 64])
 @pytest.mark.parametrize("bad", [(), (3, 77)])
 def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int,
@@ -140,6 +141,7 @@ def hashed_lists(strings: tf.SparseTensorValue, buckets: int, size: int) -> List
     return lists
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(toy.TAOBAO_SAMPLE),
                     reason="the real Taobao rows are not beside the project")
 def test_both_paths_give_the_embeddings_the_same_inputs_on_real_rows(tmp_path: object) -> None:
@@ -178,6 +180,7 @@ def assert_same_inputs(ours: Dict[str, np.ndarray], theirs: Dict[str, np.ndarray
         set(theirs[dataset.USER].tolist()))
 
 
+@pytest.mark.slow
 def test_rows_are_read_ahead_only_if_wanted(tmp_path: object,
                                             monkeypatch: pytest.MonkeyPatch) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 2000), TEST, parquet=True)

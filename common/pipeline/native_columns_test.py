@@ -216,6 +216,7 @@ def test_toy_rows_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.Monke
         assert data.bad_rows.count == 3 * bad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [taobao, amazon, eleme])
 @pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("parquet", [False, True])

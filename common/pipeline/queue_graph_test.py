@@ -51,6 +51,7 @@ def taken(item: int) -> Assignment:
     return Assignment(ITEM, 0, item, 5)
 
 
+@pytest.mark.slow
 def test_items_come_one_at_a_time_until_the_end() -> None:
     feed, coord = Feed(), tf.train.Coordinator()
     session = Session(
@@ -75,6 +76,7 @@ def test_an_error_of_the_thread_ends_the_input() -> None:
     coord.request_stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [True, False])
 def test_a_lost_server_leaves_the_step_time_to_fail_by_itself(
         stops: bool, monkeypatch: pytest.MonkeyPatch) -> None:

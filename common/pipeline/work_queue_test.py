@@ -71,6 +71,7 @@ def test_the_identity_tells_items_from_others(tmp_path: object) -> None:
     assert work_queue.RunQueue(runs[3], data).described() == "16 items of at most 25 rows, on ps-0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parquet, smartstaged", [(False, True), (True, False)])
 def test_every_row_once_an_epoch_in_another_order_each(tmp_path: object, parquet: bool,
                                                        smartstaged: bool,
@@ -83,6 +84,7 @@ def test_every_row_once_an_epoch_in_another_order_each(tmp_path: object, parquet
     assert epochs[0] != epochs[1] != epochs[2] and epochs[0][:50] != sorted(epochs[0][:50])
 
 
+@pytest.mark.slow
 def test_whole_epochs_end_with_the_last_row(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     rows = run_rows(tmp_path, data, steps=-(-2 * 400 // 48), epochs=2, batch_size=48)
@@ -92,11 +94,13 @@ def test_whole_epochs_end_with_the_last_row(tmp_path: object) -> None:
         0, 3) and weights(tmp_path)["work_queue/epoch"] == 2
 
 
+@pytest.mark.slow
 def test_without_shuffling_rows_keep_the_files_order(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     assert run_rows(tmp_path, data, steps=50, shuffle_rows=0) == 2 * EPOCH
 
 
+@pytest.mark.slow
 def test_bad_rows_are_left_out_and_those_behind_them_are_not(tmp_path: object) -> None:
     rows = toy.random_rows(1, 400)
     for bad in (3, 77, 78, 399):
@@ -106,6 +110,7 @@ def test_bad_rows_are_left_out_and_those_behind_them_are_not(tmp_path: object) -
     assert sorted(seen) == sorted(4 * [row for row in EPOCH if row not in (3, 77, 78, 399)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [5, 26, 40])
 def test_same_seed_same_rows_and_weights_also_in_two_runs(tmp_path: object, at: int) -> None:
     folders = [os.path.join(str(tmp_path), name) for name in ("whole", "parts", "other")]
@@ -122,6 +127,7 @@ def test_same_seed_same_rows_and_weights_also_in_two_runs(tmp_path: object, at: 
         np.testing.assert_array_equal(ours[name], theirs[name])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_queue_goes_on_with_one_and_the_other_way_round(
         tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST)
@@ -140,12 +146,14 @@ def test_a_checkpoint_without_a_queue_goes_on_with_one_and_the_other_way_round(
     assert "has a work queue of other items (400 rows in" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_thread_for_ops_is_enough(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     rows = run_rows(tmp_path, data, steps=25, inter=1, intra=1, toggles=Toggles(smartstaged=True))
     assert sorted(rows) == EPOCH
 
 
+@pytest.mark.slow
 def test_few_items_are_taken_ahead(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: List[feed.Item] = []
     real = feed.Line.answer
@@ -156,6 +164,7 @@ def test_few_items_are_taken_ahead(tmp_path: object, monkeypatch: pytest.MonkeyP
     assert 1 <= len(taken) <= 3  # 320 of the 500 rows of the first
 
 
+@pytest.mark.slow
 def test_errors_end_the_run_with_their_message(tmp_path: object,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     bad = toy.random_rows(1, 400)
@@ -171,6 +180,7 @@ def test_errors_end_the_run_with_their_message(tmp_path: object,
         run_rows(tmp_path, toy.open_toy(tmp_path, TRAIN, TEST), steps=40)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_names_the_rows_of_its_batch(tmp_path: object) -> None:
     def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
                  params: Params) -> tf.estimator.EstimatorSpec:

@@ -107,6 +107,7 @@ def test_without_a_folder_it_makes_one(tmp_path: object) -> None:
         "ps-0.log", "ps-1.log", "worker-0.log", "worker-1.log"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("does, status", [("once kill 9", 137), ("once kill 15", 143),
                                           ("once exit 138", 138)])
 def test_what_is_killed_is_started_again(tmp_path: object, does: str, status: int) -> None:
@@ -123,6 +124,7 @@ def test_what_fails_ends_the_job_with_its_status(tmp_path: object) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all(tmp_path: object, number: int) -> None:
     does = {"ps-0": "sleep 60", "ps-1": "deaf", "worker-0": "sleep 60", "worker-1": "sleep 60"}

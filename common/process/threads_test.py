@@ -19,5 +19,6 @@ def num_threads(intra: int) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_the_first_session_decides() -> None:
     assert num_threads(9) - num_threads(2) >= 7

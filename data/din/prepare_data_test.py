@@ -92,6 +92,7 @@ def reviews(raw: str) -> pd.DataFrame:
                                                                              kind="mergesort")
 
 
+@pytest.mark.slow
 def test_positives_are_the_last_reviews(samples: pd.DataFrame, reviews: pd.DataFrame) -> None:
     expected = {}
     for user, rows in reviews.groupby("reviewerID"):
@@ -160,6 +161,7 @@ def test_preferences_can_be_learned(samples: pd.DataFrame) -> None:
                         pd.Series(score).to_numpy().astype(float)) > 0.8
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_other_seed_other_bytes(raw: str, made: str, tmp_path: object) -> None:
     out = str(tmp_path)
     assert prepare(raw, out, "--seed", "2021").returncode == 0
@@ -172,6 +174,7 @@ def test_same_seed_same_bytes_other_seed_other_bytes(raw: str, made: str, tmp_pa
     assert not changed & {"reviews-info", "item-info"}
 
 
+@pytest.mark.slow
 def test_compressed_files(raw: str, made: str, tmp_path: object) -> None:
     folder, out = [os.path.join(str(tmp_path), name) for name in ("raw", "out")]
     os.makedirs(folder)
@@ -193,6 +196,7 @@ def make_python(folder: object, script: str, command: str) -> str:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_killed_run_leaves_nothing(raw: str, made: str, tmp_path: object, script: str) -> None:
     out, reached = os.path.join(str(tmp_path), "out"), os.path.join(str(tmp_path), "reached")
@@ -212,6 +216,7 @@ def test_a_killed_run_leaves_nothing(raw: str, made: str, tmp_path: object, scri
     assert digests(out) == digests(made) and sorted(os.listdir(out)) == FILES
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_files_move_leaves_no_mixture(raw: str, made: str,
                                                          tmp_path: object) -> None:
     out, tools = [os.path.join(str(tmp_path), name) for name in ("out", "tools")]
@@ -235,6 +240,7 @@ def test_a_run_killed_while_files_move_leaves_no_mixture(raw: str, made: str,
     assert digests(out) == digests(made) and sorted(os.listdir(out)) == FILES
 
 
+@pytest.mark.slow
 def test_a_failed_run_keeps_the_old_files(raw: str, tmp_path: object) -> None:
     out = os.path.join(str(tmp_path), "out")
     os.makedirs(out)
@@ -247,6 +253,7 @@ def test_a_failed_run_keeps_the_old_files(raw: str, tmp_path: object) -> None:
     assert digests(out) == before
 
 
+@pytest.mark.slow
 def test_samples_of_another_origin_go(raw: str, made: str, tmp_path: object) -> None:
     out = str(tmp_path)
     amazon.make(2000, 100, 1, out)
@@ -263,6 +270,7 @@ def test_samples_of_another_origin_go(raw: str, made: str, tmp_path: object) -> 
     assert digests(out) == digests(made)
 
 
+@pytest.mark.slow
 def test_bad_records(raw: str, tmp_path: object) -> None:
     folder, out = [os.path.join(str(tmp_path), name) for name in ("raw", "out")]
     shutil.copytree(raw, folder)
@@ -301,6 +309,7 @@ def test_wrong_use(raw: str, tmp_path: object, argv: List[str], message: str) ->
     assert os.listdir(str(tmp_path)) == ["raw"]
 
 
+@pytest.mark.slow
 def test_help_works_from_any_folder(tmp_path: object) -> None:
     assert prepare("--help").stdout.startswith(
         "usage: prepare_data.sh [--seed N] [--max_bad_records N] [RAW_DIR [OUT")

@@ -351,6 +351,7 @@ def test_other_wrong_uses() -> None:
                 one.session.run(build(), feed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
 def test_threads_that_do_everything_at_once(tmp_path: object, sanitizer: str) -> None:
     folder = os.path.dirname(os.path.abspath(table.__file__))

@@ -170,6 +170,7 @@ with tf.Graph().as_default(), tf.Session() as session:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", [FLOAT, pytest.param(BFLOAT16, marks=needs_bfloat16)])
 def test_the_number_of_threads_changes_nothing(precision: str) -> None:
     digests = {subprocess.run([sys.executable, "-W", "ignore", "-c", _PROGRAM, threads, precision],

@@ -248,6 +248,7 @@ def test_what_is_released_is_given_out_first_with_its_progress() -> None:
     assert queue.state() == (1, [[0, 1, 3], [0, 2, 0]])
 
 
+@pytest.mark.slow
 def test_what_a_silent_worker_took_is_given_to_others_when_nothing_is_left() -> None:
     plan = Plan(np.array([0, 10, 20]), np.array([10, 10]), np.zeros(2), 1, 1, False)
     queue = Native(plan, silent_secs=0.5).init()
@@ -265,6 +266,7 @@ def test_what_a_silent_worker_took_is_given_to_others_when_nothing_is_left() -> 
     assert queue.take("b")[0] == queue.take("a")[0] == END
 
 
+@pytest.mark.slow
 def test_threads_share_it() -> None:
     plan = Plan(np.arange(0, 2001, 2), np.full(1000, 2), np.arange(1000) // 16, 5, 2, True)
     queue = Native(plan).init()

@@ -88,6 +88,7 @@ def test_the_seed_draws_other_negatives(tmp_path: object) -> None:
     assert sum(one.item == two.item for one, two in zip(first[::2], other[::2])) < 10
 
 
+@pytest.mark.slow
 def test_memory_is_bound_by_buckets(tmp_path: object) -> None:
     rng = np.random.default_rng(0)
     users, items = rng.integers(0, 20000, 200000), rng.integers(0, 1000, 200000)

@@ -59,6 +59,7 @@ def test_what_is_no_record(tmp_path: object, line: str, monkeypatch: pytest.Monk
     assert os.listdir(str(tmp_path)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start, step, end", [("1", "+1", ""), ("a", ".b", ""), ("1.", ".b", ""),
                                               ("x", "()", ""), ("1", "()", ""), ("x", "[0]", ""),
                                               ("[0]", "[0]", ""), ("{}", "{}", ""),
