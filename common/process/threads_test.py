@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 _PROGRAM = """
 import os, sys
 from common.process import threads
