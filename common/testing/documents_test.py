@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from common.config import model as models
 from common.testing import documents
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -12,8 +13,6 @@ ROOM_LINES = 60
 DOCUMENTS = sorted(documents.documents(ROOT))
 ROOMS = sorted(os.path.basename(os.path.dirname(path)) for path in glob.glob(
     os.path.join(ROOT, "common", "*", "__init__.py")))
-MODELS = sorted(os.path.basename(os.path.dirname(path)) for path in glob.glob(
-    os.path.join(ROOT, "*", "train.py")))
 MODEL_SECTIONS = ["Commands", "Data", "Metrics", "Departures", "Results", "Speed"]
 
 
@@ -52,7 +51,7 @@ def test_the_map_of_common_names_each_room() -> None:
     assert [room for room in ROOMS if room + "/README.md" not in links] == []
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", models.names())
 def test_models_readmes_have_the_same_sections(model: str) -> None:
     assert re.findall("^## (.+)$", read(model, "README.md"), re.MULTILINE) == MODEL_SECTIONS
 
