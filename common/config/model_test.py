@@ -82,3 +82,12 @@ def test_names_and_fields_are_printed_without_tensorflow() -> None:
                              cwd=model.ROOT, stdout=subprocess.PIPE, check=True)
     assert printed.stdout.decode().split("\n") == [
         "esmm mmoe ple din dlrm", "data.amazon", "--steps 1954", ""]
+
+
+@pytest.mark.parametrize("path, line, times", [
+    (".dockerignore", "!{}", 1), ("setup.cfg", "    {}", 2)])
+def test_what_cannot_read_folders_lists_every_model(path: str, line: str, times: int) -> None:
+    with open(os.path.join(model.ROOT, path)) as file:
+        lines = file.read().splitlines()
+    for name in model.names():
+        assert lines.count(line.format(name)) == times, (path, name)

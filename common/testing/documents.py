@@ -13,11 +13,10 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?: \"[^\"]*\")?\)"
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _GENERATED = re.compile(r"<!-- (?!end)[^>]+-->.*?<!-- end[^>]*-->", re.DOTALL)
 _EXTERNAL = re.compile(r"https?://[\w.-]+\.[a-z]{2,}(:\d+)?(/[^\s<>()]*)?$")
-_PATH = re.compile(r"(?:common|esmm|mmoe|ple|din|dlrm|data|docker|k8s|\.ci)/"
-                   r"[\w./-]+\.(?:py|sh|md|yaml|cc|h|cfg|svg)")
+_PATH = re.compile(r"(?<![\w./-])\.?\w+/[\w./-]+\.(?:py|sh|md|yaml|cc|h|cfg|svg)\b")
 _FILE = re.compile(r"(?<![\w./{-])[A-Za-z]\w*\.(?:py|cc|sh)(?![\w/])")
 _PLACEHOLDER = re.compile(r"(?:^|/)(?:NAME|MODEL)[_./]")
-_MODULE = re.compile(r"-m ((?:common|data|esmm|mmoe|ple|din|dlrm)(?:\.\w+)*)")
+_MODULE = re.compile(r"-m ((\w+)(?:\.\w+)*)")
 _TARGET = re.compile(r"(?<!\.py )\bmake ([a-z][a-z-]*)")
 
 
@@ -84,16 +83,17 @@ def _wrong(root: str, document: str, link: str) -> str:
 def stale_names(root: str, document: str) -> List[str]:
     """Files and modules that a document's code names and that do not exist.
 
-    A path counts from the root, a bare name such as `input_layer.py` from anywhere; NAME and MODEL
-    stand for any name.
+    A path that begins with one of the root's folders counts from there, a bare name such as
+    `input_layer.py` from anywhere; NAME and MODEL are any name.
     """
     with open(os.path.join(root, document)) as file:
         text = "\n".join(code(file.read()))
-    paths = _without_placeholders(_PATH.findall(text))
+    paths = [path for path in _PATH.findall(text) if _is_in_root(root, path)]
     gone = [path for path in paths if not os.path.exists(os.path.join(root, path))]
     files = set(_without_placeholders(_FILE.findall(text)))
     bare = sorted(files - _file_names(root))
-    modules = [name for name in _MODULE.findall(text) if not _is_module(root, name)]
+    ours = [name for name, package in _MODULE.findall(text) if _is_in_root(root, package)]
+    modules = [name for name in ours if not _is_module(root, name)]
     return gone + bare + modules
 
 
@@ -109,6 +109,12 @@ def _file_names(root: str) -> FrozenSet[str]:
         folders[:] = [name for name in folders if name == ".ci" or not name.startswith(".")]
         names.update(files)
     return frozenset(names)
+
+
+def _is_in_root(root: str, path: str) -> bool:
+    """Whether a path names something in a folder of the project, and no placeholder."""
+    top = path.partition("/")[0]
+    return os.path.isdir(os.path.join(root, top)) and not _PLACEHOLDER.search(path)
 
 
 def _is_module(root: str, name: str) -> bool:

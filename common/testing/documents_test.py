@@ -98,6 +98,7 @@ def test_broken_links(tmp_path: object, link: str, broken: str) -> None:
 def test_stale_names(tmp_path: object) -> None:
     with open(os.path.join(str(tmp_path), "a.md"), "w") as file:
         file.write("`common/no.py` `other.py` `-m common.no` common/prose.py `data/x/`\n")
+    os.mkdir(os.path.join(str(tmp_path), "common"))
     assert documents.stale_names(str(tmp_path), "a.md") == ["common/no.py", "other.py", "common.no"]
 
 
