@@ -24,11 +24,8 @@ def find(folder: object, files: Dict[str, str], **env: str) -> subprocess.Comple
         name: value.format(python=REAL, folder=folder)
         for name, value in env.items()
     })
-    return subprocess.run(["/bin/sh", FIND],
-                          env=variables,
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    return subprocess.run(["/bin/sh", FIND], env=variables, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True)
 
 
 SHIM = "#!/bin/sh\nexec {python} \"$@\"\n"

@@ -44,8 +44,7 @@ def command(words: List[str]) -> List[str]:
     return [sys.executable, os.path.join(model.ROOT, folder, "train.py")] + words[1:]
 
 
-def environment(inherited: Mapping[str, str],
-                library_folders: Sequence[str] = _LIBRARY_FOLDERS,
+def environment(inherited: Mapping[str, str], library_folders: Sequence[str] = _LIBRARY_FOLDERS,
                 quota_file: str = _QUOTA_FILE) -> Dict[str, str]:
     """The environment of a training process; what is set already stays as it is.
 

@@ -64,10 +64,8 @@ def test_cores_of_a_container(tmp_path: object, text: str, expected: object) -> 
 
 
 def start(*words: str, **environ: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, LAUNCH, *words],
-                            env={**os.environ, **environ},
-                            stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT,
+    return subprocess.Popen([sys.executable, LAUNCH, *words], env={**os.environ, **environ},
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             universal_newlines=True)
 
 

@@ -26,15 +26,9 @@ def data(tmp_path: object) -> Data:
     return toy.open_toy(tmp_path, toy.random_rows(1, 9), toy.random_rows(2, 5))
 
 
-def start(folder: object,
-          data: Data,
-          model: str = "ESMM",
-          optimizer: str = "adagrad",
-          complete: bool = False,
-          enabled_features: Tuple[Tuple[str, str], ...] = ()) -> None:
-    run = make_run(folder,
-                   model=model,
-                   checkpoint_dir=str(folder),
+def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "adagrad",
+          complete: bool = False, enabled_features: Tuple[Tuple[str, str], ...] = ()) -> None:
+    run = make_run(folder, model=model, checkpoint_dir=str(folder),
                    enabled_features=enabled_features)
     results.start(str(folder), run, data, Params(Training(optimizer, 0.1)), complete)
 
@@ -122,8 +116,6 @@ def test_the_command_runs_when_pasted(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["../a script.py", "--flag", "it's"])
     monkeypatch.setattr(sys, "executable", os.path.realpath(sys.executable))
-    done = subprocess.run(["/bin/sh", "-c", results.command()],
-                          cwd="/",
-                          stdout=subprocess.PIPE,
+    done = subprocess.run(["/bin/sh", "-c", results.command()], cwd="/", stdout=subprocess.PIPE,
                           check=True)
     assert done.stdout.decode().strip() == "{} {}".format(folder, ["--flag", "it's"])

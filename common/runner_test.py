@@ -180,9 +180,7 @@ def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object,
     train(tmp_path)
     folder = glob.glob(os.path.join(str(tmp_path), "run", "export", "*"))[0]
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", RELOAD, folder, signature],
-                          cwd="/",
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE,
+                          cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           universal_newlines=True)
     assert done.returncode == 0, done.stderr
     with tf.Graph().as_default(), tf.Session() as session:

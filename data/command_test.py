@@ -6,11 +6,8 @@ import pytest
 from common.config.schema import Column, Schema
 from data import command
 
-SCHEMA = Schema(name="tiny",
-                columns=(Column("y", "label"), Column("u", "hash", 9)),
-                train_file="tiny_train",
-                test_file="tiny_test",
-                user_column="u",
+SCHEMA = Schema(name="tiny", columns=(Column("y", "label"), Column("u", "hash", 9)),
+                train_file="tiny_train", test_file="tiny_test", user_column="u",
                 module="data/tiny.py")
 RATES = {"click_rate": command.Rate(0.25, "share of rows clicked")}
 

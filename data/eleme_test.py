@@ -30,10 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def rows(folder: str) -> pd.DataFrame:
-    return pd.read_csv(os.path.join(folder, "train.csv"),
-                       header=None,
-                       names=NAMES,
-                       dtype=str,
+    return pd.read_csv(os.path.join(folder, "train.csv"), header=None, names=NAMES, dtype=str,
                        keep_default_na=False)
 
 

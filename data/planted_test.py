@@ -69,11 +69,8 @@ def test_text_and_parquet_hold_the_same_rows_in_blocks(tmp_path: object,
 
     train, test = planted.make_files(SCHEMA, draw_rows, 20, 5, 1, str(tmp_path))
     assert (train.table.num_rows, test.table.num_rows, len(train.logits["y"])) == (20, 5, 20)
-    text = pd.read_csv("{}/tiny_train".format(tmp_path),
-                       sep="\t",
-                       header=None,
-                       keep_default_na=False,
-                       float_precision="round_trip")
+    text = pd.read_csv("{}/tiny_train".format(tmp_path), sep="\t", header=None,
+                       keep_default_na=False, float_precision="round_trip")
     parquet = pyarrow.parquet.read_table("{}/tiny_train.parquet".format(tmp_path)).to_pandas()
     assert text[1].tolist() == parquet.u.tolist() and text[2].tolist() == parquet.n.tolist()
     assert text[4].tolist() == [";".join(items) for items in parquet["items"]]

@@ -44,23 +44,11 @@ def test_schema_is_the_documented_one() -> None:
         "final_gender_code age_level pvalue_level shopping_level occupation new_user_class_level "
         "tag_category_list tag_brand_list price").split()
     buckets = {column.name: column.buckets for column in taobao.SCHEMA.columns if column.is_feature}
-    assert buckets == dict(user_id=100000,
-                           cms_segid=100,
-                           cms_group_id=100,
-                           age_level=10,
-                           pvalue_level=10,
-                           shopping_level=10,
-                           occupation=10,
-                           new_user_class_level=10,
-                           tag_category_list=100000,
-                           tag_brand_list=100000,
-                           pid=10,
-                           adgroup_id=100000,
-                           cate_id=10000,
-                           campaign_id=100000,
-                           customer=100000,
-                           brand=100000,
-                           price=50)
+    assert buckets == dict(user_id=100000, cms_segid=100, cms_group_id=100, age_level=10,
+                           pvalue_level=10, shopping_level=10, occupation=10,
+                           new_user_class_level=10, tag_category_list=100000, tag_brand_list=100000,
+                           pid=10, adgroup_id=100000, cate_id=10000, campaign_id=100000,
+                           customer=100000, brand=100000, price=50)
 
 
 @pytest.mark.slow
@@ -75,22 +63,10 @@ def test_csv_and_parquet_hold_the_same_rows(folder: str) -> None:
 
 def test_marginals_are_the_real_sets(folder: str) -> None:
     rows = read_csv(os.path.join(folder, taobao.SCHEMA.train_file))
-    distinct = dict(adgroup_id=8273,
-                    campaign_id=7420,
-                    customer=6520,
-                    user_id=5379,
-                    brand=3811,
-                    cate_id=1133,
-                    cms_segid=80,
-                    cms_group_id=13,
-                    final_gender_code=3,
-                    age_level=7,
-                    pvalue_level=4,
-                    shopping_level=4,
-                    occupation=3,
-                    new_user_class_level=5,
-                    price=50,
-                    pid=2)
+    distinct = dict(adgroup_id=8273, campaign_id=7420, customer=6520, user_id=5379, brand=3811,
+                    cate_id=1133, cms_segid=80, cms_group_id=13, final_gender_code=3, age_level=7,
+                    pvalue_level=4, shopping_level=4, occupation=3, new_user_class_level=5,
+                    price=50, pid=2)
     for name, expected in distinct.items():
         assert rows[name].nunique() == pytest.approx(expected, rel=0.06), name
     assert (rows.brand == "NULL").mean() == pytest.approx(0.316, abs=0.05)

@@ -144,8 +144,7 @@ def test_attention_is_the_papers_equation_in_numpy() -> None:
         for i in range(2):
             hidden = 1 / (1 + np.exp(-dense(hidden, "dense_{}".format(i))))
         scores = np.exp(dense(hidden, "score"))
-        np.testing.assert_allclose(got[row], (scores / scores.sum() * h).sum(axis=0),
-                                   rtol=1e-4,
+        np.testing.assert_allclose(got[row], (scores / scores.sum() * h).sum(axis=0), rtol=1e-4,
                                    atol=1e-5)
 
 
@@ -180,8 +179,7 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
         share = 1 / (1 + np.exp(-x * scale))
         x = share * x + (1 - share) * w["dice_{}/alpha".format(i)] * x
     np.testing.assert_allclose(got, (x @ w["click_logit/kernel"] + w["click_logit/bias"])[:, 0],
-                               rtol=1e-4,
-                               atol=1e-4)
+                               rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("toggles", [Toggles(), Toggles(tf=True), FUSED])
@@ -199,15 +197,11 @@ def test_dice_in_training_and_evaluation(toggles: Toggles) -> None:
         tf.trainable_variables()[0].load([0.0, 0.5, 1.0], session)
         got, fresh = session.run([training, evaluating])
     share = 1 / (1 + np.exp(-(x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3)))
-    np.testing.assert_allclose(got,
-                               share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x,
-                               rtol=1e-4,
-                               atol=1e-5)
+    np.testing.assert_allclose(got, share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x,
+                               rtol=1e-4, atol=1e-5)
     share = 1 / (1 + np.exp(-x / np.sqrt(1 + 1e-3)))
-    np.testing.assert_allclose(fresh,
-                               share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x,
-                               rtol=1e-4,
-                               atol=1e-5)
+    np.testing.assert_allclose(fresh, share * x + (1 - share) * np.array([0.0, 0.5, 1.0]) * x,
+                               rtol=1e-4, atol=1e-5)
 
 
 def write_rows(folder: object, history: str, categories: str) -> str:
@@ -215,8 +209,7 @@ def write_rows(folder: object, history: str, categories: str) -> str:
         with open(os.path.join(str(folder), name), "w") as file:
             file.write("".join(
                 "{}\tu\ti7\tc\t{}\t{}\n".format(label, history, categories) for label in (0, 1)))
-    words = dict(uid_voc=["u0", "u"],
-                 mid_voc=["i0"] + ["i{}".format(i) for i in range(1, 300)],
+    words = dict(uid_voc=["u0", "u"], mid_voc=["i0"] + ["i{}".format(i) for i in range(1, 300)],
                  cat_voc=["c0", "c"])
     for name, listed in words.items():
         with open(os.path.join(str(folder), name + ".txt"), "w") as file:
@@ -279,8 +272,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     assert report["unknown_ids"]["user"] == 3000  # users are in one file only
     data = open_data(folder, FUSED)
     expected = predict_first_rows(common[-1], data, train.model_fn, params(data, FUSED))
-    np.testing.assert_allclose(serve_sample_request(common[-1])["click"],
-                               expected["click"],
+    np.testing.assert_allclose(serve_sample_request(common[-1])["click"], expected["click"],
                                rtol=1e-5)
     assert run_main(train.main, *common, "--steps", "160", "--no_eval",
                     "--tf")["steps_trained_here"] == 4

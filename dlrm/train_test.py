@@ -61,11 +61,7 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, intera
 def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
     def losses(toggles: Toggles) -> List[float]:
         small = params(toggles, interaction_op="dot", bottom=(32, 16), top=(32, 16))
-        return graphs.losses(open_data(folder, toggles),
-                             train.model_fn,
-                             small,
-                             toggles,
-                             10,
+        return graphs.losses(open_data(folder, toggles), train.model_fn, small, toggles, 10,
                              batch_size=64)
 
     community = losses(Toggles(tf=True))
@@ -140,9 +136,7 @@ def test_forward_is_the_papers_equations_in_numpy(interaction_op: str, width: in
         got = session.run(outputs.click)
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
     assert w["top/dense_0/kernel"].shape[0] == width
-    np.testing.assert_allclose(got,
-                               numpy_forward(x, embedded, w, interaction_op),
-                               rtol=1e-4,
+    np.testing.assert_allclose(got, numpy_forward(x, embedded, w, interaction_op), rtol=1e-4,
                                atol=1e-4)
 
 
@@ -170,8 +164,7 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
     assert report["unknown_ids"] == {}
     data = open_data(folder, FUSED)
     expected = predict_first_rows(common[-1], data, train.model_fn, params(FUSED))
-    np.testing.assert_allclose(serve_sample_request(common[-1])["click"],
-                               expected["click"],
+    np.testing.assert_allclose(serve_sample_request(common[-1])["click"], expected["click"],
                                rtol=1e-5)
     assert run_main(train.main, *common, "--steps", "80", "--no_eval",
                     "--tf")["steps_trained_here"] == 2

@@ -17,11 +17,8 @@ def run(folder: object, words: List[str]) -> Tuple[int, str, str]:
     python = folder.joinpath("python")
     python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 5\n")
     python.chmod(0o755)
-    done = subprocess.run([ENTRY] + words,
-                          env={"PATH": "{}:/usr/bin:/bin".format(folder)},
-                          stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE,
+    done = subprocess.run([ENTRY] + words, env={"PATH": "{}:/usr/bin:/bin".format(folder)},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           universal_newlines=True)
     return done.returncode, done.stdout, done.stderr
 

@@ -90,8 +90,7 @@ def test_purchase_without_click_counts_as_none() -> None:
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
                                                  (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
-    settings = params(toggles,
-                      group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
+    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
                       tower=(6, 3))
     data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
     assert graphs.logit_shapes(data, train.model_fn, settings, toggles, batch_size) == {
@@ -136,8 +135,7 @@ def test_bf16_losses_follow_fp32(folder: str) -> None:
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles,
                                            optimizer: str, l2: float) -> None:
     data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
-    settings = params(toggles,
-                      group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
+    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
                       tower=(6, 3))
     graphs.check_micro_batch(data, train.model_fn, settings._replace(dense=Dense(toggles, l2)),
                              count, optimizer, toggles)
@@ -197,22 +195,10 @@ def test_defaults_are_the_documented_ones() -> None:
     parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
     args = vars(parser.parse_args([]))
-    documented = dict(seed=2021,
-                      data_location="./data",
-                      steps=0,
-                      batch_size=512,
-                      learning_rate=0.1,
-                      l2_regularization=None,
-                      timeline=None,
-                      save_steps=None,
-                      keep_checkpoint_max=1,
-                      bf16=False,
-                      no_eval=False,
-                      protocol="grpc",
-                      inter=0,
-                      intra=0,
-                      input_layer_partitioner=0,
-                      dense_layer_partitioner=0)
+    documented = dict(seed=2021, data_location="./data", steps=0, batch_size=512, learning_rate=0.1,
+                      l2_regularization=None, timeline=None, save_steps=None, keep_checkpoint_max=1,
+                      bf16=False, no_eval=False, protocol="grpc", inter=0, intra=0,
+                      input_layer_partitioner=0, dense_layer_partitioner=0)
     assert {name: args[name] for name in documented} == documented
 
 
@@ -306,15 +292,8 @@ def command(*argv: str, cwd: str = ROOT) -> subprocess.CompletedProcess:
                                        (["-m", "esmm.train"], ROOT)])
 def test_ways_to_start_and_exit_status(folder: str, tmp_path: object, argv: List[str],
                                        cwd: str) -> None:
-    done = command(*argv,
-                   "--data_location",
-                   folder,
-                   "--steps",
-                   "2",
-                   "--no_eval",
-                   "--output_dir",
-                   str(tmp_path),
-                   cwd=cwd)
+    done = command(*argv, "--data_location", folder, "--steps", "2", "--no_eval", "--output_dir",
+                   str(tmp_path), cwd=cwd)
     assert done.returncode == 0, done.stderr
     failed = command(*argv, "--data_location", str(tmp_path), cwd=cwd)
     assert failed.returncode == 1

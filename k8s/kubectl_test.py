@@ -84,17 +84,13 @@ def kubectl(tmp_path_factory: object) -> Iterator[object]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable,
-         os.path.join(TOOLS, "mockapi.py"),
-         str(port), str(definitions)])
+        [sys.executable, os.path.join(TOOLS, "mockapi.py"), str(port), str(definitions)])
     command = ["kubectl", "-s", "http://127.0.0.1:{}".format(port), "--cache-dir", str(folder)]
     try:
         wait_for(port, server)
         yield lambda *words: subprocess.run(command + list(words),
-                                            env=dict(os.environ, KUBECONFIG=os.devnull),
-                                            timeout=60,
-                                            stdout=subprocess.PIPE,
-                                            stderr=subprocess.STDOUT,
+                                            env=dict(os.environ, KUBECONFIG=os.devnull), timeout=60,
+                                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                             universal_newlines=True)
     finally:
         server.kill()

@@ -70,10 +70,7 @@ def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
 @pytest.mark.parametrize("count, toggles", [(2, FUSED), (3, Toggles()), (5, FUSED)])
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles) -> None:
     small = params(toggles, **SMALL)
-    graphs.check_micro_batch(open_data(folder, toggles),
-                             train.model_fn,
-                             small,
-                             count,
+    graphs.check_micro_batch(open_data(folder, toggles), train.model_fn, small, count,
                              toggles=toggles)
 
 

@@ -152,9 +152,7 @@ def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation()
         for _ in range(400):
             session.run(updates, {inputs: x})
         np.testing.assert_allclose(session.run(evaluating, {inputs: x}),
-                                   session.run(training, {inputs: x}),
-                                   rtol=0.05,
-                                   atol=0.02)
+                                   session.run(training, {inputs: x}), rtol=0.05, atol=0.02)
 
 
 @pytest.mark.slow

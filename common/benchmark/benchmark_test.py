@@ -48,12 +48,8 @@ def test_wrong_flags(argv: List[str], message: str, capsys: pytest.CaptureFixtur
 
 def test_figures_go_into_the_readme(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = {
-        name: dict(steps_per_sec=9.0,
-                   samples_per_sec=576.0,
-                   ratio=1.0,
-                   share_of_gemm_limit=0.5,
-                   cpu_secs_per_1000_samples=0.1,
-                   peak_memory_mb=700.0)
+        name: dict(steps_per_sec=9.0, samples_per_sec=576.0, ratio=1.0, share_of_gemm_limit=0.5,
+                   cpu_secs_per_1000_samples=0.1, peak_memory_mb=700.0)
         for name in __main__.TRAINING
     }
     monkeypatch.setattr(__main__, "ROOT", str(tmp_path))

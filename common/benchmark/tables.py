@@ -86,17 +86,11 @@ def main(argv: Optional[List[str]] = None) -> None:
     """Prints ids/s of both, their ratio, and the bytes that a key takes."""
     parser = argparse.ArgumentParser(
         description="Measures embedding variables beside tables of fixed size.")
-    parser.add_argument("--keys",
-                        type=flag_types.positive,
-                        default=10000000,
+    parser.add_argument("--keys", type=flag_types.positive, default=10000000,
                         help="keys in memory (default 10000000)")
-    parser.add_argument("--batch",
-                        type=flag_types.positive,
-                        default=10000,
+    parser.add_argument("--batch", type=flag_types.positive, default=10000,
                         help="ids a step (default 10000)")
-    parser.add_argument("--rounds",
-                        type=flag_types.positive,
-                        default=5,
+    parser.add_argument("--rounds", type=flag_types.positive, default=5,
                         help="rounds of 100 steps (default 5)")
     args = parser.parse_args(argv)
     runner.quiet_tensorflow()

@@ -31,8 +31,7 @@ class Trainer:
 @pytest.mark.parametrize("metric", [METRIC, "y/log_loss"])
 @pytest.mark.parametrize("values, patience, ended",
                          [([0.6, 0.7, 0.7, 0.69], 2, 4), ([0.6, 0.5, 0.7, 0.6, 0.65], 2, 5),
-                          ([0.6, 0.5, 0.4, 0.3], 0, None),
-                          ([float("nan"), float("nan")], 2, 2),
+                          ([0.6, 0.5, 0.4, 0.3], 0, None), ([float("nan"), float("nan")], 2, 2),
                           ([float("nan"), 0.5, float("nan"), 0.6, 0.7], 2, None)])
 def test_patience(tmp_path: object, metric: str, values: List[float], patience: int,
                   ended: Optional[int]) -> None:

@@ -33,9 +33,7 @@ def test_without_the_flag_only_the_last_checkpoint_is_evaluated(tmp_path: object
 @pytest.mark.slow
 def test_training_is_the_same_with_evaluations_in_it(tmp_path: object) -> None:
     alone = train(tmp_path.joinpath("a"), toy.open_toy(tmp_path, *rows()), steps=20)
-    within = train(tmp_path.joinpath("b"),
-                   toy.open_toy(tmp_path, *rows()),
-                   steps=20,
+    within = train(tmp_path.joinpath("b"), toy.open_toy(tmp_path, *rows()), steps=20,
                    **settings_of(3))
     assert within == alone
 

@@ -14,11 +14,8 @@ from common.process import rehearsal, waiting
 from common.process.signals import Signals
 
 
-def watched(monkeypatch: pytest.MonkeyPatch,
-            port: int,
-            is_over: bool = False,
-            received: Optional[int] = None,
-            saving: bool = False,
+def watched(monkeypatch: pytest.MonkeyPatch, port: int, is_over: bool = False,
+            received: Optional[int] = None, saving: bool = False,
             wait_secs: float = 0.5) -> List[int]:
     """The statuses with which a watch leaves within two seconds of a chief that has run a step."""
     left: List[int] = []

@@ -64,12 +64,8 @@ def test_killed_at_random_moments(tmp_path: object) -> None:
     run, rng, gained, printed = os.path.join(str(tmp_path), "run"), random.Random(5), 0, 0
     expected: Tuple[int, State] = (0, {})
     for number in range(12):
-        process = start_child(tmp_path,
-                              0.005,
-                              steps=1 << 20,
-                              save_steps=100,
-                              keep_checkpoint_max=100,
-                              incremental_ckpt=0.1)
+        process = start_child(tmp_path, 0.005, steps=1 << 20, save_steps=100,
+                              keep_checkpoint_max=100, incremental_ckpt=0.1)
         kill_after(tmp_path, process, rng.choice([0, 1, 1, 50]), rng.uniform(0.0, 1.0))
         output, printed = process.output()[printed:], len(process.output())
         assert "Traceback" not in output and "damaged" not in output, output
@@ -97,12 +93,7 @@ def test_a_run_goes_on_with_increments_and_says_so_without_the_flag(
         tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     run, log = os.path.join(str(tmp_path), "run"), os.path.join(str(tmp_path), "log")
-    train(tmp_path,
-          data,
-          Params(log, 0.02),
-          steps=20,
-          save_steps=0,
-          keep_checkpoint_max=9,
+    train(tmp_path, data, Params(log, 0.02), steps=20, save_steps=0, keep_checkpoint_max=9,
           incremental_ckpt=0.1)
     newest = tf.train.latest_checkpoint(os.path.join(run, FOLDER))
     step = int(newest.split("-")[-1])
@@ -112,12 +103,7 @@ def test_a_run_goes_on_with_increments_and_says_so_without_the_flag(
         file.write(
             'model_checkpoint_path: "model.ckpt-0"\nall_model_checkpoint_paths: "model.ckpt-0"\n')
     capsys.readouterr()
-    train(tmp_path,
-          data,
-          Params(log),
-          steps=25,
-          save_steps=0,
-          keep_checkpoint_max=9,
+    train(tmp_path, data, Params(log), steps=25, save_steps=0, keep_checkpoint_max=9,
           incremental_ckpt=30)
     assert "going on from step {}\n".format(step) in capsys.readouterr().out
     rows = sum(rows_by_step(tmp_path), [])
@@ -132,10 +118,7 @@ def test_a_run_goes_on_with_increments_and_says_so_without_the_flag(
 
 @pytest.mark.slow
 def test_a_cluster_whose_processes_are_killed(make_job: Callable[..., Job]) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 1, "ps": 2},
-                   steps=600,
-                   save_steps=0,
-                   secs=0.02,
+    job = make_job({"chief": 1, "worker": 1, "ps": 2}, steps=600, save_steps=0, secs=0.02,
                    incremental_ckpt=0.3)
     job.start()
     run = os.path.join(job.folder, "run")

@@ -63,8 +63,7 @@ ON_DEEPREC = (
     Rule(
         "--ev_filter with --incremental_ckpt",
         "increments do not hold what the filter has counted, so ids would be admitted late after a "
-        "restart. Save "
-        "whole checkpoints often with --save_steps",
+        "restart. Save whole checkpoints often with --save_steps",
         lambda w: w["ev_filter"] and w["incremental_ckpt"]),
     Rule(
         "--ev_filter counter with --ev_elimination l2",
@@ -75,20 +74,17 @@ ON_DEEPREC = (
     Rule(
         "--ev_elimination gstep with --optimizer adagraddecay",
         "its update does not note at which step a row was used, so all rows would look unused. Use "
-        "--optimizer "
-        "adagrad or --ev_elimination l2",
+        "--optimizer adagrad or --ev_elimination l2",
         lambda w: w["ev_elimination"] == "gstep" and w["optimizer"] == "adagraddecay"),
     Rule(
         "--incremental_ckpt with --ev, --adaptive_emb or --dynamic_ev",
         "increments of embedding variables were restored wrongly (DeepRec's issue 999). Save whole "
-        "checkpoints often "
-        "with --save_steps, or use a newer DeepRec",
+        "checkpoints often with --save_steps, or use a newer DeepRec",
         lambda w: w["incremental_ckpt"] and _any(w, "ev", "adaptive_emb", "dynamic_ev"), 2306),
     Rule(
         "--input_layer_partitioner with --ev, --adaptive_emb, --dynamic_ev or --multihash",
         "these tables have no rows to cut by size (DeepRec's issue 145). Drop it: servers share "
-        "embedding variables "
-        "by key", lambda w: w["input_layer_partitioner"] and _any(w, *_TABLES)),
+        "embedding variables by key", lambda w: w["input_layer_partitioner"] and _any(w, *_TABLES)),
 )
 
 
@@ -161,6 +157,5 @@ def check_protocol(protocol: str, addresses: Optional[List[str]] = None, folder:
     if addresses and not os.path.exists(path):
         raise ValueError(
             "--protocol {}: {} is missing. Write a line GRPC_ADDRESS=SEASTAR_ADDRESS for each of "
-            "the {} processes into "
-            "it, the first as {}={}:PORT, or use --protocol grpc.".format(
+            "the {} processes into it, the first as {}={}:PORT, or use --protocol grpc.".format(
                 protocol, path, len(addresses), addresses[0], addresses[0].rsplit(":", 1)[0]))

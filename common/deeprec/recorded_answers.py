@@ -213,9 +213,7 @@ def _embedding_lookup_sparse(given: Dict[str, Any]) -> tf.Tensor:
     if given["combiner"] not in (None, "mean", "sqrtn", "sum", "tile"):
         raise ValueError("combiner must be one of 'mean', 'sqrtn' or 'sum'")
     if not _is_own(given["params"]):
-        return tf.nn.embedding_lookup_sparse(given["params"],
-                                             given["sp_ids"],
-                                             given["sp_weights"],
+        return tf.nn.embedding_lookup_sparse(given["params"], given["sp_ids"], given["sp_weights"],
                                              given["partition_strategy"],
                                              combiner=given["combiner"])
     return _combine(given["params"], given["sp_ids"], given["sp_weights"], given["combiner"])
@@ -288,8 +286,7 @@ def _adagrad_decay(given: Dict[str, Any]) -> tf.train.Optimizer:
             and 0 < given["accumulator_decay_rate"] < 1):
         raise ValueError(
             "initial_accumulator_value and accumulator_decay_step must be > 0, "
-            "accumulator_decay_rate "
-            "between 0 and 1.")
+            "accumulator_decay_rate between 0 and 1.")
     if not isinstance(given["global_step"], tf.Variable):
         raise TypeError("global_step must be a variable. Got: {!r}.".format(given["global_step"]))
     return tf.train.AdagradOptimizer(given["learning_rate"], given["initial_accumulator_value"])

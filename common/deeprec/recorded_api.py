@@ -25,8 +25,7 @@ RECORD = {
     "custom_getter=None, constraint=None, steps_to_live=None, init_data_source=None, "
     "ev_option=None",
     "EmbeddingVariableOption": "ht_type='', ht_partition_num=1000, evict_option=None, ckpt=None, "
-                               "filter_option=None, storage_option=None, "
-    "init_option=None",
+                               "filter_option=None, storage_option=None, init_option=None",
     "InitializerOption": "initializer=None, default_value_dim=4096, default_value_no_permission=.0",
     "CounterFilter": "filter_freq=0",
     "CBFFilter": "filter_freq=0, max_element_size=0, false_positive_probability=-1.0, "
@@ -63,14 +62,12 @@ RECORD = {
     "default_id=None, name=None, partition_strategy='div', max_norm=None, bucket_size=None, "
     "adaptive_mask_tensor=None, blocknums=None",
     "staged": "features, feed_dict={}, capacity=1, num_threads=1, num_clients=1, "
-              "timeout_millis=300000, "
-    "closed_exception_types=(11,), ignored_exception_types=(), "
-    "use_stage_subgraph_thread_pool=False, "
-    "stage_subgraph_thread_pool_id=0, stage_subgraph_stream_id=0, name=None",
+              "timeout_millis=300000, closed_exception_types=(11,), ignored_exception_types=(), "
+              "use_stage_subgraph_thread_pool=False, stage_subgraph_thread_pool_id=0, "
+              "stage_subgraph_stream_id=0, name=None",
     "make_prefetch_hook": "",
     "train.AdamAsyncOptimizer": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, "
-                                "use_locking=False, apply_sparse_rmsprop=False, "
-    "name='AdamAsync'",
+                                "use_locking=False, apply_sparse_rmsprop=False, name='AdamAsync'",
     "train.AdagradDecayOptimizer": "learning_rate, global_step, initial_accumulator_value=0.1, "
                                    "accumulator_decay_step=100000, "
     "accumulator_decay_rate=0.9, use_locking=False, name='AdagradDecay'",
@@ -81,9 +78,8 @@ RECORD = {
     "write_version=2, pad_step_number=False, save_relative_paths=False, filename=None, "
     "incremental_save_restore=False, incremental_include_normal_var=False",
     "train.Scaffold": "init_op=None, init_feed_dict=None, init_fn=None, ready_op=None, "
-                      "ready_for_local_init_op=None, "
-    "local_init_op=None, summary_op=None, saver=None, copy_from_scaffold=None, "
-    "incremental_save_restore=False",
+                      "ready_for_local_init_op=None, local_init_op=None, summary_op=None, "
+                      "saver=None, copy_from_scaffold=None, incremental_save_restore=False",
     "train.CheckpointSaverHook": "checkpoint_dir, save_secs=None, save_steps=None, saver=None, "
                                  "checkpoint_basename='model.ckpt', scaffold=None, "
     "listeners=None, incremental_save_secs=None",
@@ -227,8 +223,7 @@ class RecordedModule:
         return sorted({call.name for call in self.calls})
 
 
-def install(monkeypatch: Any,
-            missing: Sequence[str] = (),
+def install(monkeypatch: Any, missing: Sequence[str] = (),
             release: str = "deeprec2402") -> RecordedModule:
     """Lets common.deeprec see the stand-in for one test."""
     module = RecordedModule(missing, release)

@@ -170,9 +170,7 @@ def test_lookups_of_an_embedding_variable(module: RecordedModule, parts: int) ->
     def build() -> Any:
         variable = ev(module, partitioner=tf.fixed_size_partitioner(parts) if parts > 1 else None)
         rows = module.nn.embedding_lookup(variable, ids(7, 5000, 904, 7))
-        sparse = module.nn.embedding_lookup_sparse(variable,
-                                                   lists([7, 5000], [904]),
-                                                   None,
+        sparse = module.nn.embedding_lookup_sparse(variable, lists([7, 5000], [904]), None,
                                                    combiner="mean")
         safe = module.nn.safe_embedding_lookup_sparse(variable, lists([7, 5000], [], [904]), None,
                                                       "sum")

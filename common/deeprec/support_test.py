@@ -101,10 +101,8 @@ def test_what_is_told_to_be_deeprecs_is_looked_for() -> None:
 
 @pytest.mark.slow
 def test_the_readme_holds_what_the_command_prints() -> None:
-    printed = subprocess.run([sys.executable, "-m", "common.deeprec"],
-                             cwd=ROOT,
-                             stdout=subprocess.PIPE,
-                             check=True)
+    printed = subprocess.run([sys.executable, "-m", "common.deeprec"], cwd=ROOT,
+                             stdout=subprocess.PIPE, check=True)
     with open(os.path.join(ROOT, "common", "deeprec", "README.md")) as file:
         assert printed.stdout.decode() in file.read()
 
@@ -138,10 +136,7 @@ def test_start_up_names_who_serves_what() -> None:
 def test_start_up_on_deeprec(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_api.install(monkeypatch, missing=["get_multihash_variable"])
     enabled = support.enabled_features(
-        dict(dict.fromkeys(SHARED, None),
-             ev=True,
-             ev_filter="cbf",
-             optimizer="adamasync",
+        dict(dict.fromkeys(SHARED, None), ev=True, ev_filter="cbf", optimizer="adamasync",
              adaptive_emb=True))
     table = dict(support.start_up(FUSED._replace(bf16=True), "star_server", enabled))
     assert table["TensorFlow"] == "1.15.5 (DeepRec)" and table["protocol"] == "star_server"

@@ -137,8 +137,7 @@ def staged(features: Dict[str, Any], labels: Dict[str,
 
     One thread takes batches, so that their order stays that of the seed.
     """
-    batch = tf.staged({"features": features, "labels": labels},
-                      capacity=_STAGED_BATCHES,
+    batch = tf.staged({"features": features, "labels": labels}, capacity=_STAGED_BATCHES,
                       num_threads=1)
     return batch["features"], batch["labels"]
 
@@ -159,11 +158,8 @@ def scaffold(keep_checkpoint_max: int) -> tf.compat.v1.train.Scaffold:
     """What restores the last full checkpoint and the increment after it; dense variables are in
     each increment.
     """
-    saver = tf.train.Saver(sharded=True,
-                           max_to_keep=keep_checkpoint_max,
-                           save_relative_paths=True,
-                           defer_build=True,
-                           incremental_save_restore=True,
+    saver = tf.train.Saver(sharded=True, max_to_keep=keep_checkpoint_max, save_relative_paths=True,
+                           defer_build=True, incremental_save_restore=True,
                            incremental_include_normal_var=True)
     return tf.train.Scaffold(saver=saver, incremental_save_restore=True)
 
@@ -212,9 +208,7 @@ def embedding_lists(variable: Any, items: tf.SparseTensor, combiner: str, fused:
       fused: in one op a list where DeepRec has it.
     """
     if fused and has("emb_fusion"):
-        return tf.nn.fused_embedding_lookup_sparse(variable,
-                                                   items,
-                                                   combiner=combiner,
+        return tf.nn.fused_embedding_lookup_sparse(variable, items, combiner=combiner,
                                                    prune_invalid_ids=True)
     return tf.nn.safe_embedding_lookup_sparse(variable, items, None, combiner)
 
@@ -241,12 +235,9 @@ def multihash_variable(name: str, dimension: int, side: int, initializer: Any) -
     """Two tables [side, D] whose rows are added: quotient and remainder by `side` of ids less than
     its square.
     """
-    return tf.get_multihash_variable(name,
-                                     dims=[[side, dimension], [side, dimension]],
-                                     complementary_strategy="Q-R",
-                                     operation="add",
-                                     dtype=tf.float32,
-                                     initializer=initializer)
+    return tf.get_multihash_variable(name, dims=[[side, dimension], [side, dimension]],
+                                     complementary_strategy="Q-R", operation="add",
+                                     dtype=tf.float32, initializer=initializer)
 
 
 def multihash_rows(variable: Any, ids: tf.Tensor) -> tf.Tensor:
@@ -268,9 +259,7 @@ def adaptive_rows(hashed: tf.Variable, variable: Any, keys: tf.Tensor,
     """
     size = hashed.shape[0].value
     shared = tf.math.floormod(keys, size)
-    return tf.nn.safe_adaptive_embedding_lookup_sparse(hashed,
-                                                       variable,
-                                                       _one_a_row(tf.where(
+    return tf.nn.safe_adaptive_embedding_lookup_sparse(hashed, variable, _one_a_row(tf.where(
                                                            is_hot > 0, keys, shared)),
                                                        tf.boolean_mask(shared, is_hot > 0),
                                                        combiner="sum",

@@ -113,8 +113,7 @@ def test_graph_passes_are_fields_of_the_session(module: RecordedModule, toggles:
 
 
 def test_fields_that_an_old_deeprec_lacks_stay_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = recorded_api.install(monkeypatch,
-                                  missing=["OptimizerOptions.do_smart_stage"],
+    module = recorded_api.install(monkeypatch, missing=["OptimizerOptions.do_smart_stage"],
                                   release="deeprec2201")
     session = module.ConfigProto()
     deeprec.configure(session, FUSED, "grpc")

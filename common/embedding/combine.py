@@ -67,10 +67,7 @@ def _combined_by_tensorflow(lookup: ColumnLookup, config: Embedding) -> tf.Tenso
         table = tf.pad(table, [[0, 1], [0, 0]])
     ids = tf.cast(items, tf.int64).to_sparse()
     weights = items.with_values(lookup.weights).to_sparse()
-    return tf.nn.safe_embedding_lookup_sparse(table,
-                                              ids,
-                                              weights,
-                                              combiner,
+    return tf.nn.safe_embedding_lookup_sparse(table, ids, weights, combiner,
                                               partition_strategy="div")
 
 

@@ -106,10 +106,7 @@ def _make(config: DeepRecTables, spec: TableSpec, scope: str) -> DeepRecTable:
     if kind is Kind.DYNAMIC:
         blocks = sizes.num_blocks(spec.width)
         variable = deeprec.dynamic_variable(name, spec.width, blocks, initializer)
-        return DeepRecTable(kind,
-                            often,
-                            variable,
-                            frequency.make_counts(spec.buckets),
+        return DeepRecTable(kind, often, variable, frequency.make_counts(spec.buckets),
                             blocks=blocks)
     counts = shared = None
     if kind is Kind.ADAPTIVE:

@@ -28,8 +28,7 @@ def run(history: History, scores: np.ndarray) -> List[np.ndarray]:
         pooled = history.sum(weights * history.items)
         slopes = tf.gradients(
             tf.reduce_sum(pooled ** 2) + tf.reduce_sum(history.sum(spread) ** 2), [per_row, scored])
-        return session.run([history.sum(spread),
-                            history.sum(weights), pooled,
+        return session.run([history.sum(spread), history.sum(weights), pooled,
                             history.lengths()] + slopes)
 
 

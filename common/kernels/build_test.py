@@ -94,8 +94,7 @@ def test_two_processes_at_once_build_once(sources: str) -> None:
                "print(build.library_path(False))")
     started = [
         subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, sources],
-                         stdout=subprocess.PIPE,
-                         env=dict(os.environ, CXX=slow),
+                         stdout=subprocess.PIPE, env=dict(os.environ, CXX=slow),
                          universal_newlines=True) for _ in range(2)
     ]
     paths = [process.communicate()[0].strip() for process in started]

@@ -74,9 +74,5 @@ def _outputs(level: _Level, config: Dense, norm: Optional[Norm]) -> List[tf.Tens
     if not norm:
         return dense_group(level.inputs, level.units, names, config, tf.nn.relu)
     outputs = dense_group(level.inputs, level.units, names, config)
-    return batch_norms(outputs,
-                       level.named("norm"),
-                       norm,
-                       config,
-                       relu=True,
+    return batch_norms(outputs, level.named("norm"), norm, config, relu=True,
                        before_dense=not level.is_last)

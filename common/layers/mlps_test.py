@@ -75,9 +75,7 @@ def test_layers_on_one_input_are_those_made_one_by_one(toggles: Toggles) -> None
     tolerance = 2e-2 if toggles.bf16 else 1e-5
     np.testing.assert_allclose(together[0], alone[0], rtol=tolerance, atol=tolerance)
     for name in by_name[0]:
-        np.testing.assert_allclose(by_name[0][name],
-                                   by_name[1][name],
-                                   rtol=tolerance,
+        np.testing.assert_allclose(by_name[0][name], by_name[1][name], rtol=tolerance,
                                    atol=10 * tolerance)
 
 

@@ -20,8 +20,7 @@ def test_batch_norm_against_numpy_and_its_running_means(fused: bool, resource: b
             ]
         session.run(tf.global_variables_initializer())
         np.testing.assert_allclose(session.run(training),
-                                   (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3),
-                                   atol=1e-4)
+                                   (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), atol=1e-4)
         np.testing.assert_allclose(session.run(evaluating), x / np.sqrt(1 + 1e-3), rtol=1e-5)
         for _ in range(300):
             session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))

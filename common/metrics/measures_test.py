@@ -121,9 +121,7 @@ def test_evaluate_against_definitions() -> None:
 
 def test_evaluate_of_one_class_and_of_nothing() -> None:
     for labels in (np.zeros(5), np.ones(5), np.zeros(0)):
-        result = measures.evaluate(labels,
-                                   np.linspace(-1, 1, len(labels)),
-                                   np.arange(len(labels)),
+        result = measures.evaluate(labels, np.linspace(-1, 1, len(labels)), np.arange(len(labels)),
                                    by_user=True)
         assert math.isnan(result["auc"]) and math.isnan(result["auc_low"]) and math.isnan(
             result["gauc"])

@@ -83,9 +83,7 @@ def test_rows_against_numpy_with_repeated_indices(seed: int, partitioner: Callab
             session.run(step, {indices: ids, upstream: gradients})
         got = session.run(tf.convert_to_tensor(table))
         assert power_of(session) == pytest.approx(0.9 ** 5, rel=1e-5)
-    np.testing.assert_allclose(got,
-                               lazy_adam(start.astype(np.float64), steps, 0.05),
-                               rtol=1e-4,
+    np.testing.assert_allclose(got, lazy_adam(start.astype(np.float64), steps, 0.05), rtol=1e-4,
                                atol=1e-5)
 
 

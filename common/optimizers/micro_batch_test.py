@@ -64,9 +64,7 @@ def test_a_batch_of_fewer_rows_than_slices(rows: int, count: int) -> None:
     assert sum(one.share for one in slices) == pytest.approx(1)
 
 
-def train(count: int,
-          rows: Sequence[int],
-          optimizer: str,
+def train(count: int, rows: Sequence[int], optimizer: str,
           native_lookups: bool = False) -> Dict[str, np.ndarray]:
     """The variables behind a step on each number of rows, and its losses: a regression with an L2
     term on a dense kernel, on a table that is looked up twice, and on one that no loss depends

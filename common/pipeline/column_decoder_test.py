@@ -94,9 +94,7 @@ def test_aligned_lists_of_unequal_length_are_rejected() -> None:
 
 
 def test_the_list_that_differs_from_most_is_named() -> None:
-    columns = checked(a=["", "x", "x;y"],
-                      b=["1;2", "3", ""],
-                      c=["z;z", "z;z", "z;z;z"],
+    columns = checked(a=["", "x", "x;y"], b=["1;2", "3", ""], c=["z;z", "z;z", "z;z;z"],
                       d=["4;5", "6", "7;8"])
     assert sorted(check_aligned(columns, a=True, b=True, c=True,
                                 d=True)) == [(10, "a", "", "2 items as in column 'b', not 0"),

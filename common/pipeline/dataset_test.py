@@ -88,9 +88,7 @@ def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int
     stream = Stream(10, 0, shuffle_rows, seed=5)
 
     def users(start: int, count: int) -> List[List[bytes]]:
-        read = dataset.tf_input(data.train,
-                                data,
-                                stream._replace(start_row=start),
+        read = dataset.tf_input(data.train, data, stream._replace(start_row=start),
                                 with_users=False)
         return [batch["user"].tolist() for batch in graphs.read_batches(read, count)]
 

@@ -19,9 +19,7 @@ PLAIN_AND_KEYS = pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()],
                                          ids=["plain", "keys"])
 
 
-def encode_file(path: str,
-                bad_rows: BadRows,
-                as_views: bool = False,
+def encode_file(path: str, bad_rows: BadRows, as_views: bool = False,
                 schema: Schema = SCHEMA) -> Block:
     file = reader.open_file(path, schema)
     decoder = Encoder(path, schema, {}, bad_rows)

@@ -12,11 +12,7 @@ from common.pipeline.features import Block, Ragged
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 
-def random_block(num_rows: int,
-                 labels: int,
-                 ids: int,
-                 numbers: int,
-                 lists: int,
+def random_block(num_rows: int, labels: int, ids: int, numbers: int, lists: int,
                  keyed: bool = False) -> Block:
     """A block of columns; of keyed ones, every second list has keys."""
     rng = np.random.RandomState(num_rows)
@@ -25,8 +21,7 @@ def random_block(num_rows: int,
         row_splits = np.concatenate([[0], np.cumsum(rng.randint(0, 4, num_rows))])
         ragged.append(
             Ragged(random_ids(rng, [row_splits[-1]], keyed and i % 2 == 0),
-                   row_splits.astype(np.int64),
-                   rng.rand(row_splits[-1]).astype(np.float32)))
+                   row_splits.astype(np.int64), rng.rand(row_splits[-1]).astype(np.float32)))
     return Block(rng.randint(0, 99, num_rows), rng.rand(labels, num_rows).astype(np.float32),
                  rng.randint(0, 99, num_rows), random_ids(rng, [ids, num_rows], keyed),
                  rng.rand(numbers, num_rows).astype(np.float32), tuple(ragged))
@@ -68,19 +63,12 @@ def test_cuts_what_plain_ops_cut(num_rows: int, start: int, size: int,
 
 def test_every_list_needs_values() -> None:
     block = as_tensors(random_block(3, 1, 1, 1, 1))
-    made = native.load().ops.zoo_cut_batch(start=tf.constant(0, tf.int64),
-                                           rows=block.rows,
-                                           users=block.users,
-                                           labels=block.labels,
-                                           ids=block.ids,
+    made = native.load().ops.zoo_cut_batch(start=tf.constant(0, tf.int64), rows=block.rows,
+                                           users=block.users, labels=block.labels, ids=block.ids,
                                            numbers=block.numbers,
                                            values=2 * [block.lists[0].values],
                                            row_splits=[block.lists[0].row_splits],
-                                           weights=[block.lists[0].weights],
-                                           size=1,
-                                           K=1,
-                                           C=1,
-                                           M=1)
+                                           weights=[block.lists[0].weights], size=1, K=1, C=1, M=1)
     with tf.Session() as session, pytest.raises(
             tf.errors.InvalidArgumentError,
             match="values must be as many as row_splits: 1. Got: 2"):

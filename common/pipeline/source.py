@@ -163,9 +163,8 @@ def _missing_message(folder: str, candidates: List[str], schema: Schema) -> str:
     reason = "there is no folder {}".format(folder)
     if location.folder_exists(folder):
         reason = " and ".join(path + " is missing" for path in candidates)
-    message = ("no rows of {name}: {reason}.\n"
-               "  Write synthetic rows: python {module} make --out {folder}\n"
-               "  Or convert your own:  python {module} convert IN {target}")
+    message = ("no rows of {name}: {reason}.\n  Write synthetic rows: python {module} make --out "
+               "{folder}\n  Or convert your own:  python {module} convert IN {target}")
     return message.format(
         name=schema.name,
         reason=reason,

@@ -133,8 +133,7 @@ def test_a_signal_ends_all(tmp_path: object, number: int) -> None:
         if line == "[ps-1] deaf\n":
             break
     children = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="],
-                              stdout=subprocess.PIPE,
-                              universal_newlines=True).stdout.split()
+                              stdout=subprocess.PIPE, universal_newlines=True).stdout.split()
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + number

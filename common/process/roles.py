@@ -120,8 +120,7 @@ def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: s
 
     while not is_done():
         waiting.wait(lambda: is_done() or is_new(),
-                     lambda: "a checkpoint of {} ({})".format(chief, address),
-                     wait_secs,
+                     lambda: "a checkpoint of {} ({})".format(chief, address), wait_secs,
                      is_coming=lambda: waiting.is_reachable(address))
         if is_done():
             break

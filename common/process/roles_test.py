@@ -21,9 +21,7 @@ def be_impatient() -> None:
 
 @pytest.mark.slow
 def test_every_role_ends_by_itself_and_reads_its_own_rows(make_job: object) -> None:
-    job = make_job({"chief": 1, "worker": 2, "ps": 2, "evaluator": 1},
-                   steps=60,
-                   save_steps=20,
+    job = make_job({"chief": 1, "worker": 2, "ps": 2, "evaluator": 1}, steps=60, save_steps=20,
                    secs=0.02)
     job.start()
     assert set(job.statuses().values()) == {0}, job.logs()

@@ -53,10 +53,7 @@ def trained_since(job: Job, trainers: int) -> np.ndarray:
 
 def test_each_row_is_seen_once_an_epoch_and_who_is_faster_takes_more(
         make_job: object) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 1, "ps": 2},
-                   steps=150,
-                   save_steps=20,
-                   secs=0.02,
+    job = make_job({"chief": 1, "worker": 1, "ps": 2}, steps=150, save_steps=20, secs=0.02,
                    workqueue=True)
     job.start()
     job.wait_for_steps("worker-0", 10, secs=300)
@@ -81,10 +78,7 @@ def test_each_row_is_seen_once_an_epoch_and_who_is_faster_takes_more(
 
 def test_a_worker_that_is_killed_and_comes_back_goes_on_with_what_it_had(
         make_job: object) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 2, "ps": 1},
-                   steps=300,
-                   save_steps=20,
-                   secs=0.03,
+    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=300, save_steps=20, secs=0.03,
                    workqueue=True)
     job.start()
     job.wait_for_steps("worker-1", 12, secs=300)
@@ -107,12 +101,8 @@ def shorten_silence() -> None:
 
 
 def test_what_a_lost_worker_took_is_trained_by_others(make_job: object) -> None:  # noqa: F811
-    job = make_job({"chief": 1, "worker": 1, "ps": 1},
-                   steps=400,
-                   save_steps=20,
-                   secs=0.03,
-                   workqueue=True,
-                   setup=shorten_silence)
+    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=400, save_steps=20, secs=0.03,
+                   workqueue=True, setup=shorten_silence)
     job.start()
     job.wait_for_steps("worker-0", 12, secs=300)
     job.processes["worker-0"].kill()
@@ -131,10 +121,7 @@ def test_what_a_lost_worker_took_is_trained_by_others(make_job: object) -> None:
 def test_a_server_or_a_chief_that_is_killed_sets_it_back_to_the_checkpoint(
         make_job: object,  # noqa: F811
         name: str) -> None:
-    job = make_job({"chief": 1, "worker": 1, "ps": 1},
-                   steps=250,
-                   save_steps=10,
-                   secs=0.03,
+    job = make_job({"chief": 1, "worker": 1, "ps": 1}, steps=250, save_steps=10, secs=0.03,
                    workqueue=True)
     job.start()
     job.wait_for_steps("chief-0", 30, secs=300)

@@ -25,12 +25,8 @@ class Child:
       environ: what it has in its environment beside what this process has.
     """
 
-    def __init__(self,
-                 call: Callable[..., object],
-                 *args: Any,
-                 log: str,
-                 environ: Optional[Mapping[str, str]] = None,
-                 **kwargs: Any) -> None:
+    def __init__(self, call: Callable[..., object], *args: Any, log: str,
+                 environ: Optional[Mapping[str, str]] = None, **kwargs: Any) -> None:
         _FORKS.set_forkserver_preload(["common.testing.runs"])
         self._log = log
         open(log, "a").close()

@@ -53,13 +53,8 @@ class Trained(NamedTuple):
     variables: Dict[str, np.ndarray]
 
 
-def train(data: Data,
-          model_fn: ModelFn,
-          params: NamedTuple,
-          toggles: Toggles,
-          steps: int,
-          batch_size: int,
-          afresh: bool = False) -> List[Trained]:
+def train(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, steps: int,
+          batch_size: int, afresh: bool = False) -> List[Trained]:
     """Trains on the first batches in file order, from the seed's initial values.
 
     Args:
@@ -95,27 +90,18 @@ def losses(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles, 
     return train(data, model_fn, params, toggles, steps, batch_size)[0].losses
 
 
-def check_slices(data: Data,
-                 model_fn: ModelFn,
-                 params: NamedTuple,
-                 count: int,
+def check_slices(data: Data, model_fn: ModelFn, params: NamedTuple, count: int,
                  toggles: Toggles = FUSED) -> None:
     """A step in slices is the mean of steps of the slices alone: of the loss, of what gradient
     descent changes, and of what running means move by. params must have a `training`."""
     def run(slices: int, steps: int, batch_size: int) -> List[Trained]:
         training = Training("gradientdescent", 0.5, toggles._replace(micro_batch=slices))
-        return train(data,
-                     model_fn,
-                     params._replace(training=training),
-                     toggles,
-                     steps,
-                     batch_size,
+        return train(data, model_fn, params._replace(training=training), toggles, steps, batch_size,
                      afresh=True)
 
     whole, parts = run(count, 1, 16 * count)[0], run(0, count, 16)
     assert len(parts) == count and whole.variables["global_step"] == 1
-    np.testing.assert_allclose(whole.losses[0],
-                               np.mean([part.losses[0] for part in parts]),
+    np.testing.assert_allclose(whole.losses[0], np.mean([part.losses[0] for part in parts]),
                                rtol=1e-5)
     assert sorted(whole.variables) == sorted(parts[0].variables)
     for name, value in whole.variables.items():
@@ -123,12 +109,8 @@ def check_slices(data: Data,
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def check_micro_batch(data: Data,
-                      model_fn: ModelFn,
-                      params: NamedTuple,
-                      count: int,
-                      optimizer: str = "adagrad",
-                      toggles: Toggles = FUSED) -> None:
+def check_micro_batch(data: Data, model_fn: ModelFn, params: NamedTuple, count: int,
+                      optimizer: str = "adagrad", toggles: Toggles = FUSED) -> None:
     """For a model whose loss is a mean over rows: slices, of unequal size, train as whole batches
     do.
     """
@@ -142,10 +124,7 @@ def check_micro_batch(data: Data,
     assert sorted(sliced.variables) == sorted(
         whole.variables) and whole.variables["global_step"] == 5
     for name, value in whole.variables.items():
-        np.testing.assert_allclose(sliced.variables[name],
-                                   value,
-                                   rtol=1e-3,
-                                   atol=1e-5,
+        np.testing.assert_allclose(sliced.variables[name], value, rtol=1e-3, atol=1e-5,
                                    err_msg=name)
 
 

@@ -46,24 +46,14 @@ class Job:
       features: fields of Run.
     """
 
-    def __init__(self,
-                 folder: object,
-                 roles: Dict[str, int],
-                 steps: int,
-                 save_steps: int = 0,
-                 secs: float = 0.0,
-                 wait_secs: float = 60.0,
-                 setup: Callable[[], None] = no_setup,
+    def __init__(self, folder: object, roles: Dict[str, int], steps: int, save_steps: int = 0,
+                 secs: float = 0.0, wait_secs: float = 60.0, setup: Callable[[], None] = no_setup,
                  **features: float) -> None:
         self.folder = str(folder)
         ports = iter(rehearsal.free_ports(sum(roles.values())))
         self._jobs = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)]
                       for role, count in roles.items()}
-        self._features = dict(features,
-                              secs=secs,
-                              setup=setup,
-                              steps=steps,
-                              save_steps=save_steps,
+        self._features = dict(features, secs=secs, setup=setup, steps=steps, save_steps=save_steps,
                               wait_secs=wait_secs)
         self.processes: Dict[str, Child] = {}
 
@@ -74,11 +64,9 @@ class Job:
         ]:
             role, index = name.split("-")
             task = {"cluster": self._jobs, "task": {"type": role, "index": int(index)}}
-            self.processes[name] = Child(play,
-                                         self.folder,
+            self.processes[name] = Child(play, self.folder,
                                          log=os.path.join(self.folder, name + ".log"),
-                                         environ={"TF_CONFIG": json.dumps(task)},
-                                         **self._features)
+                                         environ={"TF_CONFIG": json.dumps(task)}, **self._features)
 
     def statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
         """The exit statuses of all that were started, once they have ended or the time is over."""

@@ -18,36 +18,13 @@ from common.pipeline.blocks import Stream
 from common.pipeline.source import Data
 from common.trainer import ModelFn
 
-DOCUMENTED = dict(bf16=False,
-                  emb_fusion=True,
-                  op_fusion=True,
-                  smartstaged=True,
-                  micro_batch=0,
-                  ev=False,
-                  adaptive_emb=False,
-                  ev_elimination=None,
-                  ev_filter=None,
-                  dynamic_ev=False,
-                  multihash=False,
-                  incremental_ckpt=0,
-                  workqueue=False,
-                  parquet_dataset=True,
-                  parquet_dataset_shuffle=False,
-                  data_location="./data",
-                  steps=0,
-                  no_eval=False,
-                  batch_size=512,
-                  save_steps=None,
-                  seed=2021,
-                  timeline=None,
-                  keep_checkpoint_max=1,
-                  l2_regularization=None,
-                  protocol="grpc",
-                  inter=0,
-                  intra=0,
-                  input_layer_partitioner=0,
-                  dense_layer_partitioner=0,
-                  tf=False)
+DOCUMENTED = dict(bf16=False, emb_fusion=True, op_fusion=True, smartstaged=True, micro_batch=0,
+                  ev=False, adaptive_emb=False, ev_elimination=None, ev_filter=None,
+                  dynamic_ev=False, multihash=False, incremental_ckpt=0, workqueue=False,
+                  parquet_dataset=True, parquet_dataset_shuffle=False, data_location="./data",
+                  steps=0, no_eval=False, batch_size=512, save_steps=None, seed=2021, timeline=None,
+                  keep_checkpoint_max=1, l2_regularization=None, protocol="grpc", inter=0, intra=0,
+                  input_layer_partitioner=0, dense_layer_partitioner=0, tf=False)
 
 FUSED = Toggles(emb_fusion=True, op_fusion=True, smartstaged=True)
 

@@ -75,23 +75,11 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
 
 def make_run(folder: object, **kwargs: Any) -> Run:
     """A Run of the toy model; kwargs are fields of it."""
-    values: Dict[str, Any] = dict(model="toy",
-                                  checkpoint_dir=os.path.join(str(folder), "run"),
-                                  result_dir=os.path.join(str(folder), "run"),
-                                  steps=30,
-                                  epochs=0,
-                                  batch_size=16,
-                                  seed=3,
-                                  shuffle_rows=100,
-                                  parquet_shuffle=False,
-                                  save_steps=None,
-                                  keep_checkpoint_max=1,
-                                  timeline=0,
-                                  evaluate=True,
-                                  inter=0,
-                                  intra=0,
-                                  protocol="grpc",
-                                  toggles=Toggles())
+    values: Dict[str, Any] = dict(model="toy", checkpoint_dir=os.path.join(str(folder), "run"),
+                                  result_dir=os.path.join(str(folder), "run"), steps=30, epochs=0,
+                                  batch_size=16, seed=3, shuffle_rows=100, parquet_shuffle=False,
+                                  save_steps=None, keep_checkpoint_max=1, timeline=0, evaluate=True,
+                                  inter=0, intra=0, protocol="grpc", toggles=Toggles())
     values.update(kwargs)
     return Run(**values)
 
@@ -112,10 +100,7 @@ def train_slowly(folder: str, secs: float, **features: Any) -> None:
 
 def start_child(folder: object, secs: float = 0.02, **features: Any) -> Child:
     """Trains in a process of its own, slowly enough to be killed; features are fields of Run."""
-    return Child(train_slowly,
-                 str(folder),
-                 secs,
-                 log=os.path.join(str(folder), "output"),
+    return Child(train_slowly, str(folder), secs, log=os.path.join(str(folder), "output"),
                  **features)
 
 

@@ -36,9 +36,7 @@ NUM_USERS = 1500
 
 def prepare(*argv: str, python: str = sys.executable) -> subprocess.CompletedProcess:
     return subprocess.run([os.path.join(HERE, "prepare_data.sh")] + list(argv),
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE,
-                          universal_newlines=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
                           env=dict(os.environ, PYTHON=python))
 
 
@@ -66,8 +64,7 @@ def made(raw: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def read_samples(folder: str, part: str) -> pd.DataFrame:
-    with open(os.path.join(folder, "local_{}_splitByUser".format(part)),
-              encoding="utf-8",
+    with open(os.path.join(folder, "local_{}_splitByUser".format(part)), encoding="utf-8",
               newline="\n") as file:
         return pd.DataFrame([line.rstrip("\n").split("\t") for line in file], columns=COLUMNS)
 
@@ -80,9 +77,7 @@ def samples(made: str) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def reviews(raw: str) -> pd.DataFrame:
     """The raw reviews with categories, by user and time: the oracle."""
-    table = pd.read_json(os.path.join(raw, "reviews_Books.json"),
-                         lines=True,
-                         dtype={"asin": str},
+    table = pd.read_json(os.path.join(raw, "reviews_Books.json"), lines=True, dtype={"asin": str},
                          convert_dates=False)
     with open(os.path.join(raw, "meta_Books.json"), encoding="utf-8") as file:
         meta = [ast.literal_eval(line) for line in file]
@@ -202,8 +197,7 @@ def test_a_killed_run_leaves_nothing(raw: str, made: str, tmp_path: object, scri
     out, reached = os.path.join(str(tmp_path), "out"), os.path.join(str(tmp_path), "reached")
     python = make_python(tmp_path, script, ": >'{}'; exec sleep 60".format(reached))
     run = subprocess.Popen([os.path.join(HERE, "prepare_data.sh"), raw, out],
-                           stderr=subprocess.DEVNULL,
-                           env=dict(os.environ, PYTHON=python),
+                           stderr=subprocess.DEVNULL, env=dict(os.environ, PYTHON=python),
                            start_new_session=True)
     deadline = time.monotonic() + 60
     while not os.path.exists(reached) and time.monotonic() < deadline:
@@ -229,8 +223,7 @@ def test_a_run_killed_while_files_move_leaves_no_mixture(raw: str, made: str,
             shutil.which("mv")))
     os.chmod(os.path.join(tools, "mv"), 0o755)
     env = dict(os.environ, PYTHON=sys.executable, PATH=tools + os.pathsep + os.environ["PATH"])
-    run = subprocess.run([os.path.join(HERE, "prepare_data.sh"), raw, out],
-                         env=env,
+    run = subprocess.run([os.path.join(HERE, "prepare_data.sh"), raw, out], env=env,
                          stderr=subprocess.DEVNULL)
     assert run.returncode == -signal.SIGKILL
     left = digests(out)
@@ -315,8 +308,7 @@ def test_help_works_from_any_folder(tmp_path: object) -> None:
         "usage: prepare_data.sh [--seed N] [--max_bad_records N] [RAW_DIR [OUT")
     for name in SCRIPTS:
         path = os.path.join(HERE, "script", name + ".py")
-        result = subprocess.run([sys.executable, path, "--help"],
-                                cwd=str(tmp_path),
+        result = subprocess.run([sys.executable, path, "--help"], cwd=str(tmp_path),
                                 stdout=subprocess.PIPE)
         assert result.returncode == 0 and b"usage: " + name.encode() in result.stdout
 
@@ -325,5 +317,4 @@ def test_scripts_start_without_tensorflow() -> None:
     program = "import sys\n" + "".join("import data.din.script.{}\n".format(name)
                                        for name in SCRIPTS)
     subprocess.run([sys.executable, "-c", program + "assert 'tensorflow' not in sys.modules"],
-                   cwd=ROOT,
-                   check=True)
+                   cwd=ROOT, check=True)

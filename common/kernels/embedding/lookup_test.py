@@ -20,11 +20,8 @@ def random_columns(rng: np.random.Generator, batch: int,
             lengths = rng.integers(0, 5, batch)
             ids = rng.integers(0, sizes[table], lengths.sum())
             columns.append(
-                dict(table=table,
-                     ids=ids,
-                     row_splits=np.concatenate([[0], np.cumsum(lengths)]),
-                     weights=rng.integers(1, 4, len(ids)),
-                     mean=place == 1))
+                dict(table=table, ids=ids, row_splits=np.concatenate([[0], np.cumsum(lengths)]),
+                     weights=rng.integers(1, 4, len(ids)), mean=place == 1))
         else:
             columns.append(dict(table=table, ids=rng.integers(0, sizes[table], batch)))
     return columns
@@ -76,9 +73,7 @@ def test_embeddings_and_gradients_against_numpy(batch: int, rows: int) -> None:
         assert len(set(gradient.indices)) == len(gradient.indices)
         dense = np.zeros_like(tables[i])
         dense[gradient.indices] = gradient.values
-        np.testing.assert_allclose(dense,
-                                   scattered(i, tables, columns, upstream),
-                                   rtol=1e-4,
+        np.testing.assert_allclose(dense, scattered(i, tables, columns, upstream), rtol=1e-4,
                                    atol=1e-4)
 
 
@@ -155,11 +150,8 @@ def test_a_table_is_a_matrix() -> None:
 def test_gradients_of_ids_that_are_not_there(wanted: int) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         made = native.load().ops.zoo_lookup_grad([tf.ones([3, 2])], [tf.constant([0, wanted])], [],
-                                                 [], [],
-                                                 tf.ones([2, 2]),
-                                                 table_of=[0],
-                                                 place_of=[0],
-                                                 mean=[])
+                                                 [], [], tf.ones([2, 2]), table_of=[0],
+                                                 place_of=[0], mean=[])
         with pytest.raises(tf.errors.InvalidArgumentError,
                            match="an id must be of 0 to 2. Got: {}.".format(wanted)):
             session.run(made)

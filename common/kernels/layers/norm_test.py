@@ -11,10 +11,7 @@ from common.kernels.layers import norm
 EPSILON = 1e-3
 
 
-def run(batch: int,
-        widths: List[int],
-        relu: bool,
-        fused: bool,
+def run(batch: int, widths: List[int], relu: bool, fused: bool,
         shared: bool = False) -> List[np.ndarray]:
     """Outputs, statistics and gradients of normalisations of random inputs; with shared, the
     gradients of the outputs.
@@ -82,11 +79,8 @@ def test_outputs_are_made_as_bfloat16_too(batch: int, relu: bool) -> None:
 
 def test_as_many_outputs_as_inputs_are_made_as_bfloat16() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
-        made = native.load().ops.zoo_norm(x=[tf.ones([2, 3])],
-                                          gamma=[tf.ones([3])],
-                                          beta=[tf.ones([3])],
-                                          epsilon=EPSILON,
-                                          relu=True,
+        made = native.load().ops.zoo_norm(x=[tf.ones([2, 3])], gamma=[tf.ones([3])],
+                                          beta=[tf.ones([3])], epsilon=EPSILON, relu=True,
                                           outputs_shortened=2)
         with pytest.raises(tf.errors.InvalidArgumentError,
                            match="there must be 1 tensors of y_shortened. Got: 2"):
@@ -119,14 +113,9 @@ def test_epsilon_is_not_negative() -> None:
 def test_gradients_that_do_not_fit() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         matrix, vector = tf.ones([2, 3]), tf.ones([3])
-        made = native.load().ops.zoo_norm_grad(x=[matrix],
-                                               gamma=[vector],
-                                               mean=[vector],
-                                               variance=[vector],
-                                               beta=[vector],
-                                               dy=[tf.ones([3, 3])],
-                                               epsilon=EPSILON,
-                                               relu=True)
+        made = native.load().ops.zoo_norm_grad(x=[matrix], gamma=[vector], mean=[vector],
+                                               variance=[vector], beta=[vector],
+                                               dy=[tf.ones([3, 3])], epsilon=EPSILON, relu=True)
         with pytest.raises(tf.errors.InvalidArgumentError,
                            match=r"dy must be of shape \[2,3\]. Got: \[3,3\]"):
             session.run(made.dx)

@@ -84,14 +84,7 @@ def test_inputs_that_do_not_fit(rows: list, values: list, rate: object, message:
         for operation in (update.adagrad(
                 table, kept, tf.constant(rate),
                 slices), update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8),
-                          update.adam(table,
-                                      kept,
-                                      kept,
-                                      tf.constant(rate),
-                                      slices,
-                                      0.9,
-                                      0.99,
-                                      1e-8,
+                          update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8,
                                       all_rows=True)):
             with pytest.raises(tf.errors.InvalidArgumentError, match=message):
                 session.run(operation)
@@ -162,21 +155,13 @@ def test_adagrad_decay_is_what_tensorflows_ops_compute(shape: List[int], dense: 
      (dict(shape=[], accumulator=[], power=[]), "a scalar has no rows")])
 def test_inputs_of_adagrad_decay_that_do_not_fit(change: Dict[str, object], message: str) -> None:
     given = dict(
-        dict(rows=[0, 1],
-             values=[2, 2],
-             accumulator=[3, 2],
-             power=[3, 1],
-             rate=0.1,
-             periods=1,
+        dict(rows=[0, 1], values=[2, 2], accumulator=[3, 2], power=[3, 1], rate=0.1, periods=1,
              shape=[3, 2]), **change)
     with tf.Graph().as_default(), tf.Session() as session:
         variable = tf.get_variable("variable", given["shape"], initializer=tf.ones_initializer())
-        accumulator = tf.get_variable("accumulator",
-                                      given["accumulator"],
+        accumulator = tf.get_variable("accumulator", given["accumulator"],
                                       initializer=tf.ones_initializer())
-        power = tf.get_variable("power",
-                                given["power"],
-                                tf.int64,
+        power = tf.get_variable("power", given["power"], tf.int64,
                                 initializer=tf.zeros_initializer())
         gradient = tf.ones(given["values"])
         if given["rows"] is not None:

@@ -24,10 +24,7 @@ def write(folder: object, name: str, lines: List[str]) -> str:
     return path
 
 
-def run(folder: object,
-        reviews: List[str],
-        items: List[str],
-        seed: int = 1,
+def run(folder: object, reviews: List[str], items: List[str], seed: int = 1,
         num_buckets: int = 4) -> List[Sample]:
     target = os.path.join(str(folder), "samples")
     count = local_aggretor.aggregate(write(folder, "reviews-info", reviews),

@@ -73,8 +73,7 @@ def test_long_operations_are_bad_records(tmp_path: object, start: str, step: str
     meta = write(tmp_path, "m", [text, repr(ITEM), "{'a': " + text + "}"])
     argv = [reviews, meta, "--out", str(tmp_path), "--max_bad_records",
             "2"]  # in a process of its own, for it may die
-    run = subprocess.run([sys.executable, process_data.__file__] + argv,
-                         stdout=subprocess.PIPE,
+    run = subprocess.run([sys.executable, process_data.__file__] + argv, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE)
     assert run.returncode == 0 and b"2 bad records skipped" in run.stderr
     with pytest.raises(process_data.BadRecord,
@@ -159,8 +158,7 @@ def test_bad_records_are_skipped_and_counted(tmp_path: object,
     assert (
         meta +
         ", line 2: field 'categories': None is given, expected a list of paths, each a list of "
-        "names. "
-        "Mend or remove the line; more than --max_bad_records 2 records cannot be used."
+        "names. Mend or remove the line; more than --max_bad_records 2 records cannot be used."
     ) in capsys.readouterr().err
     assert process_data.main(argv + ["3"]) == 0
     shown = capsys.readouterr()
