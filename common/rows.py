@@ -101,7 +101,7 @@ class Queue:
         return [("work queue", self.queue.described())]
 
 
-def test_input(run: Run, data: Data) -> InputFn:
+def evaluation_input(run: Run, data: Data) -> InputFn:
     """The rows of the test file, in its order."""
     stream = Stream(run.batch_size)
     if run.toggles.tf:

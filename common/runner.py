@@ -57,8 +57,10 @@ def _failed(error: Exception, status: int) -> int:
 
 
 def quiet_tensorflow() -> None:
-    """Silences TensorFlow's deprecation warnings, and its C++ notes on kernels and on every tensor
-    that a process of a cluster asked for in vain; to be called before any session."""
+    """Silences TensorFlow's deprecation warnings and notes; to be called before any session.
+
+    Its C++ code notes each kernel, and each tensor that a process of a cluster asked for in vain.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     tf.logging.set_verbosity(tf.logging.ERROR)
 
@@ -81,8 +83,8 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       BadInput: rows that cannot be read. Nothing but checkpoints is written then.
       NanLoss: the loss is not a number.
       Stopped: a signal came; a checkpoint was saved.
-      NeverCame: another process was not there for run.wait_secs. cluster.Lost: a step failed
-      because another process was gone.
+      NeverCame: another process was not there for run.wait_secs.
+      Lost: a step failed because another process was gone.
     """
     part = _Part(run, data, model_fn, params, tasks)
     part.print_features()
@@ -161,8 +163,8 @@ class _Part:
     def _say_where(self) -> None:
         """Prints where training goes on, or why it does not."""
         run, trainer = self._run, self._trainer
-        first, saved, end = trainer.first_step(), newest.checkpoint_step(
-            run.checkpoint_dir), trainer.ended_early()
+        first, end = trainer.first_step(), trainer.ended_early()
+        saved = newest.checkpoint_step(run.checkpoint_dir)
         if saved >= run.steps:
             print("the newest checkpoint has step {}: nothing to train".format(saved))
         elif end:
@@ -190,9 +192,8 @@ class _Part:
         if by_task:
             print(metrics_table.render(by_task))
         for column, count in data.bad_rows.unknown_ids.items():
-            print(
-                "{}: {} values are not in their vocabulary and were read as its first word".format(
-                    column, count))
+            print("{}: {} values are not in their vocabulary and were read as its first "
+                  "word".format(column, count))
         print("results: {}".format(run.result_dir))
         return by_task
 

@@ -27,9 +27,8 @@ from common.callbacks.staging import Staging
 from common.callbacks.stop_on_signal import StopOnSignal
 from common.callbacks.timeline import Timeline
 from common.callbacks.watch import AwaitServers, WatchCluster
-from common.checkpoint import early_end
+from common.checkpoint import early_end, newest
 from common.checkpoint.early_end import EarlyEnd
-from common.checkpoint import newest
 from common.config import cluster as cluster_module
 from common.config.cluster import Cluster
 from common.config.run import Run
@@ -45,15 +44,20 @@ _NO_SAVES = 1 << 30
 _SAVE_SECS = 600
 
 
-def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress) -> List[Callback]:
-    """Everything that a run does besides its steps, in the order in which each sees a step."""
+def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress,
+                 keeper: Keeping) -> List[Callback]:
+    """Everything that a run does besides its steps, in the order in which each sees a step.
+
+    Args:
+      progress, keeper: the two that a trainer itself asks for steps and for a save.
+    """
     return [
         NanGuard(data.train.path, train_rows.rows_of_batch),
         AwaitServers(),
         StopOnSignal(),
         progress,
         QueueRecord(train_rows.queue),
-        Keeping(run),
+        keeper,
         Timeline(run.timeline, run.result_dir),
         Staging(run.toggles),
         EvaluateEvery(run),
@@ -83,7 +87,8 @@ class Trainer:
         self._data, self._model_fn = data, model_fn
         self._progress = Progress(run)
         self.rows = _rows_of(run, data, self.first_step, lambda: self._progress.steps)
-        self._callbacks = callbacks_of(run, data, self.rows, self._progress)
+        self._keeping = Keeping(run)
+        self._callbacks = callbacks_of(run, data, self.rows, self._progress, self._keeping)
         self._early_end: Optional[EarlyEnd] = None
         self._evaluation: Optional[Evaluation] = None
         self._trainee = self._estimator(self.config, params)
@@ -113,9 +118,9 @@ class Trainer:
 
     def is_last(self, step: int) -> bool:
         """Whether the checkpoint of a step is the last one, as far as the chief has said so."""
-        end = self.ended_early()
         if step >= self.run.steps:
             return True
+        end = self.ended_early()
         return end is not None and end.last_step is not None and step >= end.last_step
 
     def ended_early(self) -> Optional[EarlyEnd]:
@@ -166,7 +171,7 @@ class Trainer:
             return
         # TensorFlow's executor starts this process's server; as trainers evaluate by a callback, it
         # gets an EvalSpec that it never uses.
-        unused = tf.estimator.EvalSpec(rows.test_input(self.run, self._data), steps=None)
+        unused = tf.estimator.EvalSpec(rows.evaluation_input(self.run, self._data), steps=None)
         tf.estimator.train_and_evaluate(self._trainee, spec, unused)
 
     def close(self) -> None:
@@ -176,8 +181,7 @@ class Trainer:
 
     def save(self, run_context: tf.train.SessionRunContext, step: int) -> None:
         """Saves a full checkpoint within training; for hooks of the chief."""
-        saver, = [callback.saver for callback in self._callbacks if isinstance(callback, Keeping)]
-        if tf_private.save_now(saver, run_context.session, step):
+        if tf_private.save_now(self._keeping.saver, run_context.session, step):
             run_context.request_stop()
 
     def listeners(self) -> Listeners:
@@ -203,7 +207,7 @@ class Trainer:
 
     def evaluate_checkpoint(self, checkpoint: str) -> Dict[str, float]:
         """The metrics of a checkpoint, which all callbacks are told."""
-        values = self._evaluatee.evaluate(rows.test_input(self.run, self._data),
+        values = self._evaluatee.evaluate(rows.evaluation_input(self.run, self._data),
                                           checkpoint_path=checkpoint)
         self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values)
         for callback in self._callbacks:

@@ -1,6 +1,5 @@
 """Ends a run that no longer improves (--early_stop)."""
 
-
 import argparse
 from typing import NamedTuple
 

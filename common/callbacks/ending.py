@@ -1,13 +1,14 @@
 """Ends the training of every process once one of them has written that the run ends early."""
 
+import contextlib
 import time
+from typing import Iterator
 
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Trainer
 from common.callbacks.early_stopping import EarlyStop
-from common.checkpoint import early_end
-from common.checkpoint import newest
+from common.checkpoint import early_end, newest
 from common.config.run import Run
 
 _POLL_SECS = 1.0
@@ -21,11 +22,19 @@ class EndEarly(Callback):
         self._patience = run.setting(EarlyStop).patience
 
     def attach(self, trainer: Trainer) -> None:
-        """Takes back what an earlier start with another patience has decided."""
+        """Takes what knows of the end."""
         self._trainer = trainer
-        folder, patience = self._run.checkpoint_dir, self._patience
-        if trainer.is_chief and not early_end.read(folder, patience):
+
+    @contextlib.contextmanager
+    def around(self) -> Iterator[None]:
+        """Takes back what an earlier start with another patience has decided.
+
+        Not before training, as the run may still be refused, and its folder then stays as it is.
+        """
+        folder = self._run.checkpoint_dir
+        if self._trainer.is_chief and not early_end.read(folder, self._patience):
             early_end.remove(folder)
+        yield
 
     def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
         """What stops training."""

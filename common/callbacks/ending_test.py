@@ -42,7 +42,10 @@ def test_without_patience_nobody_looks(tmp_path: object) -> None:
 def test_the_chief_takes_back_what_another_patience_decided(tmp_path: object, patience: int,
                                                             is_chief: bool, stays: bool) -> None:
     early_end.write(folder_of(tmp_path), END)
-    callback_of(tmp_path, patience, is_chief)
+    callback = callback_of(tmp_path, patience, is_chief)
+    assert os.path.exists(os.path.join(folder_of(tmp_path), early_end.FILE))  # may be refused yet
+    with callback.around():
+        pass
     assert os.path.exists(os.path.join(folder_of(tmp_path), early_end.FILE)) == stays
 
 

@@ -82,7 +82,7 @@ class EvaluateEvery(Callback):
 
     def _is_due(self, step: int, last_step: int) -> bool:
         if self._every:
-            return step // self._every > last_step // self._every
+            return _passes(last_step, step, self._every)
         is_alone = not self._run.cluster
         return is_alone and time.monotonic() - self._evaluated_at >= _THROTTLE_SECS
 
@@ -107,15 +107,12 @@ class _SaveEvery(tf.train.SessionRunHook):
                   run_values: tf.train.SessionRunValues) -> None:
         """Saves if it is time to."""
         before_step = int(run_values.results)  # read beside the update, which may come later
-        if not self._passes(before_step + 1):
+        if not _passes(self._last_step, before_step + 1, self._every):
             return
         step = int(run_context.session.run(self._global_step))
-        if self._passes(step):
+        if _passes(self._last_step, step, self._every):
             self._last_step = step
             self._save(run_context, step)
-
-    def _passes(self, step: int) -> bool:
-        return step // self._every > self._last_step // self._every
 
 
 class _EvaluateSaved(tf.train.CheckpointSaverListener):
@@ -130,3 +127,8 @@ class _EvaluateSaved(tf.train.CheckpointSaverListener):
         if self._last_step >= 0:
             self._evaluate(global_step_value, self._last_step)
         self._last_step = global_step_value
+
+
+def _passes(last_step: int, step: int, every: int) -> bool:
+    """Whether a multiple of a number lies between two steps, or is the later one."""
+    return step // every > last_step // every

@@ -35,15 +35,15 @@ def _any(flags: Mapping[str, Any], *names: str) -> bool:
 EVERYWHERE = (
     Rule(
         "--tf with --bf16, --micro_batch, --ev, --adaptive_emb, --dynamic_ev, --multihash, "
-        "--incremental_ckpt or "
-        "--workqueue", "it switches every DeepRec feature off. Drop one of them",
+        "--incremental_ckpt or --workqueue",
+        "it switches every DeepRec feature off. Drop one of them",
         lambda w: w["tf"] and (_any(w, "bf16", *_TABLES, "incremental_ckpt", "workqueue") or
                                (w["micro_batch"] or 0) > 1)),
     Rule(
         "two of --adaptive_emb, --dynamic_ev and --multihash, or --multihash with --ev",
         "they store the same columns in different ways. Choose one",
-        lambda w: sum(map(bool, [w["adaptive_emb"], w["dynamic_ev"], w["multihash"]])) > 1 or w[
-            "multihash"] and w["ev"]),
+        lambda w: (sum(map(bool, [w["adaptive_emb"], w["dynamic_ev"], w["multihash"]])) > 1 or
+                   w["multihash"] and w["ev"])),
     Rule("--ev_filter or --ev_elimination without --ev",
          "they are options of embedding variables. Give --ev too",
          lambda w: _any(w, "ev_filter", "ev_elimination") and not w["ev"]),
@@ -68,9 +68,8 @@ ON_DEEPREC = (
     Rule(
         "--ev_filter counter with --ev_elimination l2",
         "rows that are not admitted were evicted wrongly (DeepRec's change 73). Use "
-        "--ev_elimination gstep, or a "
-        "newer DeepRec", lambda w: w["ev_filter"] == "counter" and w["ev_elimination"] == "l2",
-        2206),
+        "--ev_elimination gstep, or a newer DeepRec",
+        lambda w: w["ev_filter"] == "counter" and w["ev_elimination"] == "l2", 2206),
     Rule(
         "--ev_elimination gstep with --optimizer adagraddecay",
         "its update does not note at which step a row was used, so all rows would look unused. Use "
@@ -84,7 +83,8 @@ ON_DEEPREC = (
     Rule(
         "--input_layer_partitioner with --ev, --adaptive_emb, --dynamic_ev or --multihash",
         "these tables have no rows to cut by size (DeepRec's issue 145). Drop it: servers share "
-        "embedding variables by key", lambda w: w["input_layer_partitioner"] and _any(w, *_TABLES)),
+        "embedding variables by key",
+        lambda w: w["input_layer_partitioner"] and _any(w, *_TABLES)),
 )
 
 
@@ -151,8 +151,7 @@ def check_protocol(protocol: str, addresses: Optional[List[str]] = None, folder:
     if not deeprec.is_deeprec():
         raise ValueError(
             "--protocol {} needs DeepRec: TensorFlow {} registers no server for it. Use --protocol "
-            "grpc."
-            .format(protocol, tf.__version__))
+            "grpc.".format(protocol, tf.__version__))
     path = os.path.join(folder, ".endpoint_map")
     if addresses and not os.path.exists(path):
         raise ValueError(

@@ -125,8 +125,8 @@ def test_against_numpy_with_repeated_rows_and_an_empty_gradient(resource: bool, 
     expected = decayed(start.astype(np.float64), steps, dense)
     np.testing.assert_allclose(weights, expected[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(got[0], expected[1], rtol=1e-4)
-    assert got[1][:, 0].tolist() == expected[2].tolist(
-    ) and expected[2].max() < 17  # no row has caught up
+    assert got[1][:, 0].tolist() == expected[2].tolist()
+    assert expected[2].max() < 17  # no row has caught up
 
 
 def test_without_a_discount_it_is_adagrad() -> None:

@@ -1,8 +1,7 @@
-"""What the processes of a cluster do besides training steps: serve, evaluate, wait for each other,
-and end.
+"""What the processes of a cluster do besides steps: serve, evaluate, wait for others, and end.
 
-Training is over when the newest checkpoint in the shared folder has the last step. No other state
-exists, so every process may be killed and restarted at any moment.
+Whether training is over stands in the folder of checkpoints alone, so every process may be killed
+and restarted at any moment.
 """
 
 import json
@@ -20,9 +19,7 @@ from common.log import log
 from common.process import waiting
 
 _POLL_SECS = 2.0
-_GRACE_SECS = 10.0
 _LINGER_SECS = 15.0
-_STUCK_SECS = 120.0
 # What a step may raise after a server was restarted: MonitoredSession recovers from most of them,
 # but not within a save.
 LOSSES = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.FailedPreconditionError,
@@ -94,8 +91,8 @@ def await_metrics(path: str, steps: int, wait_secs: float) -> None:
 
 
 def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: str,
-                  cluster: Cluster, is_last: Callable[[int],
-                                                      bool], wait_secs: float) -> Dict[str, float]:
+                  cluster: Cluster, is_last: Callable[[int], bool],
+                  wait_secs: float) -> Dict[str, float]:
     """Evaluates each new checkpoint of a folder; returns the metrics of the last one.
 
     Args:
@@ -118,9 +115,9 @@ def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: s
     def is_new() -> bool:
         return newest() not in (None, evaluated)
 
+    wanted = "a checkpoint of {} ({})".format(chief, address)
     while not is_done():
-        waiting.wait(lambda: is_done() or is_new(),
-                     lambda: "a checkpoint of {} ({})".format(chief, address), wait_secs,
+        waiting.wait(lambda: is_done() or is_new(), lambda: wanted, wait_secs,
                      is_coming=lambda: waiting.is_reachable(address))
         if is_done():
             break

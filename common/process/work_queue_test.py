@@ -61,8 +61,8 @@ def test_each_row_is_seen_once_an_epoch_and_who_is_faster_takes_more(
     before = len(job.rows("chief-0"))
     job.wait_for_steps("chief-0", before + 30, secs=300)
     job.processes["worker-0"].send_signal(signal.SIGCONT)
-    assert len(set(sum(job.rows("chief-0")[before:before + 30],
-                       []))) > ROWS * 3 // 5  # more than half of the rows
+    rows = sum(job.rows("chief-0")[before:before + 30], [])
+    assert len(set(rows)) > ROWS * 3 // 5  # more than half of the rows
     assert set(job.statuses(300).values()) == {0}, job.logs()
     trained = counts(job)
     # Nobody trains a row twice in an epoch, and what is missing is in the items that were taken at
@@ -70,8 +70,8 @@ def test_each_row_is_seen_once_an_epoch_and_who_is_faster_takes_more(
     epochs = int(np.ceil(150 * BATCH / ROWS)) + 1
     assert trained.max() <= epochs and trained.sum() >= 150 * BATCH
     beyond = trained_since(job, 2)
-    assert beyond.min() >= 0 and beyond.sum(
-    ) <= 4 * BATCH  # steps that ended while the chief saved for the last time
+    # steps that ended while the chief saved for the last time
+    assert beyond.min() >= 0 and beyond.sum() <= 4 * BATCH
     assert "16 items of at most 25 rows, on ps-0" in job.log("worker-0")
     assert "Traceback" not in job.logs()
 
