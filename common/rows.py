@@ -3,7 +3,7 @@
 from typing import Callable, List, Optional, Tuple, Union
 
 from common.config.run import Run
-from common.pipeline import dataset
+from common.pipeline import dataset, tf_path
 from common.pipeline.blocks import Stream
 from common.pipeline.dataset import InputFn
 from common.pipeline.source import Data
@@ -38,7 +38,7 @@ class FilePart:
         run, data = self._run, self._data
         self._stream = self._begin()
         if run.toggles.tf:
-            return dataset.tf_input(data.train, data, self._stream, with_users=False)
+            return tf_path.tf_input(data.train, data, self._stream, with_users=False)
         return dataset.columnar_input(data.train, data, self._stream, run.toggles.smartstaged,
                                       lambda: self._steps_here() * run.batch_size)
 
@@ -46,7 +46,7 @@ class FilePart:
         """The numbers from 0 of the rows in a batch; batches count from where training resumed."""
         start_row = self._stream.start_row + batch * self._run.batch_size
         stream = self._stream._replace(start_row=start_row)
-        return dataset.rows_of_batch(self._data.train, self._data, stream)
+        return tf_path.rows_of_batch(self._data.train, self._data, stream)
 
     def described(self) -> List[Tuple[str, str]]:
         """Nothing beside what the start-up table says of the file."""
@@ -105,5 +105,5 @@ def evaluation_input(run: Run, data: Data) -> InputFn:
     """The rows of the test file, in its order."""
     stream = Stream(run.batch_size)
     if run.toggles.tf:
-        return dataset.tf_input(data.test, data, stream, with_users=True)
+        return tf_path.tf_input(data.test, data, stream, with_users=True)
     return dataset.columnar_input(data.test, data, stream, run.toggles.smartstaged)

@@ -16,7 +16,7 @@ from common.embedding.input_layer import Embedding
 from common.errors import BadInput
 from common.layers import Dense
 from common.optimizers.train_step import Training
-from common.pipeline import blocks, dataset, source
+from common.pipeline import blocks, dataset, source, tf_path
 from common.pipeline.source import Data
 from common.testing import data_sets, graphs
 from common.testing.book_reviews import write_raw_files
@@ -224,7 +224,7 @@ def test_the_newest_100_items_are_kept_and_unknown_ones_are_the_default(
     names[200] = "unknown"
     folder = write_rows(tmp_path, "\x02".join(names), "\x02".join(["c"] * 250))
     data = open_data(folder, toggles)
-    make = dataset.tf_input(data.train, data, blocks.Stream(2), True) if toggles.tf else (
+    make = tf_path.tf_input(data.train, data, blocks.Stream(2), True) if toggles.tf else (
         dataset.columnar_input(data.train, data, blocks.Stream(2)))
     batch = graphs.read_batches(make)[0]
     expected = [0 if i == 201 else i for i in range(151, 251)]

@@ -17,7 +17,7 @@ from common.benchmark.report import Figures
 from common.config.model import ROOT, Model
 from common.config.schema import Schema
 from common.kernels.layers import limit
-from common.pipeline import dataset, source
+from common.pipeline import dataset, source, tf_path
 from common.pipeline.blocks import Stream
 
 TRAINING: Dict[str, List[str]] = {"--tf": ["--tf"], "FP32": [], "BF16": ["--bf16"]}
@@ -41,7 +41,7 @@ def _input(name: str, location: str, schema: Schema, batch_size: int) -> dataset
     data = source.open_data(location, schema, name == "Parquet", 0, check_all=False)
     stream = Stream(batch_size, 0, _SHUFFLE_ROWS)
     if name.startswith("--tf"):
-        return dataset.tf_input(data.train, data, stream, False)
+        return tf_path.tf_input(data.train, data, stream, False)
     return dataset.columnar_input(data.train, data, stream)
 
 

@@ -9,7 +9,7 @@ from common.config.schema import Column, Schema
 from common.config.toggles import Toggles
 from common.embedding import input_layer
 from common.embedding.input_layer import Embedding
-from common.pipeline import dataset, raw
+from common.pipeline import dataset, raw, tf_path
 from common.pipeline.blocks import Stream
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
@@ -19,7 +19,7 @@ def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int =
     """Embeddings of random rows, the tables' gradients as dense arrays, and the tables."""
     schema = SCHEMA._replace(columns=tuple(c._replace(combiner=combiner) for c in SCHEMA.columns))
     data = toy.open_toy(tmp_path, toy.random_rows(3, rows), toy.random_rows(3, 5))
-    make = dataset.tf_input(data.train, data, Stream(rows), False) if config.toggles.tf else (
+    make = tf_path.tf_input(data.train, data, Stream(rows), False) if config.toggles.tf else (
         dataset.columnar_input(data.train, data, Stream(rows)))
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.kernels.native import Native
-from common.pipeline import batches, blocks, csv_file, dataset, source
+from common.pipeline import batches, blocks, csv_file, dataset, source, tf_path
 from common.pipeline.blocks import Stream
 from common.pipeline.features import Ragged, feature_names
 from common.testing import graphs, toy
@@ -88,7 +88,7 @@ def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int
     stream = Stream(10, 0, shuffle_rows, seed=5)
 
     def users(start: int, count: int) -> List[List[bytes]]:
-        read = dataset.tf_input(data.train, data, stream._replace(start_row=start),
+        read = tf_path.tf_input(data.train, data, stream._replace(start_row=start),
                                 with_users=False)
         return [batch["user"].tolist() for batch in graphs.read_batches(read, count)]
 
@@ -96,7 +96,7 @@ def test_tf_input_resumes_and_knows_its_rows(tmp_path: object, shuffle_rows: int
     assert users(70, 23) == whole[7:]
     epoch = sum(whole, [])[:130 - len(bad)]
     assert sorted(epoch) == sorted(row[2].encode() for i, row in enumerate(rows) if i not in bad)
-    found = dataset.rows_of_batch(data.train, data, stream._replace(start_row=70))
+    found = tf_path.rows_of_batch(data.train, data, stream._replace(start_row=70))
     assert [rows[row][2].encode() for row in found] == whole[7]
 
 
@@ -106,7 +106,7 @@ def test_trailing_blank_lines_are_no_rows_of_tf_input(tmp_path: object) -> None:
         file.write("\n\n")
     data = source.open_data(str(tmp_path), SCHEMA, False, 0, check_all=True)
     assert data.train_rows == 5
-    batches = graphs.read_batches(dataset.tf_input(data.train, data, Stream(2), with_users=True))
+    batches = graphs.read_batches(tf_path.tf_input(data.train, data, Stream(2), with_users=True))
     assert [len(batch["y"]) for batch in batches] == [2, 2, 1]
 
 
@@ -151,7 +151,7 @@ def test_both_paths_give_the_embeddings_the_same_inputs_on_real_rows(tmp_path: o
     csv = source.open_data(str(tmp_path), schema, False, 0, check_all=True)
     parquet = source.open_data(str(tmp_path), schema, True, 0, check_all=True)
     assert csv.train_rows == parquet.train_rows == 5078
-    community = graphs.read_batches(dataset.tf_input(csv.train, csv, Stream(512), with_users=True))
+    community = graphs.read_batches(tf_path.tf_input(csv.train, csv, Stream(512), with_users=True))
     for data in (csv, parquet):
         columnar = graphs.read_batches(dataset.columnar_input(data.train, data, Stream(512)))
         assert len(columnar) == len(community) == 10
@@ -200,7 +200,7 @@ def test_shards_of_tf_input_are_read_once(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 103), TEST)
     for shards in (1, 2, 4):
         parts = [
-            dataset.rows_of_batch(data.train, data,
+            tf_path.rows_of_batch(data.train, data,
                                   Stream(1000, 1, 16, 3, shard=shard, shards=shards))
             for shard in range(shards)
         ]
@@ -209,7 +209,7 @@ def test_shards_of_tf_input_are_read_once(tmp_path: object) -> None:
 
 def test_more_parts_than_rows(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 3), TEST)
-    for make in (dataset.columnar_input, lambda *args: dataset.tf_input(*args, with_users=False)):
+    for make in (dataset.columnar_input, lambda *args: tf_path.tf_input(*args, with_users=False)):
         with pytest.raises(BadInput,
                            match="its 3 rows leave none for part 1 of 4. Train with fewer workers"):
             make(data.train, data, Stream(8, shard=0, shards=4))()

@@ -6,7 +6,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
-from common.pipeline import dataset, raw, source, vocabulary
+from common.pipeline import dataset, raw, source, tf_path, vocabulary
 from common.pipeline.blocks import Stream
 from common.pipeline.features import Ragged, feature_names, lengths_name
 from common.pipeline.source import Data
@@ -83,7 +83,7 @@ def test_an_exported_model_sees_what_training_saw(tmp_path: object, schema: Sche
 
 def test_the_community_path_pads_sequences(tmp_path: object) -> None:
     data = open_mixed(str(tmp_path))
-    batch = graphs.read_batches(dataset.tf_input(data.train, data, Stream(3), with_users=True))[0]
+    batch = graphs.read_batches(tf_path.tf_input(data.train, data, Stream(3), with_users=True))[0]
     assert batch["past"].tolist() == [[3, 1, 2], [0, 0, 0], [3, 0, 0]]
     assert batch[lengths_name("past")].tolist() == [3, 0, 3]
     assert batch["time"].tolist() == [b"night", b"day", b"day"]

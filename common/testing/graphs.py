@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from common.config.toggles import Toggles
 from common.optimizers.train_step import Training
-from common.pipeline import dataset
+from common.pipeline import dataset, tf_path
 from common.pipeline.blocks import Stream
 from common.pipeline.dataset import InputFn
 from common.pipeline.source import Data
@@ -34,7 +34,7 @@ def features_of(data: Data, toggles: Toggles,
                 batch_size: int) -> Tuple[Dict[str, tf.Tensor], Dict[str, tf.Tensor]]:
     """Batches of the training rows in file order, in the current graph: (features, labels)."""
     stream = Stream(batch_size)
-    make = dataset.tf_input(data.train, data, stream, False) if toggles.tf else (
+    make = tf_path.tf_input(data.train, data, stream, False) if toggles.tf else (
         dataset.columnar_input(data.train, data, stream))
     iterator = tf.data.make_initializable_iterator(make())
     tf.add_to_collection(tf.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
