@@ -24,12 +24,18 @@ from data.din.script import generate_voc, pick2txt  # noqa: E402
 from data.planted import Rows, draw, draw_labels, intercept, zipf  # noqa: E402
 
 
-def _word(name: str, vocabulary: str, table: str = "") -> Column:
-    return Column(name, "vocabulary", vocabulary=vocabulary, table=table)
+def _word(name: str, other_name: str, vocabulary: str, table: str = "") -> Column:
+    return Column(
+        name,
+        "vocabulary",
+        vocabulary=vocabulary,
+        table=table,
+        other_names=(other_name,),
+    )
 
 
-def _history(name: str, vocabulary: str, table: str) -> Column:
-    return _word(name, vocabulary, table)._replace(
+def _history(name: str, other_name: str, vocabulary: str, table: str) -> Column:
+    return _word(name, other_name, vocabulary, table)._replace(
         separator="\x02",
         default="",
         newest=100,
@@ -40,12 +46,13 @@ def _history(name: str, vocabulary: str, table: str) -> Column:
 SCHEMA = Schema(
     name="amazon",
     columns=(
-        Column("label", "label"),
-        _word("user", "uid_voc"),
-        _word("item", "mid_voc", "item"),
-        _word("category", "cat_voc", "category"),
-        _history("history_items", "mid_voc", "item"),
-        _history("history_categories", "cat_voc", "category"),
+        # The other names are those of the Parquet files of AlibabaPAI/Modelzoo-Data.
+        Column("label", "label", other_names=("CLICKED",)),
+        _word("user", "UID", "uid_voc"),
+        _word("item", "ITEM", "mid_voc", "item"),
+        _word("category", "CATEGORY", "cat_voc", "category"),
+        _history("history_items", "HISTORY_ITEM", "mid_voc", "item"),
+        _history("history_categories", "HISTORY_CATEGORY", "cat_voc", "category"),
     ),
     train_file="local_train_splitByUser",
     test_file="local_test_splitByUser",

@@ -26,6 +26,7 @@ class _ColumnFields(NamedTuple):
     vocabulary: str = ""
     newest: int = 0
     aligned: bool = False
+    other_names: Tuple[str, ...] = ()
 
 
 class Column(_ColumnFields):
@@ -50,6 +51,7 @@ class Column(_ColumnFields):
       newest: for a list whose items keep their order and number: how many are kept, counted from
         its end. 0 for a list in which order does not count.
       aligned: whether the list has as many items in each row as the schema's other aligned lists.
+      other_names: names that files which name their columns may give it in place of its own.
 
     Raises:
       ValueError: a field has a value outside the ones above.
@@ -152,7 +154,7 @@ class Schema(_SchemaFields):
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
 
     Raises:
-      ValueError: two columns share a name, the columns of a table are fewer than two or differ in
+      ValueError: two columns share a name or another name, the columns of a table are fewer than two or differ in
         buckets, lists have a default that parquet_lists cannot hold, or user_column is no column of
         single strings.
     """
@@ -169,7 +171,9 @@ class Schema(_SchemaFields):
         return self
 
     def _check_names(self) -> None:
-        names = [column.name for column in self.columns]
+        names: List[str] = []
+        for column in self.columns:
+            names += [column.name, *column.other_names]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise self._wrong("columns named twice: {}.".format(", ".join(repeated)))
