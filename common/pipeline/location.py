@@ -4,7 +4,7 @@ Only TextLineDataset, which --tf reads with, opens paths by itself.
 """
 
 import os
-from typing import List, NamedTuple
+from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import pyarrow as pa
 
@@ -50,12 +50,55 @@ def open_binary(path: str) -> pa.NativeFile:
     return pa.OSFile(path)
 
 
-def files_below(folder: str) -> List[str]:
-    """The paths of all files below a folder, sorted."""
-    paths = []
-    for parent, _, names in os.walk(folder):
-        paths += [os.path.join(parent, name) for name in names]
+def files_below(folder: str, enters: Callable[[str], bool] = lambda folder: True) -> List[str]:
+    """The paths of all files below a folder, sorted; links are followed.
+
+    Args:
+      enters: whether to look into a folder below it; a place that lists all at once need not ask.
+
+    Raises:
+      OSError: a folder cannot be listed, a link leads to nothing or back into a folder above it, or
+        something is neither a file nor a folder. What is hidden (. or _ at the start) may be so.
+    """
+    paths: List[str] = []
+    _walk(folder, (os.path.realpath(folder),), enters, paths)
     return sorted(paths)
+
+
+def _walk(folder: str, above: Tuple[str, ...], enters: Callable[[str], bool],
+          paths: List[str]) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if enters(entry.path):
+                    _walk_below(entry, above, enters, paths)
+            elif entry.is_file() or entry.name[0] in "._":
+                paths.append(entry.path)
+            else:
+                raise OSError("{} is a link to a file that is not there, or no file".format(
+                    entry.path))
+
+
+def _walk_below(entry: "os.DirEntry[str]", above: Tuple[str, ...], enters: Callable[[str], bool],
+                paths: List[str]) -> None:
+    real = os.path.join(above[-1], entry.name)
+    if entry.is_symlink():
+        real = os.path.realpath(entry.path)
+        if real in above:
+            raise OSError("{} is a link that leads back to {}".format(entry.path, real))
+    _walk(entry.path, above + (real,), enters, paths)
+
+
+def real_paths(paths: Sequence[str]) -> List[str]:
+    """The paths without links: two that are equal are the same file."""
+    folders = {os.path.dirname(path) for path in paths}
+    real = {folder: os.path.realpath(folder) for folder in folders}
+    found = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        is_link = os.path.islink(path) or name in ("", ".", "..")
+        found.append(os.path.realpath(path) if is_link else os.path.join(real[folder], name))
+    return found
 
 
 def stamp(path: str) -> Stamp:

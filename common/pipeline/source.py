@@ -8,7 +8,7 @@ import numpy as np
 from common.config.flag_types import FILES, FlagParser, add_switch
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import location, reader, vocabulary
+from common.pipeline import default_files, reader, vocabulary
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
 from common.pipeline.features import Block
@@ -16,7 +16,6 @@ from common.pipeline.reader import InputFile
 from common.pipeline.string_ids import WordIds
 
 DEFAULT_LOCATION = "./data"
-_COPYING_SECS = 600  # files that are copied together may differ by this much
 _RATE_CHUNKS = 16
 
 
@@ -94,8 +93,8 @@ def open_data(
       BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of
         other data.
     """
-    train_path = find_file(folder, schema.train_file, schema, parquet)
-    test_path = find_file(folder, schema.test_file, schema, parquet)
+    train_path = default_files.find_file(folder, schema.train_file, schema, parquet)
+    test_path = default_files.find_file(folder, schema.test_file, schema, parquet)
     vocabularies = {name: _load_words(folder, name) for name in schema.vocabularies}
     sizes = {name: len(words) for name, words in vocabularies.items()}
     schema = schema.with_vocabularies(sizes)
@@ -128,50 +127,6 @@ def _load_words(folder: str, name: str) -> WordIds:
 def _check_any_rows(file: InputFile, num_rows: int) -> None:
     if not num_rows:
         raise BadInput("{}: not one row can be used.".format(file.path))
-
-
-def find_file(folder: str, name: str, schema: Schema, parquet: bool) -> str:
-    """The path of a file of the data set: Parquet where it is wanted and there, else CSV.
-
-    Raises:
-      BadInput: the file is missing, or the rows were written anew as text and the Parquet file is
-        the old one.
-    """
-    text_path = os.path.join(folder, name)
-    parquet_path = text_path + ".parquet"
-    if parquet and location.exists(parquet_path):
-        if location.exists(text_path):
-            _check_newer(parquet_path, text_path, schema)
-        return parquet_path
-    if location.exists(text_path):
-        return text_path
-    candidates = [parquet_path, text_path] if parquet else [text_path]
-    raise BadInput(_missing_message(folder, candidates, schema))
-
-
-def _check_newer(parquet_path: str, text_path: str, schema: Schema) -> None:
-    """Raises BadInput where the Parquet file holds older rows than the text file beside it."""
-    text_secs = location.modified_secs(text_path)
-    age = text_secs - location.modified_secs(parquet_path)
-    if age > _COPYING_SECS:
-        message = ("{0} is newer than {1}, which would be read in its place. Convert it again "
-                   "(python {2} convert {0} {1}), remove {1}, or choose --parquet_dataset false.")
-        raise BadInput(message.format(text_path, parquet_path, schema.module))
-
-
-def _missing_message(folder: str, candidates: List[str], schema: Schema) -> str:
-    reason = "there is no folder {}".format(folder)
-    if location.folder_exists(folder):
-        reason = " and ".join(path + " is missing" for path in candidates)
-    message = ("no rows of {name}: {reason}.\n  Write synthetic rows: python {module} make --out "
-               "{folder}\n  Or convert your own:  python {module} convert IN {target}")
-    return message.format(
-        name=schema.name,
-        reason=reason,
-        module=schema.module,
-        folder=folder,
-        target=candidates[-1],
-    )
 
 
 def _check_vocabularies(data: Data) -> None:

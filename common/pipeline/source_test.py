@@ -1,9 +1,6 @@
-import os
-
 import numpy as np
 import pytest
 
-from common.errors import BadInput
 from common.pipeline import csv_file, source
 from common.testing import toy
 from common.testing.toy import SCHEMA
@@ -23,22 +20,6 @@ def test_parquet_is_taken_where_it_is_there(tmp_path: object) -> None:
     assert source.open_data(str(tmp_path), SCHEMA, True, 0,
                             False).train.path.endswith("toy_train.parquet")
     assert source.open_data(str(tmp_path), SCHEMA, False, 0, False).train.path.endswith("toy_train")
-
-
-@pytest.mark.parametrize("parquet, missing", [
-    (True, "nowhere/toy_train.parquet is missing and nowhere/toy_train is missing"),
-    (False, "nowhere/toy_train is missing")])
-def test_missing_files_name_the_commands(parquet: bool, missing: str, tmp_path: object,
-                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(str(tmp_path))
-    for there in ("there is no folder nowhere", missing):
-        with pytest.raises(
-                BadInput,
-                match="no rows of toy: {}.*\n.*python data/toy.py make .*--out nowhere\n.*"
-                "python data/toy.py convert IN nowhere/toy_train".format(there)):
-            source.open_data("nowhere", SCHEMA, parquet, 0, False)
-        if not os.path.isdir("nowhere"):
-            os.mkdir("nowhere")
 
 
 def test_label_rates(tmp_path: object) -> None:
@@ -63,19 +44,3 @@ def test_label_rates_look_at_the_whole_file(tmp_path: object,
         row[0] = str(int(i >= 62))
     rates = toy.open_toy(tmp_path, rows, rows[:5]).label_rates()
     assert rates[0, 0] == pytest.approx(0.5, abs=0.06)
-
-
-def test_a_parquet_file_of_older_rows_is_not_taken(tmp_path: object) -> None:
-    toy.open_toy(tmp_path, TEST, TEST)
-    toy.open_toy(tmp_path, TEST, TEST, parquet=True)
-    text, parquet = [
-        os.path.join(str(tmp_path), SCHEMA.train_file + end) for end in ("", ".parquet")
-    ]
-    assert source.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True) == parquet
-    os.utime(parquet, (1e9, 1e9))
-    with pytest.raises(
-            BadInput,
-            match="{} is newer than {}, which would be read in its place. Convert it again "
-            r"\(python data/toy.py convert".format(text, parquet)):
-        source.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, True)
-    assert source.find_file(str(tmp_path), SCHEMA.train_file, SCHEMA, False) == text

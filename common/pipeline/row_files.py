@@ -1,0 +1,96 @@
+"""Which files of a folder hold rows, as far as their names tell.
+
+Hidden files are left out before (common.pipeline.globs). Named one by one, any file is read.
+"""
+
+import os
+import re
+from typing import Dict, List, Sequence
+
+from common.config.schema import Schema
+from common.errors import BadInput
+from common.log import log
+
+PARQUET = (".parquet", ".parq", ".pq")
+COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_TEXT = (".csv", ".tsv", ".txt")
+_CHECKSUMS = (".crc", ".md5", ".sha1", ".sha256")
+_OTHER = frozenset(
+    ".json .jsonl .ndjson .xml .html .yaml .yml .toml .ini .cfg .md .rst .log .pdf .py .ipynb .sh "
+    ".sql .pkl .npy .npz .pt .h5 .hdf5 .pb .tfrecord .tfrecords .orc .avro .arrow .feather .ipc "
+    ".lance .vortex .xls .xlsx .db .sqlite .duckdb .zip .tar .tgz .7z .rar .xz .snappy .deflate "
+    ".br .lzo .z".split())
+_UNFINISHED = re.compile(
+    r"(\._COPYING_|[._]te?mp\d*|\.inprogress(\.[\w-]+)*|\.partial|\.crdownload|\.filepart)$",
+    re.IGNORECASE)
+
+
+def is_parquet(path: str) -> bool:
+    """Whether a name says Parquet."""
+    return path.lower().endswith(PARQUET)
+
+
+def choose(entry: str, paths: Sequence[str], below: int, schema: Schema) -> List[str]:
+    """The files of rows among those of a folder or glob.
+
+    Checksums are left out, and with a warning files and folders that are still being written.
+
+    Args:
+      entry: the folder or glob, for messages.
+      below: how many characters of each path are the folder's own.
+
+    Raises:
+      BadInput: one is no file of rows, two are the same rows in two formats, or none is left.
+    """
+    finished = [path for path in paths if not _is_unfinished(path[below:])]
+    rows = [path for path in finished if not path.lower().endswith(_CHECKSUMS)]
+    for path in rows:
+        _check_name(entry, path, schema)
+    _check_twins(rows)
+    num_unfinished = len(paths) - len(finished)
+    if not rows:
+        raise BadInput(
+            "{}: no file of rows in it. Of {} files none is whole and visible: hidden ones (. or "
+            "_ at the start), checksums and unfinished ones are left out. Name files one by one to "
+            "read them all the same.".format(entry, len(paths)))
+    if num_unfinished:
+        first = next(path for path in paths if _is_unfinished(path[below:]))
+        log("warning: {}: left out {} unfinished files, the first {}".format(
+            entry, num_unfinished, first))
+    return rows
+
+
+def _is_unfinished(path: str) -> bool:
+    return any(_UNFINISHED.search(component) for component in path.split("/"))
+
+
+def _check_name(entry: str, path: str, schema: Schema) -> None:
+    name = os.path.basename(path)
+    stem, ending = os.path.splitext(name)
+    if ending.lower() in COMPRESSED:
+        stem, ending = os.path.splitext(stem)
+    is_vocabulary = ending in ("", ".txt", ".pkl") and stem in schema.vocabularies
+    if ending.lower() in _OTHER or is_vocabulary:
+        message = ("{}: {} in it is no file of rows of {}, by its name. Remove it, or name what "
+                   "is: FOLDER/*.parquet, or the files one by one.")
+        raise BadInput(message.format(entry, path, schema.name))
+
+
+def _check_twins(paths: Sequence[str]) -> None:
+    """Raises BadInput where a folder holds the same rows in two formats."""
+    by_stem: Dict[str, str] = {}
+    for path in paths:
+        stem = _stem(path)
+        if stem in by_stem:
+            message = ("{} and {} seem to be the same rows in two formats, so each would be read "
+                       "twice. Remove one, or name one kind: FOLDER/*.parquet.")
+            raise BadInput(message.format(by_stem[stem], path))
+        by_stem[stem] = path
+
+
+def _stem(path: str) -> str:
+    """A path without what its format adds to the name."""
+    stem, ending = os.path.splitext(path)
+    if ending.lower() in PARQUET + COMPRESSED + _TEXT:
+        return _stem(stem)
+    return path
