@@ -17,6 +17,7 @@ from typing import Dict, List, NamedTuple, Optional
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(FOLDER))
 from common.config import model as models  # noqa: E402
+from common.config.cluster import GRACE_SECS  # noqa: E402
 
 IMAGE = "modelzoo:1.0"
 CLAIM = "deeprec"
@@ -122,7 +123,7 @@ _ROLE = Template("""\
             sidecar.istio.io/inject: "false"
         spec:
           # Time for the chief to save a checkpoint when it is stopped.
-          terminationGracePeriodSeconds: 300
+          terminationGracePeriodSeconds: $grace
           automountServiceAccountToken: false
           securityContext:
             runAsNonRoot: true
@@ -188,7 +189,8 @@ def render_role(role: Role, model: str, job: str) -> str:
     spread = _SPREAD.substitute(job=job, type=role.name.lower()) if role.spread else ""
     args = json.dumps(arguments(model, job))
     return _ROLE.substitute(
-        dict(role._asdict(), spread=spread, image=IMAGE, claim=CLAIM, args=args))
+        dict(role._asdict(), spread=spread, image=IMAGE, claim=CLAIM, args=args,
+             grace=GRACE_SECS))
 
 
 def render_job(model: str, job: str) -> str:

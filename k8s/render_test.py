@@ -12,6 +12,7 @@ sys.path[:0] = [ROOT, os.path.join(ROOT, "k8s")]
 import render  # noqa: E402
 from common import flags  # noqa: E402
 from common.config import model as models  # noqa: E402
+from common.config.cluster import GRACE_SECS  # noqa: E402
 
 JOBS = ["{}-{}".format(model, kind) for model in models.names() for kind in ("fp32", "bf16")]
 JOB_NAME = "training.kubeflow.org/job-name"
@@ -81,7 +82,7 @@ def test_roles_and_policies(job: str) -> None:
     assert replicas(job)["Chief"]["replicas"] == 1
     for replica in replicas(job).values():
         assert replica["restartPolicy"] == "ExitCode" and replica["replicas"] >= 1
-        assert replica["template"]["spec"]["terminationGracePeriodSeconds"] >= 120
+        assert replica["template"]["spec"]["terminationGracePeriodSeconds"] == GRACE_SECS
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -59,7 +59,7 @@ class WatchCluster(Callback):
         return [self._watch] if self._watch else []
 
     def saving(self, is_saving: bool) -> None:
-        """Saving may take longer than a step."""
+        """Saving, and evaluating what was saved, may take longer than a step."""
         if self._watch:
             self._watch.note_saving(is_saving)
 
@@ -79,7 +79,7 @@ class Watch(tf.train.SessionRunHook):
     TensorFlow's calls cannot be interrupted while they wait for another process, so leaving ends
     the process: with 0 when training is over, with 128 + n when signal n came and no step ended
     since, with 138 when a step does not end though the servers answer (a reply was lost), with 1
-    after wait_secs.
+    after wait_secs. A checkpoint that is being saved is waited for as long as the servers answer.
     """
 
     def __init__(self, cluster: Cluster, signals: Signals, is_over: Callable[[], bool],
@@ -89,6 +89,7 @@ class Watch(tf.train.SessionRunHook):
         self._last_step = time.monotonic()
         self._steps = 0
         self._answered_since: Optional[float] = None
+        self._answered_at = 0.0
         self._saving = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -102,6 +103,10 @@ class Watch(tf.train.SessionRunHook):
         self._stop.set()
         self._thread.join()
 
+    def before_run(self, run_context: tf.train.SessionRunContext) -> None:
+        """Notes that nothing is being saved any more; a save that failed does not say so."""
+        self._saving = False
+
     def after_run(self, run_context: tf.train.SessionRunContext, run_values: object) -> None:
         """Notes that a step ended."""
         self._last_step = time.monotonic()
@@ -110,7 +115,7 @@ class Watch(tf.train.SessionRunHook):
     def note_saving(self, saving: bool) -> None:
         """Notes that a checkpoint is being saved, or is saved."""
         self._saving = saving
-        self._last_step = time.monotonic()
+        self._last_step = self._answered_at = time.monotonic()
 
     def _watch(self) -> None:
         said = 0.0
@@ -119,7 +124,7 @@ class Watch(tf.train.SessionRunHook):
             if idle < waiting.SAY_SECS:
                 said, self._answered_since = 0.0, None
                 continue
-            if self._signals.pending_secs() > _GRACE_SECS:
+            if self._signals.pending_secs() > _GRACE_SECS and not self._is_being_saved():
                 status = 128 + int(self._signals.received or 0)
                 self._leave("no step ends; left without a checkpoint", status)
             if idle - said >= waiting.SAY_SECS:
@@ -131,7 +136,7 @@ class Watch(tf.train.SessionRunHook):
         if self._is_over() and (absent or self._cluster.role == "worker"):
             self._leave("training is over and the others have left", 0)
         text = "no step for {:.0f} s; {}".format(idle, self._state(absent))
-        if idle >= self._wait_secs:
+        if idle >= self._wait_secs and not self._is_being_saved():
             self._leave(text + ". Raise --wait_secs to wait longer", 1)
         if self._is_stuck(bool(absent)):
             self._leave(text + ". An answer was lost; to be started again", LOST_STATUS)
@@ -140,7 +145,18 @@ class Watch(tf.train.SessionRunHook):
     def _state(self, absent: list) -> str:
         if absent:
             return "waiting for " + ", ".join(absent)
+        if self._saving:
+            return "a checkpoint is being saved or evaluated"
         return "the servers answer" + self._state_of_the_chief()
+
+    def _is_being_saved(self) -> bool:
+        """Whether a checkpoint is being saved, from servers that have answered of late."""
+        if not self._saving:
+            return False
+        now = time.monotonic()
+        if not waiting.missing(self._cluster.processes("ps")):
+            self._answered_at = now
+        return now - self._answered_at <= _GRACE_SECS
 
     def _is_stuck(self, is_server_absent: bool) -> bool:
         """Whether no step has ended for long, though servers answer and nothing is being saved."""

@@ -18,6 +18,7 @@ from common.config.flag_types import FEATURES, FlagParser, amount
 
 ROLES = ("chief", "worker", "ps", "evaluator")
 LOST_STATUS = 138  # asks for a restart; the training operator restarts from 128 on
+GRACE_SECS = 300  # between SIGTERM and SIGKILL in the manifests, which k8s/render.py writes
 _EXAMPLE = ('Write it as {"cluster": {"chief": ["host:port"], "worker": ["host:port"], "ps": '
             '["host:port"]}, "task": {"type": "worker", "index": 0}}')
 

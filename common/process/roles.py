@@ -12,14 +12,14 @@ from typing import Callable, ContextManager, Dict, Optional
 import tensorflow.compat.v1 as tf
 
 from common import tf_private
-from common.config.cluster import Cluster
+from common.config.cluster import GRACE_SECS, Cluster
 from common.errors import Stopped
 from common.kernels import native
 from common.log import log
 from common.process import waiting
 
 _POLL_SECS = 2.0
-_LINGER_SECS = 15.0
+_LINGER_SECS = GRACE_SECS - 60.0  # the rest is for ending by itself, not by SIGKILL
 # What a step may raise after a server was restarted: MonitoredSession recovers from most of them,
 # but not within a save.
 LOSSES = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.FailedPreconditionError,
@@ -30,8 +30,8 @@ def serve(cluster: Cluster, config: tf.estimator.RunConfig, is_over: Callable[[]
           wait_secs: float) -> None:
     """A parameter server: serves until training is over and no trainer is left.
 
-    After a signal it goes on serving for up to 15 s while a trainer is reachable: the chief gets
-    the same signal, and can save the variables only from here.
+    After a signal it goes on serving while a trainer is reachable, for up to four minutes: the
+    chief gets the same signal, and can save the variables only from here.
 
     Raises:
       NeverCame: no trainer was reachable for wait_secs.

@@ -3,12 +3,14 @@
 import os
 import re
 import signal
+import time
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common.callbacks import watch
-from common.checkpoint import newest
+from common.checkpoint import newest, saver
+from common.config.cluster import GRACE_SECS
 from common.errors import NeverCame
 from common.process import roles, waiting
 
@@ -99,6 +101,34 @@ def test_sigterm_ends_all_with_143_the_chief_saves_and_the_job_goes_on(make_job:
     job.start()
     assert set(job.statuses().values()) == {0}, job.logs()
     assert "going on from step {}".format(saved) in job.log("chief-0")
+
+
+def save_slowly() -> None:
+    """Makes a process impatient, and its saves last longer than it waits after a signal."""
+    be_impatient()
+    save = saver.Saver.save
+
+    def slow(*args: object, **kwargs: object) -> str:
+        time.sleep(6.0)
+        return save(*args, **kwargs)
+
+    saver.Saver.save = slow
+
+
+@pytest.mark.slow
+def test_sigterm_does_not_cut_off_a_save_and_the_server_serves_it(make_job: object) -> None:
+    job = make_job({"chief": 1, "ps": 1}, steps=1000, secs=0.02, setup=save_slowly)
+    job.start()
+    job.wait_for_steps("chief-0", 20)
+    for name in ("ps-0", "chief-0"):
+        job.processes[name].send_signal(signal.SIGTERM)
+    assert job.statuses() == {"ps-0": 143, "chief-0": 143}, job.logs()
+    assert "a checkpoint is being saved" in job.log("chief-0"), job.logs()
+    assert 20 <= newest.checkpoint_step(os.path.join(job.folder, "run")) < 1000
+
+
+def test_a_server_ends_by_itself_before_it_is_killed() -> None:
+    assert 60.0 <= roles._LINGER_SECS <= GRACE_SECS - 30.0
 
 
 @pytest.mark.slow
