@@ -40,13 +40,17 @@ class Fields(NamedTuple):
         """How many fields each line has, int [L]."""
         return self.last - self.first + 1
 
-    def shown(self, low: int, high: int) -> str:
-        """The fields low to high of one line as a message shows them, at most 80 characters."""
+    def text(self, low: int, high: int) -> bytes:
+        """The fields low to high of one line."""
         start = 0
         if low:
             start = self.ends[low - 1] + 1
         end = self.ends[high]
-        text = self.data[start:end]
+        return self.data[start:end]
+
+    def shown(self, low: int, high: int) -> str:
+        """The fields low to high of one line as a message shows them, at most 80 characters."""
+        text = self.text(low, high)
         return parsing.shown(text)
 
 

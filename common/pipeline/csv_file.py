@@ -1,32 +1,88 @@
-"""CSV files as chunks of columns; nothing here loads a whole file.
+"""Text files as chunks of columns; nothing here loads a whole file.
 
 A chunk is a range of bytes that ends at a line's end.
 """
 
-from typing import List, NamedTuple, Sequence
+import threading
+from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import csv_fields, location
+from common.pipeline import csv_fields, csv_layout, line_chunks, location
 from common.pipeline import native_columns as compiled
+from common.pipeline import parsing
 from common.pipeline.chunks import Chunk, RawColumns, Reject
+from common.pipeline.column_names import ColumnNames
 from common.pipeline.csv_fields import Fields, Table
+from common.pipeline.csv_layout import Layout
+from common.pipeline.location import Stamp
 from common.pipeline.string_views import is_utf8_text
+from common.pipeline.text_bytes import TextBytes
 
 CHUNK_ROWS = 16384
-_SCAN_BYTES = 1 << 24
 _MAX_CHUNK_BYTES = 1 << 30
-_TAIL_BYTES = 4096
 
 
-class CsvFile(NamedTuple):
-    """A text file without header and without quoting, one row a line."""
+class CsvFile:
+    """A text file without quoting, one row a line, compressed or not.
 
-    path: str
-    schema: Schema
-    chunks: List[Chunk]
+    It is read when something is asked for, no more of it than that takes. Threads may share it.
+
+    Args:
+      path: the file's.
+      schema: its columns.
+      header: finds the columns in its first line; None where it has the schema's in their order.
+      opened: its stamp, if that is known; once it has another, reading it is an error.
+
+    Attributes:
+      text: its bytes, unpacked.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        schema: Schema,
+        header: Optional[ColumnNames] = None,
+        opened: Optional[Stamp] = None,
+    ) -> None:
+        self.path = path
+        self.schema = schema
+        self.text = TextBytes(path, opened or location.stamp(path))
+        self._header = header
+        self._layout: Optional[Layout] = None
+        self._chunks: Optional[List[Chunk]] = None
+        self._lock = threading.Lock()
+
+    @property
+    def layout(self) -> Layout:
+        """Its columns and where its rows begin, from its first lines.
+
+        Raises:
+          BadInput: it is no text of these columns.
+        """
+        if self._layout is None:
+            self._layout = csv_layout.find(self.text, self.schema, self._header)
+        return self._layout
+
+    @property
+    def chunks(self) -> List[Chunk]:
+        """All of it in chunks, for which its lines are counted, once."""
+        with self._lock:
+            if self._chunks is None:
+                self._chunks = list(self._cut())
+            return self._chunks
+
+    @property
+    def first_chunk(self) -> Optional[Chunk]:
+        """The first of its chunks, without counting all lines; None where it has no rows."""
+        if self._chunks is not None:
+            return next(iter(self._chunks), None)
+        return next(self._cut(), None)
+
+    def _cut(self) -> Iterator[Chunk]:
+        return line_chunks.cut(self.text, self.layout.start, CHUNK_ROWS)
 
     def read(
         self,
@@ -40,15 +96,17 @@ class CsvFile(NamedTuple):
 
         Args:
           as_views: leave the columns where they lie in the text, if all of it is UTF-8.
+
+        Raises:
+          BadInput: the file changed since it was opened, or cannot be unpacked.
         """
         data = self._read_bytes(chunk)
         fields = csv_fields.split(data, self.schema.delimiter)
-        num_columns = len(self.schema.columns)
-        is_good = fields.num_fields == num_columns
+        is_good = fields.num_fields == self._width
         rejects = self._wrong_widths(chunk, fields, is_good)
         rejects += self._stray_returns(chunk, fields, is_good)
         first_fields = fields.first[is_good]
-        table = Table(fields, first_fields, self._names)
+        table = Table(fields, first_fields, self.layout.columns)
         can_view = as_views and compiled.library() is not None
         if can_view and is_utf8_text(data):
             arrays = table.views(names)
@@ -59,9 +117,13 @@ class CsvFile(NamedTuple):
         rows += chunk.first_row
         return RawColumns(arrays, rows, rejects)
 
+    def close(self) -> None:
+        """Gives up the unpacked text of a compressed file until it is read again."""
+        self.text.close()
+
     @property
-    def _names(self) -> List[str]:
-        return [column.name for column in self.schema.columns]
+    def _width(self) -> int:
+        return len(self.layout.columns)
 
     def _read_bytes(self, chunk: Chunk) -> bytes:
         """The text of a chunk, with an end to its last line."""
@@ -75,9 +137,7 @@ class CsvFile(NamedTuple):
                 chunk.size,
                 self.schema.name,
             ))
-        with location.open_binary(self.path) as file:
-            file.seek(chunk.start)
-            data = file.read(chunk.size)
+        data = self.text.read(chunk.start, chunk.size)
         if not data.endswith(b"\n"):
             data += b"\n"
         return data
@@ -89,14 +149,15 @@ class CsvFile(NamedTuple):
         is_good: np.ndarray,
     ) -> List[Reject]:
         """The lines that have another number of fields."""
-        num_columns = len(self.schema.columns)
         widths = fields.num_fields
         rejects = []
         for line in np.flatnonzero(~is_good):
             row = chunk.first_row + int(line)
-            shown = fields.shown(fields.first[line], fields.last[line])
-            expected = "{} columns, not {}".format(num_columns, widths[line])
-            reject = Reject(row, "", shown, expected)
+            text = fields.text(fields.first[line], fields.last[line])
+            expected = "{} columns, not {}".format(self._width, widths[line])
+            if b'"' in text:
+                expected += " (quotes are read as they are and hold no field together)"
+            reject = Reject(row, "", parsing.shown(text), expected)
             rejects.append(reject)
         return rejects
 
@@ -114,61 +175,17 @@ class CsvFile(NamedTuple):
                 position = field - fields.first[line]
                 row = chunk.first_row + int(line)
                 shown = fields.shown(field, field)
-                name = self._names[position]
+                name = self.layout.columns[position]
                 reject = Reject(row, name, shown, "text without '\\r'")
                 rejects.append(reject)
         return rejects
 
 
-def open_csv(path: str, schema: Schema) -> CsvFile:
-    """Opens a file and finds its chunks, in one buffered pass."""
-    return CsvFile(path, schema, _chunks(path))
-
-
-def _chunks(path: str) -> List[Chunk]:
-    """Cuts a CSV file into chunks of CHUNK_ROWS lines; blank lines at its end do not count."""
-    end = _content_end(path)
-    chunks: List[Chunk] = []
-    start = lines = offset = 0
-    with location.open_binary(path) as file:
-        while offset < end:
-            size = min(_SCAN_BYTES, end - offset)
-            data = file.read(size)
-            content = np.frombuffer(data, np.uint8)
-            newlines = np.flatnonzero(content == ord("\n"))
-            missing = CHUNK_ROWS - lines
-            for cut in newlines[missing - 1::CHUNK_ROWS]:
-                next_start = offset + int(cut) + 1
-                num_bytes = next_start - start
-                chunk = Chunk(_next_row(chunks), CHUNK_ROWS, start, num_bytes)
-                chunks.append(chunk)
-                start = next_start
-            lines = (lines + len(newlines)) % CHUNK_ROWS
-            offset += len(data)
-    if start < end:
-        last_chunk = Chunk(_next_row(chunks), lines + 1, start, end - start)
-        chunks.append(last_chunk)
-    return chunks
-
-
-def _next_row(chunks: List[Chunk]) -> int:
-    """The number of the row behind the last chunk."""
-    if not chunks:
-        return 0
-    last = chunks[-1]
-    return last.first_row + last.num_rows
-
-
-def _content_end(path: str) -> int:
-    """The position behind the last byte of a file that is no line end."""
-    end = location.num_bytes(path)
-    with location.open_binary(path) as file:
-        while end > 0:
-            begin = max(0, end - _TAIL_BYTES)
-            file.seek(begin)
-            tail = file.read(end - begin)
-            content = tail.rstrip(b"\r\n")
-            if content:
-                return begin + len(content)
-            end = begin
-    return 0
+def open_csv(
+    path: str,
+    schema: Schema,
+    header: Optional[ColumnNames] = None,
+    opened: Optional[Stamp] = None,
+) -> CsvFile:
+    """Opens a file; its arguments are those of CsvFile, which reads it as it is needed."""
+    return CsvFile(path, schema, header, opened)

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from common.errors import BadInput
-from common.pipeline import csv_file, reader
+from common.pipeline import csv_file, line_chunks, reader
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA, read_all
 
@@ -12,7 +12,7 @@ from common.testing.toy import NAMES, SCHEMA, read_all
 def test_csv_reads_as_str_split_does(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
                                      chunk_rows: int, scan_bytes: int) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", chunk_rows)
-    monkeypatch.setattr(csv_file, "_SCAN_BYTES", scan_bytes)
+    monkeypatch.setattr(line_chunks, "_SCAN_BYTES", scan_bytes)
     rows = toy.random_rows(1, 200)
     path = toy.write_csv("{}/a".format(tmp_path), rows)
     assert read_all(path) == [[field.encode() for field in row] for row in rows]

@@ -66,6 +66,25 @@ def split(data: ndarray, delimiter: bytes) -> Optional[Tuple[ndarray, ndarray]]:
     return fields[:num_fields.value].copy(), lines[:num_lines].copy()
 
 
+def line_cuts(data: ndarray, run: int, lines: int) -> Optional[Tuple[ndarray, int]]:
+    """Where text is cut behind every `run` lines, int64, and the lines behind the last cut.
+
+    Args:
+      lines: how many lines there are between the cut before and the text.
+
+    Returns:
+      None where there is no native library.
+    """
+    functions = library()
+    if functions is None:
+        return None
+    count = ctypes.c_int64(lines)
+    most_cuts = (lines + len(data)) // run
+    cuts = np.empty(most_cuts, np.int64)
+    num_cuts = functions.zoo_line_cuts(data, len(data), run, count, cuts)
+    return cuts[:num_cuts], count.value
+
+
 def fingerprints(texts: StringViews, missing: bytes = b"") -> ndarray:
     """TensorFlow's Fingerprint64 of each text, uint64 [N]; that of `missing` for an empty text."""
     out = np.empty(len(texts.starts), np.uint64)

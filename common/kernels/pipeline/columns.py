@@ -1,4 +1,4 @@
-"""The C++ functions of columns.cc and lists.cc: their types, for calls with NumPy arrays."""
+"""The C++ functions of columns.cc, lines.cc and lists.cc: their types, for calls with arrays."""
 
 import ctypes
 import functools
@@ -35,6 +35,7 @@ class Array:
 _TEXTS, _WORDS = POINTER(Texts), POINTER(Words)
 _TYPES = {  # the result's, then the arguments'
     "zoo_split": (c_int64, Array, c_int64, c_char, Array, Array, POINTER(c_int64)),
+    "zoo_line_cuts": (c_int64, Array, c_int64, c_int64, POINTER(c_int64), Array),
     "zoo_fingerprints": (None, _TEXTS, Array),
     "zoo_add_words": (None, _WORDS),
     "zoo_ids": (None, _TEXTS, _WORDS, c_uint64, c_int, Array),

@@ -1,0 +1,138 @@
+"""Which columns a text file has and where its rows begin, by its header or by the schema."""
+
+import csv
+import re
+from typing import List, NamedTuple, Optional, Sequence, Set
+
+from common.config.flag_types import FILES, FlagParser, add_switch
+from common.config.schema import Schema
+from common.errors import BadInput
+from common.pipeline import parsing, text_forms
+from common.pipeline.column_names import ColumnNames
+from common.pipeline.text_bytes import TextBytes
+
+_HEAD_BYTES = 1 << 14
+_MAX_HEAD_BYTES = 1 << 24
+_NAME = re.compile(r"[^\W\d][\w .:-]*")
+_VALUES = {"true", "false", "t", "f", "yes", "no", "nan", "null", "none", "na", "inf"}  # not names
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flag of text files with a header."""
+    add_switch(parser.group(FILES), "csv_header", False,
+               "the first line of each text file names its columns, in any order")
+
+
+class Layout(NamedTuple):
+    """The form of a text file.
+
+    Attributes:
+      columns: the columns of each line: by the schema's names where it has them, else as the header
+        names them.
+      start: where the first row begins.
+    """
+
+    columns: List[str]
+    start: int
+
+
+def find(text: TextBytes, schema: Schema, header: Optional[ColumnNames]) -> Layout:
+    """The layout of a text file.
+
+    Args:
+      header: finds the schema's columns in its header; None where it has none.
+
+    Raises:
+      BadInput: there is no header, or it lacks columns; or there is one that was not asked for.
+    """
+    lines = _first_lines(text)
+    start = text_forms.mark_size(lines[0])
+    lines[0] = lines[0][start:]
+    columns = [column.name for column in schema.columns]
+    if header is None:
+        _check_no_header(text.path, schema, lines)
+    elif lines != [b""]:
+        columns = _named_columns(text.path, schema, lines[0], header)
+        start += len(lines[0]) + 1
+    return Layout(columns, start)
+
+
+def _first_lines(text: TextBytes) -> List[bytes]:
+    """The first lines of a text without their ends, at least one, and two where there are two."""
+    size = _HEAD_BYTES
+    while True:
+        head = text.head(size)
+        lines = head.split(b"\n")
+        is_all = len(head) < size
+        if is_all or len(lines) > 2:
+            return lines
+        if size >= _MAX_HEAD_BYTES:
+            message = "{}: there are not two lines in its first {} bytes. Is it another file?"
+            raise BadInput(message.format(text.path, size))
+        size *= 4
+
+
+def _named_columns(path: str, schema: Schema, line: bytes, header: ColumnNames) -> List[str]:
+    """The columns of a file with a header, in its order."""
+    names = _fields(line, schema)
+    known = _known_names(schema)
+    if not any(name.lower() in known for name in names):
+        message = ("{}: with --csv_header its first line should name the columns of {}. It is "
+                   "{!r}. Leave out --csv_header if it is a row.")
+        raise BadInput(message.format(path, schema.name, parsing.shown(line)))
+    columns = list(names)
+    for name, place in header.positions(path, names).items():
+        columns[place] = name
+    return columns
+
+
+def _check_no_header(path: str, schema: Schema, lines: Sequence[bytes]) -> None:
+    """Raises BadInput where the first line looks like names of columns."""
+    names = _fields(lines[0], schema)
+    if _are_known(names, schema) or _are_names_of_labels(lines, schema):
+        message = ("{}: its first line is {!r}. Is this a header? Then give --csv_header, with "
+                   "which columns are found by their names; else mend or remove the line.")
+        raise BadInput(message.format(path, parsing.shown(lines[0])))
+
+
+def _are_known(names: Sequence[str], schema: Schema) -> bool:
+    """Whether most fields of a line are names of the schema's columns."""
+    known = _known_names(schema)
+    num_known = sum(name.lower() in known for name in names)
+    return num_known >= 2 and 2 * num_known >= len(names)
+
+
+def _are_names_of_labels(lines: Sequence[bytes], schema: Schema) -> bool:
+    """Whether the labels of the first line are words, while those of the second are numbers."""
+    if len(lines) < 2:
+        return False
+    first, second = [_fields(line, schema) for line in lines[:2]]
+    places = [place for place, column in enumerate(schema.columns) if column.kind == "label"]
+    if len(first) != len(second) or len(first) <= max(places, default=0):
+        return False
+    are_names = [_is_name(first[place]) for place in places]
+    are_digits = [second[place].isdigit() for place in places]
+    return all(are_names) and all(are_digits)
+
+
+def _is_name(text: str) -> bool:
+    return bool(_NAME.fullmatch(text)) and text.lower() not in _VALUES
+
+
+def _known_names(schema: Schema) -> Set[str]:
+    """All names that the schema's columns are known by, in lower case."""
+    known: Set[str] = set()
+    for column in schema.columns:
+        known.update(name.lower() for name in (column.name, *column.other_names))
+    return known
+
+
+def _fields(line: bytes, schema: Schema) -> List[str]:
+    """The fields of a line of names, of which each may stand in quotes."""
+    text = line.decode("utf-8", "replace").strip("\r")
+    rows = csv.reader([text], delimiter=schema.delimiter, skipinitialspace=True)
+    try:
+        fields = next(rows, [""])
+    except csv.Error:  # of what is no header: a field too long, or a control character in it
+        fields = text.split(schema.delimiter)
+    return [field.strip() for field in fields]

@@ -1,0 +1,144 @@
+"""The bytes of a text file, from any place in it, whether it is compressed or not.
+
+Compressed text is unpacked into a temporary file that has no name, so that nothing stays behind
+whatever ends the process, and chunks can be read in any order.
+"""
+
+import os
+import tempfile
+import threading
+from typing import IO, Iterator, Optional
+
+import pyarrow as pa
+
+from common.errors import BadInput
+from common.pipeline import location, text_forms, unchanged
+from common.pipeline.location import Stamp
+
+_BLOCK_BYTES = 1 << 20
+_ERRORS = (OSError, pa.ArrowException)
+
+
+class TextBytes:
+    """The text of a file; threads may share it.
+
+    Args:
+      path: the file's.
+      opened: its stamp when it was opened; once it has another, reading it is an error.
+    """
+
+    def __init__(self, path: str, opened: Stamp) -> None:
+        self.path = path
+        self.opened = opened
+        self._lock = threading.Lock()
+        self._codec: Optional[str] = None
+        self._unpacked: Optional[IO[bytes]] = None
+
+    @property
+    def codec(self) -> str:
+        """What the file is compressed with, as pyarrow names it; "" for plain text.
+
+        Raises:
+          BadInput: its first bytes are no text, or contradict its name.
+        """
+        if self._codec is None:
+            size = min(text_forms.HEAD_BYTES, self.opened.num_bytes)
+            head = unchanged.read_range(self.path, self.opened, 0, size)
+            codec = text_forms.codec_of(self.path, head)
+            if codec:
+                head = self._packed_head(codec, text_forms.HEAD_BYTES)
+            text_forms.check_text(self.path, head, codec)
+            self._codec = codec
+        return self._codec
+
+    @property
+    def num_bytes(self) -> int:
+        """How many bytes the text has; compressed text is unpacked for that."""
+        if not self.codec:
+            return self.opened.num_bytes
+        return os.fstat(self._unpack().fileno()).st_size
+
+    def head(self, size: int) -> bytes:
+        """The first bytes of the text, `size` or all that there are; nothing else is unpacked."""
+        if self.codec and not self._unpacked:
+            return self._packed_head(self.codec, size)
+        return self.read(0, min(size, self.num_bytes))
+
+    def read(self, start: int, size: int) -> bytes:
+        """Some bytes of the text, all of them.
+
+        Raises:
+          BadInput: the file changed since it was opened, or ends too early; its compressed data are
+            damaged; the folder of temporary files has no room for its text.
+          OSError: it cannot be read.
+        """
+        if not self.codec:
+            return unchanged.read_range(self.path, self.opened, start, size)
+        # Who closes this object takes the file from it alone: it is closed when its last reader is
+        # done, and no other file gets its number before.
+        file = self._unpack()
+        unchanged.check(self.path, self.opened)
+        data = os.pread(file.fileno(), size, start)
+        unchanged.check_whole(self.path, start, size, len(data))
+        return data
+
+    def local_file(self) -> Optional[IO[bytes]]:
+        """A local file of the text for what reads no other; None where the file itself is one.
+
+        Its name, /proc/self/fd/N, is good until it is closed or garbage.
+        """
+        if not self.codec and "://" not in self.path:
+            return None
+        return self._unpack()
+
+    def close(self) -> None:
+        """Gives up the unpacked text; it is unpacked again where it is read again."""
+        with self._lock:
+            self._unpacked = None
+
+    def _unpack(self) -> IO[bytes]:
+        with self._lock:
+            if self._unpacked is None:
+                self._unpacked = self._unpack_now()
+            return self._unpacked
+
+    def _unpack_now(self) -> IO[bytes]:
+        folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
+        with unchanged.reading(self.path, self.opened), location.open_binary(self.path) as packed:
+            text = packed
+            if self.codec:
+                text = pa.CompressedInputStream(packed, self.codec)
+            blocks = iter(lambda: self._read_packed(text, self.codec, _BLOCK_BYTES), b"")
+            return self._write(blocks, folder)
+
+    def _write(self, blocks: Iterator[bytes], folder: str) -> IO[bytes]:
+        """Writes text to a temporary file of a folder."""
+        num_bytes = 0
+        try:
+            file = tempfile.TemporaryFile(dir=folder)
+            for block in blocks:
+                file.write(block)
+                num_bytes += len(block)
+            file.flush()
+        except OSError as error:
+            message = ("{}: its text cannot be unpacked into the folder {} ({}). The file has {} "
+                       "bytes, and {} of the text were written. Unpack it beforehand, or set "
+                       "TMPDIR to a folder with more room.")
+            raise BadInput(message.format(
+                self.path, folder, error.strerror, self.opened.num_bytes, num_bytes))
+        return file
+
+    def _packed_head(self, codec: str, size: int) -> bytes:
+        """The first bytes of compressed text."""
+        with unchanged.reading(self.path, self.opened), location.open_binary(self.path) as packed:
+            return self._read_packed(pa.CompressedInputStream(packed, codec), codec, size)
+
+    def _read_packed(self, packed: pa.NativeFile, codec: str, size: int) -> bytes:
+        """The next bytes of compressed text; raises BadInput where they are damaged."""
+        try:
+            return packed.read(size)
+        except _ERRORS as error:
+            unchanged.check(self.path, self.opened)
+            message = ("{}: it cannot be unpacked by {}: {}. Was it cut short on its way? Fetch or "
+                       "write it again.")
+            raise BadInput(message.format(self.path, codec, error))
