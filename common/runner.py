@@ -168,8 +168,9 @@ class _Part:
         if saved >= run.steps:
             print("the newest checkpoint has step {}: nothing to train".format(saved))
         elif end:
-            print("training ended early at step {}: {}. Give another --early_stop to resume".format(
-                end.step, end.reason))
+            flags = " or ".join("--" + name for name in end.decided_by)
+            print("training ended early at step {}: {}. Give another {} to resume".format(
+                end.step, end.reason, flags))
         elif first:
             print("going on from step {}".format(first))
         increment = 0 if run.incremental_ckpt else newest.resume_step(run.checkpoint_dir)

@@ -15,7 +15,7 @@ from common import export, rows, tf_private
 from common.callbacks import keeping
 from common.callbacks.best_export import BestExport
 from common.callbacks.callback import Callback, Evaluation, Listeners
-from common.callbacks.early_stopping import EarlyStop, EarlyStopping
+from common.callbacks.early_stopping import EarlyStopping
 from common.callbacks.ending import EndEarly
 from common.callbacks.evaluate_every import EvaluateEvery
 from common.callbacks.evaluation_log import EvaluationLog
@@ -28,7 +28,7 @@ from common.callbacks.stop_on_signal import StopOnSignal
 from common.callbacks.timeline import Timeline
 from common.callbacks.watch import AwaitServers, WatchCluster
 from common.checkpoint import early_end, newest
-from common.checkpoint.early_end import EarlyEnd
+from common.checkpoint.early_end import EarlyEnd, Rules
 from common.config import cluster as cluster_module
 from common.config.cluster import Cluster
 from common.config.run import Run
@@ -83,13 +83,15 @@ class Trainer:
         self.run = run
         self.config = run_config(run, run.cluster)
         self.signals = Signals()
-        self._patience = run.setting(EarlyStop).patience
         self._data, self._model_fn = data, model_fn
         self._progress = Progress(run)
         self.rows = _rows_of(run, data, self.first_step, lambda: self._progress.steps)
         self._keeping = Keeping(run)
         self._callbacks = callbacks_of(run, data, self.rows, self._progress, self._keeping)
         self._early_end: Optional[EarlyEnd] = None
+        self._rules: Rules = {}
+        for callback in self._callbacks:
+            self._rules.update(callback.ends_early_by())
         self._evaluation: Optional[Evaluation] = None
         self._trainee = self._estimator(self.config, params)
         self._evaluatee = self._trainee
@@ -125,22 +127,29 @@ class Trainer:
 
     def ended_early(self) -> Optional[EarlyEnd]:
         """Why the run ends before --steps, None where it does not."""
-        return early_end.read(self.run.checkpoint_dir, self._patience)
+        return early_end.read(self.run.checkpoint_dir, self._rules)
 
     @property
     def has_ended_early(self) -> bool:
         """Whether this process has ended the run early."""
         return bool(self._early_end)
 
-    def end_early(self, step: int, reason: str) -> None:
+    def end_early(self, step: int, reason: str, decided_by: Rules) -> None:
         """Ends the run in all of its processes.
 
         Args:
           step: of the checkpoint that decided it.
+          decided_by: flags and their values, of those that callbacks name in ends_early_by().
+
+        Raises:
+          ValueError: no callback names them, so the other processes would not heed the end.
         """
+        if not decided_by or not decided_by.items() <= self._rules.items():
+            raise ValueError("decided_by must be among what callbacks return from ends_early_by(), "
+                             "{}. Got: {}.".format(self._rules, decided_by))
         if self.ended_early():
             return
-        self._early_end = EarlyEnd(step, reason, self._patience)
+        self._early_end = EarlyEnd(step, reason, decided_by)
         early_end.write(self.run.checkpoint_dir, self._early_end)
         log("step {}: training ends early: {}".format(step, reason))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ContextManager, Dict, List, NamedTuple, Option
 
 import tensorflow.compat.v1 as tf
 
-from common.checkpoint.early_end import EarlyEnd
+from common.checkpoint.early_end import EarlyEnd, Rules
 from common.config.run import Run
 from common.process.signals import Signals
 
@@ -67,7 +67,7 @@ class Trainer(Protocol):
     def ended_early(self) -> Optional[EarlyEnd]:
         """Why the run ends before --steps, None where it does not."""
 
-    def end_early(self, step: int, reason: str) -> None:
+    def end_early(self, step: int, reason: str, decided_by: Rules) -> None:
         """Ends the run in all of its processes, for a reason that the checkpoint of a step gave."""
 
     def save(self, run_context: tf.train.SessionRunContext, step: int) -> None:
@@ -119,6 +119,10 @@ class Callback:
     def around(self) -> ContextManager[object]:
         """What holds while this process trains."""
         return contextlib.nullcontext()
+
+    def ends_early_by(self) -> Rules:
+        """The flags by which this callback may end the run early; none where it never does."""
+        return {}
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """A checkpoint was evaluated in this process; each evaluation is told once."""

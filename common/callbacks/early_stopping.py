@@ -6,6 +6,7 @@ from typing import NamedTuple
 from common.callbacks import evaluation_log
 from common.callbacks.callback import Callback, Evaluation, Trainer
 from common.callbacks.improvement import Improvement, StopMetric
+from common.checkpoint.early_end import Rules
 from common.config.flag_types import TRAINING, FlagParser, count
 from common.config.run import Run
 
@@ -57,6 +58,12 @@ class EarlyStopping(Callback):
             for line in evaluation_log.read(self._run.result_dir, trainer.first_step()):
                 self._count(line.values)
 
+    def ends_early_by(self) -> Rules:
+        """The patience, and the metric that is to improve."""
+        if not self._patience:
+            return {}
+        return {"early_stop": self._patience, "early_stop_metric": self._improvement.metric}
+
     def evaluated(self, evaluation: Evaluation) -> None:
         """Ends the run if its patience is over."""
         if not self._patience:
@@ -65,7 +72,7 @@ class EarlyStopping(Callback):
         if self._without >= self._patience and evaluation.step < self._run.steps:
             reason = "{} evaluations in a row without a better {}; its best was {:.5f}".format(
                 self._without, self._improvement.metric, self._improvement.best)
-            self._trainer.end_early(evaluation.step, reason)
+            self._trainer.end_early(evaluation.step, reason, self.ends_early_by())
 
     def _count(self, values: dict) -> None:
         is_better = self._improvement.improves(values)

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from common.callbacks import evaluation_log
 from common.callbacks.early_stopping import EarlyStopping
 from common.checkpoint import early_end
+from common.checkpoint.early_end import Rules
 from common.testing import toy
 from common.testing.evaluations import METRIC, evaluated_steps, evaluation, folder_of, settings_of
 from common.testing.runs import TEST, TRAIN, make_run, start_child, train, wait_for
@@ -23,9 +24,20 @@ class Trainer:
     def first_step(self) -> int:
         return 0
 
-    def end_early(self, step: int, reason: str) -> None:
+    def end_early(self, step: int, reason: str, decided_by: Rules) -> None:
         self.ended = step
+        assert decided_by["early_stop"] > 0
         assert "evaluations in a row without a better " in reason
+
+
+def rules_of(patience: int) -> Rules:
+    return {"early_stop": patience, "early_stop_metric": METRIC}
+
+
+def test_the_rules_are_the_patience_and_its_metric(tmp_path: object) -> None:
+    for patience, rules in ((2, rules_of(2)), (0, {})):
+        run = make_run(tmp_path, **settings_of(1, patience))
+        assert EarlyStopping(run).ends_early_by() == rules
 
 
 @pytest.mark.parametrize("metric", [METRIC, "y/log_loss"])
@@ -54,7 +66,7 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
     assert steps == list(range(10, steps[-1] + 1, 10)) and steps[-1] < 400
     printed = capsys.readouterr()
     assert "step {}: training ends early: 2 evaluations in a row".format(steps[-1]) in printed.err
-    end = early_end.read(folder_of(tmp_path), 2)
+    end = early_end.read(folder_of(tmp_path), rules_of(2))
     assert end and end.step == end.last_step == steps[-1]
     assert tf.train.load_variable(folder_of(tmp_path), "global_step") == steps[-1]
     values = [line.values[METRIC] for line in evaluation_log.read(folder_of(tmp_path), 400)]
@@ -81,7 +93,7 @@ def test_killed_and_started_again_it_counts_what_came_before(tmp_path: object) -
     child.kill()
     again = start_child(tmp_path, secs=0.0, **settings)
     assert again.wait() == 0, again.output()
-    ends = [early_end.read(folder_of(folder), 3) for folder in (undisturbed, tmp_path)]
+    ends = [early_end.read(folder_of(folder), rules_of(3)) for folder in (undisturbed, tmp_path)]
     assert ends[0] == ends[1] and ends[0]
 
 
@@ -93,6 +105,6 @@ def test_in_a_cluster_all_processes_end_early(make_job: object) -> None:
     assert set(job.last_statuses().values()) == {0}, job.logs()
     step = job.metrics()["global_step"]
     assert step < 3000 and "training ends early" in job.log("evaluator-0")
-    end = early_end.read(os.path.join(job.folder, "run"), 2)
+    end = early_end.read(os.path.join(job.folder, "run"), rules_of(2))
     assert end and end.step <= end.last_step == step
     assert evaluated_steps(job.folder)[-1] == step

@@ -7,7 +7,6 @@ from typing import Iterator
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Trainer
-from common.callbacks.early_stopping import EarlyStop
 from common.checkpoint import early_end, newest
 from common.config.run import Run
 
@@ -18,8 +17,7 @@ class EndEarly(Callback):
     """Stops training in this process when the run has ended early."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
-        self._patience = run.setting(EarlyStop).patience
+        self._folder = run.checkpoint_dir
 
     def attach(self, trainer: Trainer) -> None:
         """Takes what knows of the end."""
@@ -27,25 +25,25 @@ class EndEarly(Callback):
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
-        """Takes back what an earlier start with another patience has decided.
+        """Takes back what an earlier start with other rules has decided.
 
-        Not before training, as the run may still be refused, and its folder then stays as it is.
+        Not earlier than this: until training begins the run may be refused, and then leaves its
+        folder as it was.
         """
-        folder = self._run.checkpoint_dir
-        if self._trainer.is_chief and not early_end.read(folder, self._patience):
-            early_end.remove(folder)
+        if self._trainer.is_chief and not self._trainer.ended_early():
+            early_end.remove(self._folder)
         yield
 
     def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
         """What stops training."""
-        return [_StopWhenEnded(self._trainer)] if self._patience else []
+        return [_StopWhenEnded(self._trainer)]
 
     def close(self) -> None:
         """The chief notes which checkpoint is the last; the evaluator waits for that."""
-        folder = self._run.checkpoint_dir
-        end = early_end.read(folder, self._patience)
+        end = self._trainer.ended_early()
         if end and self._trainer.is_chief:
-            early_end.write(folder, end._replace(last_step=newest.checkpoint_step(folder)))
+            last_step = newest.checkpoint_step(self._folder)
+            early_end.write(self._folder, end._replace(last_step=last_step))
 
 
 class _StopWhenEnded(tf.train.SessionRunHook):

@@ -6,11 +6,12 @@ start of each read the same word.
 
 import json
 import os
-from typing import NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Union
 
 from common.files import write_json
 
 FILE = "ended_early.json"
+Rules = Dict[str, Union[int, float, str]]  # name of a flag, without dashes -> its value
 
 
 class EarlyEnd(NamedTuple):
@@ -19,13 +20,13 @@ class EarlyEnd(NamedTuple):
     Attributes:
       step: the global step of the checkpoint that decided it.
       reason: for people.
-      patience: the --early_stop that it was decided with.
+      decided_by: the flags that decided it, with the values that they had.
       last_step: the global step of the run's last checkpoint; None until the chief has saved it.
     """
 
     step: int
     reason: str
-    patience: int
+    decided_by: Rules
     last_step: Optional[int] = None
 
 
@@ -35,18 +36,21 @@ def write(folder: str, end: EarlyEnd) -> None:
     write_json(os.path.join(folder, FILE), end._asdict())
 
 
-def read(folder: str, patience: int) -> Optional[EarlyEnd]:
-    """The early end of a run with that patience, None where it goes on.
+def read(folder: str, rules: Rules) -> Optional[EarlyEnd]:
+    """The early end of a run, None where it continues.
 
-    A run that is started again with another patience goes on, so what an earlier one decided is no
-    end of it.
+    A run that is started again with other rules continues: what the earlier ones decided does not
+    end it.
+
+    Args:
+      rules: the flags by which the run may end early, with their values; empty where it may not.
     """
     path = os.path.join(folder, FILE)
-    if not patience or not os.path.exists(path):
+    if not rules or not os.path.exists(path):
         return None
     with open(path) as file:
         end = EarlyEnd(**json.load(file))
-    return end if end.patience == patience else None
+    return end if end.decided_by.items() <= rules.items() else None
 
 
 def remove(folder: str) -> None:
