@@ -10,6 +10,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 
 import pyarrow as pa
 
+from common.config.flag_types import place, written_locally
 from common.config.schema import Schema
 from common.errors import BadInput
 from data.conversion import convert
@@ -72,8 +73,8 @@ def _parser(schema: Schema, rows: int, rates: Dict[str, Rate]) -> argparse.Argum
     _add_make_flags(make_parser, rows, rates)
     convert_help = "convert to Parquet if the target ends in .parquet, else to text"
     convert_parser = commands.add_parser("convert", help=convert_help)
-    convert_parser.add_argument("source", help="the file to read")
-    convert_parser.add_argument("target", help="the file to write")
+    convert_parser.add_argument("source", type=place, help="the file to read")
+    convert_parser.add_argument("target", type=written_locally, help="the file to write")
     return parser
 
 
@@ -91,7 +92,8 @@ def _add_make_flags(
     for name, rate in rates.items():
         text = "{} (default {})".format(rate.help, rate.default)
         parser.add_argument("--" + name, type=float, default=rate.default, help=text)
-    parser.add_argument("--out", default="data", help="folder to write to (default data)")
+    parser.add_argument(
+        "--out", type=written_locally, default="data", help="folder to write to (default data)")
 
 
 def _checked_make(

@@ -1,3 +1,4 @@
+from typing import List
 from unittest import mock
 
 import pyarrow as pa
@@ -41,3 +42,12 @@ def test_errors_of_make(capsys: pytest.CaptureFixture) -> None:
     assert command.run(["make"], SCHEMA, 12, RATES,
                        mock.Mock(side_effect=OSError("disk full"))) == 1
     assert "error: disk full" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["make", "--out", "s3://b/x"], ["convert", "a", "s3://b/x"]])
+def test_rows_are_written_to_local_disks(argv: List[str], capsys: pytest.CaptureFixture) -> None:
+    make = mock.Mock()
+    with pytest.raises(SystemExit) as end:
+        command.run(argv, SCHEMA, 12, RATES, make)
+    assert end.value.code == 2 and not make.called
+    assert "s3://b/x: this is written to a local folder." in capsys.readouterr().err

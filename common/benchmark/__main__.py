@@ -16,7 +16,7 @@ from common.benchmark.measure import (
     DOCUMENTED, TRAINING, Training, input_rates, training_figures)
 from common.benchmark.report import Figures
 from common.config import model as models
-from common.config.flag_types import positive
+from common.config.flag_types import place, positive, written_locally
 from common.config.model import ROOT
 from common.optimizers import catalog
 
@@ -26,7 +26,7 @@ _OPTIMIZER_TEXT = {DOCUMENTED: "the model's own optimizer, Adam for `--tf`"}
 def _parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures input and training speed.")
     parser.add_argument("model", choices=sorted(models.names()))
-    parser.add_argument("--data_location", default="./data",
+    parser.add_argument("--data_location", type=place, default="./data",
                         help="folder of CSV and Parquet files (default ./data)")
     parser.add_argument("--batch_size", type=positive, nargs="+", default=[512],
                         help="rows a step; several make a table each (default 512)")
@@ -38,7 +38,8 @@ def _parse(argv: Optional[List[str]]) -> argparse.Namespace:
                              "(default 500000)")
     parser.add_argument("--rounds", type=positive, default=3,
                         help="runs of each variant (default 3)")
-    parser.add_argument("--out", help="file to write the figures to, as JSON")
+    parser.add_argument("--out", type=written_locally,
+                        help="file to write the figures to, as JSON")
     parser.add_argument("--readme", nargs="?", const="", metavar="SECTION",
                         help="write the tables into the model's README, into its benchmark or "
                              "into that of this name")

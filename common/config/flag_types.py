@@ -3,6 +3,9 @@
 import argparse
 from typing import Callable, Dict, List, Optional
 
+from common import places
+from common.errors import BadInput
+
 TRAINING = "training"
 FILES = "files"
 FEATURES = "features"
@@ -77,6 +80,22 @@ def amount(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError("expected a number >= 0. Got: {!r}.".format(text))
     return value
+
+
+def place(text: str) -> str:
+    """Reads a path, or an address such as s3://BUCKET/KEY."""
+    try:
+        return places.check(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error))
+
+
+def written_locally(text: str) -> str:
+    """Reads the path of what is written to local disks alone."""
+    try:
+        return places.check_local(text, "this is written")
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error))
 
 
 def choice(*names: str) -> Callable[[str], Optional[str]]:

@@ -10,6 +10,7 @@ from common.config.flag_types import FlagParser
 @pytest.mark.parametrize("read, text, value", [
     (flag_types.count, "0", 0), (flag_types.positive, "7", 7), (flag_types.amount, "1e-3", 0.001),
     (flag_types.choice("a", "b"), "b", "b"), (flag_types.choice("a"), "None", None),
+    (flag_types.place, "s3://b/x", "s3://b/x"), (flag_types.written_locally, "a/b", "a/b"),
     (flag_types.boolean, "True", True), (flag_types.boolean, "false", False)])
 def test_values(read: Callable[[str], object], text: str, value: object) -> None:
     assert read(text) == value
@@ -22,7 +23,10 @@ def test_values(read: Callable[[str], object], text: str, value: object) -> None
     (flag_types.amount, "inf", r"expected a number >= 0\. Got: 'inf'\."),
     (flag_types.amount, "nan", r"expected a number >= 0\. Got: 'nan'\."),
     (flag_types.choice("a", "b"), "c", r"expected None or one of a, b\. Got: 'c'\."),
-    (flag_types.boolean, "yes", r"expected true or false\. Got: 'yes'\.")])
+    (flag_types.boolean, "yes", r"expected true or false\. Got: 'yes'\."),
+    (flag_types.place, "s4://b/x", r"s4://b/x: rows and runs lie in local folders or at s3://"),
+    (flag_types.place, "s3://id:key@b", r"^s3://\.\.\.: the address holds a user, a key"),
+    (flag_types.written_locally, "s3://b/x", r"s3://b/x: this is written to a local folder\.")])
 def test_wrong_values(read: Callable[[str], object], text: str, message: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=message):
         read(text)

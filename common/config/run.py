@@ -6,7 +6,7 @@ import time
 from typing import Any, NamedTuple, Optional, Tuple, Type, TypeVar
 
 from common.config.cluster import Cluster
-from common.config.flag_types import FILES, TRAINING, FlagParser, boolean, count, positive
+from common.config.flag_types import FILES, TRAINING, FlagParser, boolean, count, place, positive
 from common.config.toggles import Toggles
 
 DEFAULT_OUTPUT = "./result"
@@ -26,11 +26,11 @@ def add_flags(parser: FlagParser) -> None:
     training.add_argument(
         "--batch_size", type=positive, default=512, help="rows a step (default 512)")
     files.add_argument(
-        "--output_dir", default=None,
+        "--output_dir", type=place, default=None,
         help="folder of logs and saved models (default ./result, or the checkpoints' with "
              "--checkpoint)")
     files.add_argument(
-        "--checkpoint", "--checkpoint_dir", default=None,
+        "--checkpoint", "--checkpoint_dir", type=place, default=None,
         help="folder of the checkpoints; training goes on from what is in it (default "
              "OUTPUT_DIR/model_MODEL_TIMESTAMP)")
     _add_saving(parser)

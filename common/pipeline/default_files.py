@@ -63,6 +63,10 @@ def _missing_message(folder: str, candidates: List[str], schema: Schema) -> str:
     message = ("no rows of {name}: {reason}.\n  Write synthetic rows: python {module} make --out "
                "{folder}\n  Or convert your own:  python {module} convert IN {target}\n  Or name "
                "files of rows: --train_files and --eval_files{near}")
+    if location.is_remote(folder):
+        message = ("no rows of {name}: {reason}.\n  Rows are written to a local folder, as with: "
+                   "python {module} make --out data\n  Copy it there, or name files of rows: "
+                   "--train_files and --eval_files")
     return message.format(
         name=schema.name,
         reason=reason,

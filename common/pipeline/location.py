@@ -1,12 +1,19 @@
-"""Where the files of a data set lie: on a local disk. Nothing else in this room asks a disk.
+"""Where the files of a data set lie: on a local disk or in an object store.
 
-Only TextLineDataset, which --tf reads with, opens paths by itself.
+Nothing else in this room asks a disk or a store; only TextLineDataset, which --tf reads with, opens
+paths by itself.
 """
 
+import concurrent.futures
 import os
 from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import pyarrow as pa
+
+from common import places
+from common.pipeline import remote, remote_reader
+
+_THREADS = 64
 
 
 class Stamp(NamedTuple):
@@ -14,39 +21,59 @@ class Stamp(NamedTuple):
 
     Attributes:
       num_bytes: its size.
-      version: when it was last written, in nanoseconds since 1970.
+      version: when it was last written, in nanoseconds since 1970; in an object store its ETag.
     """
 
     num_bytes: int
     version: str
 
 
+def is_remote(path: str) -> bool:
+    """Whether reading takes round trips, so that it should be done ahead and in parallel."""
+    return places.is_remote(path)
+
+
 def exists(path: str) -> bool:
-    """Whether there is a file of this path."""
+    """Whether there is a file of this path.
+
+    Raises:
+      BadInput: an object store does not say.
+    """
+    if is_remote(path):
+        return remote.find(path) is not None
     return os.path.isfile(path)
 
 
 def folder_exists(path: str) -> bool:
-    """Whether there is a folder of this path."""
-    return os.path.isdir(path)
+    """Whether there is a folder of this path; raises as exists does."""
+    return remote.folder_exists(path) if is_remote(path) else os.path.isdir(path)
 
 
 def num_bytes(path: str) -> int:
     """The size of a file."""
-    return os.path.getsize(path)
+    return remote.num_bytes(path) if is_remote(path) else os.path.getsize(path)
 
 
 def modified_secs(path: str) -> float:
     """When a file was last written, in seconds since 1970."""
-    return os.path.getmtime(path)
+    return remote.modified_secs(path) if is_remote(path) else os.path.getmtime(path)
 
 
-def open_binary(path: str) -> pa.NativeFile:
+def open_binary(path: str, ranges: Sequence[Tuple[int, int]] = ()) -> pa.NativeFile:
     """Opens a file to read, seek and tell in it.
+
+    In an object store each read brings all bytes that it was asked for of the file as it was when
+    it was found, or raises BadInput.
+
+    Args:
+      ranges: (start, size) of what will be read; an object store is asked for them at once.
 
     Raises:
       OSError: there is no such file, or it cannot be read.
+      BadInput: the same in an object store.
     """
+    if is_remote(path):
+        return remote_reader.open_reader(remote.opened(path), ranges)
     return pa.OSFile(path)
 
 
@@ -54,12 +81,15 @@ def files_below(folder: str, enters: Callable[[str], bool] = lambda folder: True
     """The paths of all files below a folder, sorted; links are followed.
 
     Args:
-      enters: whether to look into a folder below it; a place that lists all at once need not ask.
+      enters: whether to look into a folder below it; an object store lists all at once.
 
     Raises:
       OSError: a folder cannot be listed, a link leads to nothing or back into a folder above it, or
         something is neither a file nor a folder. What is hidden (. or _ at the start) may be so.
+      BadInput: an object store does not say.
     """
+    if is_remote(folder):
+        return remote.files_below(folder)
     paths: List[str] = []
     _walk(folder, (os.path.realpath(folder),), enters, paths)
     return sorted(paths)
@@ -90,11 +120,14 @@ def _walk_below(entry: "os.DirEntry[str]", above: Tuple[str, ...], enters: Calla
 
 
 def real_paths(paths: Sequence[str]) -> List[str]:
-    """The paths without links: two that are equal are the same file."""
-    folders = {os.path.dirname(path) for path in paths}
+    """The paths without links: two that are equal are the same file. Addresses have no links."""
+    folders = {os.path.dirname(path) for path in paths if not is_remote(path)}
     real = {folder: os.path.realpath(folder) for folder in folders}
     found = []
     for path in paths:
+        if is_remote(path):
+            found.append(path)
+            continue
         folder, name = os.path.split(path)
         is_link = os.path.islink(path) or name in ("", ".", "..")
         found.append(os.path.realpath(path) if is_link else os.path.join(real[folder], name))
@@ -102,10 +135,35 @@ def real_paths(paths: Sequence[str]) -> List[str]:
 
 
 def stamp(path: str) -> Stamp:
-    """The stamp of a file.
+    """The stamp of a file as it is now.
 
     Raises:
       OSError: there is no such file.
+      BadInput: an object store does not say.
     """
+    if is_remote(path):
+        file = remote.find(path)
+        if not file:
+            raise FileNotFoundError("{}: there is no such key.".format(path))
+        return Stamp(file.num_bytes, file.version)
     status = os.stat(path)
     return Stamp(status.st_size, str(status.st_mtime_ns))
+
+
+def opened_stamp(path: str) -> Stamp:
+    """The stamp of the file that open_binary gives, without asking an object store again.
+
+    Reads there look by themselves whether it is still that file. Raises as stamp does.
+    """
+    if is_remote(path):
+        file = remote.opened(path)
+        return Stamp(file.num_bytes, file.version)
+    return stamp(path)
+
+
+def stamps(paths: Sequence[str]) -> List[Stamp]:
+    """The stamps of many files; object stores are asked for many at a time."""
+    if not any(map(is_remote, paths)):
+        return [stamp(path) for path in paths]
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
+        return list(threads.map(stamp, paths))

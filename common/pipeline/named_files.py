@@ -4,6 +4,7 @@ import os
 from typing import List, NamedTuple, Sequence, Tuple
 from urllib.parse import unquote
 
+from common import places
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import globs, location, partitions, row_files, table_formats
@@ -30,7 +31,7 @@ def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
     """
     if entry.startswith("@"):
         return _listed(flag, entry, schema)
-    path = _without_file_scheme(entry)
+    path = places.check(_without_file_scheme(entry))
     if location.exists(path):
         return [_named(path)]
     if location.folder_exists(path):
@@ -57,10 +58,6 @@ def _without_file_scheme(name: str) -> str:
     if location.exists(path) or location.folder_exists(path):
         return path
     return unquote(path)
-
-
-def _is_remote(path: str) -> bool:
-    return "://" in path
 
 
 def _missing_message(flag: str, entry: str) -> str:
@@ -102,17 +99,17 @@ def _listed(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
 
     Names are taken as they stand, without wildcards; relative ones are below the list's folder.
     """
-    list_path = _without_file_scheme(entry[1:])
+    list_path = places.check(_without_file_scheme(entry[1:]))
     files: List[NamedFile] = []
     for number, line in _lines(flag, list_path):
-        path = _without_file_scheme(line)
-        if not _is_remote(path):
+        path = places.check(_without_file_scheme(line))
+        if not location.is_remote(path):
             path = os.path.join(os.path.dirname(list_path), path)
         if line.endswith("/"):
             files += _below(line, _without_slashes(path), globs.EVERYTHING, schema)
             continue
         # An object store is asked once a file when all are opened, many at a time.
-        if not _is_remote(path) and not location.exists(path):
+        if not location.is_remote(path) and not location.exists(path):
             message = ("{}, line {}: no such file: {}. Names in a list are taken as they stand, "
                        "relative ones below the list's own folder, folders with a / at the end.")
             raise BadInput(message.format(list_path, number, path))

@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple
 
 import numpy as np
 
-from common.config.flag_types import FILES, FlagParser, add_switch
+from common.config.flag_types import FILES, FlagParser, add_switch, place
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import default_files, reader, vocabulary
@@ -23,7 +23,7 @@ def add_flags(parser: FlagParser) -> None:
     """Adds the flags of which files are read."""
     group = parser.group(FILES)
     group.add_argument(
-        "--data_location", default=DEFAULT_LOCATION,
+        "--data_location", type=place, default=DEFAULT_LOCATION,
         help="folder of the train and test files (default ./data, else the data folder of the "
              "project)")
     add_switch(group, "parquet_dataset", True,

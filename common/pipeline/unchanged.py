@@ -71,7 +71,7 @@ def check(path: str, opened: Stamp) -> None:
 
 def _stamp(path: str) -> Optional[Stamp]:
     try:
-        return location.stamp(path)
+        return location.opened_stamp(path)
     except FileNotFoundError:
         return None
 

@@ -17,6 +17,7 @@ from typing import Counter, Dict, List, Optional
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
+from common.config.flag_types import written_locally  # noqa: E402
 from common.pipeline import vocabulary  # noqa: E402
 from data.din import steps  # noqa: E402
 from data.din.lines import DEFAULT_CATEGORY, SEPARATOR, describe, read_samples  # noqa: E402
@@ -80,7 +81,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     description = "Writes the vocabularies of training samples."
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("train", help="the training file of split_by_user.py")
-    parser.add_argument("--out", default=".", help="folder to write to (default: the current one)")
+    parser.add_argument("--out", type=written_locally, default=".",
+                        help="folder to write to (default: the current one)")
     args = parser.parse_args(argv)
     return steps.run(parser, lambda: make(args.train, args.out))
 

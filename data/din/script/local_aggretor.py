@@ -27,6 +27,7 @@ from numpy.random import Generator, default_rng
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
+from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data import ragged  # noqa: E402
@@ -327,7 +328,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("reviews", help="reviews-info of process_data.py")
     parser.add_argument("items", help="item-info of process_data.py")
-    parser.add_argument("samples", help="the file to write")
+    parser.add_argument("samples", type=written_locally, help="the file to write")
     steps.add_seed(parser, "the negatives")
     args = parser.parse_args(argv)
     steps.check_not_negative(parser, "--seed", args.seed)

@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
+from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import steps  # noqa: E402
@@ -213,7 +214,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("reviews", help="reviews_Books.json or reviews_Books.json.gz")
     parser.add_argument("meta", help="meta_Books.json or meta_Books.json.gz")
-    parser.add_argument("--out", default=".", help="folder to write to (default: the current one)")
+    parser.add_argument("--out", type=written_locally, default=".",
+                        help="folder to write to (default: the current one)")
     limit_help = "bad records of both files together that may be skipped (default 0)"
     parser.add_argument("--max_bad_records", type=int, default=0, help=limit_help)
     args = parser.parse_args(argv)

@@ -14,6 +14,7 @@ from typing import Iterator, List, Optional, Tuple
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
+from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import steps  # noqa: E402
@@ -66,8 +67,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     description = "Divides samples by user into training and test."
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("samples", help="the file of local_aggretor.py")
-    parser.add_argument("train", help="the training file to write")
-    parser.add_argument("test", help="the test file to write, of a tenth of the users")
+    parser.add_argument("train", type=written_locally, help="the training file to write")
+    parser.add_argument("test", type=written_locally,
+                        help="the test file to write, of a tenth of the users")
     steps.add_seed(parser, "the draw of test users")
     args = parser.parse_args(argv)
     steps.check_not_negative(parser, "--seed", args.seed)
