@@ -120,9 +120,10 @@ def _holds(log: str, ending: str) -> bool:
 
 def _refusal(entry: str, folder: str, table: _Format) -> BadInput:
     message = (
-        "{}: {} is {}, whose folder keeps files of rows that were overwritten or deleted; they "
-        "would be trained, too. Write the paths of its live files into a file, one a line, and "
-        "name that: --train_files @FILE, or --eval_files. They are listed by {}. If deletes are "
-        "kept beside the files (deletion vectors, delete files, log files), compact it first.")
+        "{}: {} is {}, whose folder also keeps files of rows that were overwritten, deleted or "
+        "written twice; they would be trained, too. Write the paths of its live files into a "
+        "file, one a line, and name that: --train_files @FILE, or --eval_files. They are listed by "
+        "{}. If deletes are kept beside the files (deletion vectors, delete files, log files), "
+        "compact it first.")
     how = table.live_files.replace("{0}", folder)
     return BadInput(message.format(entry, folder or "/", table.name, how))
