@@ -37,12 +37,19 @@ def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
     if location.folder_exists(path):
         return _below(entry, _without_slashes(path), globs.EVERYTHING, schema)
     root, pattern = globs.split(path)
+    if root.endswith(":/"):
+        raise BadInput("{} {}: a bucket or host must be named without wildcards.".format(
+            flag, entry))
     if pattern and location.folder_exists(root):
         return _below(entry, root, pattern, schema)
     raise BadInput(_missing_message(flag, entry))
 
 
 def _named(path: str) -> NamedFile:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # os gives bytes that are not UTF-8 as lone surrogates
+        raise BadInput("{!r}: the name is not UTF-8. Rename the file.".format(path)) from None
     return NamedFile(path, partitions.of_path(path))
 
 

@@ -134,6 +134,19 @@ def test_a_folder_that_may_not_be_listed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert error("x") == "x: [Errno 13] Permission denied: 'x'"
 
 
+def test_names_that_are_not_utf8() -> None:
+    write("x/a")
+    os.rename(b"x/a", b"x/\xff")
+    assert error("x") == r"'x/\udcff': the name is not UTF-8. Rename the file."
+
+
+def test_a_bucket_with_wildcards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(location, "exists", lambda path: False)
+    monkeypatch.setattr(location, "folder_exists", lambda path: False)
+    assert error("s3://rows-*/a.csv") == (
+        "--eval_files s3://rows-*/a.csv: a bucket or host must be named without wildcards.")
+
+
 def test_a_list() -> None:
     write("days/ds=1/a.csv", "days/b,c[1].csv", "days/ d.csv", "more/part-0", os.path.abspath("e"))
     write_list("days/live.txt", "\ufeffds=1/a.csv\r\n\r\nb,c[1].csv\n d.csv\n../more/\n{}\n".format(
