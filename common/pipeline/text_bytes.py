@@ -87,7 +87,7 @@ class TextBytes:
 
         Its name, /proc/self/fd/N, is good until it is closed or garbage.
         """
-        if not self.codec and "://" not in self.path:
+        if not self.codec and not location.is_remote(self.path):
             return None
         return self._unpack()
 

@@ -48,6 +48,10 @@ def test_a_removed_file_is_an_error(tmp_path: object) -> None:
         unchanged.read_range(path, Stamp(6, "abc"), 0, 3)
 
 
+def test_an_object_store_is_not_asked_again() -> None:
+    unchanged.check("s3://nowhere/rows", Stamp(6, "abc"))
+
+
 def test_other_errors_stay_what_they_are(tmp_path: object) -> None:
     path = "{}/rows".format(tmp_path)
     with open(path, "w") as file:
