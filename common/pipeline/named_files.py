@@ -2,12 +2,12 @@
 
 import os
 from typing import List, NamedTuple, Sequence, Tuple
-from urllib.parse import unquote
 
 from common import places
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import globs, location, partitions, row_files, table_formats
+from common.pipeline import (
+    globs, location, partitions, printed_names, row_files, table_formats)
 from common.pipeline.partitions import Partition
 
 
@@ -31,7 +31,7 @@ def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
     """
     if entry.startswith("@"):
         return _listed(flag, entry, schema)
-    path = places.check(_without_file_scheme(entry))
+    path = places.check(printed_names.local(entry))
     if location.exists(path):
         return [_named(path)]
     if location.folder_exists(path):
@@ -55,16 +55,6 @@ def _named(path: str) -> NamedFile:
 
 def _without_slashes(folder: str) -> str:
     return folder.rstrip("/") or "/"
-
-
-def _without_file_scheme(name: str) -> str:
-    """The path of a `file:` URI, as Spark and Iceberg print them; other names as they are."""
-    if not name.startswith("file:/"):
-        return name
-    path = "/" + name[len("file:"):].lstrip("/")
-    if location.exists(path) or location.folder_exists(path):
-        return path
-    return unquote(path)
 
 
 def _missing_message(flag: str, entry: str) -> str:
@@ -106,10 +96,12 @@ def _listed(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
 
     Names are taken as they stand, without wildcards; relative ones are below the list's folder.
     """
-    list_path = places.check(_without_file_scheme(entry[1:]))
+    list_path = places.check(printed_names.local(entry[1:]))
     files: List[NamedFile] = []
-    for number, line in _lines(flag, list_path):
-        path = places.check(_without_file_scheme(line))
+    numbered = _lines(flag, list_path)
+    names = printed_names.in_list([line for _, line in numbered])
+    for (number, line), name in zip(numbered, names):
+        path = places.check(name)
         if not location.is_remote(path):
             path = os.path.join(os.path.dirname(list_path), path)
         if line.endswith("/"):

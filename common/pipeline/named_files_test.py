@@ -6,6 +6,7 @@ import pytest
 
 from common.errors import BadInput
 from common.pipeline import location, named_files
+from common.testing.object_store import ObjectStore
 from common.testing.toy import SCHEMA
 
 
@@ -193,3 +194,23 @@ def test_many_files_take_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:
     start = time.time()
     assert len(read("rows")) == 10010
     assert len(sizes) == 1 and time.time() - start < 5
+
+
+def test_folders_and_globs_of_an_object_store(store: ObjectStore) -> None:
+    for key in ("ds=1/a.parquet", "ds=1/_SUCCESS", "ds=2/b.parquet", "ds=2/_tmp/c", "ds=2_$folder$",
+                "_x/d"):
+        store.put("rows/" + key, b"x")
+    folder = store.address("rows")
+    expected = [(folder + "/ds=1/a.parquet", (("ds", "1"),)),
+                (folder + "/ds=2/b.parquet", (("ds", "2"),))]
+    for name in (folder, folder + "/", folder + "/*/*.parquet", folder + "/ds=[12]",
+                 store.address() + "/**/*.parquet"):
+        assert named_files.read("", name, SCHEMA) == expected
+    assert read(folder + "/ds=2/b.parquet") == [folder + "/ds=2/b.parquet"]
+    store.put("live.txt", "rows/ds=1/a.parquet\n{}/ds=2/b.parquet\n".format(
+        folder.replace("s3:", "s3a:")).encode())
+    assert named_files.read("", "@" + store.address("live.txt"), SCHEMA) == expected
+    store.put("rows/_delta_log/0.json", b"")
+    for name in (folder, folder + "/ds=1", folder + "/*/*.parquet"):
+        assert "rows is a Delta table" in error(name)
+    assert "no such file or folder" in error(folder + "/nope")

@@ -14,7 +14,8 @@ from common.log import log
 PARQUET = (".parquet", ".parq", ".pq")
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _TEXT = (".csv", ".tsv", ".txt")
-_CHECKSUMS = (".crc", ".md5", ".sha1", ".sha256")
+# Checksums, and what Hadoop puts in place of folders into object stores.
+_BESIDE_ROWS = (".crc", ".md5", ".sha1", ".sha256", "_$folder$")
 _OTHER = frozenset(
     ".json .jsonl .ndjson .xml .html .yaml .yml .toml .ini .cfg .md .rst .log .pdf .py .ipynb .sh "
     ".sql .pkl .npy .npz .pt .h5 .hdf5 .pb .tfrecord .tfrecords .orc .avro .arrow .feather .ipc "
@@ -43,7 +44,7 @@ def choose(entry: str, paths: Sequence[str], below: int, schema: Schema) -> List
       BadInput: one is no file of rows, two are the same rows in two formats, or none is left.
     """
     finished = [path for path in paths if not _is_unfinished(path[below:])]
-    rows = [path for path in finished if not path.lower().endswith(_CHECKSUMS)]
+    rows = [path for path in finished if not path.lower().endswith(_BESIDE_ROWS)]
     for path in rows:
         _check_name(entry, path, schema)
     _check_twins(rows)

@@ -43,8 +43,8 @@ def test_vocabularies_are_no_rows(name: str) -> None:
     assert choose("uid_voc.txt") == ["uid_voc.txt"]
 
 
-def test_checksums_are_left_out(capsys: pytest.CaptureFixture) -> None:
-    assert choose("a.csv", "a.csv.crc", "a.csv.md5", "a.csv.SHA256") == ["a.csv"]
+def test_checksums_and_marks_of_folders_are_left_out(capsys: pytest.CaptureFixture) -> None:
+    assert choose("a.csv", "a.csv.crc", "a.csv.md5", "a.csv.SHA256", "ds=1_$folder$") == ["a.csv"]
     assert capsys.readouterr().err == ""
 
 

@@ -4,9 +4,10 @@ Delta, Iceberg, Hudi and their like leave overwritten and deleted rows in files 
 longer names. Read as a plain folder, these rows come back.
 """
 
+import concurrent.futures
 import os
 import re
-from typing import Dict, NamedTuple, Optional, Sequence, Set
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
 from common.errors import BadInput
 from common.pipeline import location
@@ -71,15 +72,22 @@ def check(entry: str, root: str, below: Sequence[str], rows: Sequence[str]) -> N
             raise _refusal(entry, folder, tables[folder])
         if _HIVE_FOLDER.match(os.path.basename(folder)):
             raise _refusal(entry, os.path.dirname(folder), _HIVE)
-    folder = location.real_paths([root])[0]
-    for _ in range(_LEVELS_ABOVE):
-        table = _table_at(folder)
+    _check_above(entry, location.real_paths([root])[0])
+
+
+def _check_above(entry: str, root: str) -> None:
+    """Raises BadInput where a folder is a part of a table."""
+    folders: List[str] = []
+    above = os.path.dirname(root)
+    while above not in folders and not above.endswith(":") and len(folders) < _LEVELS_ABOVE:
+        folders.append(above)
+        above = os.path.dirname(above)
+    # Of an object store each question takes some round trips.
+    with concurrent.futures.ThreadPoolExecutor(_LEVELS_ABOVE) as threads:
+        tables = list(threads.map(_table_at, folders))
+    for folder, table in zip(folders, tables):
         if table:
             raise _refusal(entry, folder, table)
-        above = os.path.dirname(folder)
-        if above == folder or above.endswith(":"):
-            return
-        folder = above
 
 
 def _tables_below(paths: Sequence[str]) -> Dict[str, _Format]:
