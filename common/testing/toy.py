@@ -64,6 +64,14 @@ def write_csv(path: str, rows: Iterable[Sequence[str]]) -> str:
     return path
 
 
+def pack(codec: str, text: bytes) -> bytes:
+    """Text compressed by one of pyarrow's codecs, as one member."""
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, codec) as stream:
+        stream.write(text)
+    return sink.getvalue().to_pybytes()
+
+
 def to_table(rows: Rows) -> pa.Table:
     """Rows as the table a Parquet file of the toy schema holds."""
     columns = list(zip(*rows)) or [()] * len(NAMES)
