@@ -3,8 +3,8 @@
 import argparse
 from typing import Callable, Dict, List, Optional
 
-from common import places
 from common.errors import BadInput
+from common.places import addresses
 
 TRAINING = "training"
 FILES = "files"
@@ -85,7 +85,7 @@ def amount(text: str) -> float:
 def place(text: str) -> str:
     """Reads a path, or an address such as s3://BUCKET/KEY."""
     try:
-        return places.check(text)
+        return addresses.check(text)
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error))
 
@@ -93,7 +93,7 @@ def place(text: str) -> str:
 def written_locally(text: str) -> str:
     """Reads the path of what is written to local disks alone."""
     try:
-        return places.check_local(text, "this is written")
+        return addresses.check_local(text, "this is written")
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error))
 

@@ -10,8 +10,7 @@ from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import pyarrow as pa
 
-from common import places
-from common.pipeline import remote, remote_reader
+from common.places import addresses, remote, remote_reader
 
 _THREADS = 64
 
@@ -30,7 +29,7 @@ class Stamp(NamedTuple):
 
 def is_remote(path: str) -> bool:
     """Whether reading takes round trips, so that it should be done ahead and in parallel."""
-    return places.is_remote(path)
+    return addresses.is_remote(path)
 
 
 def exists(path: str) -> bool:

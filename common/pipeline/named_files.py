@@ -3,12 +3,12 @@
 import os
 from typing import List, NamedTuple, Sequence, Tuple
 
-from common import places
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import (
     globs, location, partitions, printed_names, row_files, table_formats)
 from common.pipeline.partitions import Partition
+from common.places import addresses
 
 
 class NamedFile(NamedTuple):
@@ -31,7 +31,7 @@ def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
     """
     if entry.startswith("@"):
         return _listed(flag, entry, schema)
-    path = places.check(printed_names.local(entry))
+    path = addresses.check(printed_names.local(entry))
     if location.exists(path):
         return [_named(path)]
     if location.folder_exists(path):
@@ -96,12 +96,12 @@ def _listed(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
 
     Names are taken as they stand, without wildcards; relative ones are below the list's folder.
     """
-    list_path = places.check(printed_names.local(entry[1:]))
+    list_path = addresses.check(printed_names.local(entry[1:]))
     files: List[NamedFile] = []
     numbered = _lines(flag, list_path)
     names = printed_names.in_list([line for _, line in numbered])
     for (number, line), name in zip(numbered, names):
-        path = places.check(name)
+        path = addresses.check(name)
         if not location.is_remote(path):
             path = os.path.join(os.path.dirname(list_path), path)
         if line.endswith("/"):

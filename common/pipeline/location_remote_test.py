@@ -7,7 +7,8 @@ import pyarrow.parquet
 import pytest
 
 from common.errors import BadInput
-from common.pipeline import asking, location, remote_reader
+from common.pipeline import location
+from common.places import asking, remote_reader
 from common.testing import toy
 from common.testing.fault_proxy import Fault, Request
 from common.testing.object_store import KEY_ID, SECRET, ObjectStore

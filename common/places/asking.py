@@ -8,8 +8,8 @@ import pyarrow.fs
 
 from common.errors import BadInput
 from common.log import log
-from common.pipeline import stores
-from common.pipeline.stores import Store
+from common.places import stores
+from common.places.stores import Store
 
 _PAUSES_SECS = (0.5, 2.0)  # the library itself asks three times before each
 _PASSING = re.compile(r"HTTP status 5\d\d|HTTP status 429|SLOW_DOWN|SERVICE_UNAVAILABLE|"

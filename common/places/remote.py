@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.fs
 
 from common.errors import BadInput
-from common.pipeline import asking, stores
-from common.pipeline.asking import ShortBody
-from common.pipeline.stores import Store
+from common.places import asking, stores
+from common.places.asking import ShortBody
+from common.places.stores import Store
 
 _MARK_BYTES = 16
 _MOST_FILES = 20000

@@ -12,8 +12,8 @@ from typing import List, NamedTuple, Sequence, Tuple
 import numpy as np
 import pyarrow as pa
 
-from common.pipeline import remote
-from common.pipeline.remote import RemoteFile
+from common.places import remote
+from common.places.remote import RemoteFile
 
 _PIECE_BYTES = 4 << 20  # of one request at most
 _LEAST_BYTES = 64 << 10  # of one request at least

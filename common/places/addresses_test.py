@@ -1,14 +1,14 @@
 import pytest
 
-from common import places
 from common.errors import BadInput
+from common.places import addresses
 
 
 @pytest.mark.parametrize("path", [
     "", "rows", "./a:b/c", "/a/b", "s3", "s3x/y", "s3://bucket", "s3://bucket/a b/ds=1/*.parquet",
     "gs://bucket/?.csv", "hdfs://host:8020/rows", "hdfs:///rows"])
 def test_what_can_be_used(path: str) -> None:
-    assert places.check(path) == path
+    assert addresses.check(path) == path
 
 
 @pytest.mark.parametrize("path, words", [
@@ -24,7 +24,7 @@ def test_what_can_be_used(path: str) -> None:
 ])
 def test_what_cannot_be_used(path: str, words: str) -> None:
     with pytest.raises(BadInput) as raised:
-        places.check(path)
+        addresses.check(path)
     assert words in str(raised.value)
 
 
@@ -33,11 +33,11 @@ def test_what_cannot_be_used(path: str, words: str) -> None:
     "hdfs://hidden@host/x"])
 def test_keys_in_an_address_are_not_shown(path: str) -> None:
     with pytest.raises(BadInput, match="holds a user, a key or an option") as raised:
-        places.check(path)
+        addresses.check(path)
     assert "hidden" not in str(raised.value) and "AKID" not in str(raised.value)
 
 
 def test_what_is_written_to_local_folders_alone() -> None:
-    assert places.check_local("a/b", "rows are written") == "a/b"
+    assert addresses.check_local("a/b", "rows are written") == "a/b"
     with pytest.raises(BadInput, match="s3://b/x: rows are written to a local folder. .*aws s3 cp"):
-        places.check_local("s3://b/x", "rows are written")
+        addresses.check_local("s3://b/x", "rows are written")

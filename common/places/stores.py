@@ -15,8 +15,8 @@ from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 import pyarrow.fs
 
-from common import places
 from common.errors import BadInput
+from common.places import addresses
 
 _CONNECT_SECS = 5
 _REQUEST_SECS = 30
@@ -58,7 +58,7 @@ def of(address: str) -> Store:
     Raises:
       BadInput: the address cannot be used, or the environment lacks what its store needs.
     """
-    scheme = places.scheme(places.check(address))
+    scheme = addresses.scheme(addresses.check(address))
     try:
         return _MAKERS[scheme](address)
     except OSError as error:

@@ -3,8 +3,8 @@ from typing import Dict
 import pytest
 
 from common.errors import BadInput
-from common.pipeline import stores
-from common.pipeline.stores import Endpoint
+from common.places import stores
+from common.places.stores import Endpoint
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIDX", "AWS_SECRET_ACCESS_KEY": "hidden"}
 

@@ -1,0 +1,1 @@
+"""Addresses in object stores, and what is asked and told there."""
