@@ -29,11 +29,11 @@ EXPORT = "export"  # the folder of a run's exported models
 
 
 def exit_status(main: Callable[[], None]) -> int:
-    """Runs main and says how it went as a process does.
+    """Runs main and returns the process's exit status.
 
     0: done. 1: the run failed and would fail again. 128 + n: signal n ended it. 138: it lost other
-    processes of its cluster. From 128 on the same command goes on; Kubernetes' training operator
-    starts it again.
+    processes of its cluster. From 128 on the same command resumes the run, and Kubernetes' training
+    operator starts it again.
     """
     quiet_tensorflow()
     try:
@@ -67,7 +67,7 @@ def quiet_tensorflow() -> None:
 
 def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
                        tasks: Sequence[str]) -> Metrics:
-    """Does this process' part of a run: alone, all of it; in a cluster, its role's.
+    """Does this process's part of a run: alone, all of it; in a cluster, its role's.
 
     The chief and the workers train to run.steps. The evaluator, or without one the chief, evaluates
     the last checkpoint, exports it and writes metrics.json.
@@ -80,25 +80,23 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       each task's metrics; empty where this process did not evaluate.
 
     Raises:
-      BadInput: rows that cannot be read. Nothing but checkpoints is written then.
+      BadInput: rows that cannot be read, or a folder of another run. No metrics.json is written.
       NanLoss: the loss is not a number.
-      Stopped: a signal came; a checkpoint was saved.
+      Stopped: a signal came. A process that trained alone or as the chief has saved a checkpoint.
       NeverCame: another process was not there for run.wait_secs.
       Lost: a step failed because another process was gone.
     """
-    part = _Part(run, data, model_fn, params, tasks)
-    part.print_features()
+    process = _Process(run, data, model_fn, params, tasks)
+    process.print_start_up()
     try:
-        return part.play()
+        return process.play()
     except tf.errors.OpError as error:
-        if data.bad_rows.error:  # what tf.data made of the exception names no type
-            raise data.bad_rows.error
         if run.cluster and isinstance(error, roles.LOSSES):
             raise Lost("{} lost another process: {}".format(run.cluster.name, error.message))
         raise
 
 
-class _Part:
+class _Process:
     """What one process does in a run."""
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
@@ -107,7 +105,7 @@ class _Part:
         self._began = time.monotonic()
         self._trainer = Trainer(run, data, model_fn, params)
 
-    def print_features(self) -> None:
+    def print_start_up(self) -> None:
         """Prints who serves which feature, and what there is to do."""
         run, data = self._run, self._data
         epochs = run.steps * run.batch_size / float(data.train_rows)
@@ -135,9 +133,8 @@ class _Part:
             return {}
         if cluster.role == "worker":
             self._train()
-            steps = self._trainer.trained(0.0).steps
             log("training is over; {} steps of {} rows were made here".format(
-                steps, self._run.batch_size))
+                self._trainer.steps, self._run.batch_size))
             return {}
         return self._finish(self._trainer.evaluate_each(cluster)) if self._run.evaluate else {}
 

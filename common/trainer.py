@@ -7,7 +7,7 @@ its steps (common.callbacks): callbacks_of is the whole list.
 import contextlib
 import os
 import tempfile
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -46,7 +46,10 @@ _SAVE_SECS = 600
 
 def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress,
                  keeper: Keeping) -> List[Callback]:
-    """Everything that a run does besides its steps, in the order in which each sees a step.
+    """Everything that a run does besides its steps.
+
+    A step is seen by the first_hooks() of all of them in this order, then by the hooks that an
+    Estimator adds by itself, then by the hooks() of all of them in this order.
 
     Args:
       progress, keeper: the two that a trainer itself asks for steps and for a save.
@@ -93,11 +96,11 @@ class Trainer:
         for callback in self._callbacks:
             self._rules.update(callback.ends_early_by())
         self._evaluation: Optional[Evaluation] = None
-        self._trainee = self._estimator(self.config, params)
-        self._evaluatee = self._trainee
+        self._train_estimator = self._estimator(self.config, params)
+        self._eval_estimator = self._train_estimator
         if run.cluster:
-            self._evaluatee = self._estimator(run_config(run, None), _each(params, "alone"))
-        self._exporter = self._estimator(run_config(run, None), _each(params, "exported"))
+            self._eval_estimator = self._estimator(run_config(run, None), _alone(params))
+        self._export_estimator = self._estimator(run_config(run, None), _exported(params))
         for callback in self._callbacks:
             callback.attach(self)
 
@@ -157,18 +160,15 @@ class Trainer:
         """Trains to the last step, or to an early end.
 
         Raises:
+          BadInput: rows that cannot be read.
           Stopped: a signal came; the chief saved a checkpoint.
           NeverCame: a server was not there for run.wait_secs.
         """
         with contextlib.ExitStack() as stack:
             for callback in self._callbacks:
                 stack.enter_context(callback.around())
-            try:
+            with self._errors_of_input():
                 self._train()
-            except tf.errors.OpError:
-                if self.rows.error:  # what tf.data made of the exception names no type
-                    raise self.rows.error
-                raise
         if self.signals.received:
             raise Stopped(self.signals.received, self.run.checkpoint_dir)
 
@@ -176,12 +176,23 @@ class Trainer:
         hooks = [hook for callback in self._callbacks for hook in callback.first_hooks()]
         spec = tf.estimator.TrainSpec(lambda: self.rows.input_fn()(), self.run.steps, hooks)
         if not self.run.cluster:
-            self._trainee.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
+            self._train_estimator.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
             return
         # TensorFlow's executor starts this process's server; as trainers evaluate by a callback, it
         # gets an EvalSpec that it never uses.
         unused = tf.estimator.EvalSpec(rows.evaluation_input(self.run, self._data), steps=None)
-        tf.estimator.train_and_evaluate(self._trainee, spec, unused)
+        tf.estimator.train_and_evaluate(self._train_estimator, spec, unused)
+
+    @contextlib.contextmanager
+    def _errors_of_input(self) -> Iterator[None]:
+        """Raises the exception that ended the input, whose type tf.data does not keep."""
+        try:
+            yield
+        except tf.errors.OpError:
+            error = self._data.bad_rows.error or self.rows.error
+            if error:
+                raise error
+            raise
 
     def close(self) -> None:
         """This process has made its last step, now or in an earlier start."""
@@ -203,11 +214,16 @@ class Trainer:
             callback.saving(is_saving)
 
     def evaluate(self) -> Dict[str, float]:
-        """The metrics of the newest checkpoint; raises Stopped if a signal comes."""
+        """The metrics of the newest checkpoint.
+
+        Raises:
+          BadInput: test rows that cannot be read.
+          Stopped: a signal came.
+        """
         evaluation = self._evaluation
         if evaluation and evaluation.step == newest.checkpoint_step(self.run.checkpoint_dir):
             return evaluation.values  # the run ended with a checkpoint that was evaluated within it
-        with self.signals:
+        with self.signals, self._errors_of_input():
             return self.evaluate_newest()
 
     def evaluate_newest(self) -> Dict[str, float]:
@@ -216,17 +232,28 @@ class Trainer:
 
     def evaluate_checkpoint(self, checkpoint: str) -> Dict[str, float]:
         """The metrics of a checkpoint, which all callbacks are told."""
-        values = self._evaluatee.evaluate(rows.evaluation_input(self.run, self._data),
-                                          checkpoint_path=checkpoint)
+        values = self._eval_estimator.evaluate(rows.evaluation_input(self.run, self._data),
+                                               checkpoint_path=checkpoint)
         self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values)
         for callback in self._callbacks:
             callback.evaluated(self._evaluation)
         return values
 
     def evaluate_each(self, cluster: Cluster) -> Dict[str, float]:
-        """Evaluates checkpoints as they come; returns the metrics of the last."""
-        return roles.evaluate_each(self.evaluate_checkpoint, self.run.checkpoint_dir, cluster,
-                                   self.is_last, self.run.wait_secs)
+        """Evaluates checkpoints as they come; returns the metrics of the last.
+
+        Raises:
+          BadInput: test rows that cannot be read.
+          NeverCame: no checkpoint came, and the chief was not there, for run.wait_secs.
+        """
+        with self._errors_of_input():
+            return roles.evaluate_each(self.evaluate_checkpoint, self.run.checkpoint_dir, cluster,
+                                       self.is_last, self.run.wait_secs)
+
+    @property
+    def steps(self) -> int:
+        """How many steps this process has made since training began."""
+        return self._progress.steps
 
     def trained(self, secs: float) -> Trained:
         """What this process trained in a run of so many seconds."""
@@ -243,8 +270,9 @@ class Trainer:
             sample = os.path.join(temporary, export.SAMPLE_REQUEST)
             export.write_sample_request(sample, data.test, data.schema)
             receiver = export.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
-            self._exporter.export_saved_model(folder, receiver, checkpoint_path=checkpoint,
-                                              assets_extra={export.SAMPLE_REQUEST: sample})
+            self._export_estimator.export_saved_model(
+                folder, receiver, checkpoint_path=checkpoint,
+                assets_extra={export.SAMPLE_REQUEST: sample})
 
     def _estimator(self, config: tf.estimator.RunConfig,
                    params: NamedTuple) -> tf.estimator.Estimator:
@@ -272,10 +300,18 @@ def _rows_of(run: Run, data: Data, first_step: Callable[[], int],
     return rows.FilePart(run, data, first_step, steps_here)
 
 
-def _each(params: NamedTuple, change: str) -> NamedTuple:
-    """A model's parameters, those that have a method of that name changed by it."""
-    changed = {name: getattr(value, change)() for name, value in params._asdict().items()
-               if hasattr(value, change)}
+def _alone(params: NamedTuple) -> NamedTuple:
+    """A model's parameters for a process without servers."""
+    values = params._asdict()
+    changed = {name: value.alone() for name, value in values.items() if hasattr(value, "alone")}
+    return params._replace(**changed)
+
+
+def _exported(params: NamedTuple) -> NamedTuple:
+    """A model's parameters for TensorFlow's own ops, as an exported model needs them."""
+    values = params._asdict()
+    changed = {name: value.exported() for name, value in values.items()
+               if hasattr(value, "exported")}
     return params._replace(**changed)
 
 

@@ -30,7 +30,7 @@ class BestExport(Callback):
         self._trainer = trainer
         if self._is_on:
             for line in evaluation_log.read(self._run.result_dir, trainer.first_step()):
-                self._improvement.improves(line.values)
+                self._improvement.update(line.values)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Exports the checkpoint, if it is the best."""
@@ -44,7 +44,7 @@ class BestExport(Callback):
             log("step {}: the best so far, but the chief removed the checkpoint before it was "
                 "exported. Keep more with --keep_checkpoint_max".format(evaluation.step))
             return
-        self._improvement.improves(evaluation.values)
+        self._improvement.update(evaluation.values)
         self._remove_all_but_newest()
 
     def _remove_all_but_newest(self) -> None:

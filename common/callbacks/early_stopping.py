@@ -75,5 +75,5 @@ class EarlyStopping(Callback):
             self._trainer.end_early(evaluation.step, reason, self.ends_early_by())
 
     def _count(self, values: dict) -> None:
-        is_better = self._improvement.improves(values)
+        is_better = self._improvement.update(values)
         self._without = 0 if is_better else self._without + 1

@@ -20,7 +20,7 @@ class EndEarly(Callback):
         self._folder = run.checkpoint_dir
 
     def attach(self, trainer: Trainer) -> None:
-        """Takes what knows of the end."""
+        """Keeps the trainer, which reads whether the run has ended early."""
         self._trainer = trainer
 
     @contextlib.contextmanager

@@ -20,7 +20,7 @@ class EvalSteps(NamedTuple):
 
 
 def add_flags(parser: FlagParser) -> None:
-    """Adds the flag of how often is evaluated."""
+    """Adds the flag that says how often to evaluate."""
     parser.group(TRAINING).add_argument(
         "--eval_steps", type=count, default=0, metavar="N",
         help="global steps between evaluations within training, which save a checkpoint each; 0: "
@@ -28,7 +28,7 @@ def add_flags(parser: FlagParser) -> None:
 
 
 def from_flags(args: argparse.Namespace) -> EvalSteps:
-    """How often flags want to evaluate.
+    """How often the flags ask for an evaluation.
 
     Raises:
       ValueError: --eval_steps with --no_eval.
@@ -69,20 +69,20 @@ class EvaluateEvery(Callback):
             return []
         return [_EvaluateSaved(self._evaluate)]
 
-    def _evaluate(self, step: int, last_step: int) -> None:
+    def _evaluate(self, step: int, previous_step: int) -> None:
         """Evaluates the checkpoint of a step, if it is time to.
 
         Args:
-          last_step: that of the checkpoint before.
+          previous_step: that of the checkpoint saved before it.
         """
         is_last = step >= self._run.steps  # which is evaluated when training is over
-        if not is_last and self._is_due(step, last_step):
+        if not is_last and self._is_due(step, previous_step):
             self._trainer.evaluate_newest()
             self._evaluated_at = time.monotonic()
 
-    def _is_due(self, step: int, last_step: int) -> bool:
+    def _is_due(self, step: int, previous_step: int) -> bool:
         if self._every:
-            return _passes(last_step, step, self._every)
+            return _passes(previous_step, step, self._every)
         is_alone = not self._run.cluster
         return is_alone and time.monotonic() - self._evaluated_at >= _THROTTLE_SECS
 
@@ -93,11 +93,11 @@ class _SaveEvery(tf.train.SessionRunHook):
     def __init__(self, every: int, save: Callable[[tf.train.SessionRunContext, int], None]) -> None:
         self._every, self._save = every, save
         self._global_step = tf.train.get_global_step()
-        self._last_step = 0
+        self._previous_step = 0
 
     def after_create_session(self, session: tf.Session, coord: tf.train.Coordinator) -> None:
         """Counts from the step at which the session begins."""
-        self._last_step = int(session.run(self._global_step))
+        self._previous_step = int(session.run(self._global_step))
 
     def before_run(self, run_context: tf.train.SessionRunContext) -> tf.train.SessionRunArgs:
         """Asks for the global step."""
@@ -107,11 +107,11 @@ class _SaveEvery(tf.train.SessionRunHook):
                   run_values: tf.train.SessionRunValues) -> None:
         """Saves if it is time to."""
         before_step = int(run_values.results)  # read beside the update, which may come later
-        if not _passes(self._last_step, before_step + 1, self._every):
+        if not _passes(self._previous_step, before_step + 1, self._every):
             return
         step = int(run_context.session.run(self._global_step))
-        if _passes(self._last_step, step, self._every):
-            self._last_step = step
+        if _passes(self._previous_step, step, self._every):
+            self._previous_step = step
             self._save(run_context, step)
 
 
@@ -120,15 +120,15 @@ class _EvaluateSaved(tf.train.CheckpointSaverListener):
 
     def __init__(self, evaluate: Callable[[int, int], None]) -> None:
         self._evaluate = evaluate
-        self._last_step = -1
+        self._previous_step = -1
 
     def after_save(self, session: tf.Session, global_step_value: int) -> None:
         """The checkpoint is there."""
-        if self._last_step >= 0:
-            self._evaluate(global_step_value, self._last_step)
-        self._last_step = global_step_value
+        if self._previous_step >= 0:
+            self._evaluate(global_step_value, self._previous_step)
+        self._previous_step = global_step_value
 
 
-def _passes(last_step: int, step: int, every: int) -> bool:
+def _passes(previous_step: int, step: int, every: int) -> bool:
     """Whether a multiple of a number lies between two steps, or is the later one."""
-    return step // every > last_step // every
+    return step // every > previous_step // every

@@ -57,18 +57,18 @@ class Improvement:
         self.best = math.nan
         self._sign = -1.0 if metric.rsplit("/", 1)[-1] in LOWER_IS_BETTER else 1.0
 
-    def improves(self, values: Dict[str, float]) -> bool:
-        """Whether values are the best so far, which they then are from now on.
-
-        A metric that does not exist, as the AUC of one class, is no improvement.
-        """
+    def update(self, values: Dict[str, float]) -> bool:
+        """Takes values as the best so far if they are better; whether they are."""
         if not self.is_better(values):
             return False
         self.best = values[self.metric]
         return True
 
     def is_better(self, values: Dict[str, float]) -> bool:
-        """The same, and the best stays what it was."""
+        """Whether values are better than the best so far, which stays as it is.
+
+        A metric that does not exist, such as the AUC of one class, is never better.
+        """
         value = values.get(self.metric, math.nan)
         if math.isnan(value) or math.isnan(self.best):
             return not math.isnan(value)

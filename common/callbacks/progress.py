@@ -11,13 +11,13 @@ from common.config.run import Run
 
 
 class Trained(NamedTuple):
-    """What a process did.
+    """What this process trained, and how fast.
 
     Attributes:
-      steps: that it ran.
+      steps: steps that it ran.
       steps_per_sec: their mean speed.
-      cpu_secs_per_step: seconds that cores worked for the process a step, input, checkpoints and
-        evaluations with it.
+      cpu_secs_per_step: CPU time of the process per step, in seconds, including that for input,
+        checkpoints and evaluations.
       secs: of the whole run.
     """
 
@@ -66,8 +66,7 @@ class Meter(tf.train.SessionRunHook):
       steps: steps run by this process.
       step_secs: seconds spent in them, without checkpoints, evaluations and the first step, which
         sets up the graph.
-      cpu_secs: seconds that cores worked for this process since its first step, for whatever it
-        did.
+      cpu_secs: CPU time of this process since its first step, for whatever it did.
     """
 
     def __init__(self, loss: tf.Tensor, max_steps: int, batch_size: int, trainers: int = 1,

@@ -26,7 +26,7 @@ class AwaitServers(Callback):
     """
 
     def attach(self, trainer: Trainer) -> None:
-        """Takes the run and what tells its end."""
+        """Keeps the run, and the trainer's answer to whether it is over."""
         self._run, self._is_over = trainer.run, trainer.is_over
 
     @contextlib.contextmanager
