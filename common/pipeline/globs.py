@@ -21,10 +21,13 @@ def has_wildcards(name: str) -> bool:
 
 
 def is_hidden(component: str) -> bool:
-    """Whether writers keep something beside the rows under this name of a file or folder.
+    """Whether this name of a file or folder is of something that is kept beside the rows.
 
-    A folder such as `_day=1` holds rows: Spark reads it, too.
+    A folder such as `_day=1` holds rows: Spark reads it, too. `lost+found` is in the top folder of
+    many volumes, and only root may list it.
     """
+    if component == "lost+found":
+        return True
     return component.startswith(".") or component.startswith("_") and "=" not in component
 
 

@@ -33,6 +33,7 @@ from common.pipeline import globs
     ("*", "ds=1/_temporary/a", False),
     ("_old/*", "_old/a", True),
     ("*", "_ds=1/a", True),
+    ("**", "lost+found/a", False),
     ("A*", "a", False),
     ("*/a", "x", False)])
 def test_what_a_pattern_matches(pattern: str, path: str, expected: bool) -> None:
@@ -48,6 +49,7 @@ def test_what_a_pattern_matches(pattern: str, path: str, expected: bool) -> None
     ("x/*/a", "x/y/z", False),
     ("**/*.csv", "x/y/z", True),
     ("**/*.csv", ".git/x", False),
+    ("**", "lost+found", False),
     ("*", "x/y/_z", False)])
 def test_which_folders_are_looked_into(pattern: str, folder: str, expected: bool) -> None:
     assert globs.may_hold(pattern.split("/"), folder.split("/")) == expected
