@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
 from common.pipeline import raw
-from common.pipeline.reader import InputFile
+from common.pipeline.files import Files
 
 SAMPLE_REQUEST = "sample_request.json"
 _SAMPLE_ROWS = 3
@@ -63,11 +63,11 @@ def _example_feature(column: Column) -> tf.io.FixedLenFeature:
     return tf.io.FixedLenFeature([], tf.string, column.default)
 
 
-def write_sample_request(path: str, file: InputFile, schema: Schema) -> None:
+def write_sample_request(path: str, file: Files, schema: Schema) -> None:
     """Writes a request with a file's first rows, as TensorFlow Serving's REST API takes it."""
     columns = _inputs(schema)
     names = [column.name for column in columns]
-    first = file.chunks[0]
+    first = file.first_chunk()
     arrays = file.read(first, names).arrays
     num_rows = len(arrays[names[0]])
     instances: List[Dict[str, object]] = []

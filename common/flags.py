@@ -21,15 +21,16 @@ from common.embedding import deeprec_tables, storage
 from common.embedding.storage import Storage
 from common.layers import config as layers_config
 from common.optimizers import train_step
-from common.pipeline import blocks, checks, source, work_queue
+from common.pipeline import checks, file_names, row_order, source, work_queue
 from common.pipeline.source import Data
 from common.process import threads
 
 # Each has add_flags(parser). One whose flags a single callback reads has from_flags(args) too: the
 # value, a NamedTuple with defaults, is run.setting(ItsClass) there.
 MODULES: Tuple[ModuleType, ...] = (
-    source, run, train_step, layers_config, threads, blocks, checks, cluster, toggles, storage,
-    tables, embedding_config, increments, work_queue, evaluate_every, improvement, early_stopping)
+    source, file_names, run, train_step, layers_config, threads, row_order, checks, cluster,
+    toggles, storage, tables, embedding_config, increments, work_queue, evaluate_every,
+    improvement, early_stopping)
 
 
 def make_parser(description: str, model: Model) -> FlagParser:
@@ -94,10 +95,11 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
         schema = schema.with_keys()
     return source.open_data(
         args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
-        check_all=args.tf)
+        check_all=args.tf, train_files=args.train_files, eval_files=args.eval_files)
 
 
-def make_run(args: argparse.Namespace, model: Model, train_rows: int) -> Run:
-    """The Run that parsed flags ask for; train_rows are the rows of an epoch."""
+def make_run(args: argparse.Namespace, model: Model, data: Data) -> Run:
+    """The Run that parsed flags ask for; without --steps, training rows are counted for it."""
+    train_rows = 0 if args.steps else data.train_rows
     return Run.from_flags(
         args, model.name.upper(), train_rows, support.enabled_features(vars(args)))

@@ -2,6 +2,7 @@ import argparse
 import os
 import re
 import types
+from unittest import mock
 from typing import List, NamedTuple
 
 import pytest
@@ -17,10 +18,16 @@ from common.config.tables import Eviction, Settings
 from common.config.toggles import Toggles
 from common.kernels.native import Native
 from common.optimizers.train_step import Training
+from common.pipeline.source import Data
 from common.testing.mains import FUSED
 
 
 MODEL = Model("M", "data.toy", ("y",), epochs=10, learning_rate=0.1, optimizer="adagrad")
+
+
+def rows(count: int) -> Data:
+    """A data set that knows its number of rows."""
+    return mock.Mock(spec=Data, train_rows=count)
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -42,7 +49,7 @@ def test_booleans_take_true_false_and_the_bare_flag(argv: List[str], expected: b
     (["--checkpoint", "ck", "--output_dir", "out"], "ck", "out"),
 ])
 def test_folders(argv: List[str], checkpoint: str, result: str) -> None:
-    run = flags.make_run(parse(*argv), MODEL._replace(epochs=2), 1000)
+    run = flags.make_run(parse(*argv), MODEL._replace(epochs=2), rows(1000))
     assert run.checkpoint_dir.startswith(checkpoint) and run.result_dir.startswith(result)
 
 
@@ -50,7 +57,7 @@ def test_flags_reach_the_run() -> None:
     run = flags.make_run(
         parse("--steps", "5", "--batch_size", "6", "--seed", "7", "--shuffle_buffer", "8",
               "--save_steps", "9", "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval",
-              "--inter", "12", "--intra", "13"), MODEL, 1)
+              "--inter", "12", "--intra", "13"), MODEL, rows(1))
     assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps,
             run.keep_checkpoint_max, run.timeline, run.evaluate, run.inter,
             run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
@@ -59,7 +66,7 @@ def test_flags_reach_the_run() -> None:
 
 def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flags.conflicts.native, "load", lambda: Native(None, ""))
-    runs = [flags.make_run(parse(*argv), MODEL, 1) for argv in ([], ["--workqueue"])]
+    runs = [flags.make_run(parse(*argv), MODEL, rows(1)) for argv in ([], ["--workqueue"])]
     assert [run.workqueue for run in runs] == [False, True]
 
 
@@ -73,14 +80,14 @@ def test_numbers_of_filters_and_eviction_reach_the_tables() -> None:
 
 
 def test_steps_default_to_whole_epochs() -> None:
-    run = flags.make_run(parse("--batch_size", "64"), MODEL, 1001)
+    run = flags.make_run(parse("--batch_size", "64"), MODEL, rows(1001))
     assert (run.steps, run.epochs) == (157, 10)  # 10010 rows are 156 batches of 64 and one of 26
 
 
 def test_a_taken_folder_is_not_shared(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_of.time, "time", lambda: 1000.5)
     os.makedirs(os.path.join(str(tmp_path), "model_M_1000"))
-    run = flags.make_run(parse("--output_dir", str(tmp_path)), MODEL, 1)
+    run = flags.make_run(parse("--output_dir", str(tmp_path)), MODEL, rows(1))
     assert run.checkpoint_dir == os.path.join(str(tmp_path), "model_M_1001")
 
 
@@ -169,9 +176,9 @@ def add_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_modules_own_flag_reaches_its_callback(monkeypatch: pytest.MonkeyPatch,
                                                  capsys: pytest.CaptureFixture) -> None:
-    assert flags.make_run(parse(), MODEL, 1).setting(Every) == Every(0)
+    assert flags.make_run(parse(), MODEL, rows(1)).setting(Every) == Every(0)
     add_module(monkeypatch)
-    assert flags.make_run(parse("--every", "7"), MODEL, 1).setting(Every) == Every(7)
+    assert flags.make_run(parse("--every", "7"), MODEL, rows(1)).setting(Every) == Every(7)
     with pytest.raises(SystemExit, match="2"):
         parse("--every", "10")
     assert "error: --every 10 is too rare." in capsys.readouterr().err
@@ -214,6 +221,6 @@ def test_evaluations_that_cannot_be(words: List[str], message: str,
 
 
 def test_evaluation_within_training_is_read() -> None:
-    run = flags.make_run(parse("--eval_steps", "7", "--early_stop", "2"), MODEL, 100)
+    run = flags.make_run(parse("--eval_steps", "7", "--early_stop", "2"), MODEL, rows(100))
     assert run.setting(EvalSteps) == EvalSteps(7) and run.setting(EarlyStop) == EarlyStop(2)
     assert run.setting(StopMetric).name == MODEL.tasks[0] + "/auc"

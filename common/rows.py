@@ -4,7 +4,7 @@ from typing import Callable, List, Optional, Tuple, Union
 
 from common.config.run import Run
 from common.pipeline import dataset, tf_path
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.pipeline.dataset import InputFn
 from common.pipeline.source import Data
 from common.pipeline.work_queue import RunQueue
@@ -58,7 +58,7 @@ class FilePart:
         In a cluster, a trainer goes on where each would be if all were equally fast.
         """
         run, step = self._run, self._first_step()
-        any_order = run.parquet_shuffle or not self._data.train.path.endswith(".parquet")
+        any_order = run.parquet_shuffle or not self._data.train.is_parquet
         stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed,
                         step * run.batch_size, any_order)
         if not run.cluster:

@@ -20,6 +20,7 @@ from common.deeprec import support
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
 from common.log import log
 from common.metrics import heads, metrics_table
+from common.pipeline.files import Files
 from common.pipeline.source import Data
 from common.process import roles, signals
 from common.results import Metrics
@@ -108,13 +109,12 @@ class _Process:
     def print_start_up(self) -> None:
         """Prints who serves which feature, and what there is to do."""
         run, data = self._run, self._data
-        epochs = run.steps * run.batch_size / float(data.train_rows)
         rows = support.start_up(run.toggles, run.protocol, run.enabled_features)
         rows += self._trainer.rows.described()
         rows += [
-            ("train rows", "{} of {}".format(data.train_rows, data.train.path)),
-            ("test rows", "{} of {}".format(data.test_rows, data.test.path)),
-            ("steps", "{} of {} rows, {:.2f} epochs".format(run.steps, run.batch_size, epochs)),
+            ("train rows", _number_of_rows(data.train, data)),
+            ("test rows", _number_of_rows(data.test, data)),
+            ("steps", _number_of_steps(run, data)),
             ("checkpoints", run.checkpoint_dir),
         ]
         if run.cluster:
@@ -194,6 +194,22 @@ class _Process:
                   "word".format(column, count))
         print("results: {}".format(run.result_dir))
         return by_task
+
+
+def _number_of_rows(files: Files, data: Data) -> str:
+    """How many rows some files have, where that is known or cheap to know."""
+    if not files.is_counted:
+        return files.path
+    return "{} of {}".format(data.usable_rows(files), files.path)
+
+
+def _number_of_steps(run: Run, data: Data) -> str:
+    """The steps of a run and, where the rows are counted, its epochs."""
+    steps = "{} of {} rows".format(run.steps, run.batch_size)
+    if not data.train.is_counted:
+        return steps
+    epochs = run.steps * run.batch_size / float(data.train_rows)
+    return "{}, {:.2f} epochs".format(steps, epochs)
 
 
 def _counts(cluster: Cluster) -> str:

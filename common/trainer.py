@@ -55,7 +55,7 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
       progress, keeper: the two that a trainer itself asks for steps and for a save.
     """
     return [
-        NanGuard(data.train.path, train_rows.rows_of_batch),
+        NanGuard(data.train.paths, train_rows.rows_of_batch),
         AwaitServers(),
         StopOnSignal(),
         progress,

@@ -10,7 +10,7 @@ import pytest
 
 from common.metrics import measures
 from common.pipeline import dataset, source, vocabulary
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.testing import graphs
 from data import amazon, conversion
 

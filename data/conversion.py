@@ -128,7 +128,7 @@ def _tables(schema: Schema, source: str, as_text: bool) -> Iterator[pa.Table]:
         columns = file.read(chunk, stored.names)
         checker.encode(columns)
         unfit = _unfit_rows(columns, schema, as_text)
-        bad_rows.add(source, unfit)
+        bad_rows.add([source], unfit)
         yield _stored_table(columns, schema, stored)
 
 
@@ -140,7 +140,7 @@ def _checker(schema: Schema, source: str, bad_rows: BadRows) -> Encoder:
         sizes[name] = 1
         vocabularies[name] = {}
     sized_schema = schema.with_vocabularies(sizes)
-    return Encoder(source, sized_schema, vocabularies, bad_rows)
+    return Encoder([source], sized_schema, vocabularies, bad_rows)
 
 
 def _unfit_rows(columns: RawColumns, schema: Schema, as_text: bool) -> List[Reject]:

@@ -13,7 +13,7 @@ import pytest
 from common.errors import BadInput
 from common.metrics import measures
 from common.pipeline import dataset, source
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 from data import conversion, eleme
 

@@ -18,7 +18,7 @@ from common.config.model import ROOT, Model
 from common.config.schema import Schema
 from common.kernels.layers import limit
 from common.pipeline import dataset, source, tf_path
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 
 TRAINING: Dict[str, List[str]] = {"--tf": ["--tf"], "FP32": [], "BF16": ["--bf16"]}
 DOCUMENTED = "documented"
@@ -148,6 +148,6 @@ def _items_a_row(location: str, schema: Schema) -> float:
     """The mean length of the first list column in the first rows."""
     data = source.open_data(location, schema, True, 0, check_all=False)
     columns = source.used_columns(data.schema)
-    raw = data.train.read(data.train.chunks[0], columns)
+    raw = data.train.read(data.train.first_chunk(), columns)
     block = source.make_encoder(data.train, data).encode(raw)
     return float(np.mean(np.diff(block.lists[0].row_splits)))

@@ -1,6 +1,6 @@
 """Ends training at the first loss that is not a number."""
 
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -8,19 +8,20 @@ import tensorflow.compat.v1 as tf
 from common.callbacks.callback import Callback, Hooks, Tensors
 from common.config.schema import ROW
 from common.errors import NanLoss
+from common.pipeline.chunks import file_of, row_in_file
 
 
 class NanGuard(Callback):
     """Ends the run with NanLoss, before weights that gave a NaN are saved.
 
     Args:
-      path: the file that the rows come from.
+      paths: of the files that the rows come from, by their numbers.
       find_rows: gives the numbers from 0 of the rows in a batch, batches of this process counted
         from 0; asked only where the batch does not carry them.
     """
 
-    def __init__(self, path: str, find_rows: Callable[[int], List[int]]) -> None:
-        self._hook = StopAtNan(path, find_rows)
+    def __init__(self, paths: Sequence[str], find_rows: Callable[[int], List[int]]) -> None:
+        self._hook = StopAtNan(paths, find_rows)
 
     def first_hooks(self) -> Hooks:
         """The guard, ahead of the Estimator's own NaN hook, which knows no rows."""
@@ -41,11 +42,11 @@ class StopAtNan(tf.train.SessionRunHook):
     TrainSpec, which is made before the loss: hence `watch`.
 
     Args:
-      path, find_rows: as NanGuard takes them.
+      paths, find_rows: as NanGuard takes them.
     """
 
-    def __init__(self, path: str, find_rows: Callable[[int], List[int]]) -> None:
-        self._path = path
+    def __init__(self, paths: Sequence[str], find_rows: Callable[[int], List[int]]) -> None:
+        self._paths = paths
         self._find_rows = find_rows
         self._fetches: Dict[str, tf.Tensor] = {}
         self._batches = 0
@@ -73,8 +74,17 @@ class StopAtNan(tf.train.SessionRunHook):
             rows = values["rows"].tolist()
         else:
             rows = self._find_rows(self._batches - 1)
-        numbers = ", ".join(str(row + 1) for row in rows)
         raise NanLoss(
-            "the loss of step {} is {}. Its batch held these rows of {}: {}. Look at them, or "
+            "the loss of step {} is {}. Its batch held these rows of {}. Look at them, or "
             "lower --learning_rate; the last checkpoint is from before this step.".format(
-                step, values["loss"], self._path, numbers))
+                step, values["loss"], self._places(rows)))
+
+    def _places(self, rows: List[int]) -> str:
+        """Rows by file, each file's numbered from 1."""
+        by_file: Dict[str, List[str]] = {}
+        for row in rows:
+            path = self._paths[file_of(row)]
+            number = str(row_in_file(row) + 1)
+            by_file.setdefault(path, []).append(number)
+        places = [path + ": " + ", ".join(numbers) for path, numbers in by_file.items()]
+        return "; ".join(places)

@@ -12,7 +12,7 @@ from common.testing.steps import train, train_with
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("with_rows", [True, False])
 def test_nan_names_step_and_rows(bad: float, with_rows: bool) -> None:
-    hook = StopAtNan("the/file", lambda step: [step, 10])
+    hook = StopAtNan(["the/file"], lambda step: [step, 10])
 
     def make(loss: tf.Tensor, rows: tf.Tensor) -> List[tf.train.SessionRunHook]:
         hook.watch(loss, rows if with_rows else None)
@@ -27,11 +27,11 @@ def test_nan_names_step_and_rows(bad: float, with_rows: bool) -> None:
 
 def test_the_guard_watches_the_loss_of_a_training_spec() -> None:
     with pytest.raises(NanLoss, match="the loss of step 2 is nan.*rows of the/file: 1, 10"):
-        train_with(NanGuard("the/file", lambda batch: [0, 9]), [1.0, float("nan")], {})
+        train_with(NanGuard(["the/file"], lambda batch: [0, 9]), [1.0, float("nan")], {})
 
 
 def test_evaluations_are_not_watched() -> None:
-    guard = NanGuard("the/file", lambda batch: [])
+    guard = NanGuard(["the/file"], lambda batch: [])
     with tf.Graph().as_default():
         rows = {ROW: tf.constant([1], tf.int64)}
         spec = tf.estimator.EstimatorSpec(tf.estimator.ModeKeys.EVAL, loss=tf.constant(1.0))

@@ -130,7 +130,7 @@ class Run(_RunFields):
 
         Args:
           model: its name in upper case, for the default folder.
-          train_rows: the rows of an epoch.
+          train_rows: the rows of an epoch; not asked for where flags give the steps.
         """
         output = os.path.join(args.output_dir or DEFAULT_OUTPUT, "model_" + model)
         checkpoint = args.checkpoint or _new_folder(output)

@@ -154,9 +154,9 @@ class Schema(_SchemaFields):
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
 
     Raises:
-      ValueError: two columns share a name or another name, the columns of a table are fewer than two or differ in
-        buckets, lists have a default that parquet_lists cannot hold, or user_column is no column of
-        single strings.
+      ValueError: two columns share a name or another name, the columns of a table are fewer than
+        two or differ in buckets, lists have a default that parquet_lists cannot hold, or
+        user_column is no column of single strings.
     """
 
     __slots__ = ()

@@ -10,7 +10,7 @@ from common.config.toggles import Toggles
 from common.embedding import input_layer
 from common.embedding.input_layer import Embedding
 from common.pipeline import dataset, raw, tf_path
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
 

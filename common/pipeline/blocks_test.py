@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.pipeline import blocks, csv_file, dataset, source
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 
 TEST = toy.random_rows(9, 20)

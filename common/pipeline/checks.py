@@ -4,7 +4,7 @@ from typing import Dict, Optional, Sequence, Set, Tuple
 
 from common.config.flag_types import FILES, FlagParser, count
 from common.errors import BadInput
-from common.pipeline.chunks import Reject
+from common.pipeline.chunks import Reject, file_of, first_row_of, row_in_file
 
 
 def add_flags(parser: FlagParser) -> None:
@@ -51,23 +51,32 @@ class BadRows:
             counts[column] += count
         return counts
 
-    def rows(self, path: str) -> Set[int]:
-        """The numbers (from 0) of a file's rows that were skipped so far."""
-        return {row for seen_path, row in self._seen if seen_path == path}
+    def rows(self, paths: Sequence[str]) -> Set[int]:
+        """The numbers of the rows of some files that were skipped so far.
 
-    def add(self, path: str, rejects: Sequence[Reject]) -> None:
-        """Skips rows of a file.
+        Args:
+          paths: of the files, by their numbers.
+        """
+        files = dict(zip(paths, range(len(paths))))
+        return {first_row_of(files[path]) + row for path, row in self._seen if path in files}
+
+    def add(self, paths: Sequence[str], rejects: Sequence[Reject]) -> None:
+        """Skips rows of some files.
+
+        Args:
+          paths: of the files, by their numbers.
 
         Raises:
           BadInput: there are more of them than the limit allows.
         """
         for reject in sorted(rejects):
-            self._seen.add((path, reject.row))
+            path = paths[file_of(reject.row)]
+            self._seen.add((path, row_in_file(reject.row)))
             if self.count > self.limit:
                 raise BadInput(self._message(path, reject))
 
     def _message(self, path: str, reject: Reject) -> str:
-        place = "{}, row {}".format(path, reject.row + 1)
+        place = "{}, row {}".format(path, row_in_file(reject.row) + 1)
         if reject.column:
             place += ", column {!r}".format(reject.column)
         return "{}: {!r} is given, expected {}. {}".format(
@@ -88,11 +97,12 @@ class BadRows:
 
     def add_unknown(
         self,
-        path: str,
+        paths: Sequence[str],
         column: str,
         first_row: int,
         count: int,
     ) -> None:
         """Counts the ids that a vocabulary lacks in the chunk that begins at a row."""
         if count:
-            self._unknown[path, column, first_row] = count
+            path = paths[file_of(first_row)]
+            self._unknown[path, column, row_in_file(first_row)] = count

@@ -4,12 +4,29 @@ from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 
+_ROW_BITS = 40  # a file has fewer than 2**40 rows, and there are fewer than 2**23 files
+
+
+def first_row_of(file: int) -> int:
+    """The number of the first row of a file, of which there are several."""
+    return file << _ROW_BITS
+
+
+def file_of(row: int) -> int:
+    """The number of the file that a row is in."""
+    return row >> _ROW_BITS
+
+
+def row_in_file(row: int) -> int:
+    """A row's number in its file, from 0."""
+    return row - first_row_of(file_of(row))
+
 
 class Reject(NamedTuple):
     """One row that cannot be used.
 
     Attributes:
-      row: its number in the file, from 0.
+      row: its number, from 0.
       column: the column at fault; empty where the row could not be split into columns.
       value: what the file holds.
       expected: what it should hold.
@@ -25,7 +42,7 @@ class Chunk(NamedTuple):
     """A part of a file that is read at a time.
 
     Attributes:
-      first_row: the number of its first row in the file, from 0.
+      first_row: the number of its first row, from 0.
       num_rows: its rows.
       start, size: where it lies: a range of bytes, or the number of a row group and 0.
     """
@@ -43,7 +60,7 @@ class RawColumns(NamedTuple):
       arrays: name -> array [N]: a DictionaryArray of binary values; in Parquet also integers,
         floats, and lists of dictionary-encoded binary values, integers or floats. On request,
         StringViews of valid UTF-8, in which an empty string may stand for a null.
-      rows: the rows' numbers in the file from 0, int64 [N].
+      rows: the rows' numbers from 0, int64 [N].
       rejects: rows that could not be split into columns; they are not among the N.
     """
 

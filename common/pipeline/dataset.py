@@ -14,11 +14,12 @@ from common.config.schema import ROW, USER, Schema
 from common.errors import BadInput
 from common.pipeline import batches as batches_of
 from common.pipeline import blocks as blocks_of
+from common.pipeline import row_order
 from common.pipeline.batches import Batch
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.pipeline.features import Block, feature_names
+from common.pipeline.files import Files
 from common.pipeline.raw import Features
-from common.pipeline.reader import InputFile
 from common.pipeline.source import Data
 
 InputFn = Callable[[], tf.data.Dataset]
@@ -29,7 +30,7 @@ _BATCHES_AHEAD = 4
 
 
 def columnar_input(
-    file: InputFile,
+    files: Files,
     data: Data,
     stream: Stream,
     ahead: bool = True,
@@ -58,7 +59,7 @@ def columnar_input(
             return read_items()
         start_row = stream.start_row + rows_taken()
         rest = stream._replace(start_row=start_row)
-        return blocks_of.read_blocks(file, data, rest)
+        return blocks_of.read_blocks(files, data, rest, ahead)
 
     generate = _generator(read, data, stream.batch_size)
 
@@ -71,7 +72,8 @@ def columnar_input(
     # Autograph would parse the functions of the dataset, for a second, in vain.
     @tf.autograph.experimental.do_not_convert
     def input_fn() -> tf.data.Dataset:
-        blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
+        bad_rows = data.bad_rows.rows(files.paths)
+        row_order.check_shard(files, bad_rows, stream)
         blocks = tf.data.Dataset.from_generator(generate, types, shapes)
         if not ahead:
             return blocks.flat_map(cut)

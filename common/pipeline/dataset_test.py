@@ -10,8 +10,8 @@ import tensorflow.compat.v1 as tf
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.kernels.native import Native
-from common.pipeline import batches, blocks, csv_file, dataset, source, tf_path
-from common.pipeline.blocks import Stream
+from common.pipeline import batches, csv_file, dataset, row_order, source, tf_path
+from common.pipeline.row_order import Stream
 from common.pipeline.features import Ragged, feature_names
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
@@ -182,13 +182,12 @@ def assert_same_inputs(ours: Dict[str, np.ndarray], theirs: Dict[str, np.ndarray
 def test_rows_are_read_ahead_only_if_wanted(tmp_path: object,
                                             monkeypatch: pytest.MonkeyPatch) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 2000), TEST, parquet=True)
-    monkeypatch.setattr(blocks, "_FILE_ORDER_WINDOW", 50)
-    real = blocks._make_decoder
+    monkeypatch.setattr(row_order, "_FILE_ORDER_WINDOW", 50)
+    read = data.train.read
     for ahead in (False, True):
         reads: List[int] = []
-        monkeypatch.setattr(blocks, "_make_decoder", lambda *args: lambda chunk, low, high: (
-            reads.append(1) or decoder(chunk, low, high)))
-        decoder = real(data.train, data)
+        monkeypatch.setattr(data.train, "read", lambda *args, **kwargs: (
+            reads.append(1) or read(*args, **kwargs)))
         make = dataset.columnar_input(data.train, data, Stream(50), ahead=ahead)
         with tf.Graph().as_default(), tf.Session() as session:
             session.run(tf.data.make_one_shot_iterator(make()).get_next())

@@ -21,10 +21,10 @@ from common.pipeline.string_views import StringColumn, is_empty_string
 
 
 class Encoder:
-    """Checks and decodes the chunks of one file.
+    """Checks and decodes chunks.
 
     Args:
-      path: the file's, for messages.
+      paths: of the files that the chunks are of, by their numbers.
       schema: its columns.
       vocabularies: name -> (word -> id); words that are not in one get id 0.
       bad_rows: counts the rows that cannot be used and the words that are in no vocabulary.
@@ -32,12 +32,12 @@ class Encoder:
 
     def __init__(
         self,
-        path: str,
+        paths: Sequence[str],
         schema: Schema,
         vocabularies: Dict[str, WordIds],
         bad_rows: BadRows,
     ) -> None:
-        self._path = path
+        self._paths = paths
         self._schema = schema
         self._bad_rows = bad_rows
         self._string_ids = StringIds(schema, vocabularies)
@@ -71,14 +71,14 @@ class Encoder:
         """Decodes the labels of one chunk alone, float32 [N, K], checked as encode checks them."""
         decoder = ColumnDecoder(columns)
         labels = [decoder.integers(column) for column in self._schema.labels]
-        self._bad_rows.add(self._path, decoder.rejects)
+        self._bad_rows.add(self._paths, decoder.rejects)
         is_good = _is_good(columns.rows, decoder.rejects)
         return np.stack(labels, 1)[is_good].astype(np.float32)
 
     def _without_rejects(self, block: Block, rejects: List[Reject]) -> Block:
         if not rejects:
             return block
-        self._bad_rows.add(self._path, rejects)
+        self._bad_rows.add(self._paths, rejects)
         is_good = _is_good(block.rows, rejects)
         return block.take(np.flatnonzero(is_good))
 
@@ -197,7 +197,7 @@ class Encoder:
             return ids
         if column.vocabulary:
             count = np.count_nonzero(is_unknown)
-            self._bad_rows.add_unknown(self._path, column.name, decoder.first_row, int(count))
+            self._bad_rows.add_unknown(self._paths, column.name, decoder.first_row, int(count))
         return np.where(is_unknown, 0, ids)
 
 

@@ -22,7 +22,7 @@ PLAIN_AND_KEYS = pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()],
 def encode_file(path: str, bad_rows: BadRows, as_views: bool = False,
                 schema: Schema = SCHEMA) -> Block:
     file = reader.open_file(path, schema)
-    decoder = Encoder(path, schema, {}, bad_rows)
+    decoder = Encoder([path], schema, {}, bad_rows)
     return features.concat(
         [decoder.encode(file.read(chunk, NAMES, as_views)) for chunk in file.chunks])
 
@@ -144,7 +144,7 @@ def test_bad_values_name_row_column_and_value(tmp_path: object, column: str, val
         encode_file(path, BadRows(0))
     bad_rows = BadRows(1)
     assert encode_file(path, bad_rows).rows.tolist() == [0, 1, 2, 4]
-    assert bad_rows.count == 1 and bad_rows.rows(path) == {3}
+    assert bad_rows.count == 1 and bad_rows.rows([path]) == {3}
 
 
 @pytest.mark.parametrize("column, value", [("y", 2), ("y", None), ("size", 8), ("size", -1)])

@@ -10,7 +10,7 @@ from common.pipeline import blocks, csv_file, features, hashing, list_items, lis
 from common.pipeline import native_columns as compiled
 from common.pipeline import source
 from common.pipeline import string_views
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.pipeline.features import Block
 from common.pipeline.lists import Lists
 from common.pipeline.string_views import StringViews

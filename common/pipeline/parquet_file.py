@@ -49,6 +49,10 @@ class ParquetFile(NamedTuple):
         rows = np.arange(chunk.first_row, end, dtype=np.int64)
         return RawColumns(arrays, rows, [])
 
+    def close(self) -> None:
+        """Closes the file; it is not read again."""
+        self.handle.close()
+
 
 def _stored(column: pa.ChunkedArray, can_view: bool) -> Any:
     """A column as RawColumns holds it."""

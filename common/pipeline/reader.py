@@ -17,22 +17,33 @@ InputFile = Union[CsvFile, ParquetFile]
 
 
 def open_file(path: str, schema: Schema) -> InputFile:
-    """Opens a file and finds its chunks.
+    """Opens a file that holds at least one row, and finds its chunks.
 
     The footer of a Parquet file has them; a CSV file takes one buffered pass.
 
     Raises:
       BadInput: the file is missing, empty or no Parquet file, or its columns are not the schema's.
     """
-    if not location.exists(path):
-        raise BadInput("{}: no such file.".format(path))
-    is_parquet = path.endswith(".parquet")
-    file: InputFile = open_parquet(path, schema) if is_parquet else open_csv(path, schema)
+    file = open_part(path, schema)
     if not file.chunks:
         message = "{}: the file is empty. Expected rows of the {} columns of {}."
         num_columns = len(schema.columns)
         raise BadInput(message.format(path, num_columns, schema.name))
     return file
+
+
+def open_part(path: str, schema: Schema) -> InputFile:
+    """Opens one of several files, which may have no rows; raises BadInput as open_file does."""
+    if not location.exists(path):
+        raise BadInput("{}: no such file.".format(path))
+    if is_parquet(path):
+        return open_parquet(path, schema)
+    return open_csv(path, schema)
+
+
+def is_parquet(path: str) -> bool:
+    """Whether a file is read as Parquet."""
+    return path.endswith(".parquet")
 
 
 def num_rows(file: InputFile) -> int:

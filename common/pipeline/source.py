@@ -1,22 +1,24 @@
-"""The files of a data set: looked up, opened and checked."""
+"""The rows of a data set: their files looked up, opened and checked."""
 
 import os
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Sequence, TypeVar
 
 import numpy as np
 
 from common.config.flag_types import FILES, FlagParser, add_switch, place
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import default_files, reader, vocabulary
+from common.pipeline import file_names, vocabulary
 from common.pipeline.checks import BadRows
+from common.pipeline.chunks import Chunk
 from common.pipeline.encoder import Encoder
 from common.pipeline.features import Block
-from common.pipeline.reader import InputFile
+from common.pipeline.files import Files
 from common.pipeline.string_ids import WordIds
 
 DEFAULT_LOCATION = "./data"
 _RATE_CHUNKS = 16
+Item = TypeVar("Item")
 
 
 def add_flags(parser: FlagParser) -> None:
@@ -31,45 +33,70 @@ def add_flags(parser: FlagParser) -> None:
 
 
 class Data(NamedTuple):
-    """The opened files of a data set.
+    """The rows of a data set.
 
     Attributes:
       schema: their columns, with the sizes of the vocabularies.
       vocabularies: name -> word -> id, in the order of the ids.
-      train, test: the files.
-      train_rows, test_rows: how many of their rows are used, bad ones left out.
-      bad_rows: counts the bad ones.
+      train, test: their files.
+      bad_rows: counts the rows that cannot be used.
     """
 
     schema: Schema
     vocabularies: Dict[str, WordIds]
-    train: InputFile
-    test: InputFile
-    train_rows: int
-    test_rows: int
+    train: Files
+    test: Files
     bad_rows: BadRows
+
+    @property
+    def train_rows(self) -> int:
+        """How many training rows can be used, as far as they were read; counted for it."""
+        return self.usable_rows(self.train)
+
+    @property
+    def test_rows(self) -> int:
+        """How many test rows can be used, as far as they were read; counted for it."""
+        return self.usable_rows(self.test)
+
+    def usable_rows(self, files: Files) -> int:
+        """How many rows of some files can be used, as far as they were read; counted for it."""
+        return files.num_rows - len(self.bad_rows.rows(files.paths))
 
     def label_rates(self) -> np.ndarray:
         """Mean of each label, and of each pair of labels' product, over a sample.
 
-        The sample is chunks spread evenly over the training file.
+        The sample is chunks spread evenly over the training files.
 
         Returns:
           float64 [K, K]: entry (i, j) is the share of rows with both label i and label j, half a
           row added to each count so that none is 0.
         """
-        chunks = self.train.chunks
-        even = np.linspace(0, len(chunks) - 1, _RATE_CHUNKS)
-        positions = np.unique(even.round().astype(int))
         names = [column.name for column in self.schema.labels]
         encoder = make_encoder(self.train, self)
         parts = []
-        for position in positions:
-            columns = self.train.read(chunks[position], names, as_views=True)
+        for chunk in _sample(self.train):
+            columns = self.train.read(chunk, names, as_views=True)
             parts.append(encoder.read_labels(columns))
         labels = np.concatenate(parts).astype(np.float64)
         counts = labels.T.dot(labels)
         return (counts + 0.5) / (len(labels) + 1.0)
+
+
+def _sample(files: Files) -> List[Chunk]:
+    """A few chunks of some files, which alone are opened where there are many."""
+    if len(files.paths) <= _RATE_CHUNKS:
+        return _evenly(files.chunks)
+    first_chunks = []
+    for number in _evenly(range(len(files.paths))):
+        first_chunks += files.chunks_of(number)[:1]
+    return first_chunks or [files.first_chunk()]
+
+
+def _evenly(values: Sequence[Item]) -> List[Item]:
+    """At most _RATE_CHUNKS of some values, spread evenly over them."""
+    even = np.linspace(0, len(values) - 1, _RATE_CHUNKS)
+    positions = np.unique(even.round().astype(int))
+    return [values[position] for position in positions]
 
 
 def open_data(
@@ -78,44 +105,47 @@ def open_data(
     parquet: bool,
     max_bad_rows: int,
     check_all: bool,
+    train_files: str = "",
+    eval_files: str = "",
 ) -> Data:
-    """Opens the training and the test file of a folder.
+    """Opens the training and the test rows.
 
     Args:
-      folder: the folder.
+      folder: where the vocabularies are and, by the names that the schema gives, the rows where
+        flags name no files.
       schema: the columns and the files' names.
       parquet: whether to take the Parquet files where they are there.
       max_bad_rows: how many unreadable rows may be left out.
       check_all: whether to read every row now; else rows are checked as they are used, unless
         max_bad_rows makes their number depend on it.
 
+      train_files, eval_files: the flags that name files.
+
     Raises:
       BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of
         other data.
     """
-    train_path = default_files.find_file(folder, schema.train_file, schema, parquet)
-    test_path = default_files.find_file(folder, schema.test_file, schema, parquet)
+    train, test = file_names.train_and_test(train_files, eval_files, folder, schema, parquet)
+    file_names.warn_of_shared(train, test)
     vocabularies = {name: _load_words(folder, name) for name in schema.vocabularies}
     sizes = {name: len(words) for name, words in vocabularies.items()}
-    schema = schema.with_vocabularies(sizes)
-    train = reader.open_file(train_path, schema)
-    test = reader.open_file(test_path, schema)
+    sized_schema = schema.with_vocabularies(sizes)
     data = Data(
-        schema=schema,
+        schema=sized_schema,
         vocabularies=vocabularies,
-        train=train,
-        test=test,
-        train_rows=reader.num_rows(train),
-        test_rows=reader.num_rows(test),
+        train=Files(train, sized_schema),
+        test=Files(test, sized_schema),
         bad_rows=BadRows(max_bad_rows),
     )
+    for files in (data.train, data.test):
+        files.first_chunk()  # raises where there is none
+        if files.is_parquet:
+            files.count()  # footers tell at once what is wrong with a file
     _check_vocabularies(data)
     if check_all or max_bad_rows:
-        train_rows = _count_usable_rows(train, data)
-        test_rows = _count_usable_rows(test, data)
-        data = data._replace(train_rows=train_rows, test_rows=test_rows)
-    _check_any_rows(train, data.train_rows)
-    _check_any_rows(test, data.test_rows)
+        for files in (data.train, data.test):
+            _find_bad_rows(files, data)
+            _check_any_rows(files, data.usable_rows(files))
     return data
 
 
@@ -124,20 +154,20 @@ def _load_words(folder: str, name: str) -> WordIds:
     return {word.encode(): position for position, word in enumerate(words)}
 
 
-def _check_any_rows(file: InputFile, num_rows: int) -> None:
+def _check_any_rows(files: Files, num_rows: int) -> None:
     if not num_rows:
-        raise BadInput("{}: not one row can be used.".format(file.path))
+        raise BadInput("{}: not one row can be used.".format(files.path))
 
 
 def _check_vocabularies(data: Data) -> None:
     """Raises BadInput where the first rows hold no word of one of the vocabularies."""
     if not data.schema.vocabularies:
         return
-    file = data.train
-    chunk = file.chunks[0]
+    files = data.train
+    chunk = files.first_chunk()
     counts = BadRows(chunk.num_rows)  # rows that cannot be read are named when they are used
-    encoder = Encoder(file.path, data.schema, data.vocabularies, counts)
-    columns = file.read(chunk, used_columns(data.schema), as_views=True)
+    encoder = Encoder(files.paths, data.schema, data.vocabularies, counts)
+    columns = files.read(chunk, used_columns(data.schema), as_views=True)
     block = encoder.encode(columns)
     num_values = _count_values(block, data.schema)
     for column in data.schema.columns:
@@ -148,7 +178,7 @@ def _check_vocabularies(data: Data) -> None:
                 message = ("{}: {} has none of the {} values of column {!r} in the first {} rows, "
                            "so it is of other data. Make the vocabularies from these rows.")
                 raise BadInput(message.format(
-                    file.path, column.vocabulary, total, column.name, len(block.rows)))
+                    files.path, column.vocabulary, total, column.name, len(block.rows)))
 
 
 def _count_values(block: Block, schema: Schema) -> Dict[str, int]:
@@ -159,20 +189,18 @@ def _count_values(block: Block, schema: Schema) -> Dict[str, int]:
     return counts
 
 
-def make_encoder(file: InputFile, data: Data) -> Encoder:
-    """What decodes the chunks of one of the files."""
-    return Encoder(file.path, data.schema, data.vocabularies, data.bad_rows)
+def make_encoder(files: Files, data: Data) -> Encoder:
+    """What decodes the chunks of the training or the test files."""
+    return Encoder(files.paths, data.schema, data.vocabularies, data.bad_rows)
 
 
-def _count_usable_rows(file: InputFile, data: Data) -> int:
-    """Reads all rows of a file; returns how many can be used."""
-    encoder = make_encoder(file, data)
+def _find_bad_rows(files: Files, data: Data) -> None:
+    """Reads all rows, so that data.bad_rows counts those that cannot be used."""
+    encoder = make_encoder(files, data)
     names = used_columns(data.schema)
-    count = 0
-    for chunk in file.chunks:
-        columns = file.read(chunk, names, as_views=True)
-        count += len(encoder.encode(columns).rows)
-    return count
+    for chunk in files.chunks:
+        columns = files.read(chunk, names, as_views=True)
+        encoder.encode(columns)
 
 
 def used_columns(schema: Schema) -> List[str]:

@@ -6,20 +6,19 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import USER, Column, Schema
-from common.pipeline import blocks as blocks_of
-from common.pipeline import raw, reader, source
+from common.pipeline import raw, row_order, source
 from common.pipeline.batches import Batch
-from common.pipeline.blocks import Stream
 from common.pipeline.dataset import InputFn
+from common.pipeline.files import Files
 from common.pipeline.raw import Features
-from common.pipeline.reader import InputFile
+from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 
 _MAX_INT64 = np.iinfo(np.int64).max
 _BATCHES_AHEAD = 4
 
 
-def tf_input(file: InputFile, data: Data, stream: Stream, with_users: bool) -> InputFn:
+def tf_input(files: Files, data: Data, stream: Stream, with_users: bool) -> InputFn:
     """An input_fn as a TF 1.15.5 user writes it: TextLineDataset, decode_csv, string_split.
 
     Its dataset's elements are (features, labels): features as raw.decode gives them as columns and,
@@ -41,8 +40,9 @@ def tf_input(file: InputFile, data: Data, stream: Stream, with_users: bool) -> I
 
     @tf.autograph.experimental.do_not_convert
     def input_fn() -> tf.data.Dataset:
-        blocks_of.rows_an_epoch(file, data, stream)  # raises where there is none
-        lines = _in_order(_usable_lines(file, data), stream)
+        bad_rows = data.bad_rows.rows(files.paths)
+        row_order.check_shard(files, bad_rows, stream)
+        lines = _in_order(_usable_lines(files, data), stream)
         tables = raw.make_tables(schema, data.vocabularies)
         parsed = lines.batch(stream.batch_size).map(
             lambda batch: parse(batch, tables),
@@ -81,37 +81,37 @@ def _csv_default(column: Column) -> tf.Tensor:
     return tf.constant([default])
 
 
-def rows_of_batch(file: InputFile, data: Data, stream: Stream) -> List[int]:
+def rows_of_batch(files: Files, data: Data, stream: Stream) -> List[int]:
     """The numbers (from 0) of the rows in the first batch of a stream of tf_input.
 
     They are found by reading it again.
     """
     with tf.Graph().as_default(), tf.Session() as session:
-        lines = _in_order(_numbered_lines(file, data), stream)
+        lines = _in_order(_numbered_lines(files, data), stream)
         numbers = lines.map(lambda row, line: row)
         batches = numbers.batch(stream.batch_size)
         first = tf.data.make_one_shot_iterator(batches).get_next()
         return session.run(first).tolist()
 
 
-def _all_lines(file: InputFile) -> tf.data.Dataset:
+def _all_lines(files: Files) -> tf.data.Dataset:
     """The lines of a CSV file that are rows."""
-    lines = tf.data.TextLineDataset(file.path)
-    return lines.take(reader.num_rows(file))
+    lines = tf.data.TextLineDataset(files.paths)
+    return lines.take(files.num_rows)
 
 
-def _usable_lines(file: InputFile, data: Data) -> tf.data.Dataset:
-    if not data.bad_rows.rows(file.path):
-        return _all_lines(file)
-    numbered = _numbered_lines(file, data)
+def _usable_lines(files: Files, data: Data) -> tf.data.Dataset:
+    if not data.bad_rows.rows(files.paths):
+        return _all_lines(files)
+    numbered = _numbered_lines(files, data)
     return numbered.map(lambda row, line: line)
 
 
-def _numbered_lines(file: InputFile, data: Data) -> tf.data.Dataset:
+def _numbered_lines(files: Files, data: Data) -> tf.data.Dataset:
     """The usable lines of a CSV file, each with its number from 0."""
-    lines = _all_lines(file)
+    lines = _all_lines(files)
     numbered = lines.apply(tf.data.experimental.enumerate_dataset())
-    bad = sorted(data.bad_rows.rows(file.path))
+    bad = sorted(data.bad_rows.rows(files.paths))
     if not bad:
         return numbered
 

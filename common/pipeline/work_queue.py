@@ -1,7 +1,7 @@
 """The work queue of a run (--workqueue): what its items are, and how their rows are read.
 
 DeepRec's WorkQueue hands out whole files, in the same order each epoch, many of them ahead of use,
-and forgets those that were taken when it is saved. Here an item is a slice of the training file,
+and forgets those that were taken when it is saved. Here an item is a slice of a training file,
 and a checkpoint has all that is not trained yet. common.pipeline.queue_graph holds what the graph
 of training needs of it.
 """
@@ -15,12 +15,12 @@ from common.config.flag_types import FEATURES, FlagParser, add_switch
 from common.config.run import Run
 from common.kernels.pipeline import work_queue as kernel
 from common.kernels.pipeline.work_queue import Plan, WorkQueue
-from common.pipeline import blocks, location, reader
-from common.pipeline.blocks import Part
+from common.pipeline import blocks, row_order
+from common.pipeline.row_order import Part
 from common.pipeline.features import Block
 from common.pipeline.feed import Feed
+from common.pipeline.files import Files
 from common.pipeline.queue_graph import Position, Taking
-from common.pipeline.reader import InputFile
 from common.pipeline.source import Data
 
 _MAX_ROWS = 16384
@@ -34,7 +34,7 @@ def add_flags(parser: FlagParser) -> None:
 
 
 class Items(NamedTuple):
-    """The items of a file.
+    """The items of some files.
 
     Attributes:
       parts: the rows of each.
@@ -49,20 +49,21 @@ class Items(NamedTuple):
     identity: str
 
 
-def make_items(file: InputFile, data: Data, run: Run) -> Items:
-    """Cuts the chunks of a file into items: several for each trainer, none of many rows."""
-    total = reader.num_rows(file)
+def make_items(files: Files, data: Data, run: Run) -> Items:
+    """Cuts the chunks of some files into items: several for each trainer, none of many rows."""
+    total = files.num_rows
     trainers = run.cluster.num_trainers if run.cluster else 1
     fair_share = total // (_ITEMS_A_TRAINER * trainers)
     max_rows = min(_MAX_ROWS, max(fair_share, 1))
-    parts = blocks.cut_chunks(file, max_rows)
-    bad = sorted(data.bad_rows.rows(file.path))
+    parts = row_order.cut_chunks(files, max_rows)
+    bad = sorted(data.bad_rows.rows(files.paths))
     first_rows = [part.chunk.first_row + part.low for part in parts]
-    bounds = np.array(first_rows + [total], np.int64)
+    last = parts[-1]
+    bounds = np.array(first_rows + [last.chunk.first_row + last.high], np.int64)
     plan = Plan(
         bounds=bounds,
-        sizes=_count_usable(bounds, bad),
-        groups=_chunk_of_each(first_rows, file),
+        sizes=_count_usable(parts, bounds, bad),
+        groups=_chunk_of_each(first_rows, files),
         seed=run.seed,
         epochs=0 if run.cluster else run.epochs,
         shuffled=run.shuffle_rows > 0,
@@ -70,7 +71,7 @@ def make_items(file: InputFile, data: Data, run: Run) -> Items:
     identity = "{} rows in {} bytes, {} items of at most {} rows, {} rows left out, seed {}, {}"
     identity = identity.format(
         total,
-        location.num_bytes(file.path),
+        files.num_bytes,
         len(parts),
         max_rows,
         len(bad),
@@ -80,17 +81,17 @@ def make_items(file: InputFile, data: Data, run: Run) -> Items:
     return Items(parts, plan, max_rows, identity)
 
 
-def _count_usable(bounds: np.ndarray, bad: List[int]) -> np.ndarray:
+def _count_usable(parts: List[Part], bounds: np.ndarray, bad: List[int]) -> np.ndarray:
     """How many rows of each item can be used, int64 [I]."""
-    num_rows = np.diff(bounds)
+    num_rows = np.array([part.num_rows for part in parts])
     bad_rows = np.array(bad, np.int64)
     bad_before = np.searchsorted(bad_rows, bounds)
     return num_rows - np.diff(bad_before)
 
 
-def _chunk_of_each(first_rows: List[int], file: InputFile) -> np.ndarray:
+def _chunk_of_each(first_rows: List[int], files: Files) -> np.ndarray:
     """The number of the chunk that each item lies in, int64 [I]."""
-    chunk_starts = [chunk.first_row for chunk in file.chunks]
+    chunk_starts = [chunk.first_row for chunk in files.chunks]
     behind = np.searchsorted(chunk_starts, first_rows, side="right")
     return behind - 1
 
@@ -125,8 +126,8 @@ class RunQueue:
         """The untrained rows of the items that this process is given, one item a block."""
         seed = self._run.seed if self._run.shuffle_rows else None
         items = self.feed.items()
-        file = self._data.train
-        return blocks.read_items(file, self._data, self._items.parts, items, seed)
+        files = self._data.train
+        return blocks.read_items(files, self._data, self._items.parts, items, seed)
 
     def attach(
         self,
@@ -136,7 +137,7 @@ class RunQueue:
         """Adds the queue to the graph of training: to its step, its session and its checkpoints.
 
         Args:
-          rows: the numbers of the batch's rows in the file, int64 [B].
+          rows: the numbers of the batch's rows, int64 [B].
 
         Returns:
           the spec, whose step records in the queue that these rows were trained, and the hook that

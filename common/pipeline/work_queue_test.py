@@ -10,6 +10,8 @@ from common.config.toggles import Toggles
 from common.errors import BadInput, NanLoss
 from common.kernels import native
 from common.pipeline import csv_file, feed, queue_graph, source, work_queue
+from common.pipeline.files import Files
+from common.pipeline.named_files import NamedFile
 from common.testing import runs, toy
 from common.testing.jobs import cluster_of
 from common.testing.runs import (TEST, TRAIN, Params, make_run, rows_by_step, start_child, train,
@@ -47,7 +49,8 @@ def test_items_are_several_a_trainer_and_hold_each_row_once(tmp_path: object, pa
         assert part.chunk == data.train.chunks[group] and part.chunk.first_row + part.low == low
 
 
-def test_items_have_no_more_than_16384_rows_and_none_that_cannot_be_used(tmp_path: object) -> None:
+def test_items_have_no_more_than_16384_rows_and_none_that_cannot_be_used(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = toy.random_rows(1, 400)
     for bad in (0, 7, 399):
         rows[bad] = ["2"] * 7
@@ -55,8 +58,9 @@ def test_items_have_no_more_than_16384_rows_and_none_that_cannot_be_used(tmp_pat
     plan = work_queue.make_items(data.train, data, make_run(tmp_path)).plan
     assert plan.sizes.tolist() == [48] + 6 * [50] + [49]
     chunk = data.train.chunks[0]._replace(num_rows=10 ** 6)
-    large = data._replace(train=data.train._replace(chunks=[chunk]))
-    items = work_queue.make_items(large.train, data, make_run(tmp_path))
+    large = Files([NamedFile(data.train.path)], data.schema)
+    monkeypatch.setattr(large, "chunks_of", lambda number: [chunk])
+    items = work_queue.make_items(large, data, make_run(tmp_path))
     assert items.max_rows == 16384 and len(items.parts) == 62
 
 

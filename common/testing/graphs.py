@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from common.config.toggles import Toggles
 from common.optimizers.train_step import Training
 from common.pipeline import dataset, tf_path
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.pipeline.dataset import InputFn
 from common.pipeline.source import Data
 from common.testing.mains import FUSED

@@ -14,7 +14,7 @@ from common import export, runner
 from common.config.run import Run
 from common.config.toggles import Toggles
 from common.pipeline import dataset
-from common.pipeline.blocks import Stream
+from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 from common.trainer import ModelFn
 

@@ -1,0 +1,183 @@
+"""Files of rows read as one, each opened when its rows are first asked for.
+
+A row's number holds the number of its file above its number in that file, so that no file has to be
+opened, or counted, for the rows of another.
+"""
+
+import itertools
+import threading
+from concurrent import futures
+from typing import Dict, List, Optional, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from common.config.schema import Schema
+from common.errors import BadInput
+from common.log import log
+from common.pipeline import location, reader
+from common.pipeline.chunks import Chunk, RawColumns, file_of, first_row_of, row_in_file
+from common.pipeline.named_files import NamedFile
+from common.pipeline.reader import InputFile
+from common.pipeline.splits import splits_of
+
+_MAX_OPEN = 16
+_COUNTING_THREADS = 8
+_PROGRESS_FILES = 1000
+_COUNTED_BYTES = 1 << 28  # so little text is counted within a blink
+
+
+class Files:
+    """Rows of several files, one file after another.
+
+    Args:
+      named: the files, at least one.
+      schema: the columns of their rows.
+
+    Attributes:
+      paths: the files' paths, by their numbers.
+      schema: the columns of their rows.
+    """
+
+    def __init__(self, named: Sequence[NamedFile], schema: Schema) -> None:
+        self.schema = schema
+        self.paths = [file.path for file in named]
+        self._named = named
+        self._chunks: Dict[int, List[Chunk]] = {}
+        self._open: Dict[int, InputFile] = {}
+        self._rows_before: Optional[np.ndarray] = None
+        self._lock = threading.RLock()
+
+    @property
+    def path(self) -> str:
+        """What messages call the files."""
+        first = self.paths[0]
+        if len(self.paths) == 1:
+            return first
+        return "{} and {} more files".format(first, len(self.paths) - 1)
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of all files."""
+        return sum(location.num_bytes(path) for path in self.paths)
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether the first file is a Parquet file."""
+        return reader.is_parquet(self.paths[0])
+
+    def place(self, row: int) -> str:
+        """The file of a row, and the row's number in it from 1."""
+        return "{}, row {}".format(self.paths[file_of(row)], row_in_file(row) + 1)
+
+    def chunks_of(self, number: int) -> List[Chunk]:
+        """The chunks of one file, whose first rows are numbered among all files."""
+        chunks = self._chunks.get(number)
+        if chunks is None:
+            opened = self._opened(number)
+            base = first_row_of(number)
+            chunks = [chunk._replace(first_row=base + chunk.first_row) for chunk in opened.chunks]
+            self._chunks[number] = chunks
+        return chunks
+
+    @property
+    def chunks(self) -> List[Chunk]:
+        """The chunks of all files, which are all opened for it."""
+        self.count()
+        by_file = map(self.chunks_of, range(len(self.paths)))
+        return list(itertools.chain.from_iterable(by_file))
+
+    def first_chunk(self) -> Chunk:
+        """The first chunk.
+
+        Raises:
+          BadInput: no file has a row.
+        """
+        for number in range(len(self.paths)):
+            for chunk in self.chunks_of(number):
+                return chunk
+        message = "{}: the file is empty. Expected rows of the {} columns of {}."
+        if len(self.paths) > 1:
+            message = "{}: all of them are empty. Expected rows of the {} columns of {}."
+        raise BadInput(message.format(self.path, len(self.schema.columns), self.schema.name))
+
+    def rows_of(self, number: int) -> int:
+        """How many rows one file has, readable or not."""
+        return sum(chunk.num_rows for chunk in self.chunks_of(number))
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows all files have, readable or not; they are counted for it."""
+        return self.rows_before(len(self.paths))
+
+    def rows_before(self, number: int) -> int:
+        """How many rows the files before one have; all are counted for it."""
+        if self._rows_before is None:
+            self.count()
+            counts = [self.rows_of(number) for number in range(len(self.paths))]
+            self._rows_before = splits_of(np.array(counts))
+        return int(self._rows_before[number])
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether num_rows is known, or known in a moment."""
+        return len(self._chunks) == len(self.paths) or self.num_bytes <= _COUNTED_BYTES
+
+    def count(self) -> None:
+        """Opens each file that was not opened yet, several at a time, and counts its rows."""
+        missing = [number for number in range(len(self.paths)) if number not in self._chunks]
+        if len(missing) == 1:
+            self.chunks_of(missing[0])
+        if len(missing) < 2:
+            return
+        with futures.ThreadPoolExecutor(_COUNTING_THREADS) as pool:
+            for done, _ in enumerate(pool.map(self.chunks_of, missing), 1):
+                if not done % _PROGRESS_FILES:
+                    log("counted the rows of {:,} of {:,} files".format(done, len(missing)))
+
+    def read(self, chunk: Chunk, names: Sequence[str], as_views: bool = False) -> RawColumns:
+        """Reads some columns of one chunk.
+
+        Raises:
+          BadInput: its file cannot be read.
+        """
+        number = file_of(chunk.first_row)
+        base = first_row_of(number)
+        own_chunk = chunk._replace(first_row=chunk.first_row - base)
+        partition = dict(self._named[number].partition)
+        own_names = [name for name in names if name not in partition]
+        file = self._opened(number)
+        columns = file.read(own_chunk, own_names, as_views)
+        arrays = dict(columns.arrays)
+        for name in names:
+            if name in partition:
+                arrays[name] = _constant(partition[name], len(columns.rows))
+        rejects = [reject._replace(row=base + reject.row) for reject in columns.rejects]
+        return RawColumns(arrays, columns.rows + base, rejects)
+
+    def _opened(self, number: int) -> InputFile:
+        """A file, open; the one that was used least recently is closed for it."""
+        with self._lock:
+            file = self._open.pop(number, None)
+        if file is None:
+            file = self._open_anew(number)
+        with self._lock:
+            self._open[number] = file
+            while len(self._open) > _MAX_OPEN:
+                oldest = next(iter(self._open))
+                self._open.pop(oldest).close()
+        return file
+
+    def _open_anew(self, number: int) -> InputFile:
+        path, partition = self._named[number]
+        in_folders = dict(partition)
+        columns = tuple(column for column in self.schema.columns if column.name not in in_folders)
+        return reader.open_part(path, self.schema._replace(columns=columns))
+
+
+def _constant(value: Optional[str], num_rows: int) -> pa.DictionaryArray:
+    """A column of one text, empty where it is missing."""
+    indices = pa.array(np.zeros(num_rows, np.int32))
+    text = value or ""
+    values = pa.array([text.encode()], pa.binary())
+    return pa.DictionaryArray.from_arrays(indices, values)
