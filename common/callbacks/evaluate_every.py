@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from common.callbacks.callback import Callback, Hooks, Listeners, Trainer
 from common.config.flag_types import TRAINING, FlagParser, count
 from common.config.run import Run
+from common.process import roles
 
 _THROTTLE_SECS = 600.0  # as TensorFlow's train_and_evaluate
 
@@ -77,7 +78,8 @@ class EvaluateEvery(Callback):
         """
         is_last = step >= self._run.steps  # which is evaluated when training is over
         if not is_last and self._is_due(step, previous_step):
-            self._trainer.evaluate_newest()
+            values = self._trainer.evaluate_newest()
+            roles.log_areas(values)
             self._evaluated_at = time.monotonic()
 
     def _is_due(self, step: int, previous_step: int) -> bool:

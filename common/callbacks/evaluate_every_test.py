@@ -1,5 +1,6 @@
 """Whole runs of the toy model that evaluate within training."""
 
+import re
 from typing import List
 
 import pytest
@@ -13,10 +14,14 @@ from common.testing.runs import make_run, train
 
 
 @pytest.mark.slow
-def test_evaluates_every_so_many_steps_and_the_last_one_once(tmp_path: object) -> None:
+def test_evaluates_every_so_many_steps_and_the_last_one_once(
+        tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     metrics = train(tmp_path, steps=25, **settings_of(10))
+    logged = re.findall(r"step (\d+): y/auc (0\.\d{4})\n", capsys.readouterr().err)
+    assert [int(step) for step, _ in logged] == [10, 20]  # the last one is printed as a table
     assert evaluated_steps(tmp_path) == [10, 20, 25]
     lines = evaluation_log.read(folder_of(tmp_path), 25)
+    assert float(logged[0][1]) == pytest.approx(lines[0].values["y/auc"], abs=1e-4)
     assert lines[-1].values["y/auc"] == pytest.approx(metrics["y"]["auc"])
     assert exports(tmp_path, "export") and exports(tmp_path, "export_best")
     again = train(tmp_path, steps=25, **settings_of(10))

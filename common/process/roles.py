@@ -130,12 +130,12 @@ def evaluate_each(evaluate: Callable[[str], Dict[str, float]], checkpoint_dir: s
             continue  # the chief removed its files when it saved the next
         evaluated = checkpoint
         if not is_done():
-            _say_areas(values)
+            log_areas(values)
     return values
 
 
-def _say_areas(values: Dict[str, float]) -> None:
-    """Logs the AUC of each task."""
+def log_areas(values: Dict[str, float]) -> None:
+    """Logs the AUC of each task in the metrics of a checkpoint, `global_step` among them."""
     areas = ["{} {:.4f}".format(name, value) for name, value in sorted(values.items())
              if name.endswith("/auc")]
     log("step {}: {}".format(values["global_step"], ", ".join(areas)))
