@@ -1,16 +1,18 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from typing import Dict
+from typing import Dict, Optional
 
 import pytest
 
 from common import launch
 from common.config import model
+from data import taobao
 
 LAUNCH = launch.__file__
 JOB = {"cluster": {"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "task": {"type": "worker", "index": 1}}
@@ -19,6 +21,8 @@ JOB = {"cluster": {"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "task": {"type": "w
 def test_the_command() -> None:
     assert launch.command(["din", "--bf16", "--steps", "3"]) == [
         sys.executable, os.path.join(model.ROOT, "din", "train.py"), "--bf16", "--steps", "3"]
+    words = ["--train_files", "days/*/*.csv", "b c.csv", "--eval_files", "@live.txt"]
+    assert launch.command(["esmm"] + words)[2:] == words
 
 
 @pytest.mark.parametrize("words", [[], ["--bf16"], ["nope"], ["../esmm"]])
@@ -63,9 +67,10 @@ def test_cores_of_a_container(tmp_path: object, text: str, expected: object) -> 
     assert launch.cores(path) == (usable if expected is None else min(usable, expected))
 
 
-def start(*words: str, **environ: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, LAUNCH, *words], env={**os.environ, **environ},
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+def start(*words: str, cwd: Optional[str] = None, **environ: str) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, LAUNCH, *words], cwd=cwd,
+                            env={**os.environ, **environ}, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT,
                             universal_newlines=True)
 
 
@@ -90,6 +95,34 @@ def test_bad_input_ends_with_1(tmp_path: object) -> None:
     process = start("esmm", "--data_location", str(tmp_path), "--steps", "1")
     output, _ = process.communicate()
     assert process.returncode == 1 and "train.py: error: no rows of taobao" in output, output
+
+
+@pytest.mark.slow
+def test_a_rehearsal_reads_the_files_that_flags_name(tmp_path: object) -> None:
+    sample = os.path.join(str(tmp_path), "sample")
+    taobao.main(["make", "--rows", "60", "--test_rows", "20", "--out", sample])
+    for day in ("20", "21"):
+        folder = os.path.join(str(tmp_path), "rows", "ds=2026-11-" + day)
+        os.makedirs(folder)
+        shutil.copy(os.path.join(sample, "taobao_train_data"), os.path.join(folder, "part-0.csv"))
+        open(os.path.join(folder, "_SUCCESS"), "w").close()
+    with open(os.path.join(str(tmp_path), "live.txt"), "w") as file:
+        file.write("sample/taobao_test_data\n")
+    words = ["--local", "ps=1,worker=1", "esmm", "--train_files", "rows/*/*.csv", "--eval_files",
+             "@live.txt", "--batch_size", "20", "--steps", "6"]
+    process = start(*words, cwd=str(tmp_path))
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "120 of rows/ds=2026-11-20/part-0.csv and 1 more files" in output, output
+    assert "20 of sample/taobao_test_data" in output, output
+
+
+@pytest.mark.slow
+def test_files_that_are_not_there_end_with_1(tmp_path: object) -> None:
+    process = start("esmm", "--train_files", "rows/*.csv", "--steps", "1", cwd=str(tmp_path))
+    output, _ = process.communicate()
+    assert process.returncode == 1, output
+    assert "train.py: error: --train_files rows/*.csv: no such file or folder" in output, output
 
 
 @pytest.mark.slow
