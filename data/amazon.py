@@ -324,7 +324,7 @@ def make(
     draw_world = functools.partial(draw_rows, world)
     train, test = planted.make_files(SCHEMA, draw_world, rows, test_rows, seed, out)
     train_path = os.path.join(out, SCHEMA.train_file)
-    generate_voc.make(train_path, out)
+    generate_voc.make([train_path], out)
     for name in SCHEMA.vocabularies:
         pickle_path = os.path.join(out, name + ".pkl")
         pick2txt.convert(pickle_path)

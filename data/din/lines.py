@@ -58,11 +58,14 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     Memory holds one line of at most 32 MiB.
 
     Raises:
-      BadInput: the file is missing or empty, its compressed data are damaged, or a line is too
-        long.
+      BadInput: the file is missing, empty or Parquet, its compressed data are damaged, or a line is
+        too long.
     """
     if not os.path.isfile(path):
         raise BadInput("{}: no such file.".format(path))
+    if _is_parquet(path):
+        raise BadInput("{}: the file is Parquet, expected text. Convert it: python data/amazon.py "
+                       "convert {} TEXT".format(path, path))
     progress = Progress(path, "lines")
     number = 0
     with open(path, "rb") as raw:
@@ -79,6 +82,11 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     if not number:
         raise BadInput("{}: the file is empty.".format(path))
     progress.end(number)
+
+
+def _is_parquet(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def _read_line(path: str, file: TextFile, number: int) -> bytes:

@@ -39,6 +39,38 @@ def test_the_default_is_first_and_once() -> None:
                                  "d") == ["d", "a", "b"]
 
 
+def test_many_files_are_counted_as_one(tmp_path: object) -> None:
+    whole = os.path.join(str(tmp_path), "whole")
+    os.mkdir(whole)
+    generate_voc.make([write(whole, LINES)], whole)
+    lines = LINES.splitlines(keepends=True)
+    paths = []
+    for day, content in enumerate((lines[:1], lines[1:])):
+        folder = os.path.join(str(tmp_path), "ds={}".format(day))
+        os.mkdir(folder)
+        paths.append(write(folder, b"".join(content)))
+    assert generate_voc.main(paths + ["--out", str(tmp_path)]) == 0
+    for name in generate_voc.DEFAULTS:
+        expected = vocabulary.load(os.path.join(whole, name))
+        assert vocabulary.load(os.path.join(str(tmp_path), name)) == expected
+
+
+def test_a_file_named_twice(tmp_path: object) -> None:
+    path = write(tmp_path, LINES)
+    link = os.path.join(str(tmp_path), "link")
+    os.symlink(path, link)
+    with pytest.raises(BadInput, match="link is named twice: its names would count double"):
+        generate_voc.make([path, link], str(tmp_path))
+    assert sorted(os.listdir(str(tmp_path))) == ["link", "train"]
+
+
+def test_parquet_is_told(tmp_path: object) -> None:
+    path = write(tmp_path, b"PAR1" + LINES)
+    with pytest.raises(BadInput, match="train: the file is Parquet, expected text. Convert it: "
+                       "python data/amazon.py convert {} TEXT".format(path)):
+        generate_voc.make([path], str(tmp_path))
+
+
 def test_errors(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     path = write(tmp_path, LINES + b"2\n")
     assert generate_voc.main([path, "--out", str(tmp_path)]) == 1
@@ -55,5 +87,5 @@ def test_names_that_no_vocabulary_holds_are_found_before_any_is_written(
         tmp_path: object, name: bytes, message: str) -> None:
     path = write(tmp_path, LINES + b"0\tu\t" + name + b"\tX\ti1\tY\n")
     with pytest.raises(BadInput, match="train, line 5: .*" + message):
-        generate_voc.make(path, str(tmp_path))
+        generate_voc.make([path], str(tmp_path))
     assert os.listdir(str(tmp_path)) == ["train"]
