@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow.types import is_dictionary, is_list, is_string
+from pyarrow.types import is_dictionary, is_float32, is_list, is_string
 
 from common.config.schema import Column, Schema
 from common.files import replacing
@@ -152,6 +152,8 @@ def _unfit_rows(columns: RawColumns, schema: Schema, as_text: bool) -> List[Reje
         dividers: List[str] = []
         if as_text:
             dividers = _dividers(schema, column, holds_lists)
+        elif holds_lists and not schema.parquet_lists:
+            dividers = [column.separator]
         _reject_unfit(decoder, column, holds_lists, dividers)
     return decoder.rejects
 
@@ -208,8 +210,9 @@ def _stored_array(columns: RawColumns, column: Column, stored_type: pa.DataType)
         integers = ColumnDecoder(columns).integers(column)
         return pa.array(integers)
     if is_list(array.type):
-        items = _values(array.values, stored_type.value_type)
-        return pa.ListArray.from_arrays(array.offsets, items)
+        items = _values(array.values, _STORED_TYPES[column.dtype])
+        lists = pa.ListArray.from_arrays(array.offsets, items)
+        return lists if is_list(stored_type) else _as_texts(lists, column)
     if is_list(stored_type):
         return _split(array, column, stored_type.value_type)
     return _values(array, stored_type)
@@ -218,13 +221,24 @@ def _stored_array(columns: RawColumns, column: Column, stored_type: pa.DataType)
 def _values(array: pa.Array, stored_type: pa.DataType) -> pa.Array:
     """Dictionary-encoded strings or numbers as the stored type; an empty number is null."""
     if not is_dictionary(array.type):
-        return array.cast(stored_type, safe=False)
+        return _doubles(array)
     if is_string(stored_type):
         plain = array.cast(pa.binary())
         return plain.cast(stored_type)
     distinct = parse_numbers(array.dictionary)
     numbers = pa.array(distinct, stored_type, from_pandas=True)
     return numbers.take(array.indices)
+
+
+def _doubles(array: pa.Array) -> pa.Array:
+    """Numbers as float64, NaN as null; of a float32, the number with its shortest text.
+
+    So 20.4 stays 20.4 and does not become the 20.399999618530273 that float32 holds.
+    """
+    if is_float32(array.type):
+        array = array.cast(pa.string())
+    doubles = array.cast(pa.float64(), safe=False)
+    return pa.array(doubles.to_numpy(zero_copy_only=False), from_pandas=True)
 
 
 def _split(array: pa.DictionaryArray, column: Column, item_type: pa.DataType) -> pa.ListArray:

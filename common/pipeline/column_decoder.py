@@ -184,7 +184,7 @@ class ColumnDecoder:
 
     def _stored_lists(self, column: Column) -> Lists:
         array = self._array(column.name)
-        items = list_items.from_arrow(array)
+        items = list_items.from_arrow(array, column.default.encode())
         bad = None
         if pa.types.is_binary(items.names.type):
             bad = parsing.not_utf8(items.names)

@@ -72,10 +72,32 @@ def test_integers_that_no_float_holds_are_rounded(number: int, kind: pa.DataType
 def test_what_is_no_finite_number_in_a_list_is_rejected(number: str) -> None:
     column = Column("n", "number", separator=";", default="2")
     arrays = of_arrays(n=pa.array([[1.0, None, 4.0], [1.0, float(number)], [None, None]]))
-    for columns in (arrays, checked(n=["1;;4", "1;" + number, ";"])):
+    stored = [] if number == "nan" else [arrays]  # in floats, NaN is missing
+    for columns in (*stored, checked(n=["1;;4", "1;" + number, ";"])):
         assert columns.list_means(column).tolist() == [2.5, 1.0, 2.0]
         assert [(reject.row, reject.expected)
                 for reject in columns.rejects] == [(11, "finite numbers")]
+
+
+def test_floats_of_labels_and_whole_numbers() -> None:
+    values = [1.0, -0.0, 0.5, None, float("nan"), float("inf"), 1e300, 4.0]
+    columns = of_arrays(y=pa.array(values), size=pa.array(values, pa.float32()))
+    assert columns.integers(Column("y", "label")).tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert [(reject.row, reject.value) for reject in columns.rejects] == [
+        (12, "0.5"), (13, ""), (14, "nan"), (15, "inf"), (16, "1e+300"), (17, "4.0")]
+    columns.rejects.clear()
+    size = Column("size", "identity", 5, default="3")
+    assert columns.integers(size).tolist() == [1, 0, 0, 3, 3, 0, 0, 4]
+    assert [reject.row for reject in columns.rejects] == [12, 15, 16]
+
+
+def test_nan_is_a_missing_number() -> None:
+    nan = float("nan")
+    columns = of_arrays(n=pa.array([nan, 1.0, None]), m=pa.array([[nan], [nan, 1.0], [None, 3.0]]))
+    assert columns.numbers(Column("n", "number", default="2")).tolist() == [2.0, 1.0, 2.0]
+    means = columns.list_means(Column("m", "number", separator=";", default="2", aligned=True))
+    assert means.tolist() == [2.0, 1.0, 3.0]
+    assert not columns.rejects
 
 
 def check_aligned(columns: ColumnDecoder, newest: int = 0, **aligned: bool) -> List[Reject]:
@@ -123,6 +145,19 @@ def test_an_empty_list_beside_one_item_is_a_missing_item(missing: List[Optional[
         assert [(reject.row, reject.column, reject.expected)
                 for reject in rejects] == [(10, "b", "1 item as in column 'a', not 0"),
                                            (11, "b", "0 items as in column 'a', not 1")]
+
+
+@pytest.mark.parametrize("default, lengths", [("", [0, 2, 0, 0]), ("none", [1, 2, 1, 1])])
+def test_a_list_without_items_has_the_default_as_in_text(default: str, lengths: List[int]) -> None:
+    column = Column("a", "hash", 9, separator=";", default=default, aligned=True)
+    stored = of_arrays(a=binary_lists([[], ["x", "y"], [""], [None]]))
+    text = checked(a=["", "x;y", "", ""])
+    for columns in (stored, text):
+        lists = columns.lists(column)
+        assert lists.lengths.tolist() == lengths
+        names = lists.names.to_pylist()
+        items = [names[code] for code in lists.codes]
+        assert sorted(set(items)) == sorted({b"x", b"y", default.encode()} - {b""})
 
 
 def test_a_list_of_one_missing_number_is_empty() -> None:

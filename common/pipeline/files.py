@@ -17,7 +17,9 @@ from common.errors import BadInput
 from common.log import log
 from common.pipeline import location, reader
 from common.pipeline.chunks import Chunk, RawColumns, file_of, first_row_of, row_in_file
+from common.pipeline.column_names import ColumnNames
 from common.pipeline.named_files import NamedFile
+from common.pipeline.parquet_types import Layouts
 from common.pipeline.reader import InputFile
 from common.pipeline.splits import splits_of
 
@@ -33,14 +35,21 @@ class Files:
     Args:
       named: the files, at least one.
       schema: the columns of their rows.
+      layouts: those of Parquet files, to share with other files of the data set.
 
     Attributes:
       paths: the files' paths, by their numbers.
       schema: the columns of their rows.
     """
 
-    def __init__(self, named: Sequence[NamedFile], schema: Schema) -> None:
+    def __init__(
+        self,
+        named: Sequence[NamedFile],
+        schema: Schema,
+        layouts: Optional[Layouts] = None,
+    ) -> None:
         self.schema = schema
+        self._layouts = layouts or Layouts(schema, ColumnNames(schema))
         self.paths = [file.path for file in named]
         self._named = named
         self._chunks: Dict[int, List[Chunk]] = {}
@@ -172,7 +181,8 @@ class Files:
         path, partition = self._named[number]
         in_folders = dict(partition)
         columns = tuple(column for column in self.schema.columns if column.name not in in_folders)
-        return reader.open_part(path, self.schema._replace(columns=columns))
+        own_schema = self.schema._replace(columns=columns)
+        return reader.open_part(path, own_schema, self._layouts, list(in_folders))
 
 
 def _constant(value: Optional[str], num_rows: int) -> pa.DictionaryArray:

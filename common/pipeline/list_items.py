@@ -116,10 +116,13 @@ class _Items(NamedTuple):
     is_missing: ndarray
 
 
-def from_arrow(array: pa.ListArray) -> Lists:
-    """Lists as common.pipeline.parquet_types gives them; null strings become empty ones.
+def from_arrow(array: pa.ListArray, default: bytes = b"") -> Lists:
+    """Lists as common.pipeline.parquet_values gives them; null strings become empty ones.
 
     A list of one empty or null item has no items: text cannot tell it from an empty list.
+
+    Args:
+      default: the only item of a list of strings without any; empty for none.
     """
     row_splits = array.offsets.to_numpy().astype(np.int64)
     is_text = pa.types.is_dictionary(array.values.type)
@@ -137,12 +140,25 @@ def from_arrow(array: pa.ListArray) -> Lists:
         codes = codes[keep]
         num_items = splits_of(keep)
         row_splits = num_items[row_splits]
-    return Lists(
+    lists = Lists(
         names=items.names,
         codes=codes,
         runs=None,
         row_splits=row_splits,
         list_of_row=None,
+    )
+    return _with_default(lists, default) if is_text and default else lists
+
+
+def _with_default(lists: Lists, default: bytes) -> Lists:
+    """The lists of strings, with one item in each that has none."""
+    is_empty = np.diff(lists.row_splits) == 0
+    places = lists.row_splits[:-1][is_empty]
+    codes = np.insert(lists.codes, places, len(lists.names))
+    return lists._replace(
+        names=pa.concat_arrays([lists.names, pa.array([default], pa.binary())]),
+        codes=codes,
+        row_splits=lists.row_splits + splits_of(is_empty),
     )
 
 
@@ -158,5 +174,5 @@ def _strings(items: pa.DictionaryArray) -> _Items:
 def _numbers(items: pa.Array) -> _Items:
     names = items.cast(pa.float64(), safe=False)
     codes = np.arange(len(items), dtype=np.int32)
-    is_null = np.array(names.is_null(), bool)
-    return _Items(names, codes, is_null)
+    is_missing = names.is_null(nan_is_null=True)
+    return _Items(names, codes, np.array(is_missing, bool))

@@ -3,82 +3,155 @@
 A chunk is a row group.
 """
 
-from typing import Any, List, NamedTuple, Sequence
+import threading
+from typing import List, Optional, Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import location, parquet_types
-from common.pipeline import native_columns as compiled
+from common.pipeline import location, parquet_damage, parquet_footer, unchanged
 from common.pipeline.chunks import Chunk, RawColumns
+from common.pipeline.column_names import ColumnNames
+from common.pipeline.location import Stamp
+from common.pipeline.parquet_columns import RowGroup
+from common.pipeline.parquet_footer import ENCRYPTED_MAGIC, MAGIC, Footer, NotParquet
+from common.pipeline.parquet_reader import Columns, ParquetReader
+from common.pipeline.parquet_types import Layout, Layouts, Place
 
-_MIN_BYTES = 4  # more than an index into a dictionary takes; also what a string adds to its bytes
-_MAX_BYTES = 16  # as many bytes are hashed without a loop
 _ERRORS = (pa.ArrowException, OSError)
 
 
-class ParquetFile(NamedTuple):
-    """A Parquet file whose columns are the schema's, in any order.
+class ParquetFile:
+    """A Parquet file with the schema's columns, in any order.
+
+    It keeps the bytes of its footer; it is opened at the first read, and again after close().
+    Threads may read it at the same time.
 
     Attributes:
-      handle: gives strings dictionary-encoded, except in columns where that gains nothing.
+      path: the file's.
+      schema: the columns.
+      chunks: its row groups that have rows.
+      columns: the names of the schema's columns that it has.
     """
 
-    path: str
-    schema: Schema
-    chunks: List[Chunk]
-    handle: pa.parquet.ParquetFile
+    def __init__(
+        self,
+        path: str,
+        schema: Schema,
+        stamp: Stamp,
+        content: bytes,
+        footer: Footer,
+        layouts: Layouts,
+        layout: Layout,
+    ) -> None:
+        self.path = path
+        self.schema = schema
+        self.chunks = _chunks(footer.metadata)
+        self.columns = list(layout)
+        self._stamp = stamp
+        self._content = content
+        self._layouts = layouts
+        self._layout = layout
+        self._reader: Optional[ParquetReader] = None
+        self._lock = threading.Lock()
 
     def read(self, chunk: Chunk, names: Sequence[str], as_views: bool = False) -> RawColumns:
         """Reads some columns of one row group.
 
         Args:
-          as_views: leave strings that the handle does not encode where they lie, if they are UTF-8.
+          as_views: leave strings that are not read as a dictionary where they lie, if they are
+            UTF-8.
+
+        Raises:
+          BadInput: the data are damaged, or written in a way that pyarrow cannot read; the file
+            changed since it was opened; a list column holds printed lists; an unused column is
+            missing or cannot be read as text.
         """
-        end = chunk.first_row + chunk.num_rows
-        try:
-            table = self.handle.read_row_group(chunk.start, list(names), use_threads=False)
-        except _ERRORS as error:
-            message = "{}, rows {} to {}: the Parquet data are damaged ({}). Write the file again."
-            raise BadInput(message.format(self.path, chunk.first_row + 1, end, error))
-        can_view = as_views and compiled.library() is not None
-        arrays = {name: _stored(table.column(name), can_view) for name in names}
-        rows = np.arange(chunk.first_row, end, dtype=np.int64)
-        return RawColumns(arrays, rows, [])
+        places = [self._place(name) for name in names]
+        columns = self._read_columns(chunk, places)
+        group = RowGroup(self.path, chunk, places)
+        if self.chunks and chunk == self.chunks[0]:
+            self._layouts.warn_of_nulls(self.path, places, columns)
+        return group.raw_columns(columns, as_views)
 
     def close(self) -> None:
-        """Closes the file; it is not read again."""
-        self.handle.close()
+        """Closes the file until it is read again, as soon as no thread is reading it."""
+        self._reader = None  # a thread that reads holds it until it is done
+
+    def _place(self, name: str) -> Place:
+        place = self._layout.get(name)
+        if place is None:
+            message = "{}: column {!r} is missing. Add it, or leave it out of the schema."
+            raise BadInput(message.format(self.path, name))
+        if place.misfit:
+            created_by = self._open().metadata.created_by
+            raise BadInput(place.misfit.message(self.path, created_by))
+        return place
+
+    def _read_columns(self, chunk: Chunk, places: Sequence[Place]) -> Columns:
+        try:
+            with unchanged.reading(self.path, self._stamp):
+                return self._open().read(chunk.start, places)
+        except _ERRORS as error:
+            if getattr(error, "errno", None):  # of the system, not of what the file holds
+                raise BadInput("{}: it cannot be read ({}).".format(self.path, error))
+            reason = parquet_damage.reason(self._open(), chunk.start, places, error)
+            last_row = chunk.first_row + chunk.num_rows
+            message = "{}, rows {} to {}: {}"
+            raise BadInput(message.format(self.path, chunk.first_row + 1, last_row, reason))
+
+    def _open(self) -> ParquetReader:
+        with self._lock:
+            if self._reader is None:
+                footer = parquet_footer.parse(self._content)
+                self._reader = ParquetReader(self.path, footer, self._layout)
+            return self._reader
 
 
-def _stored(column: pa.ChunkedArray, can_view: bool) -> Any:
-    """A column as RawColumns holds it."""
-    views = parquet_types.views(column) if can_view else None
-    if views is not None:
-        return views
-    return parquet_types.one_array(column)
+def is_parquet(path: str) -> bool:
+    """Whether a file begins as Parquet files do, or has at least the name of one.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    if path.endswith(".parquet"):
+        return True
+    with location.open_binary(path) as file:
+        start = file.read(len(MAGIC))
+    return start in (MAGIC, ENCRYPTED_MAGIC)
 
 
-def open_parquet(path: str, schema: Schema) -> ParquetFile:
-    """Opens a file; its footer names the chunks.
+def open_parquet(
+    path: str,
+    schema: Schema,
+    layouts: Optional[Layouts] = None,
+    elsewhere: Sequence[str] = (),
+) -> ParquetFile:
+    """Reads the footer of a file, which names its chunks; the file is closed again.
+
+    Args:
+      schema: its columns.
+      layouts: those of the data set's other files, so that what they share is looked at and told
+        once.
+      elsewhere: columns that the file need not have, as their values come from elsewhere.
 
     Raises:
       BadInput: the file is no Parquet file, or its columns are not the schema's.
     """
+    if layouts is None:
+        layouts = Layouts(schema, ColumnNames(schema))
     try:
-        metadata = pa.parquet.read_metadata(location.open_binary(path))
-        parquet_types.check_columns(path, schema, metadata.schema.to_arrow_schema())
-        encoded = _encoded_columns(metadata)
-        content = location.open_binary(path)
-        handle = pa.parquet.ParquetFile(content, metadata=metadata, read_dictionary=encoded)
-    except _ERRORS as error:
+        stamp = location.stamp(path)
+        content = parquet_footer.read(path)
+        footer = parquet_footer.parse(content)
+    except (NotParquet, *_ERRORS) as error:
         message = ("{0}: not a Parquet file, or cut short ({1}). Write it again, or convert it "
                    "from CSV with: python {2} convert IN.csv {0}")
         raise BadInput(message.format(path, error, schema.module))
-    return ParquetFile(path, schema, _chunks(metadata), handle)
+    layout = layouts.find(path, footer, elsewhere)
+    return ParquetFile(path, schema, stamp, content, footer, layouts, layout)
 
 
 def _chunks(metadata: pa.parquet.FileMetaData) -> List[Chunk]:
@@ -90,34 +163,3 @@ def _chunks(metadata: pa.parquet.FileMetaData) -> List[Chunk]:
             chunks.append(Chunk(first_row, num_rows, group, 0))
         first_row += num_rows
     return chunks
-
-
-def _encoded_columns(metadata: pa.parquet.FileMetaData) -> List[str]:
-    """The columns of strings that are read as a dictionary and indices.
-
-    These are all but the columns of short, mostly different strings, which are hashed sooner than
-    they are found in a dictionary.
-    """
-    encoded = []
-    for position in range(len(metadata.schema)):
-        column = metadata.schema.column(position)
-        if column.physical_type == "BYTE_ARRAY":
-            is_list = column.max_repetition_level > 0
-            if is_list or not _is_short_and_different(metadata, position):
-                encoded.append(column.path)
-    return encoded
-
-
-def _is_short_and_different(metadata: pa.parquet.FileMetaData, position: int) -> bool:
-    """Whether a column's strings are short and hardly repeat, by the bytes that each value takes.
-
-    They are less where values repeat, as an index has some bits, and more where they are long.
-    Where the file has no dictionaries, the sizes do not tell, and short strings count as different.
-    """
-    num_bytes = num_values = 0
-    for group in range(metadata.num_row_groups):
-        part = metadata.row_group(group).column(position)
-        num_bytes += part.total_uncompressed_size
-        num_values += part.num_values
-    bytes_per_value = num_bytes / max(num_values, 1)
-    return _MIN_BYTES <= bytes_per_value <= _MAX_BYTES

@@ -1,3 +1,5 @@
+import concurrent.futures
+import datetime
 import os
 
 import pyarrow as pa
@@ -5,10 +7,20 @@ import pyarrow.parquet
 import pytest
 
 from common.errors import BadInput
-from common.pipeline import reader
+from common.pipeline import location, parquet_file, reader, source
+from common.pipeline.chunks import Chunk
+from common.pipeline.column_names import ColumnNames
+from common.pipeline.parquet_types import Layouts
 from common.pipeline.string_views import StringViews
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA, read_all
+
+
+def write_table(folder: object, table: pa.Table) -> str:
+    """Writes a Parquet file; returns its path."""
+    path = "{}/a.parquet".format(folder)
+    pa.parquet.write_table(table, path)
+    return path
 
 
 def test_parquet_reads_what_was_written(tmp_path: object) -> None:
@@ -71,17 +83,141 @@ def test_wrong_parquet_columns(tmp_path: object) -> None:
         reader.open_file(path, SCHEMA)
 
 
-@pytest.mark.parametrize("name, kind", [("y", pa.float64()), ("size", pa.string()),
-                                        ("user", pa.int64())])
-def test_wrong_parquet_type(tmp_path: object, name: str, kind: pa.DataType) -> None:
+@pytest.mark.parametrize("name, value, message", [
+    ("y", datetime.date(2026, 11, 29),
+     r"column 'y': expected 0 or 1 in any type of numbers, booleans or text, the file \(written by "
+     r"parquet-cpp-arrow version 12.0.0\) has date32\[day\]. Cast the column and write the file "
+     r"again. In SQL: EXTRACT\(EPOCH FROM \"y\"\). In pandas: df\['y'\].astype\('int64'\)"),
+    ("size", [3],
+     "column 'size': expected whole numbers, the file .* has list<item: int64>. "
+     r"Cast .* In SQL: \"size\"\[1\]. In pandas: df\['size'\].str\[0\]."),
+    ("user", 1.5, "column 'user': expected text or integers, the file .* has double, of which"),
+])
+def test_wrong_parquet_type(tmp_path: object, name: str, value: object, message: str) -> None:
     table = toy.to_table([["1", "0", "3", "k", "e", "3", "a"]])
-    at = NAMES.index(name)
+    table = table.set_column(NAMES.index(name), name, pa.array([value]))
+    with pytest.raises(BadInput, match="a.parquet, " + message):
+        reader.open_file(write_table(tmp_path, table), SCHEMA)
+
+
+def test_an_unused_column_of_any_type_is_read_past(tmp_path: object) -> None:
+    table = toy.to_table([["1", "0", "3", "k", "e", "3", "a"]])
+    table = table.set_column(NAMES.index("extra"), "extra", pa.array([{"a": 1, "b": [2]}]))
+    file = reader.open_file(write_table(tmp_path, table), SCHEMA)
+    columns = file.read(file.chunks[0], source.used_columns(SCHEMA))
+    assert columns.arrays["user"].to_pylist() == [b"3"]
+    with pytest.raises(BadInput, match="column 'extra': expected text or integers, the file .* has "
+                                       "struct<.* In SQL: select its fields as columns"):
+        file.read(file.chunks[0], NAMES)
+    file = reader.open_file(write_table(tmp_path, table.drop(["extra"])), SCHEMA)
+    with pytest.raises(BadInput, match="a.parquet: column 'extra' is missing. Add it"):
+        file.read(file.chunks[0], NAMES)
+
+
+def test_names_with_dots_nested_and_repeated_columns_beside_the_schemas(tmp_path: object) -> None:
+    rows = toy.random_rows(5, 7)
+    table = toy.to_table(rows)
+    beside = {
+        "user.id": pa.array(["x"] * 7),
+        "nested": pa.array([{"a": 1, "b": {"user": "q", "c": [{"d": 1}]}}] * 7),
+        "map": pa.array([[("k", 1)]] * 7, pa.map_(pa.string(), pa.int64())),
+        "__index_level_0__": pa.array(range(7)),
+    }
+    names = [*beside, *NAMES, "again", "again"]
+    columns = [*beside.values(), *table.columns, *[pa.nulls(7)] * 2]
+    path = write_table(tmp_path, pa.table(columns, names=names))
+    plain = toy.write_parquet("{}/b.parquet".format(tmp_path), rows)
+    assert read_all(path) == read_all(plain)
+
+
+def test_files_are_opened_as_they_are_read_and_can_be_closed(tmp_path: object) -> None:
+    path = toy.write_parquet("{}/a.parquet".format(tmp_path), toy.random_rows(1, 100))
+    file = reader.open_file(path, SCHEMA)
+    assert not open_times(path)
+    first = file.read(file.chunks[0], NAMES).arrays
+    assert open_times(path) == 1
+    file.read(file.chunks[1], NAMES)
+    assert open_times(path) == 1
+    file.close()
+    assert not open_times(path)
+    assert file.read(file.chunks[0], NAMES).arrays["user"].equals(first["user"])
+
+
+def open_times(path: str) -> int:
+    """How often this process has a file open."""
+    links = ["/proc/self/fd/" + name for name in os.listdir("/proc/self/fd")]
+    return [os.path.realpath(link) for link in links].count(os.path.realpath(path))
+
+
+def test_a_file_that_was_replaced_is_said_to_have_changed(tmp_path: object) -> None:
+    path = toy.write_parquet("{}/a.parquet".format(tmp_path), toy.random_rows(1, 100))
+    file = reader.open_file(path, SCHEMA)
+    toy.write_parquet(path, toy.random_rows(1, 3))
+    with pytest.raises(BadInput, match="a.parquet changed while it was read: it had"):
+        file.read(file.chunks[1], NAMES)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = toy.write_parquet("{}/a.parquet".format(tmp_path), toy.random_rows(1, 100))
+    file = reader.open_file(path, SCHEMA)
+
+    def refuse(path: str, ranges: object = ()) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(location, "open_binary", refuse)
+    with pytest.raises(BadInput, match=r"a.parquet: it cannot be read \(.*Permission denied"):
+        file.read(file.chunks[0], NAMES)
+
+
+def test_parquet_is_told_by_its_first_bytes(tmp_path: object) -> None:
+    rows = toy.random_rows(1, 10)
+    path = toy.write_parquet("{}/rows".format(tmp_path), rows)
+    assert read_all(path) == read_all(toy.write_parquet("{}/b.parquet".format(tmp_path), rows))
+    text = toy.write_csv("{}/text.parquet".format(tmp_path), rows)
+    with pytest.raises(BadInput, match="text.parquet: not a Parquet file, or cut short .it does "
+                                       "not end with 'PAR1'"):
+        reader.open_file(text, SCHEMA)
+
+
+def test_row_groups_without_rows(tmp_path: object) -> None:
     path = "{}/a.parquet".format(tmp_path)
-    pa.parquet.write_table(table.set_column(at, name, table.column(at).cast(kind)), path)
-    message = "a.parquet, column '{}': expected {}, the file has {}".format(
-        name, SCHEMA.columns[at].dtype, kind)
-    with pytest.raises(BadInput, match=message):
-        reader.open_file(path, SCHEMA)
+    table = toy.to_table(toy.random_rows(1, 10))
+    with pa.parquet.ParquetWriter(path, table.schema) as writer:
+        for part in (table.slice(0, 0), table.slice(0, 4), table.slice(0, 0), table.slice(4)):
+            writer.write_table(part)
+    file = reader.open_file(path, SCHEMA)
+    assert [(chunk.first_row, chunk.num_rows) for chunk in file.chunks] == [(0, 4), (4, 6)]
+    assert len(read_all(path)) == 10
+
+
+def test_threads_share_a_file(tmp_path: object) -> None:
+    path = toy.write_parquet("{}/a.parquet".format(tmp_path), toy.random_rows(1, 1000), 10)
+    file = reader.open_file(path, SCHEMA)
+
+    def users(chunk: Chunk) -> list:
+        return file.read(chunk, ["user"]).arrays["user"].to_pylist()
+
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(users, file.chunks))
+    assert together == list(map(users, file.chunks))
+
+
+def test_null_and_the_text_null_are_told_once(tmp_path: object,
+                                              capsys: pytest.CaptureFixture) -> None:
+    rows = [["0", "1", "u", kind, "x", "3", "a"] for kind in ("NULL", "k", "NULL")]
+    table = toy.to_table(rows)
+    kinds = pa.array(["NULL", None, "NULL"])
+    path = write_table(tmp_path, table.set_column(NAMES.index("kind"), "kind", kinds))
+    layouts = Layouts(SCHEMA, ColumnNames(SCHEMA))
+    for _ in range(2):
+        file = parquet_file.open_parquet(path, SCHEMA, layouts)
+        file.read(file.chunks[0], NAMES)
+    assert capsys.readouterr().err == (
+        path + ", column 'kind': some rows hold no value and others the text NULL, which are two "
+        "ids. If both mean that there is none, write one of them.\n")
+    read_all(write_table(tmp_path, table))
+    assert not capsys.readouterr().err
 
 
 def test_parquet_leaves_short_strings_that_hardly_repeat_where_they_lie(tmp_path: object) -> None:

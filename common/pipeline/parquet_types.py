@@ -1,90 +1,216 @@
-"""The types that columns of Parquet files may have: which are accepted, and one form for all.
+"""Where a file holds the schema's columns, and whether each has a type that it can have.
 
-Writers store the same values in different types; whatever the type, the rest of this room sees
-dictionary-encoded binary strings, numbers, and lists of these.
+Writers store the same values in different types. All that leave no doubt about a value are taken;
+common.pipeline.parquet_values gives them one form.
 """
 
-from typing import List, Optional
+import base64
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from common.config.schema import Column, Schema
 from common.errors import BadInput
-from common.pipeline import string_views
-from common.pipeline.splits import splits_of
-from common.pipeline.string_views import StringViews
+from common.log import log
+from common.pipeline import list_texts
+from common.pipeline.column_names import ColumnNames
+from common.pipeline.parquet_casts import Misfit, is_list, item_type
+from common.pipeline.parquet_footer import HIDDEN_SCHEMA, Footer
 
-_PLAIN_STRINGS = (pa.string(), pa.binary())
-_STRINGS = (*_PLAIN_STRINGS, pa.large_string(), pa.large_binary())
+_STRINGS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
+_UNTOLD = (16, 32)  # bytes of integers of 128 and 256 bits, of UUIDs, addresses and digests
+_MAX_LAYOUTS = 16
+# Logical types whose values are not what the type that pyarrow gives them looks like.
+_SPECIAL = ("JSON", "BSON", "UUID", "INTERVAL")
 
 
-def check_columns(path: str, schema: Schema, fields: pa.Schema) -> None:
-    """Raises BadInput unless a file holds the schema's columns, each once and of a fitting type."""
-    _check_names(path, schema, fields.names)
-    by_name = {column.name: column for column in schema.columns}
+class Place(NamedTuple):
+    """Where a file holds a column.
+
+    Attributes:
+      column: the schema's.
+      name: the file's name for it.
+      kind: the type as pyarrow reads it.
+      annotation: the name of Parquet's logical type, where `kind` does not show it; or empty.
+      leaves: the positions of its leaf columns.
+      misfit: what is wrong with the type, if the column is one that is not used.
+    """
+
+    column: Column
+    name: str
+    kind: pa.DataType
+    annotation: str
+    leaves: Tuple[int, ...]
+    misfit: Optional[Misfit] = None
+
+
+Layout = Dict[str, Place]
+
+
+class Layouts:
+    """The layouts of the files of a data set, most of which have the same one.
+
+    Threads may share it.
+
+    Args:
+      schema: the columns.
+      names: finds them, and says what is left out.
+    """
+
+    def __init__(self, schema: Schema, names: ColumnNames) -> None:
+        self.schema = schema
+        self._names = names
+        self._known: List[Tuple[Footer, Tuple[str, ...], Layout]] = []
+        self._warned: Set[str] = set()
+
+    def find(self, path: str, footer: Footer, elsewhere: Sequence[str] = ()) -> Layout:
+        """The place of each of the schema's columns that a file has, by the column's name.
+
+        Args:
+          path: the file's, for messages.
+          elsewhere: columns that the file need not have.
+
+        Raises:
+          BadInput: the columns are not the schema's, or one that is used is of a type that it
+            cannot have.
+        """
+        away = tuple(elsewhere)
+        for known, known_away, layout in self._known:
+            if known_away == away and _is_alike(known, footer):
+                return layout
+        layout = _make_layout(path, footer, self.schema, self._names, away)
+        self._known = [(footer, away, layout)] + self._known[:_MAX_LAYOUTS]
+        return layout
+
+    def warn_of_nulls(
+        self,
+        path: str,
+        places: Sequence[Place],
+        columns: Dict[str, pa.ChunkedArray],
+    ) -> None:
+        """Says once of a hashed column that it holds nulls and the text NULL, two different ids.
+
+        Args:
+          columns: what a row group holds of the places, by the schema's names.
+        """
+        for place in places:
+            name = place.column.name
+            is_hashed = place.column.kind == "hash" and is_string(place.kind)
+            if is_hashed and name not in self._warned:
+                if list_texts.holds_both_nulls(columns[name]):
+                    self._warned.add(name)
+                    log("{}, column {!r}: some rows hold no value and others the text NULL, which "
+                        "are two ids. If both mean that there is none, write one of them.".format(
+                            path, place.name))
+
+
+def _is_alike(one: Footer, other: Footer) -> bool:
+    """Whether two files have the same columns."""
+    if one.annotations != other.annotations or _stored(one) != _stored(other):
+        return False
+    return one.fields.equals(other.fields) and one.metadata.schema.equals(other.metadata.schema)
+
+
+def _make_layout(
+    path: str,
+    footer: Footer,
+    schema: Schema,
+    names: ColumnNames,
+    elsewhere: Sequence[str],
+) -> Layout:
+    fields = footer.fields
+    positions = names.positions(path, fields.names, elsewhere)
+    first_leaves = _first_leaves(fields)
+    durations = _durations(footer)
+    layout: Layout = {}
+    for name, position in positions.items():
+        column, = schema.named([name])
+        first, end = first_leaves[position:position + 2]
+        field = fields.field(position)
+        kind = durations.get(field.name, field.type)
+        annotation = _annotation(footer, position, first)
+        place = Place(column, field.name, kind, annotation, tuple(range(first, end)))
+        if not can_hold(column, kind, annotation):
+            misfit = Misfit(column, field.name, kind, annotation)
+            if column.kind != "unused":
+                raise BadInput(misfit.message(path, footer.metadata.created_by))
+            place = place._replace(misfit=misfit)
+        layout[name] = place
+    return layout
+
+
+def _first_leaves(fields: pa.Schema) -> List[int]:
+    """The position of the first leaf of each column, and the number of leaves."""
+    first = [0]
     for field in fields:
-        column = by_name[field.name]
-        as_list = column.is_list and schema.parquet_lists
-        _check_type(path, column, field.type, as_list)
+        first.append(first[-1] + _num_leaves(field.type))
+    return first
 
 
-def _check_names(path: str, schema: Schema, names: List[str]) -> None:
-    expected = [column.name for column in schema.columns]
-    missing = _without(expected, names)
-    unknown = _without(names, expected)
-    if missing or unknown:
-        message = "{}: missing columns: {}; unknown columns: {}. The columns of {} are: {}."
-        raise BadInput(message.format(
-            path,
-            _listed(missing),
-            _listed(unknown),
-            schema.name,
-            _listed(expected),
-        ))
-    repeated = {name for name in names if names.count(name) > 1}
-    if repeated:
-        message = "{}: columns that occur twice: {}."
-        raise BadInput(message.format(path, _listed(sorted(repeated))))
+def _num_leaves(kind: pa.DataType) -> int:
+    if pa.types.is_map(kind):
+        return _num_leaves(kind.key_type) + _num_leaves(kind.item_type)
+    if pa.types.is_struct(kind):
+        return sum(_num_leaves(field.type) for field in kind)
+    if is_list(kind):
+        return _num_leaves(kind.value_type)
+    return 1
 
 
-def _without(names: List[str], others: List[str]) -> List[str]:
-    return [name for name in names if name not in others]
+def _annotation(footer: Footer, position: int, leaf: int) -> str:
+    """The logical type of a column, where it is one that pyarrow shows as another or lacks."""
+    unknown = footer.annotations.get(position)
+    if unknown:
+        return unknown
+    described = footer.metadata.schema.column(leaf)
+    for name in (described.logical_type.type, described.converted_type):
+        if name in _SPECIAL:
+            return name
+    return ""
 
 
-def _listed(names: List[str]) -> str:
-    return ", ".join(names) or "none"
+def _stored(footer: Footer) -> Optional[bytes]:
+    """The Arrow schema that the writer stored beside Parquet's."""
+    return (footer.metadata.metadata or {}).get(HIDDEN_SCHEMA)
 
 
-def _check_type(path: str, column: Column, kind: pa.DataType, as_list: bool) -> None:
-    if _can_hold(kind, column, as_list):
-        return
-    expected = column.dtype
-    if as_list:
-        expected += " or a list of them"
-    message = ("{}, column {!r}: expected {}, the file has {}. Cast the column and write the file "
-               "again.")
-    raise BadInput(message.format(path, column.name, expected, kind))
+def _durations(footer: Footer) -> Dict[str, pa.DataType]:
+    """The columns that are durations, which to Parquet are integers without a unit."""
+    stored = _stored(footer)
+    if stored is None:
+        return {}
+    try:
+        fields = pa.ipc.read_schema(pa.BufferReader(base64.b64decode(stored)))
+    except (pa.ArrowException, ValueError, OSError):  # of types that pyarrow 12 does not know
+        return {}
+    return {field.name: field.type for field in fields if pa.types.is_duration(field.type)}
 
 
-def _can_hold(kind: pa.DataType, column: Column, as_list: bool) -> bool:
-    """Whether a type can hold a column: lists as joined strings and, with as_list, as lists."""
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    if as_list and is_list:
-        return _can_hold_item(kind.value_type, column)
+def can_hold(column: Column, kind: pa.DataType, annotation: str) -> bool:
+    """Whether a type of Parquet can hold a column: a list as a list, as joined or as JSON text.
+
+    A list column may also hold one item a row, as CSV does where no list is longer.
+    """
+    if annotation == "JSON":
+        return column.is_list and not is_list(kind)
     if column.is_list:
-        return is_string(kind)
-    return _can_hold_item(kind, column)
+        kind = item_type(kind)
+    if annotation and annotation != "FLOAT16":
+        return False
+    return _can_hold_item(column.dtype, kind, annotation)
 
 
-def _can_hold_item(kind: pa.DataType, column: Column) -> bool:
-    if column.dtype == "string":
-        return is_string(kind)
-    can_be_floating = column.dtype == "float"
-    if can_be_floating and pa.types.is_floating(kind):
+def _can_hold_item(dtype: str, kind: pa.DataType, annotation: str) -> bool:
+    if is_string(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
         return True
-    return pa.types.is_integer(kind)
+    if pa.types.is_decimal(kind):
+        return dtype != "string" or kind.scale == 0
+    if annotation:
+        return dtype != "string"
+    if pa.types.is_fixed_size_binary(kind):
+        return kind.byte_width not in _UNTOLD
+    is_number = pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return is_number and dtype != "string"
 
 
 def is_string(kind: pa.DataType) -> bool:
@@ -92,73 +218,3 @@ def is_string(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return kind in _STRINGS
-
-
-def views(column: pa.ChunkedArray) -> Optional[StringViews]:
-    """A column of strings that are not encoded, with an empty one for a null.
-
-    Returns:
-      None if the column holds anything else, or a value is no UTF-8.
-    """
-    is_plain = column.type in _PLAIN_STRINGS
-    if not is_plain or column.num_chunks != 1:
-        return None
-    filled = column.chunk(0).fill_null("")
-    strings = filled.cast(pa.binary())
-    if not string_views.is_utf8(strings):
-        return None
-    return string_views.from_arrow(strings)
-
-
-def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece: dictionary-encoded binary values, numbers, or lists of these."""
-    if pa.types.is_large_list(column.type):
-        as_list = pa.list_(column.type.value_type)
-        column = column.cast(as_list)
-    if pa.types.is_list(column.type):
-        return _lists(column)
-    if is_string(column.type):
-        return _strings(column)
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return column.combine_chunks()
-
-
-def _lists(column: pa.ChunkedArray) -> pa.ListArray:
-    """Lists whose offsets begin at 0; a null list is an empty one."""
-    lists = _joined(column)
-    flat = pa.chunked_array([lists.flatten()])
-    items = one_array(flat)
-    if _are_offsets_usable(lists):
-        return pa.ListArray.from_arrays(lists.offsets, items)
-    lengths = pc.list_value_length(lists).fill_null(0)
-    splits = splits_of(lengths.to_numpy(zero_copy_only=False))
-    splits = splits.astype(np.int32)
-    offsets = pa.array(splits)
-    return pa.ListArray.from_arrays(offsets, items)
-
-
-def _are_offsets_usable(lists: pa.ListArray) -> bool:
-    if lists.null_count or lists.offset:
-        return False
-    return lists.offsets[0].as_py() == 0
-
-
-def _strings(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    if column.num_chunks == 0:
-        no_indices = pa.array([], pa.int32())
-        no_values = pa.array([], pa.binary())
-        return pa.DictionaryArray.from_arrays(no_indices, no_values)
-    array = _joined(column)
-    values = array.dictionary.cast(pa.binary())
-    return pa.DictionaryArray.from_arrays(array.indices, values)
-
-
-def _joined(column: pa.ChunkedArray) -> pa.Array:
-    """The pieces of a column with dictionaries as one array."""
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    unified = column.unify_dictionaries()
-    return unified.combine_chunks()

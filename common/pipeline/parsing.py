@@ -12,6 +12,7 @@ from common.pipeline.string_views import is_empty_string, is_utf8
 _INTEGER = re.compile(rb"\s*-?[0-9]{1,18}\s*")
 _NUMBER = re.compile(rb"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?\s*")
 _MAX_SHOWN = 80
+_MAX_WHOLE = 2.0 ** 63
 
 
 def with_missing(array: pa.DictionaryArray, missing: bytes) -> Tuple[pa.Array, ndarray]:
@@ -70,47 +71,61 @@ def is_blank(values: pa.BinaryArray) -> ndarray:
 
 
 def small_integers(array: pa.Array, limit: int) -> Optional[ndarray]:
-    """The integers of an int32 array from 0 to below the limit; None if it holds anything else."""
-    is_plain = pa.types.is_int32(array.type) and not array.null_count
+    """The integers of an array from 0 to below the limit, int32; None if it holds others."""
+    is_plain = pa.types.is_integer(array.type) and not array.null_count
     if not is_plain or not len(array):
         return None
     integers = array.to_numpy()
     if integers.min() < 0 or integers.max() >= limit:
         return None
-    return integers
+    return integers.astype(np.int32, copy=False)
 
 
 def any_integers(array: pa.Array, default: bytes) -> ndarray:
-    """Integers of any type or string, int64 [N]; -1 for what is none."""
+    """Integers of any type, whole floats or strings, int64 [N]; -1 for what is none."""
     if pa.types.is_dictionary(array.type):
         values, index = with_missing(array, default)
         integers = parse_integers(values, default)
         return integers[index]
+    if pa.types.is_floating(array.type):
+        return _whole_numbers(array, default)
     wide = array.cast(pa.int64(), safe=False)
     of_null = int(default or -1)
     filled = wide.fill_null(of_null)
     return filled.to_numpy()
 
 
+def _whole_numbers(array: pa.FloatingPointArray, default: bytes) -> ndarray:
+    """Floats as int64 [N], -1 for those that are not whole; the default for nulls and NaN."""
+    floats = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    with np.errstate(invalid="ignore"):
+        is_whole = (np.trunc(floats) == floats) & (np.abs(floats) < _MAX_WHOLE)
+    integers = np.where(is_whole, floats, -1).astype(np.int64)
+    of_missing = int(default or -1)
+    return np.where(np.isnan(floats), of_missing, integers)
+
+
 def any_numbers(array: pa.Array, default: float) -> ndarray:
-    """Numbers of any type or string, float64 [N]; NaN for what is none, default for nothing."""
+    """Numbers of any type or string, float64 [N]; NaN for what is none.
+
+    The default stands for what is missing: a null, a float that is NaN, an empty string.
+    """
     if pa.types.is_dictionary(array.type):
         values, index = with_missing(array, b"")
         numbers = parse_numbers(values)
         blank = is_blank(values)
         filled = np.where(blank, default, numbers)
         return filled[index]
-    is_null = array.is_null().to_numpy(zero_copy_only=False)
     wide = array.cast(pa.float64(), safe=False)
-    numbers = wide.to_numpy(zero_copy_only=False)
-    return np.where(is_null, default, numbers)
+    numbers = wide.to_numpy(zero_copy_only=False)  # NaN for a null
+    return np.where(np.isnan(numbers), default, numbers)
 
 
 def item_numbers(names: pa.Array) -> Tuple[ndarray, ndarray]:
     """The items of lists as float64 [D], and which of them are missing, bool [D]."""
     if pa.types.is_floating(names.type):
-        is_null = np.array(names.is_null(), bool)
-        return names.to_numpy(zero_copy_only=False), is_null
+        numbers = names.to_numpy(zero_copy_only=False)  # NaN for a null
+        return numbers, np.isnan(numbers)
     return parse_numbers(names), is_empty_string(names)
 
 

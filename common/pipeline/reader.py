@@ -5,13 +5,14 @@ The rest of this room knows of a file its `path`, for messages, its `chunks`, an
 more file that does so, and one more line here.
 """
 
-from typing import Union
+from typing import Optional, Sequence, Union
 
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import location
 from common.pipeline.csv_file import CsvFile, open_csv
-from common.pipeline.parquet_file import ParquetFile, open_parquet
+from common.pipeline.parquet_file import ParquetFile, is_parquet, open_parquet
+from common.pipeline.parquet_types import Layouts
 
 InputFile = Union[CsvFile, ParquetFile]
 
@@ -32,18 +33,24 @@ def open_file(path: str, schema: Schema) -> InputFile:
     return file
 
 
-def open_part(path: str, schema: Schema) -> InputFile:
-    """Opens one of several files, which may have no rows; raises BadInput as open_file does."""
+def open_part(
+    path: str,
+    schema: Schema,
+    layouts: Optional[Layouts] = None,
+    elsewhere: Sequence[str] = (),
+) -> InputFile:
+    """Opens one of several files, which may have no rows; raises BadInput as open_file does.
+
+    Args:
+      schema: the columns that the file has.
+      layouts: of the data set's Parquet files, so that what they share is looked at and told once.
+      elsewhere: the columns of the layouts' schema that the file need not have.
+    """
     if not location.exists(path):
         raise BadInput("{}: no such file.".format(path))
     if is_parquet(path):
-        return open_parquet(path, schema)
+        return open_parquet(path, schema, layouts, elsewhere)
     return open_csv(path, schema)
-
-
-def is_parquet(path: str) -> bool:
-    """Whether a file is read as Parquet."""
-    return path.endswith(".parquet")
 
 
 def num_rows(file: InputFile) -> int:

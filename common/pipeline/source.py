@@ -11,9 +11,11 @@ from common.errors import BadInput
 from common.pipeline import file_names, vocabulary
 from common.pipeline.checks import BadRows
 from common.pipeline.chunks import Chunk
+from common.pipeline.column_names import ColumnNames
 from common.pipeline.encoder import Encoder
 from common.pipeline.features import Block
 from common.pipeline.files import Files
+from common.pipeline.parquet_types import Layouts
 from common.pipeline.string_ids import WordIds
 
 DEFAULT_LOCATION = "./data"
@@ -107,6 +109,7 @@ def open_data(
     check_all: bool,
     train_files: str = "",
     eval_files: str = "",
+    strict_columns: bool = False,
 ) -> Data:
     """Opens the training and the test rows.
 
@@ -118,8 +121,8 @@ def open_data(
       max_bad_rows: how many unreadable rows may be left out.
       check_all: whether to read every row now; else rows are checked as they are used, unless
         max_bad_rows makes their number depend on it.
-
       train_files, eval_files: the flags that name files.
+      strict_columns: whether columns of Parquet that the schema lacks are an error.
 
     Raises:
       BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of
@@ -130,11 +133,12 @@ def open_data(
     vocabularies = {name: _load_words(folder, name) for name in schema.vocabularies}
     sizes = {name: len(words) for name, words in vocabularies.items()}
     sized_schema = schema.with_vocabularies(sizes)
+    layouts = Layouts(sized_schema, ColumnNames(sized_schema, strict_columns))
     data = Data(
         schema=sized_schema,
         vocabularies=vocabularies,
-        train=Files(train, sized_schema),
-        test=Files(test, sized_schema),
+        train=Files(train, sized_schema, layouts),
+        test=Files(test, sized_schema, layouts),
         bad_rows=BadRows(max_bad_rows),
     )
     for files in (data.train, data.test):

@@ -1,0 +1,47 @@
+"""Text in a column of lists that no separator divides: lists as programs print them."""
+
+from typing import Any, Optional
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.pipeline.parsing import shown
+from common.pipeline.string_views import StringViews, from_arrow
+
+_BRACKETS = ("[]", "()", "{}")
+
+
+def printed_list(texts: Any) -> Optional[str]:
+    """One of some texts if all that are not empty look like printed lists: ['a' 'b'], (1, 2).
+
+    Args:
+      texts: StringViews, or a DictionaryArray of binary values.
+    """
+    views = texts if isinstance(texts, StringViews) else from_arrow(texts.dictionary)
+    filled = np.flatnonzero(views.ends > views.starts)
+    starts = views.starts[filled]
+    ends = views.ends[filled]
+    if not len(filled):
+        return None
+    first = views.data[starts]
+    last = views.data[ends - 1]
+    for brackets in _BRACKETS:
+        is_opened = first == ord(brackets[0])
+        is_closed = last == ord(brackets[1])
+        if is_opened.all() and is_closed.all():
+            return shown(views.data[starts[0]:ends[0]].tobytes())
+    return None
+
+
+def holds_both_nulls(values: pa.ChunkedArray) -> bool:
+    """Whether a column of strings, encoded or not, has nulls and the text NULL too."""
+    if not values.null_count:
+        return False
+    for chunk in values.chunks:
+        if pa.types.is_dictionary(chunk.type):
+            chunk = chunk.dictionary
+        position = pc.index(chunk, pa.scalar("NULL").cast(chunk.type))
+        if position.as_py() >= 0:
+            return True
+    return False

@@ -1,0 +1,122 @@
+"""The columns of a row group as the rest of this room sees them, and its rows that are left out."""
+
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+import pyarrow as pa
+from numpy import ndarray
+
+from common.errors import BadInput
+from common.pipeline import json_lists, list_padding, list_texts, parquet_values
+from common.pipeline import native_columns as compiled
+from common.pipeline.chunks import Chunk, RawColumns, Reject
+from common.pipeline.parquet_reader import Columns
+from common.pipeline.parquet_types import Place
+from common.pipeline.parsing import shown
+
+
+class RowGroup(NamedTuple):
+    """A row group, for messages, and the columns of it that are wanted."""
+
+    path: str
+    chunk: Chunk
+    places: Sequence[Place]
+
+    def raw_columns(self, columns: Columns, as_views: bool) -> RawColumns:
+        """The columns in the one form for all writers.
+
+        Args:
+          columns: what the file holds, by the schema's names.
+          as_views: leave strings that are not encoded where they lie, if they are UTF-8.
+
+        Raises:
+          BadInput: a list column holds text that looks like printed lists.
+        """
+        end = self.chunk.first_row + self.chunk.num_rows
+        rows = np.arange(self.chunk.first_row, end, dtype=np.int64)
+        columns, rejects = self._with_lists_of_json(columns, rows)
+        if rejects:
+            rows, columns = _without_rejects(rows, columns, rejects)
+        can_view = as_views and compiled.library() is not None
+        arrays: Dict[str, Any] = {}
+        for place in self.places:
+            name = place.column.name
+            arrays[name] = parquet_values.raw_array(
+                columns[name], place.column, place.annotation, can_view)
+        self._check_list_texts(arrays)
+        self._drop_padding(arrays)
+        return RawColumns(arrays, rows, rejects)
+
+    def _with_lists_of_json(
+        self,
+        columns: Columns,
+        rows: ndarray,
+    ) -> Tuple[Columns, List[Reject]]:
+        """The columns with lists in place of JSON texts, and the rows whose text is no list."""
+        columns = dict(columns)
+        rejects: List[Reject] = []
+        for place in self.places:
+            if place.annotation == "JSON":
+                name = place.column.name
+                texts = parquet_values.encoded(columns[name])
+                parsed = json_lists.parse(texts, place.column.dtype == "float")
+                columns[name] = pa.chunked_array([parsed.lists])
+                for position in np.flatnonzero(parsed.is_bad):
+                    value = shown(texts[int(position)].as_py())
+                    row = int(rows[position])
+                    rejects.append(Reject(row, name, value, "a list as JSON"))
+        return columns, rejects
+
+    def _check_list_texts(self, arrays: Dict[str, Any]) -> None:
+        """Raises BadInput where all texts of a list column look like lists as programs print them.
+
+        Each would count as one item that nobody knows.
+        """
+        for place in self.places:
+            column = place.column
+            is_used_list = column.is_list and column.kind != "unused"
+            array = arrays[column.name]
+            is_text = not isinstance(array, pa.ListArray)
+            printed = None
+            if is_used_list and is_text:
+                printed = list_texts.printed_list(array)
+            if printed is not None:
+                message = ("{}, column {!r}: all of rows {} to {} hold text such as {!r}, a list "
+                           "as programs print it. Expected lists, or items divided by {!r}. Write "
+                           "the column as a list; in pandas, a column of lists is one for "
+                           "to_parquet(engine='pyarrow').")
+                first = self.chunk.first_row + 1
+                last = self.chunk.first_row + self.chunk.num_rows
+                raise BadInput(message.format(
+                    self.path, place.name, first, last, printed, column.separator))
+
+    def _drop_padding(self, arrays: Dict[str, Any]) -> None:
+        """Leaves out the places at which all lists that belong together hold nothing."""
+        for names in self._ordered_lists():
+            lists = {name: arrays[name] for name in names}
+            are_stored = [isinstance(array, pa.ListArray) for array in lists.values()]
+            if all(are_stored):
+                arrays.update(list_padding.without_padding(lists))
+
+    def _ordered_lists(self) -> Iterator[List[str]]:
+        """The list columns in which order counts, with those that they are aligned with."""
+        aligned = []
+        for place in self.places:
+            column = place.column
+            if column.newest and column.aligned:
+                aligned.append(column.name)
+            elif column.newest:
+                yield [column.name]
+        if aligned:
+            yield aligned
+
+
+def _without_rejects(
+    rows: ndarray,
+    columns: Columns,
+    rejects: Sequence[Reject],
+) -> Tuple[ndarray, Columns]:
+    bad = [reject.row for reject in rejects]
+    is_good = ~np.isin(rows, bad)
+    keep = pa.array(is_good)
+    return rows[is_good], {name: values.filter(keep) for name, values in columns.items()}
