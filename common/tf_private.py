@@ -7,15 +7,18 @@ each of these is relied on for.
 
 import contextlib
 import functools
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Union
+import inspect
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import resources
 from tensorflow.python.ops.lookup_ops import MutableHashTable  # noqa: F401
 from tensorflow.python.ops.variables import PartitionedVariable, _all_saveable_objects  # noqa: F401
+from tensorflow.python.training import training_util
 from tensorflow.python.training.checkpoint_management import update_checkpoint_state_internal
 from tensorflow.python.training.saver import BulkSaverBuilder
 from tensorflow.python.training.saving.saveable_object import SaveableObject, SaveSpec  # noqa: F401
+from tensorflow.python.util import tf_inspect
 
 # PartitionedVariable: what tf.get_variable returns under a partitioner; no public name tells it
 # from a variable. MutableHashTable: tf.contrib has it too, but importing tf.contrib takes seconds.
@@ -178,3 +181,31 @@ def save_now(hook: tf.train.CheckpointSaverHook, session: tf.Session, step: int)
     """Saves a checkpoint as the hook does on its clock; whether a listener asks for a stop."""
     # The hook saves on its own clock alone, and a second hook would save everything twice.
     return bool(hook._save(session, step))
+
+
+def write_no_graph_texts() -> None:
+    """Lets no session of this process write graph.pbtxt from now on."""
+    # A CheckpointSaverHook prints its graph as text when a session starts, which takes up to half
+    # as long as building it, and no argument prevents that.
+    training_util.write_graph = _write_nothing
+
+
+def _write_nothing(*_: object, **__: object) -> None:
+    """In place of training_util.write_graph."""
+
+
+_inspected = functools.lru_cache(maxsize=4096)(inspect.getfullargspec)
+
+
+def inspect_once() -> None:
+    """Lets TensorFlow look up each function's signature once in this process, from now on."""
+    # Its decorators of deprecated arguments look up what they decorate in every call.
+    tf_inspect._getfullargspec = _full_argspec
+
+
+def _full_argspec(target: Any) -> inspect.FullArgSpec:
+    try:
+        spec = _inspected(target)
+    except TypeError:  # it cannot be hashed, or has no signature
+        return inspect.getfullargspec(target)
+    return spec._replace(args=list(spec.args))  # the Estimator removes 'self' from the list it gets

@@ -1,5 +1,7 @@
+import ast
+import inspect
 import os
-from typing import List
+from typing import Iterator, List
 
 import numpy as np
 import pytest
@@ -194,3 +196,66 @@ def test_a_hook_saves_when_it_is_told(tmp_path: object) -> None:
         asked = [tf_private.save_now(hook, session, number) for number in (3, 4)]
     assert asked == [False, True] and heard == [3, 4]
     assert tf.train.latest_checkpoint(folder) == os.path.join(folder, "model.ckpt-4")
+
+
+@pytest.fixture
+def patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes back at the end what a test has replaced in TensorFlow."""
+    for module, name in ((tf_private.training_util, "write_graph"),
+                         (tf_private.tf_inspect, "_getfullargspec")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+
+
+def test_no_graph_is_written_as_text(tmp_path: object, patched: None) -> None:
+    tf_private.write_no_graph_texts()
+    with tf.Graph().as_default():
+        tf.train.get_or_create_global_step()
+        hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=1)
+        with tf.train.MonitoredSession(hooks=[hook]):
+            pass
+    assert os.path.exists(os.path.join(str(tmp_path), "model.ckpt-0.index"))
+    assert not os.path.exists(os.path.join(str(tmp_path), "graph.pbtxt"))
+
+
+def test_signatures_are_looked_up_once_and_are_each_callers_own(patched: None) -> None:
+    def function(self: object, x: int = 3) -> None:
+        """One with a default."""
+
+    class Unhashable:
+        __hash__ = None
+
+        def __call__(self, y: int) -> None:
+            """May be inspected, not kept."""
+
+    before = inspect.getfullargspec(function)
+    tf_private.inspect_once()
+    hits = tf_private._inspected.cache_info().hits
+    for _ in range(2):
+        spec = tf_private.tf_inspect._getfullargspec(function)
+        assert spec == before
+        spec.args.remove("self")  # as an Estimator does
+    assert tf_private._inspected.cache_info().hits == hits + 1
+    assert tf_private.tf_inspect._getfullargspec(Unhashable()).args == ["self", "y"]
+
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(tf_private.__file__)))
+
+
+def modules_of_tensorflows_inside(path: str) -> Iterator[str]:
+    """The modules of tensorflow.python that a file imports."""
+    with open(path, encoding="utf-8") as file:
+        nodes = list(ast.walk(ast.parse(file.read())))
+    names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return (name for name in names if name.startswith(("tensorflow.python", "tensorflow_core")))
+
+
+def test_no_other_file_imports_tensorflows_inside() -> None:
+    importing = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [os.path.join(folder, name) for name in names if name.endswith(".py")]
+        importing += [path for path in paths if list(modules_of_tensorflows_inside(path))]
+    assert importing == [os.path.abspath(tf_private.__file__)]

@@ -7,9 +7,9 @@ Zhou et al., KDD 2018, https://arxiv.org/abs/1706.06978
     Dice   = p(s) s + (1 - p(s)) alpha s                                                   (eq. 5)
     loss   = log loss(click) over all rows                                                 (eq. 2)
 
-where q is the candidate, h_j an item of the user's history, v_U the user's interest in this
-candidate, and p the sigmoid of s normalised by the batch. din/README.md lists the departures from
-the paper.
+where q is the candidate after a dense layer with a PReLU, h_j an item of the user's history, v_U
+the user's interest in this candidate, and p the sigmoid of s normalised by the batch. din/README.md
+lists the departures from the paper.
 
     python din/train.py --bf16
 """
@@ -155,7 +155,7 @@ def dice(inputs: tf.Tensor, name: str, training: bool, params: Params) -> tf.Ten
     normal = layers.batch_norm(inputs, name + "/norm", Norm(training), params.dense, affine=False)
     if params.dense.fused:
         return activation.dice(inputs, normal, alpha)
-    # s + (1 - s) alpha times the inputs, with fewer passes over memory
+    # p s + (1 - p) alpha s as (alpha + p (1 - alpha)) s, with fewer passes over memory
     return (alpha + tf.sigmoid(normal) * (1.0 - alpha)) * inputs
 
 

@@ -42,6 +42,7 @@ MODEL = Model(
     optimizer="adamasync",
     save_steps=0,
 )
+DIMENSION = 16
 BOTTOM = (512, 256, 64)
 TOP = (512, 256)
 
@@ -148,7 +149,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     args = flags.parse(parser, argv)
     data = flags.open_data(args, SCHEMA)
     params = Params(
-        embedding=Embedding.from_flags(args, 16),
+        embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
         click_rate=data.label_rates()[0, 0],

@@ -41,6 +41,7 @@ MODEL = Model(
     optimizer="adagrad",
     sample_flags="--steps 1954",
 )
+DIMENSION = 16
 GROUP_MLPS = (
     ("user", (256, 128, 96, 64)),
     ("item", (256, 128, 96, 64)),
@@ -145,7 +146,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     click_rate = rates[0, 0]
     buy_rate = min(rates[0, 1] / click_rate, 0.99)  # 1 has no logit
     params = Params(
-        embedding=Embedding.from_flags(args, 16),
+        embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
         click_rate=click_rate,

@@ -41,6 +41,7 @@ MODEL = Model(
     sample_flags="--steps 977",
 )
 LABELS = ("clk", "buy")
+DIMENSION = 16
 EXPERTS = 4
 EXPERT = (256, 192, 128, 64)
 TOWER = (256, 192, 128, 64)
@@ -130,7 +131,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     rates = data.label_rates()
     params = Params(
-        embedding=Embedding.from_flags(args, 16),
+        embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
         click_rate=rates[0, 0],

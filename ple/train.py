@@ -42,6 +42,7 @@ MODEL = Model(
     sample_flags="--steps 977",
 )
 LABELS = ("clk", "buy")
+DIMENSION = 16
 LEVELS = 3
 SPECIFIC = 2
 SHARED = 1
@@ -182,7 +183,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     data = flags.open_data(args, SCHEMA)
     rates = data.label_rates()
     params = Params(
-        embedding=Embedding.from_flags(args, 16),
+        embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
         click_rate=rates[0, 0],

@@ -14,12 +14,15 @@ from common.embedding.deeprec_tables import DeepRecTable
 from common.layers.gradients import Gradient, custom_gradient
 from common.tf_private import PartitionedVariable
 
-VariableTable = Union[tf.Variable, PartitionedVariable, tf.Tensor]
-Table = Union[VariableTable, DeepRecTable]
+TensorFlowTable = Union[tf.Variable, PartitionedVariable, tf.Tensor]
+Table = Union[TensorFlowTable, DeepRecTable]
 
 
 def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor]:
-    """The rows of each table at its ids: float32 [N, D] from int32 or int64 [N]."""
+    """The rows of each table at its ids: float32 [N, D] from int32 or int64 [N].
+
+    All tables have the same width D.
+    """
     by_server: Dict[str, List[int]] = {}
     rows: Dict[int, tf.Tensor] = {}
     for place, table in enumerate(tables):
@@ -36,13 +39,13 @@ def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor
 
 
 def is_local(table: Table) -> bool:
-    """Whether a table is a variable, whole and in this process."""
+    """Whether a table is one tensor of this process: a whole variable, or the rows of a batch."""
     if isinstance(table, (PartitionedVariable, DeepRecTable)):
         return False
     return "/job:ps" not in table.device
 
 
-def _server(table: VariableTable) -> str:
+def _server(table: TensorFlowTable) -> str:
     """The parameter server that holds a table, "" where there is none or several hold slices of
     it.
     """
@@ -50,12 +53,12 @@ def _server(table: VariableTable) -> str:
     return device if "/job:ps" in device else ""
 
 
-def _look_up(tables: Sequence[VariableTable], ids: Sequence[tf.Tensor]) -> List[tf.Tensor]:
+def _look_up(tables: Sequence[TensorFlowTable], ids: Sequence[tf.Tensor]) -> List[tf.Tensor]:
     """Each table on its own."""
     return [_look_up_one(table, its_ids) for table, its_ids in zip(tables, ids)]
 
 
-def _look_up_one(table: VariableTable, ids: tf.Tensor) -> tf.Tensor:
+def _look_up_one(table: TensorFlowTable, ids: tf.Tensor) -> tf.Tensor:
     """The rows of a table; of one in slices on several servers each id is asked for once."""
     is_sliced = isinstance(table, PartitionedVariable)
     if not is_sliced or "/job:ps" not in list(table)[0].device:
@@ -66,10 +69,10 @@ def _look_up_one(table: VariableTable, ids: tf.Tensor) -> tf.Tensor:
 
 def _fetch(
         server: str,
-        tables: Sequence[VariableTable],
+        tables: Sequence[TensorFlowTable],
         ids: Sequence[tf.Tensor],
 ) -> List[tf.Tensor]:
-    """The rows of several tables of one server, all of one width."""
+    """The rows of several tables of one server."""
     unique, places = zip(*[tf.unique(its_ids) for its_ids in ids])
     sizes = tf.stack([tf.size(its_ids) for its_ids in unique])
     request = tf.concat([tf.cast(its_ids, tf.int32) for its_ids in unique], axis=0)

@@ -48,10 +48,10 @@ def look_up(
         scope: str,
         config: Embedding,
 ) -> tf.Tensor:
-    """The embeddings of some columns, joined in their order, float32 [B, columns * D].
+    """The embeddings of some columns, joined in the order given: float32 [B, columns * D].
 
     Args:
-      columns: with --tf those of vocabularies with one value a row.
+      columns: of any kind; with --tf, only vocabulary columns that have one value a row.
     """
     batch = column_ids.of_features(features, columns)
     with _variables(scope, config):
@@ -81,7 +81,7 @@ def _padded_history(
         scope: str,
         config: Embedding,
 ) -> PaddedHistory:
-    """The same as TensorFlow's own ops make it of padded lists, ids [B, T]."""
+    """The same for --tf: TensorFlow's own lookups in lists that are padded, ids [B, T]."""
     batch = [ColumnIds(column, features[column.name]) for column in columns]
     with _variables(scope, config):
         lookups = _bind(batch, scope, config)

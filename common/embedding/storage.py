@@ -67,14 +67,12 @@ class Storage(_StorageFields):
         if self.kind is not Kind.FIXED and native.load().ops is None:
             raise ValueError(
                 "embeddings of kind {!r} are native ops, and there are none: {}. Train on the "
-                "tables of "
-                "fixed size.".format(self.kind.value,
-                                     native.load().reason))
+                "tables of fixed size.".format(self.kind.value, native.load().reason))
         frequency = self.settings.filter_freq
         if self.settings.filter == "cbf" and frequency > 255:
             raise ValueError(
-                "--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter.".
-                format(frequency))
+                "--ev_filter cbf counts to 255. Got: --ev_filter_freq {}. Use --ev_filter counter."
+                .format(frequency))
         return self
 
     @classmethod
