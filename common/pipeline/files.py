@@ -53,7 +53,8 @@ class Files:
         self.paths = [file.path for file in named]
         self._named = named
         self._chunks: Dict[int, List[Chunk]] = {}
-        self._open: Dict[int, InputFile] = {}
+        self._opened_once: Dict[int, InputFile] = {}
+        self._recent: Dict[int, InputFile] = {}
         self._rows_before: Optional[np.ndarray] = None
         self._lock = threading.RLock()
 
@@ -166,18 +167,18 @@ class Files:
 
     def _opened(self, number: int) -> InputFile:
         """A file, open; the one that was used least recently is closed for it."""
-        with self._lock:
-            file = self._open.pop(number, None)
+        file = self._opened_once.get(number)
         if file is None:
-            file = self._open_anew(number)
+            file = self._opened_once.setdefault(number, self._open_first(number))
         with self._lock:
-            self._open[number] = file
-            while len(self._open) > _MAX_OPEN:
-                oldest = next(iter(self._open))
-                self._open.pop(oldest).close()
+            self._recent.pop(number, None)
+            self._recent[number] = file
+            while len(self._recent) > _MAX_OPEN:
+                oldest = next(iter(self._recent))
+                self._recent.pop(oldest).close()
         return file
 
-    def _open_anew(self, number: int) -> InputFile:
+    def _open_first(self, number: int) -> InputFile:
         path, partition = self._named[number]
         in_folders = dict(partition)
         columns = tuple(column for column in self.schema.columns if column.name not in in_folders)
