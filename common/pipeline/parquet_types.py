@@ -206,7 +206,7 @@ def _can_hold_item(dtype: str, kind: pa.DataType, annotation: str) -> bool:
     if pa.types.is_decimal(kind):
         return dtype != "string" or kind.scale == 0
     if annotation:
-        return dtype != "string"
+        return dtype != "string" and pa.types.is_fixed_size_binary(kind)
     if pa.types.is_fixed_size_binary(kind):
         return kind.byte_width not in _UNTOLD
     is_number = pa.types.is_floating(kind) or pa.types.is_boolean(kind)

@@ -95,6 +95,7 @@ def _decimal_texts(values: pa.Array) -> pa.Array:
     """Decimals as text, whole ones as whole numbers are written."""
     texts = values.cast(pa.string())
     whole = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0*$", r"\1")
+    whole = pc.replace_substring_regex(whole, r"^0\.0*E-[0-9]+$", "0")  # of many digits
     return whole.cast(pa.binary())
 
 

@@ -1,4 +1,4 @@
-"""Small Parquet files of writers that pyarrow 12 cannot stand in for, whole and compressed."""
+"""Small Parquet files of other writers, and types that pyarrow 12 cannot write."""
 
 import base64
 import zlib
@@ -28,6 +28,16 @@ SPLIT_INTEGERS = (
     b'Nf$1<!TDg`M;?)^tV6kOeyj'
 )
 
+# pyarrow 26.0.1: y int32, user string and tags list<string> in DELTA_BYTE_ARRAY; three rows.
+DELTAS = (
+    b'c-oy(O-sW-5S`t`H9{#AnUIAX7HmT+ZLx(G54m{pRHS(Fnv|%8ewjq2H}UA%U*Opv;ZO1=cyczWwuR7xVRm+Qn0YU6XN'
+    b'PB(9R#dmwTXfPfx>l61^|vp4s57zoGKM^oR-izV5>!aA%+^DoB{NC-44`!62)qMt){_jslsI%C93Nb=R1GEhVjHq4#yf'
+    b'^N6m(gikrH``@zVXXswx9=o|(r4Q{r}*9?}S{g;N<QBGudM?!}OQ1}%9h6On^<)jCWNJh8OG(Z8!YusT=z!L4I7EyzNO'
+    b'MpE(QhS0N#lY7I(=jLGBt@PV??;np8qLyGy)C3GeGgpZvL-+hC{ogXW@Mh_@0^)*QO}5j-w@IREmR|w2&pXd-^#!~8JY'
+    b'LO{C^EFV<~GE`$`fIH@A3BGrgI{Uu{Hc*>9Z8`{w@6*=>MdNKbHiPQ%nf?AJY8couC?SBoINyN}Y=Xt8JoaXf!i4^f<q'
+    b'=QGvqw@=y~>C;{22Jdu5Lwfx`!n%ox'
+)
+
 # DuckDB 2.0.1: y int32, user string, v VARIANT; one row.
 VARIANT = (
     b'c-oCpQA)!=5S`t&G1ORE?JgV0M-UsLl#rBKtK>)N0gB&+k~S+ATa~s66g-J%@+5i(ads;u2nAu;%)B@6%}kQv?R~_6na'
@@ -49,9 +59,28 @@ HADOOP_LZ4 = (
     b'd<xa`4@m1x+UQz)%_#5&AznT5;'
 )
 
+# A string's converted and logical type as Thrift writes them behind its name, and those of others.
+_STRING = b"\x25\x00\x4c\x1c\x00\x00"
+ANNOTATIONS = {
+    "JSON": b"\x25\x26\x4c\xcc\x00\x00",
+    "BSON": b"\x25\x28\x4c\xdc\x00\x00",
+    "ENUM": b"\x25\x08\x4c\x4c\x00\x00",
+}
+
 
 def write(path: str, packed: bytes) -> str:
     """Writes one of the files above; returns the path."""
     with open(path, "wb") as file:
         file.write(zlib.decompress(base64.b85decode(packed)))
+    return path
+
+
+def annotate(path: str, column: str, name: str) -> str:
+    """Makes the strings of a column JSON, BSON or ENUM in a file's footer; returns the path."""
+    described = bytes([len(column)]) + column.encode()
+    with open(path, "rb") as file:
+        content = file.read()
+    assert content.count(described + _STRING) == 1
+    with open(path, "wb") as file:
+        file.write(content.replace(described + _STRING, described + ANNOTATIONS[name]))
     return path
