@@ -21,16 +21,17 @@ from common.embedding import deeprec_tables, storage
 from common.embedding.storage import Storage
 from common.layers import config as layers_config
 from common.optimizers import train_step
-from common.pipeline import checks, column_names, file_names, row_order, source, work_queue
+from common.pipeline import (
+    checks, column_names, csv_layout, file_names, row_order, source, work_queue)
 from common.pipeline.source import Data
 from common.process import threads
 
 # Each has add_flags(parser). One whose flags a single callback reads has from_flags(args) too: the
 # value, a NamedTuple with defaults, is run.setting(ItsClass) there.
 MODULES: Tuple[ModuleType, ...] = (
-    source, file_names, column_names, run, train_step, layers_config, threads, row_order, checks,
-    cluster, toggles, storage, tables, embedding_config, increments, work_queue, evaluate_every,
-    improvement, early_stopping)
+    source, file_names, csv_layout, column_names, run, train_step, layers_config, threads,
+    row_order, checks, cluster, toggles, storage, tables, embedding_config, increments, work_queue,
+    evaluate_every, improvement, early_stopping)
 
 
 def make_parser(description: str, model: Model) -> FlagParser:
@@ -96,7 +97,7 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     return source.open_data(
         args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
         check_all=args.tf, train_files=args.train_files, eval_files=args.eval_files,
-        strict_columns=args.strict_columns)
+        csv_header=args.csv_header, strict_columns=args.strict_columns)
 
 
 def make_run(args: argparse.Namespace, model: Model, data: Data) -> Run:

@@ -4,17 +4,17 @@ from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 
-_ROW_BITS = 40  # a file has fewer than 2**40 rows, and there are fewer than 2**23 files
+ROW_BITS = 40  # a file has fewer than 2**40 rows, and there are fewer than 2**23 files
 
 
 def first_row_of(file: int) -> int:
     """The number of the first row of a file, of which there are several."""
-    return file << _ROW_BITS
+    return file << ROW_BITS
 
 
 def file_of(row: int) -> int:
     """The number of the file that a row is in."""
-    return row >> _ROW_BITS
+    return row >> ROW_BITS
 
 
 def row_in_file(row: int) -> int:

@@ -17,7 +17,6 @@ from common.pipeline.chunks import Chunk, RawColumns, Reject
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.csv_fields import Fields, Table
 from common.pipeline.csv_layout import Layout
-from common.pipeline.location import Stamp
 from common.pipeline.string_views import is_utf8_text
 from common.pipeline.text_bytes import TextBytes
 
@@ -34,7 +33,7 @@ class CsvFile:
       path: the file's.
       schema: its columns.
       header: finds the columns in its first line; None where it has the schema's in their order.
-      opened: its stamp, if that is known; once it has another, reading it is an error.
+      elsewhere: columns that the header need not name, as their values come from elsewhere.
 
     Attributes:
       text: its bytes, unpacked.
@@ -45,12 +44,13 @@ class CsvFile:
         path: str,
         schema: Schema,
         header: Optional[ColumnNames] = None,
-        opened: Optional[Stamp] = None,
+        elsewhere: Sequence[str] = (),
     ) -> None:
         self.path = path
         self.schema = schema
-        self.text = TextBytes(path, opened or location.stamp(path))
+        self.text = TextBytes(path, location.stamp(path))
         self._header = header
+        self._elsewhere = elsewhere
         self._layout: Optional[Layout] = None
         self._chunks: Optional[List[Chunk]] = None
         self._lock = threading.Lock()
@@ -63,7 +63,8 @@ class CsvFile:
           BadInput: it is no text of these columns.
         """
         if self._layout is None:
-            self._layout = csv_layout.find(self.text, self.schema, self._header)
+            self._layout = csv_layout.find(
+                self.text, self.schema, self._header, self._elsewhere)
         return self._layout
 
     @property
@@ -185,7 +186,7 @@ def open_csv(
     path: str,
     schema: Schema,
     header: Optional[ColumnNames] = None,
-    opened: Optional[Stamp] = None,
+    elsewhere: Sequence[str] = (),
 ) -> CsvFile:
     """Opens a file; its arguments are those of CsvFile, which reads it as it is needed."""
-    return CsvFile(path, schema, header, opened)
+    return CsvFile(path, schema, header, elsewhere)

@@ -30,31 +30,50 @@ class Layout(NamedTuple):
       columns: the columns of each line: by the schema's names where it has them, else as the header
         names them.
       start: where the first row begins.
+      has_header: whether a line of names stands before it.
+      has_mark: whether the text begins with UTF-8's byte order mark.
     """
 
     columns: List[str]
     start: int
+    has_header: bool = False
+    has_mark: bool = False
 
 
-def find(text: TextBytes, schema: Schema, header: Optional[ColumnNames]) -> Layout:
+def find(
+    text: TextBytes,
+    schema: Schema,
+    header: Optional[ColumnNames],
+    elsewhere: Sequence[str] = (),
+) -> Layout:
     """The layout of a text file.
 
     Args:
       header: finds the schema's columns in its header; None where it has none.
+      elsewhere: columns that the header need not name.
 
     Raises:
       BadInput: there is no header, or it lacks columns; or there is one that was not asked for.
     """
     lines = _first_lines(text)
     start = text_forms.mark_size(lines[0])
+    has_mark = start > 0
     lines[0] = lines[0][start:]
     columns = [column.name for column in schema.columns]
     if header is None:
         _check_no_header(text.path, schema, lines)
-    elif lines != [b""]:
-        columns = _named_columns(text.path, schema, lines[0], header)
-        start += len(lines[0]) + 1
-    return Layout(columns, start)
+        return Layout(columns, start, has_mark=has_mark)
+    if lines == [b""]:
+        return Layout(columns, start, has_mark=has_mark)
+    names = _fields(lines[0], schema)
+    known = _known_names(schema)
+    if not any(name.lower() in known for name in names):
+        message = ("{}: with --csv_header its first line should name the columns of {}. It is "
+                   "{!r}. Leave out --csv_header if it is a row.")
+        raise BadInput(message.format(text.path, schema.name, parsing.shown(lines[0])))
+    for name, place in header.positions(text.path, names, elsewhere).items():
+        names[place] = name
+    return Layout(names, start + len(lines[0]) + 1, True, has_mark)
 
 
 def _first_lines(text: TextBytes) -> List[bytes]:
@@ -70,20 +89,6 @@ def _first_lines(text: TextBytes) -> List[bytes]:
             message = "{}: there are not two lines in its first {} bytes. Is it another file?"
             raise BadInput(message.format(text.path, size))
         size *= 4
-
-
-def _named_columns(path: str, schema: Schema, line: bytes, header: ColumnNames) -> List[str]:
-    """The columns of a file with a header, in its order."""
-    names = _fields(line, schema)
-    known = _known_names(schema)
-    if not any(name.lower() in known for name in names):
-        message = ("{}: with --csv_header its first line should name the columns of {}. It is "
-                   "{!r}. Leave out --csv_header if it is a row.")
-        raise BadInput(message.format(path, schema.name, parsing.shown(line)))
-    columns = list(names)
-    for name, place in header.positions(path, names).items():
-        columns[place] = name
-    return columns
 
 
 def _check_no_header(path: str, schema: Schema, lines: Sequence[bytes]) -> None:

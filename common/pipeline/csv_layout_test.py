@@ -40,7 +40,7 @@ def test_a_header_names_the_columns(tmp_path: object, header: str, columns: List
                                     mark: bytes, line_end: str) -> None:
     line = mark + (header + line_end).encode()
     layout = layout_of(tmp_path, line + (ROW + line_end).encode(), header=True)
-    assert layout == Layout(columns, len(line))
+    assert layout == Layout(columns, len(line), True, mark == MARK)
 
 
 def test_a_header_of_other_names_and_another_delimiter(tmp_path: object) -> None:
@@ -51,7 +51,7 @@ def test_a_header_of_other_names_and_another_delimiter(tmp_path: object) -> None
 
 def test_a_file_without_header_has_the_columns_of_the_schema(tmp_path: object) -> None:
     assert layout_of(tmp_path, ROW.encode()) == Layout(NAMES, 0)
-    assert layout_of(tmp_path, MARK + ROW.encode()) == Layout(NAMES, 3)
+    assert layout_of(tmp_path, MARK + ROW.encode()) == Layout(NAMES, 3, has_mark=True)
     assert layout_of(tmp_path, b"") == Layout(NAMES, 0)
     assert layout_of(tmp_path, b"", header=True) == Layout(NAMES, 0)
 

@@ -20,6 +20,7 @@ from common.pipeline.chunks import Chunk, RawColumns, file_of, first_row_of, row
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.named_files import NamedFile
 from common.pipeline.parquet_types import Layouts
+from common.pipeline.partitions import Partition
 from common.pipeline.reader import InputFile
 from common.pipeline.splits import splits_of
 
@@ -36,6 +37,8 @@ class Files:
       named: the files, at least one.
       schema: the columns of their rows.
       layouts: those of Parquet files, to share with other files of the data set.
+      header: finds the columns of text in the first line of each file; None where there are no
+        headers.
 
     Attributes:
       paths: the files' paths, by their numbers.
@@ -47,11 +50,13 @@ class Files:
         named: Sequence[NamedFile],
         schema: Schema,
         layouts: Optional[Layouts] = None,
+        header: Optional[ColumnNames] = None,
     ) -> None:
         self.schema = schema
         self._layouts = layouts or Layouts(schema, ColumnNames(schema))
         self.paths = [file.path for file in named]
         self._named = named
+        self._header = header
         self._chunks: Dict[int, List[Chunk]] = {}
         self._opened_once: Dict[int, InputFile] = {}
         self._recent: Dict[int, InputFile] = {}
@@ -84,11 +89,13 @@ class Files:
         """The chunks of one file, whose first rows are numbered among all files."""
         chunks = self._chunks.get(number)
         if chunks is None:
-            opened = self._opened(number)
-            base = first_row_of(number)
-            chunks = [chunk._replace(first_row=base + chunk.first_row) for chunk in opened.chunks]
+            chunks = [_numbered(chunk, number) for chunk in self.file(number).chunks]
             self._chunks[number] = chunks
         return chunks
+
+    def partition_of(self, number: int) -> Partition:
+        """The columns that the folders of one file name, with their values."""
+        return self._named[number].partition
 
     @property
     def chunks(self) -> List[Chunk]:
@@ -98,14 +105,15 @@ class Files:
         return list(itertools.chain.from_iterable(by_file))
 
     def first_chunk(self) -> Chunk:
-        """The first chunk.
+        """The first chunk, for which no file's rows are counted.
 
         Raises:
           BadInput: no file has a row.
         """
         for number in range(len(self.paths)):
-            for chunk in self.chunks_of(number):
-                return chunk
+            chunk = reader.first_chunk(self.file(number))
+            if chunk:
+                return _numbered(chunk, number)
         message = "{}: the file is empty. Expected rows of the {} columns of {}."
         if len(self.paths) > 1:
             message = "{}: all of them are empty. Expected rows of the {} columns of {}."
@@ -154,9 +162,9 @@ class Files:
         number = file_of(chunk.first_row)
         base = first_row_of(number)
         own_chunk = chunk._replace(first_row=chunk.first_row - base)
-        partition = dict(self._named[number].partition)
+        partition = dict(self.partition_of(number))
         own_names = [name for name in names if name not in partition]
-        file = self._opened(number)
+        file = self.file(number)
         columns = file.read(own_chunk, own_names, as_views)
         arrays = dict(columns.arrays)
         for name in names:
@@ -165,8 +173,12 @@ class Files:
         rejects = [reject._replace(row=base + reject.row) for reject in columns.rejects]
         return RawColumns(arrays, columns.rows + base, rejects)
 
-    def _opened(self, number: int) -> InputFile:
-        """A file, open; the one that was used least recently is closed for it."""
+    def file(self, number: int) -> InputFile:
+        """One file, open; the one that was used least recently is closed for it.
+
+        Raises:
+          BadInput: it cannot be opened, or its columns are not the schema's.
+        """
         file = self._opened_once.get(number)
         if file is None:
             file = self._opened_once.setdefault(number, self._open_first(number))
@@ -182,8 +194,13 @@ class Files:
         path, partition = self._named[number]
         in_folders = dict(partition)
         columns = tuple(column for column in self.schema.columns if column.name not in in_folders)
-        own_schema = self.schema._replace(columns=columns)
-        return reader.open_part(path, own_schema, self._layouts, list(in_folders))
+        schema = self.schema._replace(columns=columns)
+        return reader.open_part(path, schema, self._layouts, self._header, list(in_folders))
+
+
+def _numbered(chunk: Chunk, number: int) -> Chunk:
+    """A chunk of one file, its first row numbered among all files."""
+    return chunk._replace(first_row=first_row_of(number) + chunk.first_row)
 
 
 def _constant(value: Optional[str], num_rows: int) -> pa.DictionaryArray:

@@ -10,6 +10,8 @@ from typing import Optional, Sequence, Union
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import location
+from common.pipeline.chunks import Chunk
+from common.pipeline.column_names import ColumnNames
 from common.pipeline.csv_file import CsvFile, open_csv
 from common.pipeline.parquet_file import ParquetFile, is_parquet, open_parquet
 from common.pipeline.parquet_types import Layouts
@@ -20,7 +22,7 @@ InputFile = Union[CsvFile, ParquetFile]
 def open_file(path: str, schema: Schema) -> InputFile:
     """Opens a file that holds at least one row, and finds its chunks.
 
-    The footer of a Parquet file has them; a CSV file takes one buffered pass.
+    The footer of a Parquet file has them; a text file takes one pass.
 
     Raises:
       BadInput: the file is missing, empty or no Parquet file, or its columns are not the schema's.
@@ -37,20 +39,32 @@ def open_part(
     path: str,
     schema: Schema,
     layouts: Optional[Layouts] = None,
+    header: Optional[ColumnNames] = None,
     elsewhere: Sequence[str] = (),
 ) -> InputFile:
-    """Opens one of several files, which may have no rows; raises BadInput as open_file does.
+    """Opens one of several files, which may have no rows.
 
     Args:
       schema: the columns that the file has.
       layouts: of the data set's Parquet files, so that what they share is looked at and told once.
-      elsewhere: the columns of the layouts' schema that the file need not have.
+      header: finds the columns of text in its first line; None where text has no header.
+      elsewhere: columns that the file need not have, as their values come from elsewhere.
+
+    Raises:
+      BadInput: as open_file does.
     """
     if not location.exists(path):
         raise BadInput("{}: no such file.".format(path))
     if is_parquet(path):
         return open_parquet(path, schema, layouts, elsewhere)
-    return open_csv(path, schema)
+    return open_csv(path, schema, header, elsewhere)
+
+
+def first_chunk(file: InputFile) -> Optional[Chunk]:
+    """The first chunk of a file, whose rows are not counted for it; None where it has none."""
+    if isinstance(file, CsvFile):
+        return file.first_chunk
+    return next(iter(file.chunks), None)
 
 
 def num_rows(file: InputFile) -> int:

@@ -109,6 +109,7 @@ def open_data(
     check_all: bool,
     train_files: str = "",
     eval_files: str = "",
+    csv_header: bool = False,
     strict_columns: bool = False,
 ) -> Data:
     """Opens the training and the test rows.
@@ -122,7 +123,8 @@ def open_data(
       check_all: whether to read every row now; else rows are checked as they are used, unless
         max_bad_rows makes their number depend on it.
       train_files, eval_files: the flags that name files.
-      strict_columns: whether columns of Parquet that the schema lacks are an error.
+      csv_header: whether the first line of each text file names its columns.
+      strict_columns: whether columns that the schema lacks are an error, where files name theirs.
 
     Raises:
       BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of
@@ -133,12 +135,14 @@ def open_data(
     vocabularies = {name: _load_words(folder, name) for name in schema.vocabularies}
     sizes = {name: len(words) for name, words in vocabularies.items()}
     sized_schema = schema.with_vocabularies(sizes)
-    layouts = Layouts(sized_schema, ColumnNames(sized_schema, strict_columns))
+    names = ColumnNames(sized_schema, strict_columns)
+    layouts = Layouts(sized_schema, names)
+    header = names if csv_header else None
     data = Data(
         schema=sized_schema,
         vocabularies=vocabularies,
-        train=Files(train, sized_schema, layouts),
-        test=Files(test, sized_schema, layouts),
+        train=Files(train, sized_schema, layouts, header),
+        test=Files(test, sized_schema, layouts, header),
         bad_rows=BadRows(max_bad_rows),
     )
     for files in (data.train, data.test):

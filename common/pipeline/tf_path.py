@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import USER, Column, Schema
-from common.pipeline import raw, row_order, source
+from common.pipeline import raw, row_order, source, tf_lines
 from common.pipeline.batches import Batch
 from common.pipeline.dataset import InputFn
 from common.pipeline.files import Files
@@ -26,8 +26,8 @@ def tf_input(files: Files, data: Data, stream: Stream, with_users: bool) -> Inpu
     """
     schema = data.schema
 
-    def parse(lines: tf.Tensor, tables: raw.Tables) -> Batch:
-        columns = _parse_csv(lines, schema)
+    def parse(lines: tf.Tensor, line_columns: List[str], tables: raw.Tables) -> Batch:
+        columns = _parse_csv(lines, line_columns, schema)
         features = raw.decode(columns, schema, tables, as_columns=True)
         if with_users:
             users = columns[schema.user_column]
@@ -42,10 +42,11 @@ def tf_input(files: Files, data: Data, stream: Stream, with_users: bool) -> Inpu
     def input_fn() -> tf.data.Dataset:
         bad_rows = data.bad_rows.rows(files.paths)
         row_order.check_shard(files, bad_rows, stream)
-        lines = _in_order(_usable_lines(files, data), stream)
+        lines = _in_order(tf_lines.usable(files, data), stream)
+        line_columns = tf_lines.columns_of(files)
         tables = raw.make_tables(schema, data.vocabularies)
         parsed = lines.batch(stream.batch_size).map(
-            lambda batch: parse(batch, tables),
+            lambda batch: parse(batch, line_columns, tables),
             num_parallel_calls=tf.data.experimental.AUTOTUNE,
         )
         return parsed.prefetch(_BATCHES_AHEAD)
@@ -53,12 +54,16 @@ def tf_input(files: Files, data: Data, stream: Stream, with_users: bool) -> Inpu
     return input_fn
 
 
-def _parse_csv(lines: tf.Tensor, schema: Schema) -> Features:
-    """The columns that are used, by name."""
-    names = source.used_columns(schema)
+def _parse_csv(lines: tf.Tensor, line_columns: List[str], schema: Schema) -> Features:
+    """The columns that are used, by name.
+
+    Args:
+      line_columns: the columns of each line; names that are not the schema's are read past.
+    """
+    used = source.used_columns(schema)
+    positions = [place for place, name in enumerate(line_columns) if name in used]
+    names = [line_columns[position] for position in positions]
     defaults = [_csv_default(column) for column in schema.named(names)]
-    numbered = enumerate(schema.columns)
-    positions = [position for position, column in numbered if column.name in names]
     fields = tf.io.decode_csv(
         lines,
         defaults,
@@ -87,39 +92,11 @@ def rows_of_batch(files: Files, data: Data, stream: Stream) -> List[int]:
     They are found by reading it again.
     """
     with tf.Graph().as_default(), tf.Session() as session:
-        lines = _in_order(_numbered_lines(files, data), stream)
+        lines = _in_order(tf_lines.numbered(files, data), stream)
         numbers = lines.map(lambda row, line: row)
         batches = numbers.batch(stream.batch_size)
         first = tf.data.make_one_shot_iterator(batches).get_next()
         return session.run(first).tolist()
-
-
-def _all_lines(files: Files) -> tf.data.Dataset:
-    """The lines of a CSV file that are rows."""
-    lines = tf.data.TextLineDataset(files.paths)
-    return lines.take(files.num_rows)
-
-
-def _usable_lines(files: Files, data: Data) -> tf.data.Dataset:
-    if not data.bad_rows.rows(files.paths):
-        return _all_lines(files)
-    numbered = _numbered_lines(files, data)
-    return numbered.map(lambda row, line: line)
-
-
-def _numbered_lines(files: Files, data: Data) -> tf.data.Dataset:
-    """The usable lines of a CSV file, each with its number from 0."""
-    lines = _all_lines(files)
-    numbered = lines.apply(tf.data.experimental.enumerate_dataset())
-    bad = sorted(data.bad_rows.rows(files.paths))
-    if not bad:
-        return numbered
-
-    def is_usable(row: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-        bad_rows = tf.constant(bad, tf.int64)
-        return tf.reduce_all(tf.not_equal(row, bad_rows))
-
-    return numbered.filter(is_usable)
 
 
 def _in_order(lines: tf.data.Dataset, stream: Stream) -> tf.data.Dataset:
