@@ -1,5 +1,5 @@
 import os
-from typing import Iterator, List, Sequence
+from typing import Iterator, List
 
 import numpy as np
 import pytest
@@ -10,47 +10,13 @@ from common.pipeline.chunks import file_of, first_row_of, row_in_file
 from common.pipeline.files import Files
 from common.pipeline.named_files import NamedFile
 from common.pipeline.row_order import Leg, Stream
-from common.testing import toy
+from common.testing import many_files, toy
 from common.testing.toy import SCHEMA
-
-TEST = toy.random_rows(9, 20)
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", 30)
-
-
-def uneven_sizes(num_files: int, total: int) -> List[int]:
-    """Numbers of rows of files: most have few or none, one has half of all."""
-    cuts = np.sort(np.random.default_rng(num_files).integers(0, total // 2 + 1, num_files - 1))
-    bounds = np.concatenate([[0], cuts, [total]])
-    return np.diff(bounds).tolist()
-
-
-def write_files(folder: object, sizes: Sequence[int], kinds: str) -> List[NamedFile]:
-    """Writes files of so many rows, whose kinds ('c' for CSV, 'p' for Parquet) take turns."""
-    named = []
-    for number, size in enumerate(sizes):
-        rows = toy.random_rows(number, size)
-        path = "{}/part-{:03d}".format(folder, number)
-        if kinds[number % len(kinds)] == "p":
-            path = toy.write_parquet(path + ".parquet", rows)
-        else:
-            toy.write_csv(path, rows)
-        named.append(NamedFile(path))
-    return named
-
-
-def open_files(folder: object, named: Sequence[NamedFile], max_bad_rows: int = 0) -> source.Data:
-    test = toy.write_csv("{}/test".format(folder), TEST)
-    train = ",".join(file.path for file in named)
-    return source.open_data(str(folder), SCHEMA, True, max_bad_rows, False, train, test)
-
-
-def numbers_of(sizes: Sequence[int]) -> List[int]:
-    """The numbers of all rows of files of so many rows."""
-    return [first_row_of(file) + row for file, size in enumerate(sizes) for row in range(size)]
 
 
 def read_rows(data: source.Data, stream: Stream) -> List[int]:
@@ -61,8 +27,8 @@ def read_rows(data: source.Data, stream: Stream) -> List[int]:
 @pytest.mark.parametrize("kinds", ["c", "p", "cpp"])
 @pytest.mark.parametrize("num_files", [1, 3, 200])
 def test_each_row_is_read_once_an_epoch(num_files: int, kinds: str, tmp_path: object) -> None:
-    sizes = uneven_sizes(num_files, 530)
-    data = open_files(tmp_path, write_files(tmp_path, sizes, kinds))
+    sizes = many_files.uneven_sizes(num_files, 530)
+    data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, sizes, kinds))
     assert data.train_rows == 530
     for shards in (1, 2, 4, 50):
         for shuffle_rows in (0, 100):
@@ -70,25 +36,25 @@ def test_each_row_is_read_once_an_epoch(num_files: int, kinds: str, tmp_path: ob
             for shard in range(shards):
                 stream = Stream(8, 1, shuffle_rows, 3, shard=shard, shards=shards)
                 parts.append(read_rows(data, stream))
-            assert sorted(sum(parts, [])) == numbers_of(sizes)
+            assert sorted(sum(parts, [])) == many_files.numbers_of(sizes)
             assert {len(part) for part in parts} <= {530 // shards, -(-530 // shards)}
 
 
 def test_the_order_depends_on_seed_and_list_alone(tmp_path: object) -> None:
-    named = write_files(tmp_path, [40, 0, 100, 3], "cp")
+    paths = many_files.write_files(tmp_path, [40, 0, 100, 3], "cp")
     stream = Stream(8, 2, 50, 3)
-    rows = read_rows(open_files(tmp_path, named), stream)
-    assert read_rows(open_files(tmp_path, named), stream) == rows
-    assert read_rows(open_files(tmp_path, named), stream._replace(seed=4)) != rows
+    rows = read_rows(many_files.open_files(tmp_path, paths), stream)
+    assert read_rows(many_files.open_files(tmp_path, paths), stream) == rows
+    assert read_rows(many_files.open_files(tmp_path, paths), stream._replace(seed=4)) != rows
     files_in_order = [file_of(row) for row in rows]
     assert files_in_order[:143] != sorted(files_in_order[:143])
-    in_file_order = read_rows(open_files(tmp_path, named), Stream(8))
-    assert in_file_order == numbers_of([40, 0, 100, 3])
+    in_file_order = read_rows(many_files.open_files(tmp_path, paths), Stream(8))
+    assert in_file_order == many_files.numbers_of([40, 0, 100, 3])
 
 
 @pytest.mark.parametrize("start_row", [0, 1, 99, 143, 144, 290, 429])
 def test_reading_resumes_at_any_row(start_row: int, tmp_path: object) -> None:
-    data = open_files(tmp_path, write_files(tmp_path, [40, 0, 100, 3], "cp"))
+    data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, [40, 0, 100, 3], "cp"))
     stream = Stream(8, 3, 50, 3)
     rows = read_rows(data, stream)
     assert len(rows) == 3 * 143
@@ -96,14 +62,15 @@ def test_reading_resumes_at_any_row(start_row: int, tmp_path: object) -> None:
 
 
 def test_the_rest_of_a_part_is_shared_out(tmp_path: object) -> None:
-    data = open_files(tmp_path, write_files(tmp_path, [40, 0, 100, 3], "cp"), max_bad_rows=1)
+    paths = many_files.write_files(tmp_path, [40, 0, 100, 3], "cp")
+    data = many_files.open_files(tmp_path, paths, max_bad_rows=1)
     parts = [read_rows(data, Stream(8, 1, 50, 3, shard=shard, shards=2)) for shard in range(2)]
     rest = Leg(epoch=0, shard=1, shards=2, low=30, high=60, seed=3, shuffle_rows=50)
     legs = (rest, rest._replace(low=60, high=None))
     stream = Stream(8, 2, 50, 3, legs=legs, first_epoch=1)
     rows = read_rows(data, stream)
     assert rows[:42] == parts[1][30:]
-    assert sorted(rows[42:]) == numbers_of([40, 0, 100, 3])
+    assert sorted(rows[42:]) == many_files.numbers_of([40, 0, 100, 3])
     for start_row in (10, 30, 41, 42, 43, 100):
         assert read_rows(data, stream._replace(start_row=start_row)) == rows[start_row:]
 
@@ -111,7 +78,7 @@ def test_the_rest_of_a_part_is_shared_out(tmp_path: object) -> None:
 def test_files_are_opened_when_their_rows_are_wanted(
         tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_COUNTED_BYTES", 0)
-    data = open_files(tmp_path, write_files(tmp_path, 50 * [20], "c"))
+    data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, 50 * [20], "c"))
     opened: List[str] = []
     really_open = files.reader.open_part
     monkeypatch.setattr(files.reader, "open_part", lambda path, *others: (
@@ -125,25 +92,25 @@ def test_files_are_opened_when_their_rows_are_wanted(
 
 def test_few_files_are_open_at_a_time(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_MAX_OPEN", 2)
-    named = write_files(tmp_path, 20 * [10], "p")
-    data = open_files(tmp_path, named)
+    paths = many_files.write_files(tmp_path, 20 * [10], "p")
+    data = many_files.open_files(tmp_path, paths)
     before = len(os.listdir("/proc/self/fd"))
     rows = read_rows(data, Stream(8, 2))
-    assert rows == 2 * numbers_of(20 * [10])
+    assert rows == 2 * many_files.numbers_of(20 * [10])
     assert len(os.listdir("/proc/self/fd")) <= before + 2
 
 
 def test_rows_that_cannot_be_used_are_named_by_file(tmp_path: object) -> None:
-    named = write_files(tmp_path, [40, 100, 30], "c")
+    paths = many_files.write_files(tmp_path, [40, 100, 30], "c")
     rows = toy.random_rows(1, 100)
     rows[70][0] = "2"
-    toy.write_csv(named[1].path, rows)
-    data = open_files(tmp_path, named)
+    toy.write_csv(paths[1], rows)
+    data = many_files.open_files(tmp_path, paths)
     with pytest.raises(BadInput, match="part-001, row 71, column 'y': '2' is given"):
         read_rows(data, Stream(8))
-    data = open_files(tmp_path, named, max_bad_rows=1)
+    data = many_files.open_files(tmp_path, paths, max_bad_rows=1)
     assert data.train_rows == 169
-    usable = [row for row in numbers_of([40, 100, 30]) if row != first_row_of(1) + 70]
+    usable = [row for row in many_files.numbers_of([40, 100, 30]) if row != first_row_of(1) + 70]
     for shuffle_rows in (0, 50):
         for start_row in (0, 100, 115, 169):
             rows_read = read_rows(data, Stream(8, 1, shuffle_rows, start_row=start_row))
@@ -158,29 +125,31 @@ def test_folders_give_columns(tmp_path: object) -> None:
     os.makedirs(folder)
     toy.write_csv(folder + "/a", without_kind)
     toy.pa.parquet.write_table(toy.to_table(rows).drop(["kind"]), folder + "/b.parquet")
-    data = open_files(tmp_path, [NamedFile("{}/rows".format(tmp_path))])
+    data = many_files.open_files(tmp_path, ["{}/rows".format(tmp_path)])
     by_folder, = blocks.read_blocks(data.train, data, Stream(100))
     for row in rows:
         row[3] = "x"
     whole = toy.write_csv("{}/c".format(tmp_path), rows + rows)
-    data = open_files(tmp_path, [NamedFile(whole)])
+    data = many_files.open_files(tmp_path, [whole])
     by_column, = blocks.read_blocks(data.train, data, Stream(100))
     np.testing.assert_array_equal(by_folder.ids, by_column.ids)
     np.testing.assert_array_equal(by_folder.labels, by_column.labels)
 
 
 def test_empty_files_among_others_and_alone(tmp_path: object) -> None:
-    named = write_files(tmp_path, [0, 5, 0, 0], "cp")
-    assert read_rows(open_files(tmp_path, named), Stream(8)) == numbers_of([0, 5])
+    paths = many_files.write_files(tmp_path, [0, 5, 0, 0], "cp")
+    data = many_files.open_files(tmp_path, paths)
+    assert read_rows(data, Stream(8)) == many_files.numbers_of([0, 5])
     with pytest.raises(BadInput, match="part-000 and 1 more files: all of them are empty. Expected "
                        "rows of the 7 columns of toy"):
-        open_files(tmp_path, named[::2])
+        many_files.open_files(tmp_path, paths[::2])
     with pytest.raises(BadInput, match="part-000: the file is empty. Expected rows"):
-        open_files(tmp_path, named[:1])
+        many_files.open_files(tmp_path, paths[:1])
 
 
 def test_a_row_is_placed_in_its_file(tmp_path: object) -> None:
-    read = Files(write_files(tmp_path, [3, 4], "c"), SCHEMA)
+    paths = many_files.write_files(tmp_path, [3, 4], "c")
+    read = Files([NamedFile(path) for path in paths], SCHEMA)
     row = first_row_of(1) + 2
     assert (file_of(row), row_in_file(row)) == (1, 2)
     assert read.place(row).endswith("part-001, row 3")

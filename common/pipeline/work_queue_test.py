@@ -12,7 +12,7 @@ from common.kernels import native
 from common.pipeline import csv_file, feed, queue_graph, source, work_queue
 from common.pipeline.files import Files
 from common.pipeline.named_files import NamedFile
-from common.testing import runs, toy
+from common.testing import many_files, runs, toy
 from common.testing.jobs import cluster_of
 from common.testing.runs import (TEST, TRAIN, Params, make_run, rows_by_step, start_child, train,
                                  wait_for)
@@ -86,6 +86,17 @@ def test_every_row_once_an_epoch_in_another_order_each(tmp_path: object, parquet
     epochs = [rows[i:i + 400] for i in (0, 400, 800)]
     assert [sorted(epoch) for epoch in epochs] == 3 * [EPOCH]
     assert epochs[0] != epochs[1] != epochs[2] and epochs[0][:50] != sorted(epochs[0][:50])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_files, kinds", [(3, "c"), (3, "pc"), (40, "cpp")])
+def test_the_rows_of_many_files_come_once_an_epoch(num_files: int, kinds: str,
+                                                   tmp_path: object) -> None:
+    sizes = many_files.uneven_sizes(num_files, 400)
+    data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, sizes, kinds))
+    rows = run_rows(tmp_path, data, steps=50)
+    assert sorted(rows[:400]) == sorted(rows[400:]) == many_files.numbers_of(sizes)
+    assert rows[:400] != rows[400:]
 
 
 @pytest.mark.slow
