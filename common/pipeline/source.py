@@ -8,12 +8,11 @@ import numpy as np
 from common.config.flag_types import FILES, FlagParser, add_switch, place
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import file_names, vocabulary
+from common.pipeline import file_names, first_rows, vocabulary
 from common.pipeline.checks import BadRows
 from common.pipeline.chunks import Chunk
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.encoder import Encoder
-from common.pipeline.features import Block
 from common.pipeline.files import Files
 from common.pipeline.parquet_types import Layouts
 from common.pipeline.string_ids import WordIds
@@ -149,7 +148,10 @@ def open_data(
         files.first_chunk()  # raises where there is none
         if files.is_parquet:
             files.count()  # footers tell at once what is wrong with a file
-    _check_vocabularies(data)
+    names_read = used_columns(sized_schema)
+    first_rows.check_training(data.train, sized_schema, vocabularies, names_read)
+    if not max_bad_rows:
+        first_rows.check_test(data.test, sized_schema, vocabularies, names_read)
     if check_all or max_bad_rows:
         for files in (data.train, data.test):
             _find_bad_rows(files, data)
@@ -165,36 +167,6 @@ def _load_words(folder: str, name: str) -> WordIds:
 def _check_any_rows(files: Files, num_rows: int) -> None:
     if not num_rows:
         raise BadInput("{}: not one row can be used.".format(files.path))
-
-
-def _check_vocabularies(data: Data) -> None:
-    """Raises BadInput where the first rows hold no word of one of the vocabularies."""
-    if not data.schema.vocabularies:
-        return
-    files = data.train
-    chunk = files.first_chunk()
-    counts = BadRows(chunk.num_rows)  # rows that cannot be read are named when they are used
-    encoder = Encoder(files.paths, data.schema, data.vocabularies, counts)
-    columns = files.read(chunk, used_columns(data.schema), as_views=True)
-    block = encoder.encode(columns)
-    num_values = _count_values(block, data.schema)
-    for column in data.schema.columns:
-        if column.vocabulary:
-            total = num_values[column.name]
-            unknown = counts.unknown_ids.get(column.name, 0)
-            if 0 < total <= unknown:
-                message = ("{}: {} has none of the {} values of column {!r} in the first {} rows, "
-                           "so it is of other data. Make the vocabularies from these rows.")
-                raise BadInput(message.format(
-                    files.path, column.vocabulary, total, column.name, len(block.rows)))
-
-
-def _count_values(block: Block, schema: Schema) -> Dict[str, int]:
-    """How many ids each feature column of a block has."""
-    counts = {column.name: len(block.rows) for column in schema.scalars}
-    for column, ragged in zip(schema.lists, block.lists):
-        counts[column.name] = len(ragged.values)
-    return counts
 
 
 def make_encoder(files: Files, data: Data) -> Encoder:

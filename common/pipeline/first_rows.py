@@ -1,0 +1,96 @@
+"""The first rows of training and test files, looked at before training: what is wrong with all."""
+
+from typing import Dict, Sequence
+
+from common.config.schema import Schema
+from common.errors import BadInput
+from common.pipeline import joined_lists, quoted_text
+from common.pipeline.checks import BadRows
+from common.pipeline.chunks import RawColumns, file_of
+from common.pipeline.encoder import Encoder
+from common.pipeline.features import Block
+from common.pipeline.files import Files
+from common.pipeline.string_ids import WordIds
+
+
+def check_training(
+    files: Files,
+    schema: Schema,
+    vocabularies: Dict[str, WordIds],
+    names: Sequence[str],
+) -> None:
+    """Checks the first rows of training files; those that cannot be read are named when used.
+
+    Args:
+      names: the columns that are read.
+
+    Raises:
+      BadInput: values stand in quotes, lists are divided wrongly, or the rows hold no word of one
+        of the vocabularies.
+    """
+    columns = _read(files, schema, vocabularies, names)
+    if schema.vocabularies:
+        most = len(columns.rows) + len(columns.rejects)
+        counts = BadRows(most)
+        block = Encoder(files.paths, schema, vocabularies, counts).encode(columns)
+        _check_vocabularies(files, schema, block, counts.unknown_ids)
+
+
+def check_test(
+    files: Files,
+    schema: Schema,
+    vocabularies: Dict[str, WordIds],
+    names: Sequence[str],
+) -> None:
+    """Checks the first rows of test files, which else would be read after training.
+
+    Args:
+      names: the columns that are read.
+
+    Raises:
+      BadInput: values stand in quotes, lists are divided wrongly, or a row cannot be read.
+    """
+    columns = _read(files, schema, vocabularies, names)
+    Encoder(files.paths, schema, vocabularies, BadRows(0)).encode(columns)
+
+
+def _read(
+    files: Files,
+    schema: Schema,
+    vocabularies: Dict[str, WordIds],
+    names: Sequence[str],
+) -> RawColumns:
+    """The columns of the first rows."""
+    chunk = files.first_chunk()
+    columns = files.read(chunk, names)
+    path = files.paths[file_of(chunk.first_row)]
+    quoted_text.check(path, columns)
+    joined_lists.check(path, columns, schema, vocabularies)
+    return columns
+
+
+def _check_vocabularies(
+    files: Files,
+    schema: Schema,
+    block: Block,
+    unknown_ids: Dict[str, int],
+) -> None:
+    """Raises BadInput where the first rows hold no word of one of the vocabularies."""
+    num_values = _count_values(block, schema)
+    for column in schema.columns:
+        if column.vocabulary:
+            total = num_values[column.name]
+            unknown = unknown_ids.get(column.name, 0)
+            if 0 < total <= unknown:
+                message = ("{}: {} has none of the {} values of column {!r} in the first {} rows, "
+                           "so it is of other data. Make the vocabularies from these rows.")
+                raise BadInput(message.format(
+                    files.path, column.vocabulary, total, column.name, len(block.rows)))
+
+
+def _count_values(block: Block, schema: Schema) -> Dict[str, int]:
+    """How many ids each feature column of a block has."""
+    counts = {column.name: len(block.rows) for column in schema.scalars}
+    for column, ragged in zip(schema.lists, block.lists):
+        counts[column.name] = len(ragged.values)
+    return counts
