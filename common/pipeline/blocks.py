@@ -37,7 +37,7 @@ def read_blocks(
     rows_of_slice = num_batches * stream.batch_size
     bad_rows = data.bad_rows.rows(files.paths)
     upcoming, windows = itertools.tee(row_order.windows(files, bad_rows, stream))
-    chunks = _distinct(part.chunk for window in upcoming for part in window.parts)
+    chunks = (part.chunk for window in upcoming for part in window.parts)
     names = source.used_columns(data.schema)
     with next_chunks.reading(files, names, chunks, _CHUNKS_AHEAD if ahead else 0) as read:
         decode = _make_decoder(files, data, read)
@@ -47,11 +47,6 @@ def read_blocks(
             order = permutation(len(block.rows), window.key)
             unread = order[window.low:window.high]
             yield from features.slices(block, unread, rows_of_slice)
-
-
-def _distinct(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Chunks without those that equal the one before."""
-    return (chunk for chunk, _ in itertools.groupby(chunks))
 
 
 def read_items(
@@ -71,12 +66,13 @@ def read_items(
       BadInput: more rows than data.bad_rows allows cannot be read.
     """
     names = source.used_columns(data.schema)
-    decode = _make_decoder(files, data, lambda chunk: files.read(chunk, names, as_views=True))
-    for epoch, index, skip in items:
-        block = decode(parts[index])
-        key = None if seed is None else [seed, epoch, index]
-        order = permutation(len(block.rows), key)
-        yield block.take(order[skip:])
+    with next_chunks.reading(files, names, iter(()), 0) as read:
+        decode = _make_decoder(files, data, read)
+        for epoch, index, skip in items:
+            block = decode(parts[index])
+            key = None if seed is None else [seed, epoch, index]
+            order = permutation(len(block.rows), key)
+            yield block.take(order[skip:])
 
 
 def _make_decoder(files: Files, data: Data, read: Read) -> Decode:
@@ -86,9 +82,10 @@ def _make_decoder(files: Files, data: Data, read: Read) -> Decode:
 
     def decode(part: Part) -> Block:
         chunk = part.chunk
+        columns = read(chunk)  # each part is asked for, as it was announced
         if chunk not in decoded:
             decoded.clear()
-            decoded[chunk] = encoder.encode(read(chunk))
+            decoded[chunk] = encoder.encode(columns)
         block = decoded[chunk]
         bounds = [chunk.first_row + part.low, chunk.first_row + part.high]
         first, end = np.searchsorted(block.rows, bounds)

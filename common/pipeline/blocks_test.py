@@ -56,3 +56,11 @@ def test_an_epoch_of_a_shard_is_as_long_as_the_shard(tmp_path: object) -> None:
     rows = read_rows(data, stream)
     assert len(rows) == 3 * 52 and set(rows) == set(range(51, 103))
     assert read_rows(data, stream._replace(start_row=60)) == rows[60:]
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_a_file_of_one_chunk_is_repeated_for_ever(parquet: bool, tmp_path: object) -> None:
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 20), TEST, parquet)
+    rows = (row for block in blocks.read_blocks(data.train, data, Stream(8, 0, 100, 3))
+            for row in block.rows)
+    assert sorted(next(rows) for _ in range(60)) == sorted(3 * list(range(20)))

@@ -4,12 +4,13 @@ import collections
 import contextlib
 import itertools
 from concurrent import futures
-from typing import Callable, Deque, Iterator, Sequence
+from typing import Callable, Deque, Dict, Iterator, Sequence, Tuple
 
 from common.pipeline.chunks import Chunk, RawColumns
 from common.pipeline.files import Files
 
 Read = Callable[[Chunk], RawColumns]
+Pending = Tuple[Chunk, "futures.Future[RawColumns]"]
 
 
 @contextlib.contextmanager
@@ -21,28 +22,48 @@ def reading(
 ) -> Iterator[Read]:
     """Gives a function that reads chunks of some files, to be asked for one after another.
 
+    A chunk that follows itself is read once.
+
     Args:
       names: the columns that are read.
-      chunks: those that will be asked for, in order.
+      chunks: all that will be asked for, in order; there may be no end of them.
       ahead: how many of them are read before they are asked for; 0 for none.
     """
     def read(chunk: Chunk) -> RawColumns:
         return files.read(chunk, names, as_views=True)
 
     if not ahead:
-        yield read
+        yield _remembering(read)
         return
-    pending: Deque["futures.Future[RawColumns]"] = collections.deque()
+    pending: Deque[Pending] = collections.deque()
     with futures.ThreadPoolExecutor(1) as pool:
 
+        def begin(chunk: Chunk) -> Pending:
+            if pending and pending[-1][0] == chunk:
+                return pending[-1]
+            return chunk, pool.submit(read, chunk)
+
         def read_next(_: Chunk) -> RawColumns:
-            missing = ahead + 1 - len(pending)
-            for chunk in itertools.islice(chunks, missing):
-                pending.append(pool.submit(read, chunk))
-            return pending.popleft().result()
+            for chunk in itertools.islice(chunks, ahead + 1 - len(pending)):
+                pending.append(begin(chunk))
+            _, columns = pending.popleft()
+            return columns.result()
 
         try:
             yield read_next
         finally:
-            for future in pending:
-                future.cancel()
+            for _, columns in pending:
+                columns.cancel()
+
+
+def _remembering(read: Read) -> Read:
+    """The same function, which remembers what it read last."""
+    last: Dict[Chunk, RawColumns] = {}
+
+    def read_once(chunk: Chunk) -> RawColumns:
+        if chunk not in last:
+            last.clear()
+            last[chunk] = read(chunk)
+        return last[chunk]
+
+    return read_once

@@ -1,3 +1,4 @@
+import itertools
 import threading
 from typing import List
 
@@ -35,6 +36,14 @@ def test_chunks_come_in_order(ahead: int) -> None:
         assert [read(chunk) for chunk in CHUNKS] == list(range(6))
     is_elsewhere = [thread != threading.get_ident() for thread in files.threads]
     assert is_elsewhere == 6 * [ahead > 0]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+def test_a_chunk_that_follows_itself_for_ever_is_read_once(ahead: int) -> None:
+    files = Recorded()
+    with next_chunks.reading(files, ["a"], itertools.repeat(CHUNKS[2]), ahead) as read:
+        assert [read(CHUNKS[2]) for _ in range(9)] == 9 * [2]
+    assert files.numbers == [2]
 
 
 def test_no_more_are_read_than_wanted() -> None:
