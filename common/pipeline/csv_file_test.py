@@ -1,4 +1,5 @@
 import os
+from typing import List, Tuple
 
 import pytest
 
@@ -65,3 +66,39 @@ def test_lines_too_long_to_be_rows(tmp_path: object, monkeypatch: pytest.MonkeyP
             BadInput,
             match="a.csv, lines 1 to 3: they have .* bytes, too many to be rows of toy. Is it"):
         file.read(file.chunks[0], toy.NAMES)
+
+
+def test_quotes_are_told_of_lines_that_they_widen(tmp_path: object) -> None:
+    path = toy.write_csv("{}/a".format(tmp_path), [["1"] * 7, [*6 * ["1"], '"a', 'b"']])
+    file = reader.open_file(path, SCHEMA)
+    columns = file.read(file.chunks[0], NAMES)
+    assert [reject.expected for reject in columns.rejects] == [
+        "7 columns, not 8 (quotes are read as they are and hold no field together)"]
+
+
+def test_nothing_is_read_or_counted_before_it_is_asked_for(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(line_chunks, "_SCAN_BYTES", 500)
+    path = toy.write_csv("{}/a".format(tmp_path), toy.random_rows(1, 200))
+    file = csv_file.open_csv(path, SCHEMA)
+    reads: List[Tuple[int, int]] = []
+    really_read = file.text.read
+    monkeypatch.setattr(file.text, "read", lambda start, size: (
+        reads.append((start, size)) or really_read(start, size)))
+    assert reads == [] and file.first_chunk
+    scanned = [start for start, size in reads if size == 500]
+    assert scanned == list(range(0, file.first_chunk.size, 500))
+    assert file.chunks[0] == file.first_chunk and len(file.chunks) == 20
+    del reads[:]
+    assert file.chunks and file.first_chunk and reads == []  # both are remembered
+
+
+def test_a_file_that_changes_is_an_error(tmp_path: object) -> None:
+    path = toy.write_csv("{}/a".format(tmp_path), toy.random_rows(1, 3000))
+    file = reader.open_file(path, SCHEMA)
+    file.read(file.chunks[0], NAMES)
+    toy.write_csv(path, toy.random_rows(2, 100))
+    with pytest.raises(BadInput, match="a changed while it was read: it had .* bytes, written .*, "
+                                       "now it has"):
+        file.read(file.chunks[0], NAMES)

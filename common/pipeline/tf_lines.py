@@ -7,7 +7,7 @@ text, so compressed text is unpacked to a local file for it. Files are opened as
 import contextlib
 import functools
 import itertools
-from typing import IO, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import IO, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -113,7 +113,7 @@ def usable(files: Files, data: Data) -> tf.data.Dataset:
     if not data.bad_rows.rows(files.paths):
         return _lines(files, data, None)
     batches = numbered(files, data).batch(_LINES_AT_A_TIME)
-    return batches.map(lambda rows, lines: lines).apply(tf.data.experimental.unbatch())
+    return batches.map(lambda rows, lines: lines).unbatch()
 
 
 def numbered(files: Files, data: Data) -> tf.data.Dataset:
@@ -154,7 +154,7 @@ def _lines_of(
         if not is_numbered:
             return lines
         first_row = tf.bitwise.left_shift(number, tf.constant(ROW_BITS, tf.int64))
-        return lines.apply(tf.data.experimental.enumerate_dataset(first_row))
+        return lines.enumerate(first_row)
 
     # A file is opened in a dataset of its own: TensorFlow 1.15.5 crashes where both results of a
     # Python function are used in the function of flat_map that calls it.
@@ -193,16 +193,18 @@ def _changed(
     if has_order and not form.partition and not bad:
         return lines
 
-    def change(*batch: tf.Tensor) -> Tuple[tf.Tensor, ...]:
+    def change(*batch: tf.Tensor) -> Union[tf.Tensor, Tuple[tf.Tensor, tf.Tensor]]:
         batch = _without_rows(batch, bad or ())
         values = batch[-1]
         values = _with_partition(values, form.partition, delimiter)
         if not has_order:
             values = _reordered(values, form.all_columns, columns, delimiter)
-        return (*batch[:-1], values)
+        if len(batch) == 1:
+            return values
+        return batch[0], values
 
     changed = lines.batch(_LINES_AT_A_TIME).map(change)
-    return changed.apply(tf.data.experimental.unbatch())
+    return changed.unbatch()
 
 
 def _without_rows(batch: Tuple[tf.Tensor, ...], bad: Sequence[int]) -> Tuple[tf.Tensor, ...]:
