@@ -5,7 +5,7 @@ Hidden files are left out before (common.pipeline.globs). Named one by one, any 
 
 import os
 import re
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Set
 
 from common.config.schema import Schema
 from common.errors import BadInput
@@ -47,7 +47,7 @@ def choose(entry: str, paths: Sequence[str], below: int, schema: Schema) -> List
     rows = [path for path in finished if not path.lower().endswith(_BESIDE_ROWS)]
     for path in rows:
         _check_name(entry, path, schema)
-    _check_twins(rows)
+    _check_twins(rows, below)
     num_unfinished = len(paths) - len(finished)
     if not rows:
         raise BadInput(
@@ -77,16 +77,26 @@ def _check_name(entry: str, path: str, schema: Schema) -> None:
         raise BadInput(message.format(entry, path, schema.name))
 
 
-def _check_twins(paths: Sequence[str]) -> None:
-    """Raises BadInput where a folder holds the same rows in two formats."""
+def _check_twins(paths: Sequence[str], below: int) -> None:
+    """Raises BadInput where a folder holds the same rows in two formats, as files or folders."""
     by_stem: Dict[str, str] = {}
-    for path in paths:
+    for path in list(paths) + _folders(paths, below):
         stem = _stem(path)
         if stem in by_stem:
             message = ("{} and {} seem to be the same rows in two formats, so each would be read "
                        "twice. Remove one, or name one kind: FOLDER/*.parquet.")
             raise BadInput(message.format(by_stem[stem], path))
         by_stem[stem] = path
+
+
+def _folders(paths: Sequence[str], below: int) -> List[str]:
+    """The folders below the first `below` characters of some paths, sorted."""
+    folders: Set[str] = set()
+    for folder in {os.path.dirname(path) for path in paths}:
+        while len(folder) > below and folder not in folders:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    return sorted(folders)
 
 
 def _stem(path: str) -> str:

@@ -78,5 +78,15 @@ def test_the_same_rows_in_two_formats(first: str, second: str) -> None:
         choose("0.csv", first, second)
 
 
+@pytest.mark.parametrize("names, first, second", [
+    (("toy_train", "toy_train.parquet/a"), "toy_train", "toy_train.parquet"),
+    (("d.csv/a", "d.parquet/a"), "d.csv", "d.parquet"),
+    (("x/d.csv/ds=1/a", "x/d/ds=1/a"), "x/d", "x/d.csv")])
+def test_the_same_rows_as_folders(names: tuple, first: str, second: str) -> None:
+    with pytest.raises(BadInput, match="rows/{} and rows/{} seem to be the same rows in two "
+                       "formats".format(first, second)):
+        choose(*names)
+
+
 def test_one_name_in_two_folders() -> None:
     assert choose("x/a.csv", "y/a.parquet") == ["x/a.csv", "y/a.parquet"]
