@@ -50,7 +50,7 @@ def run(
     args = parser.parse_args(argv)
     try:
         if args.command == "convert":
-            count = convert(schema, args.source, args.target)
+            count = convert(schema, args.source, args.target, args.csv_header)
             print("{} rows written to {}".format(count, args.target))
         else:
             report = _checked_make(make, **vars(args))
@@ -75,6 +75,8 @@ def _parser(schema: Schema, rows: int, rates: Dict[str, Rate]) -> argparse.Argum
     convert_parser = commands.add_parser("convert", help=convert_help)
     convert_parser.add_argument("source", type=place, help="the file to read")
     convert_parser.add_argument("target", type=written_locally, help="the file to write")
+    header_help = "the first line of text names its columns, in any order"
+    convert_parser.add_argument("--csv_header", action="store_true", help=header_help)
     return parser
 
 

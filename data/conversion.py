@@ -15,6 +15,7 @@ from common.pipeline import reader
 from common.pipeline.checks import BadRows
 from common.pipeline.chunks import RawColumns, Reject
 from common.pipeline.column_decoder import ColumnDecoder
+from common.pipeline.column_names import ColumnNames
 from common.pipeline.encoder import Encoder
 from common.pipeline.parsing import parse_numbers
 from data import ragged
@@ -86,8 +87,11 @@ def _join_lines(lines: pa.StringArray) -> pa.StringScalar:
     return joined[0]
 
 
-def convert(schema: Schema, source: str, target: str) -> int:
+def convert(schema: Schema, source: str, target: str, csv_header: bool = False) -> int:
     """Converts a file chunk by chunk: to Parquet if the target ends in .parquet, else to text.
+
+    Args:
+      csv_header: whether the first line of text names its columns.
 
     Returns:
       the number of rows.
@@ -100,7 +104,7 @@ def convert(schema: Schema, source: str, target: str) -> int:
     open_target = _open_text if as_text else _open_parquet
     count = 0
     with replacing(target) as path, open_target(path, schema) as write_table:
-        for table in _tables(schema, source, as_text):
+        for table in _tables(schema, source, as_text, csv_header):
             write_table(table)
             count += table.num_rows
     return count
@@ -118,9 +122,15 @@ def _open_parquet(path: str, schema: Schema) -> Iterator[WriteTable]:
         yield writer.write_table
 
 
-def _tables(schema: Schema, source: str, as_text: bool) -> Iterator[pa.Table]:
+def _tables(
+    schema: Schema,
+    source: str,
+    as_text: bool,
+    csv_header: bool,
+) -> Iterator[pa.Table]:
     """Yields the chunks of a file as tables of the stored types; checks rows as training would."""
-    file = reader.open_file(source, schema)
+    header = ColumnNames(schema) if csv_header else None
+    file = reader.open_file(source, schema, header)
     stored = arrow_schema(schema)
     bad_rows = BadRows(0, skippable=False)
     checker = _checker(schema, source, bad_rows)

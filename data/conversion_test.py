@@ -7,7 +7,7 @@ import pytest
 
 from common.config.schema import Column, Schema
 from common.errors import BadInput
-from data import conversion
+from data import command, conversion
 
 SCHEMA = Schema(name="tiny",
                 columns=(Column("y", "label"), Column(
@@ -51,6 +51,22 @@ def test_conversion_there_and_back(tmp_path: object) -> None:
     with open("{}/b".format(tmp_path)) as file:
         back = file.read().splitlines()
     assert back == [LINES[0], LINES[1].replace("\t\t\t\t\t", "\t\t0\t\t\t"), LINES[2], LINES[3]]
+
+
+def test_text_with_a_header_is_converted(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
+    names = [column.name for column in SCHEMA.columns]
+    lines = ["\t".join(["day", *names[::-1]])]
+    lines += ["\t".join(["7", *line.split("\t")[::-1]]) for line in LINES]
+    source = write("{}/a".format(tmp_path), lines)
+    target = "{}/a.parquet".format(tmp_path)
+    assert command.run(["convert", "--csv_header", source, target], SCHEMA, 1, {}, dict) == 0
+    converted = pyarrow.parquet.read_table(target)
+    conversion.convert(SCHEMA, write("{}/b".format(tmp_path), LINES), target)
+    assert converted.equals(pyarrow.parquet.read_table(target))
+    assert "are left out: day" in capsys.readouterr().err
+    source = write("{}/c".format(tmp_path), ["\t".join(names[:-1]), *LINES])
+    assert command.run(["convert", "--csv_header", source, target], SCHEMA, 1, {}, dict) == 1
+    assert "c: column 'extra' is missing. Add it, or leave it out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

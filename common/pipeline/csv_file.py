@@ -99,8 +99,10 @@ class CsvFile:
           as_views: leave the columns where they lie in the text, if all of it is UTF-8.
 
         Raises:
-          BadInput: the file changed since it was opened, or cannot be unpacked.
+          BadInput: the file changed since it was opened, or cannot be unpacked; its header does not
+            name one of the columns, which may be so if it is unused.
         """
+        self._check_named(names)
         data = self._read_bytes(chunk)
         fields = csv_fields.split(data, self.schema.delimiter)
         is_good = fields.num_fields == self._width
@@ -121,6 +123,12 @@ class CsvFile:
     def close(self) -> None:
         """Gives up the unpacked text of a compressed file until it is read again."""
         self.text.close()
+
+    def _check_named(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self.layout.columns:
+                message = "{}: column {!r} is missing. Add it, or leave it out of the schema."
+                raise BadInput(message.format(self.path, name))
 
     @property
     def _width(self) -> int:

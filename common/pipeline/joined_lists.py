@@ -13,7 +13,7 @@ from numpy import ndarray
 from common.config.schema import Column, Schema
 from common.errors import BadInput
 from common.log import log
-from common.pipeline import parsing
+from common.pipeline import list_texts, parsing
 from common.pipeline.chunks import RawColumns
 from common.pipeline.string_ids import WordIds
 
@@ -50,17 +50,31 @@ def check(
       columns: of some rows, as dictionaries; columns that are stored as lists are left out.
 
     Raises:
-      BadInput: all lists of a column of a vocabulary are such.
+      BadInput: all lists of a column of a vocabulary are such, or all of any column are lists as
+        programs print them.
     """
     texts = {}
     for name, array in columns.arrays.items():
         texts[name] = _texts_of(array)
+    for column in schema.columns:
+        if column.is_list and column.name in columns.arrays:
+            _check_printed(path, column, columns.arrays[column.name])
     for column in schema.lists:
         lists = texts.get(column.name)
         if lists:
             singles = _singles(column, schema, texts)
             words = vocabularies.get(column.vocabulary)
             _check_column(path, column, lists, singles, words)
+
+
+def _check_printed(path: str, column: Column, array: Any) -> None:
+    if not isinstance(array, pa.DictionaryArray):
+        return
+    printed = list_texts.printed_list(array)
+    if printed is not None:
+        message = ("{}, column {!r}: all of the first rows hold text such as {!r}, a list as "
+                   "programs print it. Write its items divided by {!r}.")
+        raise BadInput(message.format(path, column.name, printed, column.separator))
 
 
 def _texts_of(array: Any) -> Optional[_Texts]:

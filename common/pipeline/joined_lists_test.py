@@ -81,6 +81,16 @@ def test_lists_of_hashes_are_told_where_there_are_many(capsys: pytest.CaptureFix
     assert capsys.readouterr().err == ""
 
 
+def test_printed_lists_are_refused() -> None:
+    for texts in ([b"['b1', 'b2']", b"[]", None], [b'["b1"]'], [b"('b1',)", b""]):
+        with pytest.raises(BadInput, match="rows, column 'history_items': all of the first rows "
+                                           "hold text such as .*, a list as programs print it."):
+            check(history_items=texts)
+    with pytest.raises(BadInput, match="'tag_brand_list': .* Write its items divided by '|'"):
+        check(taobao.SCHEMA, {}, tag_brand_list=[b"[1,2]"])
+    check(history_items=[b"[b1]\x02b2", b"b3"])
+
+
 def test_columns_that_hold_something_else_are_left_out() -> None:
     arrays = {"history_items": pa.array([[b"b1 b2"]]), "item": pa.array([1])}
     joined_lists.check("rows", RawColumns(arrays, np.arange(1), []), amazon.SCHEMA, VOCABULARIES)

@@ -19,15 +19,18 @@ from common.pipeline.parquet_types import Layouts
 InputFile = Union[CsvFile, ParquetFile]
 
 
-def open_file(path: str, schema: Schema) -> InputFile:
+def open_file(path: str, schema: Schema, header: Optional[ColumnNames] = None) -> InputFile:
     """Opens a file that holds at least one row, and finds its chunks.
 
     The footer of a Parquet file has them; a text file takes one pass.
 
+    Args:
+      header: as open_part takes it.
+
     Raises:
       BadInput: the file is missing, empty or no Parquet file, or its columns are not the schema's.
     """
-    file = open_part(path, schema)
+    file = open_part(path, schema, header=header)
     if not file.chunks:
         message = "{}: the file is empty. Expected rows of the {} columns of {}."
         num_columns = len(schema.columns)
