@@ -150,7 +150,8 @@ def test_an_empty_list_beside_one_item_is_a_missing_item(missing: List[Optional[
 @pytest.mark.parametrize("default, lengths", [("", [0, 2, 0, 0]), ("none", [1, 2, 1, 1])])
 def test_a_list_without_items_has_the_default_as_in_text(default: str, lengths: List[int]) -> None:
     column = Column("a", "hash", 9, separator=";", default=default, aligned=True)
-    stored = of_arrays(a=binary_lists([[], ["x", "y"], [""], [None]]))
+    nulls: List[Optional[str]] = [None, None] if default else [None]
+    stored = of_arrays(a=binary_lists([[], ["x", "y"], [""], nulls]))
     text = checked(a=["", "x;y", "", ""])
     for columns in (stored, text):
         lists = columns.lists(column)

@@ -122,7 +122,8 @@ def from_arrow(array: pa.ListArray, default: bytes = b"") -> Lists:
     A list of one empty or null item has no items: text cannot tell it from an empty list.
 
     Args:
-      default: the only item of a list of strings without any; empty for none.
+      default: the only item of a list of strings that has none but nulls, which fill up lists to
+        one length; empty for no such item.
     """
     row_splits = array.offsets.to_numpy().astype(np.int64)
     is_text = pa.types.is_dictionary(array.values.type)
@@ -147,7 +148,18 @@ def from_arrow(array: pa.ListArray, default: bytes = b"") -> Lists:
         row_splits=row_splits,
         list_of_row=None,
     )
-    return _with_default(lists, default) if is_text and default else lists
+    if not is_text or not default:
+        return lists
+    return _with_default(_without_nulls(lists), default)
+
+
+def _without_nulls(lists: Lists) -> Lists:
+    """The lists of strings without the items that are null, whose name is the last one."""
+    is_item = lists.codes != len(lists.names) - 1
+    return lists._replace(
+        codes=lists.codes[is_item],
+        row_splits=splits_of(is_item)[lists.row_splits],
+    )
 
 
 def _with_default(lists: Lists, default: bytes) -> Lists:
