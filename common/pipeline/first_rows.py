@@ -4,6 +4,7 @@ from typing import Dict, Sequence
 
 from common.config.schema import Schema
 from common.errors import BadInput
+from common.log import log
 from common.pipeline import joined_lists, quoted_text
 from common.pipeline.checks import BadRows
 from common.pipeline.chunks import RawColumns, file_of
@@ -75,7 +76,7 @@ def _check_vocabularies(
     block: Block,
     unknown_ids: Dict[str, int],
 ) -> None:
-    """Raises BadInput where the first rows hold no word of one of the vocabularies."""
+    """Raises BadInput where the first rows hold no word of a vocabulary; warns of few words."""
     num_values = _count_values(block, schema)
     for column in schema.columns:
         if column.vocabulary:
@@ -86,6 +87,13 @@ def _check_vocabularies(
                            "so it is of other data. Make the vocabularies from these rows.")
                 raise BadInput(message.format(
                     files.path, column.vocabulary, total, column.name, len(block.rows)))
+            if 2 * unknown > total:
+                log("warning: {}: {} lacks {} of the {} values of column {!r} in the first {} "
+                    "rows, all of which are one id, that of unknown words. Is it the vocabulary of "
+                    "these rows, and does it write them alike (integers have no leading "
+                    "zeros)?".format(
+                        files.path, column.vocabulary, unknown, total, column.name,
+                        len(block.rows)))
 
 
 def _count_values(block: Block, schema: Schema) -> Dict[str, int]:

@@ -80,3 +80,14 @@ def test_a_header_is_taken_where_it_is_asked_for(tmp_path: object) -> None:
     with pytest.raises(BadInput, match="toy_train: columns that toy does not have: day"):
         source.open_data(str(tmp_path), SCHEMA, False, 0, False, csv_header=True,
                          strict_columns=True)
+
+
+def test_a_vocabulary_that_lacks_most_words_is_told(tmp_path: object,
+                                                    capsys: pytest.CaptureFixture) -> None:
+    write_books(tmp_path, ["b1\x0201\x0202"], ["b1\x02b2"])
+    source.open_data(str(tmp_path), amazon.SCHEMA, False, 0, False)
+    assert capsys.readouterr().err == (
+        "warning: {}/local_train_splitByUser: mid_voc lacks 2 of the 3 values of column "
+        "'history_items' in the first 1 rows, all of which are one id, that of unknown words. Is "
+        "it the vocabulary of these rows, and does it write them alike (integers have no leading "
+        "zeros)?\n".format(tmp_path))

@@ -201,16 +201,24 @@ def can_hold(column: Column, kind: pa.DataType, annotation: str) -> bool:
 
 
 def _can_hold_item(dtype: str, kind: pa.DataType, annotation: str) -> bool:
-    if is_string(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
+    if _fits_all(kind):
         return True
     if pa.types.is_decimal(kind):
         return dtype != "string" or kind.scale == 0
-    if annotation:
-        return dtype != "string" and pa.types.is_fixed_size_binary(kind)
     if pa.types.is_fixed_size_binary(kind):
-        return kind.byte_width not in _UNTOLD
+        is_text = not annotation and kind.byte_width not in _UNTOLD
+        return is_text or _is_half_float(dtype, annotation)
     is_number = pa.types.is_floating(kind) or pa.types.is_boolean(kind)
     return is_number and dtype != "string"
+
+
+def _fits_all(kind: pa.DataType) -> bool:
+    """Whether a type can hold values of any column."""
+    return is_string(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)
+
+
+def _is_half_float(dtype: str, annotation: str) -> bool:
+    return annotation == "FLOAT16" and dtype != "string"
 
 
 def is_string(kind: pa.DataType) -> bool:
