@@ -123,3 +123,14 @@ def test_wrong_use(argv: List[str], message: str, capsys: pytest.CaptureFixture)
     with pytest.raises(SystemExit) as end:
         amazon.main(argv)
     assert end.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_the_published_parquet_files_are_read(tmp_path: object) -> None:
+    amazon.make(50, 10, 5, str(tmp_path))
+    text = "{}/local_train_splitByUser".format(tmp_path)
+    rows = pd.read_csv(text, sep="\t", header=None, dtype=str, names=[
+        "CLICKED", "UID", "ITEM", "CATEGORY", "HISTORY_ITEM", "HISTORY_CATEGORY"])
+    rows.iloc[:, ::-1].to_parquet("{}/part-0.parquet".format(tmp_path))
+    conversion.convert(amazon.SCHEMA, "{}/part-0.parquet".format(tmp_path), text + ".again")
+    with open(text) as one, open(text + ".again") as other:
+        assert one.read() == other.read()
