@@ -214,12 +214,10 @@ def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object,
     with tf.Graph().as_default(), tf.Session() as session:
         columns = dict(zip(toy.NAMES, zip(*TEST[:3])))
         columns["size"] = tuple(int(value or 0) for value in columns["size"])
-        features = raw.decode({n: tf.constant(v)
-                               for n, v in columns.items()},
-                              SCHEMA, {},
-                              as_columns=False)
+        tensors = {name: tf.constant(values) for name, values in columns.items()}
+        features = raw.decode(tensors, SCHEMA, {}, as_columns=False)
         spec = model_fn(features, None, tf.estimator.ModeKeys.PREDICT, Params())
-        tf.train.Saver().restore(session,
-                                 tf.train.latest_checkpoint(os.path.join(str(tmp_path), "run")))
+        checkpoint = tf.train.latest_checkpoint(os.path.join(str(tmp_path), "run"))
+        tf.train.Saver().restore(session, checkpoint)
         expected = session.run(spec.predictions["y"])
     np.testing.assert_allclose(json.loads(done.stdout)["y"], expected, rtol=1e-6)

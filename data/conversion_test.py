@@ -140,9 +140,13 @@ def test_every_number_that_training_reads_is_converted(tmp_path: object) -> None
 def test_numbers_of_other_types_are_converted(tmp_path: object, kind: pa.DataType,
                                               number: int) -> None:
     table = pa.table(ROW, schema=conversion.arrow_schema(SCHEMA))
-    for name, array in (("y", pa.array([1], pa.uint8())), ("size", pa.array(
-        [None], kind)), ("n", pa.array(
-            [number], kind)), ("prices", pa.array([[number, None]], pa.list_(kind)))):
+    arrays = {
+        "y": pa.array([1], pa.uint8()),
+        "size": pa.array([None], kind),
+        "n": pa.array([number], kind),
+        "prices": pa.array([[number, None]], pa.list_(kind)),
+    }
+    for name, array in arrays.items():
         table = table.set_column(table.column_names.index(name), name, array)
     pyarrow.parquet.write_table(table, "{}/a.parquet".format(tmp_path))
     conversion.convert(SCHEMA, "{}/a.parquet".format(tmp_path), "{}/b".format(tmp_path))

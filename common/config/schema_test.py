@@ -10,23 +10,22 @@ from common.testing import toy
     (dict(kind="words"), r"column 'a': a words column needs buckets > 0. Got: 0"),
     (dict(kind="number", buckets=3), r"column 'a': a number column needs buckets == 0. Got: 3"),
     (dict(kind="label", buckets=2), r"column 'a': a label column needs buckets == 0. Got: 2"),
-    (dict(kind="hash", buckets=2 **
-          31), r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column. "
-     r"Got: 2147483648"),
+    (dict(kind="hash", buckets=2 ** 31),
+     r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column. Got: 2147483648"),
     (dict(kind="identity", buckets=KEYS),
      r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column"),
-    (dict(kind="identity", buckets=10,
-          separator="|"), r"column 'a': a column of kind identity cannot be a list"),
+    (dict(kind="identity", buckets=10, separator="|"),
+     r"column 'a': a column of kind identity cannot be a list"),
     (dict(kind="vocabulary"),
      r"column 'a': vocabulary is for a vocabulary column, and it needs one"),
-    (dict(kind="hash", buckets=3,
-          vocabulary="v"), r"column 'a': vocabulary is for a vocabulary column"),
-    (dict(kind="vocabulary", vocabulary="v",
-          separator="|"), r"column 'a': a list of a vocabulary keeps its order"),
+    (dict(kind="hash", buckets=3, vocabulary="v"),
+     r"column 'a': vocabulary is for a vocabulary column"),
+    (dict(kind="vocabulary", vocabulary="v", separator="|"),
+     r"column 'a': a list of a vocabulary keeps its order"),
     (dict(kind="hash", buckets=3, newest=5), r"column 'a': newest and aligned are for lists"),
     (dict(kind="number", aligned=True), r"column 'a': newest and aligned are for lists"),
-    (dict(kind="unused", separator=";",
-          aligned=True), r"column 'a': newest and aligned are for lists that are used"),
+    (dict(kind="unused", separator=";", aligned=True),
+     r"column 'a': newest and aligned are for lists that are used"),
 ])
 def test_column_is_checked_when_made(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -190,15 +190,13 @@ def test_rows_of_the_other_tables(module: RecordedModule) -> None:
         dynamic = module.get_dynamic_dimension_embedding_variable("d", 2, 3)
         multihash = module.get_multihash_variable("m", dims=[[5, 4], [5, 4]], dtype=tf.float32)
         hashed, table = tf.get_variable("h", [8, 4]), ev(module)
-        adaptive = module.nn.safe_adaptive_embedding_lookup_sparse(hashed,
-                                                                   table,
-                                                                   lists([3], [900], [3]),
-                                                                   ids(4),
-                                                                   adaptive_mask_tensor=tf.constant(
-                                                                       [0, 1, 0]))
-        return (module.nn.embedding_lookup(dynamic, ids(1, 1, 1), blocknums=tf.constant(
-            [0, 2, 3])), module.nn.embedding_lookup(
-                multihash, ids(13)), list(multihash), adaptive, hashed, table.rows)
+        adaptive = module.nn.safe_adaptive_embedding_lookup_sparse(
+            hashed, table, lists([3], [900], [3]), ids(4),
+            adaptive_mask_tensor=tf.constant([0, 1, 0]))
+        blocks = tf.constant([0, 2, 3])
+        rows = module.nn.embedding_lookup(dynamic, ids(1, 1, 1), blocknums=blocks)
+        hashed_twice = module.nn.embedding_lookup(multihash, ids(13))
+        return rows, hashed_twice, list(multihash), adaptive, hashed, table.rows
 
     dynamic, multihash, (quotients, remainders), adaptive, hashed, table = run(build)
     assert (dynamic != 0).sum(axis=1).tolist() == [0, 4, 6]

@@ -127,8 +127,8 @@ def test_batches_are_staged_in_order_and_each_session_has_the_hook(module: Recor
     features, labels = {"x": tf.ones([2])}, {"y": tf.zeros([2])}
     taken = staging.batch(features, labels, mode)
     given, = module.of("staged")
-    assert (given["features"], given["num_threads"]) == ({"features": features,
-                                                          "labels": labels}, 1)
+    assert given["features"] == {"features": features, "labels": labels}
+    assert given["num_threads"] == 1
     assert taken[0]["x"] is not features["x"] and taken[1].keys() == {"y"}
     loss = tf.reduce_sum(taken[0]["x"])
     spec = tf.estimator.EstimatorSpec(mode, loss=loss, train_op=loss,
@@ -150,8 +150,8 @@ def test_increments_are_asked_of_saver_scaffold_and_hook(tmp_path: object,
     assert isinstance(scaffold, tf.train.Scaffold)
     hook = deeprec.saver_hook(60, str(tmp_path), None, 100, scaffold=scaffold, listeners=None)
     given, = module.of("train.CheckpointSaverHook")
-    assert (given["incremental_save_secs"], given["save_steps"], given["save_secs"]) == (60, 100,
-                                                                                         None)
+    assert given["incremental_save_secs"] == 60
+    assert (given["save_steps"], given["save_secs"]) == (100, None)
     assert isinstance(hook, tf.train.CheckpointSaverHook)
 
 
@@ -176,8 +176,8 @@ def test_options_of_an_embedding_variable(module: RecordedModule, admission: str
     option = made["ev_option"].given
     assert option["init_option"].given == {"initializer": initializer, "default_value_dim": 4096,
                                            "default_value_no_permission": 0.0}
-    for answer, kind, arguments in ((option["filter_option"], name, given), (option["evict_option"],
-                                                                             evicts, limit)):
+    options = [(option["filter_option"], name, given), (option["evict_option"], evicts, limit)]
+    for answer, kind, arguments in options:
         assert answer is None if kind is None else (answer.name, answer.given) == (kind, arguments)
 
 

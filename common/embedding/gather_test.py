@@ -54,26 +54,27 @@ def test_placed_on_servers_or_not_rows_and_gradients_are_the_same(slices: int) -
         np.testing.assert_allclose(placed, plain, rtol=1e-5, atol=1e-6)
 
 
+def crosses(tensor: tf.Tensor, consumer: tf.Operation) -> bool:
+    """Whether numbers go from one process to another, one of them a server."""
+    if tensor.dtype.base_dtype != tf.float32 or tensor.device == consumer.device:
+        return False
+    return "ps" in tensor.device + consumer.device
+
+
+def is_initial(tensor: tf.Tensor) -> bool:
+    """Whether a tensor is on the way to a variable's initial value."""
+    return "Initializer" in tensor.name or "random" in tensor.name
+
+
 def test_one_tensor_goes_to_a_server_and_one_comes_back() -> None:
     with tf.Graph().as_default() as graph, tf.device(placement.device_fn(JOB)):
         build()
-    crossing = {
-        (tensor.name, consumer.device)
-        for op in graph.get_operations()
-        for tensor in op.outputs
-        for consumer in tensor.consumers()
-        if "ps" in op.device +
-        consumer.device and op.device != consumer.device and tensor.dtype.base_dtype == tf.float32
-    }
+    crossing = [(tensor, consumer.device)
+                for op in graph.get_operations()
+                for tensor in op.outputs
+                for consumer in tensor.consumers() if crosses(tensor, consumer)]
     for server in ("/job:ps/task:0", "/job:ps/task:1"):
-        from_server = {
-            name
-            for name, device in crossing
-            if graph.get_tensor_by_name(name).device == server
-        }
-        to_server = {
-            name
-            for name, device in crossing
-            if device == server and "Initializer" not in name and "random" not in name
-        }
+        from_server = {tensor.name for tensor, _ in crossing if tensor.device == server}
+        to_server = {tensor.name for tensor, device in crossing
+                     if device == server and not is_initial(tensor)}
         assert len(from_server) == 1 and len(to_server) <= 1, (from_server, to_server)

@@ -96,12 +96,9 @@ def decayed(w: np.ndarray, steps: Sequence[Step],
 def test_against_numpy_with_repeated_rows_and_an_empty_gradient(resource: bool, slice_bytes: int,
                                                                 dense: bool) -> None:
     rng = np.random.default_rng(3)
-    steps = [
-        Step(at, rng.integers(0, 9, size),
-             rng.standard_normal([size, 3]).astype(np.float32))
-        for at, size in ((0, 7), (1, 0), (2, 12), (3, 5), (30, 9), (31, 9), (32, 9), (33, 2), (34,
-                                                                                               9))
-    ]
+    sizes = {0: 7, 1: 0, 2: 12, 3: 5, 30: 9, 31: 9, 32: 9, 33: 2, 34: 9}
+    steps = [Step(at, rng.integers(0, 9, size), rng.standard_normal([size, 3]).astype(np.float32))
+             for at, size in sizes.items()]
     start = rng.standard_normal([9, 3]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
         at = tf.get_variable("step", initializer=tf.constant(0, tf.int64), trainable=False)
@@ -136,8 +133,9 @@ def test_without_a_discount_it_is_adagrad() -> None:
             step = tf.train.get_or_create_global_step()
             table = tf.get_variable("table", [9, 2], initializer=tf.ones_initializer())
             rows = tf.nn.embedding_lookup(table, tf.constant([3, 3, 5]))
-            optimizer = AdagradDecayOptimizer(0.1,
-                                              step) if decays else tf.train.AdagradOptimizer(0.1)
+            optimizer = tf.train.AdagradOptimizer(0.1)
+            if decays:
+                optimizer = AdagradDecayOptimizer(0.1, step)
             train = optimizer.minimize(tf.reduce_sum(rows ** 2), step)
             session.run(tf.global_variables_initializer())
             for _ in range(10):

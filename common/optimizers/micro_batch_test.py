@@ -152,8 +152,8 @@ def test_a_slice_is_read_when_the_gradients_of_the_one_before_are_there() -> Non
         backward = [op for op in products if op.get_attr("transpose_a")]
         assert len(parts) == 3 and len(backward) == 3
         for number in (1, 2):
-            for tensor in list(parts[number].features.values()) + list(
-                    parts[number].labels.values()):
+            part = parts[number]
+            for tensor in [*part.features.values(), *part.labels.values()]:
                 assert {losses[number - 1].op, backward[number - 1]} <= ancestors(tensor.op)
         assert {loss.op for loss in losses} <= ancestors(spec.loss.op)
 

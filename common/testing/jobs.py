@@ -59,9 +59,9 @@ class Job:
 
     def start(self, *names: str) -> None:
         """Starts processes, by default all of the cluster."""
-        for name in names or [
-                "{}-{}".format(role, i) for role in self._jobs for i in range(len(self._jobs[role]))
-        ]:
+        all_names = ["{}-{}".format(role, i)
+                     for role, addresses in self._jobs.items() for i in range(len(addresses))]
+        for name in names or all_names:
             role, index = name.split("-")
             task = {"cluster": self._jobs, "task": {"type": role, "index": int(index)}}
             self.processes[name] = Child(play, self.folder,
@@ -71,10 +71,13 @@ class Job:
     def statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
         """The exit statuses of all that were started, once they have ended or the time is over."""
         deadline = time.monotonic() + secs
-        while time.monotonic() < deadline and None in [
-                process.status() for process in self.processes.values()
-        ]:
+        statuses = self._statuses()
+        while time.monotonic() < deadline and None in statuses.values():
             time.sleep(0.1)
+            statuses = self._statuses()
+        return statuses
+
+    def _statuses(self) -> Dict[str, Optional[int]]:
         return {name: process.status() for name, process in self.processes.items()}
 
     def last_statuses(self, secs: float = 120.0) -> Dict[str, Optional[int]]:
@@ -140,8 +143,5 @@ def make_job(tmp_path: object) -> Iterator[Callable[..., Job]]:
 
 def cluster_of(trainers: int) -> Cluster:
     """The chief's place in a cluster of so many trainers and a server."""
-    return Cluster(
-        {
-            "chief": ["c:1"], "worker": ["w:{}".format(i)
-                                         for i in range(trainers - 1)], "ps": ["p:1"]
-        }, "chief", 0)
+    workers = ["w:{}".format(i) for i in range(trainers - 1)]
+    return Cluster({"chief": ["c:1"], "worker": workers, "ps": ["p:1"]}, "chief", 0)

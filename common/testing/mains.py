@@ -69,8 +69,8 @@ def run_of(main: Callable[[List[str]], None], argv: List[str],
 def run_main(main: Callable[[List[str]], None], *argv: str) -> Dict[str, Any]:
     """Runs main, which must have --checkpoint or --output_dir; returns what metrics.json holds."""
     main(list(argv))
-    folder = argv[argv.index("--checkpoint") +
-                  1] if "--checkpoint" in argv else argv[argv.index("--output_dir") + 1]
+    flag = "--checkpoint" if "--checkpoint" in argv else "--output_dir"
+    folder = argv[argv.index(flag) + 1]
     with open(glob.glob(os.path.join(folder, "**", "metrics.json"), recursive=True)[0]) as file:
         return json.load(file)
 

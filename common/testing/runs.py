@@ -65,9 +65,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
                                  params.training)
     if params.log:
         with tf.control_dependencies([spec.train_op]):
-            step = tf.train.get_global_step().read_value() if hasattr(
-                tf.train.get_global_step(), "read_value") else (tf.identity(
-                    tf.train.get_global_step()))
+            step = tf.train.get_global_step().read_value()
             noted = tf.py_func(note, [step, features[dataset.ROW]], tf.int64)
         spec = spec._replace(train_op=noted.op)
     return spec

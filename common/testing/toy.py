@@ -75,13 +75,15 @@ def pack(codec: str, text: bytes) -> bytes:
 def to_table(rows: Rows) -> pa.Table:
     """Rows as the table a Parquet file of the toy schema holds."""
     columns = list(zip(*rows)) or [()] * len(NAMES)
-    arrays = [
-        pa.array([int(value or column.default)
-                  for value in values], pa.int32()) if column.dtype == "int32" else pa.array(
-                      values, pa.string())
-        for column, values in zip(SCHEMA.columns, columns)
-    ]
+    arrays = [to_array(column, values) for column, values in zip(SCHEMA.columns, columns)]
     return pa.table(arrays, names=NAMES)
+
+
+def to_array(column: Column, values: Sequence[str]) -> pa.Array:
+    """A column's values as text has them, as its Parquet column holds them."""
+    if column.dtype != "int32":
+        return pa.array(values, pa.string())
+    return pa.array([int(value or column.default) for value in values], pa.int32())
 
 
 def write_parquet(path: str, rows: Rows, row_group_size: int = 50) -> str:

@@ -155,9 +155,9 @@ def test_a_bloom_filter_admits_no_key_late_and_few_early() -> None:
     one.update(keys, np.ones(1000), np.zeros([1000, WIDTH]), 2)
     assert one.gather(keys)[1].all()
     again = Native("gradientdescent", Admission(3, counters=9586, hashes=7))
-    again.restore(one.export()._replace(keys=np.zeros(0, np.int64),
-                                        values=np.zeros([0, WIDTH], np.float32), freqs=np.zeros(
-                                            0, np.int64), versions=np.zeros(0, np.int64)))
+    none = np.zeros(0, np.int64)
+    no_rows = np.zeros([0, WIDTH], np.float32)
+    again.restore(one.export()._replace(keys=none, values=no_rows, freqs=none, versions=none))
     again.update(keys[:5], np.ones(5), np.zeros([5, WIDTH]), 3)
     assert again.gather(keys[:5])[1].all()  # the counters were restored
 
@@ -241,10 +241,11 @@ def test_what_was_not_updated_for_long_is_evicted_and_starts_anew() -> None:
 
 def test_a_key_without_a_version_is_given_that_of_the_first_eviction() -> None:
     one = Native("gradientdescent")
-    one.restore(
-        Contents(np.array([4]), np.ones([1, WIDTH], np.float32), np.zeros([0, 0], np.float32),
-                 np.array([1]), np.array([-1]), *3 * [np.zeros(0, np.int64)], np.zeros(0,
-                                                                                       np.uint8)))
+    row, slots = np.ones([1, WIDTH], np.float32), np.zeros([0, 0], np.float32)
+    filtered = 3 * [np.zeros(0, np.int64)]
+    counters = np.zeros(0, np.uint8)
+    one.restore(Contents(np.array([4]), row, slots, np.array([1]), np.array([-1]), *filtered,
+                         counters))
     for step, left in ((100, [4]), (110, [4]), (111, [])):
         assert one.export(step, eviction=Eviction("gstep", steps_to_live=10)).keys.tolist() == left
 

@@ -262,8 +262,8 @@ def test_gradients_of_shortened_tensors_that_do_not_fit(dtype: tf.DType, outputs
 
 def test_precision_follows_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dense.precision(False) == "float"
-    for has, right, expected in ((True, True, "bfloat16"), (True, False, "rounded"), (False, True,
-                                                                                      "rounded")):
+    cases = [(True, True, "bfloat16"), (True, False, "rounded"), (False, True, "rounded")]
+    for has, right, expected in cases:
         monkeypatch.setattr(native, "has_bfloat16", lambda has=has: has)
         monkeypatch.setattr(dense, "is_right", lambda precision, right=right: right)
         assert dense.precision(True) == expected

@@ -81,11 +81,13 @@ def test_inputs_that_do_not_fit(rows: list, values: list, rate: object, message:
         slices = tf.IndexedSlices(tf.ones(values), tf.constant(rows))
         session.run(tf.global_variables_initializer())
         before = session.run(table)
-        for operation in (update.adagrad(
-                table, kept, tf.constant(rate),
-                slices), update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8),
-                          update.adam(table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8,
-                                      all_rows=True)):
+        adam = [table, kept, kept, tf.constant(rate), slices, 0.9, 0.99, 1e-8]
+        operations = [
+            update.adagrad(table, kept, tf.constant(rate), slices),
+            update.adam(*adam),
+            update.adam(*adam, all_rows=True),
+        ]
+        for operation in operations:
             with pytest.raises(tf.errors.InvalidArgumentError, match=message):
                 session.run(operation)
         np.testing.assert_array_equal(session.run(table), before)

@@ -142,10 +142,9 @@ def test_a_bad_record_stops_the_run(tmp_path: object, capsys: pytest.CaptureFixt
                      json.dumps(with_field(REVIEW, "overall", "x"))])
     meta = write(tmp_path, "m", [repr(ITEM)])
     assert process_data.main([reviews, meta, "--out", str(tmp_path)]) == 1
-    assert (
-        "error: " + reviews +
-        ", line 3: field 'overall': 'x' is given, expected a number. Mend or remove the "
-        "line, or skip up to N such records with --max_bad_records N.\n") in capsys.readouterr().err
+    message = ("error: {}, line 3: field 'overall': 'x' is given, expected a number. Mend or "
+               "remove the line, or skip up to N such records with --max_bad_records N.\n")
+    assert message.format(reviews) in capsys.readouterr().err
     assert sorted(os.listdir(str(tmp_path))) == ["m", "r"]
 
 
@@ -155,17 +154,15 @@ def test_bad_records_are_skipped_and_counted(tmp_path: object,
     meta = write(tmp_path, "m", [repr(ITEM), repr({"asin": "B"})])
     argv = [reviews, meta, "--out", str(tmp_path), "--max_bad_records"]
     assert process_data.main(argv + ["2"]) == 1
-    assert (
-        meta +
-        ", line 2: field 'categories': None is given, expected a list of paths, each a list of "
-        "names. Mend or remove the line; more than --max_bad_records 2 records cannot be used."
-    ) in capsys.readouterr().err
+    message = ("{}, line 2: field 'categories': None is given, expected a list of paths, each a "
+               "list of names. Mend or remove the line; more than --max_bad_records 2 records "
+               "cannot be used.")
+    assert message.format(meta) in capsys.readouterr().err
     assert process_data.main(argv + ["3"]) == 0
     shown = capsys.readouterr()
     assert "3 bad records skipped" in shown.err
-    assert [line.split("  ")[1:]
-            for line in shown.out.splitlines()] == [["1 lines", "reviews-info"],
-                                                    ["1 lines", "item-info"]]
+    printed = [line.split("  ")[1:] for line in shown.out.splitlines()]
+    assert printed == [["1 lines", "reviews-info"], ["1 lines", "item-info"]]
 
 
 def test_files_without_records(tmp_path: object) -> None:
