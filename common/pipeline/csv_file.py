@@ -125,8 +125,9 @@ class CsvFile:
         self.text.close()
 
     def _check_named(self, names: Sequence[str]) -> None:
+        columns = self.layout.columns
         for name in names:
-            if name not in self.layout.columns:
+            if name not in columns:
                 message = "{}: column {!r} is missing. Add it, or leave it out of the schema."
                 raise BadInput(message.format(self.path, name))
 

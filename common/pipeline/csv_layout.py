@@ -11,7 +11,7 @@ from common.pipeline import parsing, text_forms
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.text_bytes import TextBytes
 
-_HEAD_BYTES = 1 << 14
+_HEAD_BYTES = text_forms.HEAD_BYTES
 _MAX_HEAD_BYTES = 1 << 24
 _NAME = re.compile(r"[^\W\d][\w .:-]*")
 _VALUES = {"true", "false", "t", "f", "yes", "no", "nan", "null", "none", "na", "inf"}  # not names

@@ -32,6 +32,7 @@ class TextBytes:
         self.opened = opened
         self._lock = threading.Lock()
         self._codec: Optional[str] = None
+        self._head = b""  # of plain text, so that small files are read once
         self._unpacked: Optional[IO[bytes]] = None
 
     @property
@@ -47,6 +48,8 @@ class TextBytes:
             codec = text_forms.codec_of(self.path, head)
             if codec:
                 head = self._packed_head(codec, text_forms.HEAD_BYTES)
+            else:
+                self._head = head
             text_forms.check_text(self.path, head, codec)
             self._codec = codec
         return self._codec
@@ -73,7 +76,7 @@ class TextBytes:
           OSError: it cannot be read.
         """
         if not self.codec:
-            return unchanged.read_range(self.path, self.opened, start, size)
+            return self._read_plain(start, size)
         # Who closes this object takes the file from it alone: it is closed when its last reader is
         # done, and no other file gets its number before.
         file = self._unpack()
@@ -95,6 +98,14 @@ class TextBytes:
         """Gives up the unpacked text; it is unpacked again where it is read again."""
         with self._lock:
             self._unpacked = None
+            self._head = b""
+
+    def _read_plain(self, start: int, size: int) -> bytes:
+        head = self._head
+        if start + size > len(head):
+            return unchanged.read_range(self.path, self.opened, start, size)
+        unchanged.check(self.path, self.opened)
+        return head[start:start + size]
 
     def _unpack(self) -> IO[bytes]:
         with self._lock:

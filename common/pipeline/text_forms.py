@@ -5,7 +5,7 @@ from typing import Tuple
 
 from common.errors import BadInput
 
-HEAD_BYTES = 4096  # that are looked at
+HEAD_BYTES = 1 << 14  # that are looked at
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BZ2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # of a first block, and of the end of empty text
