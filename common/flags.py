@@ -100,8 +100,6 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
         csv_header=args.csv_header, strict_columns=args.strict_columns)
 
 
-def make_run(args: argparse.Namespace, model: Model, data: Data) -> Run:
-    """The Run that parsed flags ask for; without --steps, training rows are counted for it."""
-    train_rows = 0 if args.steps else data.train_rows
-    return Run.from_flags(
-        args, model.name.upper(), train_rows, support.enabled_features(vars(args)))
+def make_run(args: argparse.Namespace, model: Model) -> Run:
+    """The Run of a model that parsed flags ask for."""
+    return Run.from_flags(args, model, support.enabled_features(vars(args)))

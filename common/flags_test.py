@@ -2,7 +2,6 @@ import argparse
 import os
 import re
 import types
-from unittest import mock
 from typing import List, NamedTuple
 
 import pytest
@@ -18,16 +17,10 @@ from common.config.tables import Eviction, Settings
 from common.config.toggles import Toggles
 from common.kernels.native import Native
 from common.optimizers.train_step import Training
-from common.pipeline.source import Data
 from common.testing.mains import FUSED
 
 
 MODEL = Model("M", "data.toy", ("y",), epochs=10, learning_rate=0.1, optimizer="adagrad")
-
-
-def rows(count: int) -> Data:
-    """A data set that knows its number of rows."""
-    return mock.Mock(spec=Data, train_rows=count)
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -49,7 +42,7 @@ def test_booleans_take_true_false_and_the_bare_flag(argv: List[str], expected: b
     (["--checkpoint", "ck", "--output_dir", "out"], "ck", "out"),
 ])
 def test_folders(argv: List[str], checkpoint: str, result: str) -> None:
-    run = flags.make_run(parse(*argv), MODEL._replace(epochs=2), rows(1000))
+    run = flags.make_run(parse(*argv), MODEL)
     assert run.checkpoint_dir.startswith(checkpoint) and run.result_dir.startswith(result)
 
 
@@ -57,7 +50,7 @@ def test_flags_reach_the_run() -> None:
     run = flags.make_run(
         parse("--steps", "5", "--batch_size", "6", "--seed", "7", "--shuffle_buffer", "8",
               "--save_steps", "9", "--keep_checkpoint_max", "10", "--timeline", "11", "--no_eval",
-              "--inter", "12", "--intra", "13"), MODEL, rows(1))
+              "--inter", "12", "--intra", "13"), MODEL)
     assert (run.steps, run.batch_size, run.seed, run.shuffle_rows, run.save_steps,
             run.keep_checkpoint_max, run.timeline, run.evaluate, run.inter,
             run.intra) == (5, 6, 7, 8, 9, 10, 11, False, 12, 13)
@@ -66,7 +59,7 @@ def test_flags_reach_the_run() -> None:
 
 def test_a_work_queue_reaches_the_run_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flags.conflicts.native, "load", lambda: Native(None, ""))
-    runs = [flags.make_run(parse(*argv), MODEL, rows(1)) for argv in ([], ["--workqueue"])]
+    runs = [flags.make_run(parse(*argv), MODEL) for argv in ([], ["--workqueue"])]
     assert [run.workqueue for run in runs] == [False, True]
 
 
@@ -79,15 +72,29 @@ def test_numbers_of_filters_and_eviction_reach_the_tables() -> None:
     assert parse("--adaptive_emb", "--hot_freq", "6").storage.often == 6
 
 
-def test_steps_default_to_whole_epochs() -> None:
-    run = flags.make_run(parse("--batch_size", "64"), MODEL, rows(1001))
-    assert (run.steps, run.epochs) == (157, 10)  # 10010 rows are 156 batches of 64 and one of 26
+@pytest.mark.parametrize("argv, steps, epochs", [
+    ([], 0, 10),
+    (["--steps", "0"], 0, 10),
+    (["--steps", "5"], 5, 0),
+    (["--epochs", "3"], 0, 3),
+    (["--steps", "5", "--epochs", "3"], 5, 3),
+])
+def test_the_rows_are_read_as_often_as_the_model_says_unless_flags_do(
+        argv: List[str], steps: int, epochs: int) -> None:
+    run = flags.make_run(parse(*argv), MODEL)
+    assert (run.steps, run.epochs) == (steps, epochs)
+
+
+def test_no_epochs_are_refused(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        parse("--epochs", "0")
+    assert "argument --epochs: expected a whole number > 0. Got: '0'" in capsys.readouterr().err
 
 
 def test_a_taken_folder_is_not_shared(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_of.time, "time", lambda: 1000.5)
     os.makedirs(os.path.join(str(tmp_path), "model_M_1000"))
-    run = flags.make_run(parse("--output_dir", str(tmp_path)), MODEL, rows(1))
+    run = flags.make_run(parse("--output_dir", str(tmp_path)), MODEL)
     assert run.checkpoint_dir == os.path.join(str(tmp_path), "model_M_1001")
 
 
@@ -176,9 +183,9 @@ def add_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_modules_own_flag_reaches_its_callback(monkeypatch: pytest.MonkeyPatch,
                                                  capsys: pytest.CaptureFixture) -> None:
-    assert flags.make_run(parse(), MODEL, rows(1)).setting(Every) == Every(0)
+    assert flags.make_run(parse(), MODEL).setting(Every) == Every(0)
     add_module(monkeypatch)
-    assert flags.make_run(parse("--every", "7"), MODEL, rows(1)).setting(Every) == Every(7)
+    assert flags.make_run(parse("--every", "7"), MODEL).setting(Every) == Every(7)
     with pytest.raises(SystemExit, match="2"):
         parse("--every", "10")
     assert "error: --every 10 is too rare." in capsys.readouterr().err
@@ -188,10 +195,11 @@ def test_defaults_are_the_models() -> None:
     model = MODEL._replace(learning_rate=0.5, optimizer="adam", save_steps=0, epochs=3)
     parser = flags.make_parser("", model)
     args = flags.parse(parser, [])
-    assert (args.learning_rate, args.optimizer, args.save_steps, args.epochs) == (0.5, "adam", 0, 3)
+    assert (args.learning_rate, args.optimizer, args.save_steps) == (0.5, "adam", 0)
+    assert flags.make_run(args, model).epochs == 3
     text = " ".join(parser.format_help().split())
     for words in ("(default 0.5)", "(default adam)", "only at the end (default 0)",
-                  "that of 3 epochs"):
+                  "whichever ends first (default 3; with --steps, no limit)"):
         assert words in text
 
 
@@ -221,6 +229,6 @@ def test_evaluations_that_cannot_be(words: List[str], message: str,
 
 
 def test_evaluation_within_training_is_read() -> None:
-    run = flags.make_run(parse("--eval_steps", "7", "--early_stop", "2"), MODEL, rows(100))
+    run = flags.make_run(parse("--eval_steps", "7", "--early_stop", "2"), MODEL)
     assert run.setting(EvalSteps) == EvalSteps(7) and run.setting(EarlyStop) == EarlyStop(2)
     assert run.setting(StopMetric).name == MODEL.tasks[0] + "/auc"

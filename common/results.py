@@ -18,6 +18,8 @@ from common.callbacks.progress import Trained
 from common.config.run import Run
 from common.errors import BadInput
 from common.files import write_json
+from common.pipeline import identity
+from common.pipeline.files import Files
 from common.pipeline.source import Data
 
 CONFIG = "config.json"
@@ -74,19 +76,17 @@ def as_json(value: object) -> Any:
     return getattr(value, "__qualname__", str(value))
 
 
-def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bool) -> None:
-    """Writes config.json, and removes the metrics of an earlier start unless the run is over.
+def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
+    """Checks that a run may go on from what is in its folder.
 
     Args:
-      run: what the run was asked to do.
+      run: what the run is asked to do.
       params: of the model, its `training` among them.
-      is_complete: whether all of its steps were trained before.
 
     Raises:
       BadInput: the folder has checkpoints of another model, another optimizer or other
         vocabularies.
     """
-    os.makedirs(folder, exist_ok=True)
     config = os.path.join(folder, CONFIG)
     if os.path.exists(config) and tf.train.latest_checkpoint(run.checkpoint_dir):
         with open(config) as file:
@@ -95,19 +95,39 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
         _check_same(config, before, run.model, optimizer)
         may_grow = any(name in _GROWING for name, _ in run.enabled_features)
         _check_words(config, before, data, may_grow)
+
+
+def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bool) -> None:
+    """Writes config.json, and removes the metrics of an earlier start unless the run is over.
+
+    To be called once nothing refuses the run any more: what a refused one leaves in the folder is
+    what was there before.
+
+    Args:
+      is_complete: whether all of the run was trained before.
+    """
+    os.makedirs(folder, exist_ok=True)
     vocabularies = {name: _described(words) for name, words in data.vocabularies.items()}
-    write_json(config, {
+    write_json(os.path.join(folder, CONFIG), {
         "command": command(),
         "run": as_json(run),
         "params": as_json(params),
-        "train": data.train.path,
-        "test": data.test.path,
+        "train": _listed(data.train),
+        "test": _listed(data.test),
         "vocabularies": vocabularies,
         "versions": versions(),
     })
     path = os.path.join(folder, METRICS)
     if not is_complete and os.path.exists(path):
         os.remove(path)
+
+
+def _listed(rows: Files) -> Dict[str, object]:
+    """The files of some rows, each on a line of its own."""
+    files = identity.listing(rows.paths)
+    named = {name: "{} bytes, version {}".format(*stamp)
+             for name, stamp in zip(files.names, files.stamps)}
+    return {"folder": files.folder, "files": named}
 
 
 def _described(words: Dict[bytes, int]) -> Dict[str, object]:

@@ -11,6 +11,7 @@ from common import results
 from common.config.toggles import Toggles
 from common.errors import BadInput
 from common.optimizers.train_step import Training
+from common.pipeline import location
 from common.pipeline.source import Data
 from common.testing import toy
 from common.testing.runs import make_run
@@ -30,7 +31,9 @@ def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "ada
           complete: bool = False, enabled_features: Tuple[Tuple[str, str], ...] = ()) -> None:
     run = make_run(folder, model=model, checkpoint_dir=str(folder),
                    enabled_features=enabled_features)
-    results.start(str(folder), run, data, Params(Training(optimizer, 0.1)), complete)
+    params = Params(Training(optimizer, 0.1))
+    results.check(str(folder), run, data, params)
+    results.start(str(folder), run, data, params, complete)
 
 
 def read(folder: object, name: str) -> object:
@@ -58,6 +61,15 @@ def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
     assert os.path.exists(os.path.join(str(tmp_path), "metrics.json"))
     start(tmp_path, data)
     assert not os.path.exists(os.path.join(str(tmp_path), "metrics.json"))
+
+
+def test_every_file_is_listed_with_size_and_version(tmp_path: object, data: Data) -> None:
+    start(tmp_path, data)
+    config = read(tmp_path, "config.json")
+    for part, name, file in (("train", "toy_train", data.train), ("test", "toy_test", data.test)):
+        stamp = location.stamp(file.path)
+        listed = "{} bytes, version {}".format(stamp.num_bytes, stamp.version)
+        assert config[part] == {"folder": str(tmp_path), "files": {name: listed}}
 
 
 @pytest.mark.parametrize("model, optimizer", [("MMOE", "adagrad"), ("ESMM", "adam")])

@@ -1,46 +1,132 @@
-"""Where a process's training rows come from: a part of the file, or the work queue."""
+"""Where a process's training rows come from: a part of the files, or the work queue."""
 
-from typing import Callable, List, Optional, Tuple, Union
+from typing import List, NamedTuple, Optional, Tuple, Union
+
+import tensorflow.compat.v1 as tf
 
 from common.config.run import Run
-from common.pipeline import dataset, tf_path
+from common.errors import BadInput
+from common.pipeline import dataset, identity, position, row_order, tf_path
+from common.pipeline.dataset import Begin, InputFn
+from common.pipeline.position import Order, Plan, Reading, Saved
+from common.pipeline.position_graph import Position
 from common.pipeline.row_order import Stream
-from common.pipeline.dataset import InputFn
 from common.pipeline.source import Data
 from common.pipeline.work_queue import RunQueue
 
 Rows = Union["FilePart", "Queue"]
 
 
-class FilePart:
-    """The rows of the training file; with several trainers, one part of equal size for each.
-
-    Args:
-      first_step: gives the global step at which training goes on.
-      steps_here: gives the steps that this process has made since training began; a session that is
-        made anew leaves their rows out.
+class Standing(NamedTuple):
+    """How far a checkpoint is in the rows.
 
     Attributes:
+      rows_trained: the rows of this pass that were trained, by all trainers.
+      note: what people should know of it; empty where nothing is unusual.
+    """
+
+    rows_trained: int
+    note: str = ""
+
+
+def of_run(run: Run, data: Data, saved: Optional[Saved]) -> Rows:
+    """The training rows of a process.
+
+    Args:
+      saved: what the checkpoint says from which training goes on; None without one.
+    """
+    if run.workqueue:
+        return Queue(run, data)
+    return FilePart(run, data, saved)
+
+
+def reading_of(run: Run, data: Data) -> Reading:
+    """How a run reads its training rows.
+
+    Raises:
+      OSError: a file is gone.
+    """
+    by_lines = run.toggles.tf
+    any_order = run.parquet_shuffle or not data.train.is_parquet
+    trainers = run.cluster.num_trainers if run.cluster else 1
+
+    def count(shard: int, shards: int) -> int:
+        if by_lines:
+            return tf_path.rows_of_part(data.train, data, shard, shards)
+        part = Stream(run.batch_size, shard=shard, shards=shards)
+        bad_rows = data.bad_rows.rows(data.train.paths)
+        row_order.check_shard(data.train, bad_rows, part)
+        return row_order.count_shard(data.train, bad_rows, part)
+
+    return Reading(
+        rows=identity.listing(data.train.paths).rows(),
+        order=Order.of(run.seed, run.shuffle_rows, any_order, by_lines),
+        trainers=trainers,
+        batch_size=run.batch_size,
+        epochs=run.epochs,
+        count=count)
+
+
+class FilePart:
+    """The rows of the training files; with several trainers, one part of equal size for each.
+
+    Args:
+      saved: what the checkpoint says from which training goes on; None without one.
+
+    Attributes:
+      identity: what tells the rows from others.
+      counter: what counts the rows of steps: this object.
       queue, error: as Queue has them; None.
     """
 
     queue: Optional[RunQueue] = None
     error: Optional[Exception] = None
 
-    def __init__(self, run: Run, data: Data, first_step: Callable[[], int],
-                 steps_here: Callable[[], int]) -> None:
+    def __init__(self, run: Run, data: Data, saved: Optional[Saved]) -> None:
         self._run, self._data = run, data
-        self._first_step, self._steps_here = first_step, steps_here
-        self._stream = Stream(run.batch_size)
+        self._reading = reading_of(run, data)
+        self.identity = self._reading.rows.to_json()
+        self.counter = self
+        self._first_plan = position.resume(saved, self._reading).plan
+        self._trainer, self._device = 0, ""
+        cluster = run.cluster
+        if cluster and cluster.trains:
+            self._trainer = cluster.shard
+        if cluster and cluster.has_servers:
+            self._device = "/job:{}/task:{}".format(cluster.role, cluster.task)
+        self._position: Optional[Position] = None
+        self._stream = Stream(
+            run.batch_size, shard=self._trainer, shards=self._reading.trainers)
+
+    def standing(self, saved: Optional[Saved]) -> Standing:
+        """How far a checkpoint is in the rows."""
+        place = position.resume(saved, self._reading)
+        return Standing(place.rows_trained, place.note)
+
+    def steps_left(self, saved: Optional[Saved]) -> int:
+        """How many steps of all trainers are left of the epochs of the run."""
+        return position.steps_left(position.resume(saved, self._reading), self._reading)
 
     def input_fn(self) -> InputFn:
-        """The rows from where training goes on."""
+        """The rows from where training goes on; to be called in the graph of training."""
         run, data = self._run, self._data
-        self._stream = self._begin()
+        self._position = Position(self._reading, self._device)
+        place = self._position.read(self._trainer)
         if run.toggles.tf:
-            return tf_path.tf_input(data.train, data, self._stream, with_users=False)
-        return dataset.columnar_input(data.train, data, self._stream, run.toggles.smartstaged,
-                                      lambda: self._steps_here() * run.batch_size)
+            return self._tf_input(place)
+        begin = Begin(place, self._begin)
+        return dataset.columnar_input(
+            data.train, data, self._stream, run.toggles.smartstaged, begin)
+
+    def count(self, step: tf.Operation, rows: tf.Tensor) -> tf.Operation:
+        """A training step of the graph of input_fn that also counts its rows, int scalar."""
+        assert self._position
+        return self._position.count(step, self._trainer, rows)
+
+    def rows_left(self, session: tf.Session) -> List[int]:
+        """How many rows each trainer has left of the epochs of the run."""
+        assert self._position
+        return position.rows_left(self._position.now(session), self._reading)
 
     def rows_of_batch(self, batch: int) -> List[int]:
         """The numbers from 0 of the rows in a batch; batches count from where training resumed."""
@@ -49,41 +135,92 @@ class FilePart:
         return tf_path.rows_of_batch(self._data.train, self._data, stream)
 
     def described(self) -> List[Tuple[str, str]]:
-        """Nothing beside what the start-up table says of the file."""
+        """Nothing beside what the start-up table says of the files."""
         return []
 
-    def _begin(self) -> Stream:
-        """All rows behind those of the newest checkpoint's steps.
+    def _begin(self, plan_text: bytes, trained: int) -> Stream:
+        """The rows of this trainer from where a session begins, as the chief's plan has them.
 
-        In a cluster, a trainer goes on where each would be if all were equally fast.
+        Raises:
+          BadInput: the chief reads other files, or knows of another number of trainers.
         """
-        run, step = self._run, self._first_step()
-        any_order = run.parquet_shuffle or not self._data.train.is_parquet
-        stream = Stream(run.batch_size, run.epochs, run.shuffle_rows, run.seed,
-                        step * run.batch_size, any_order)
-        if not run.cluster:
-            return stream
-        trainers = run.cluster.num_trainers
-        start_row = step // trainers * run.batch_size
-        return stream._replace(epochs=0, start_row=start_row, shard=run.cluster.shard,
-                               shards=trainers)
+        plan = Plan.from_json(plan_text.decode())
+        self._check_same(plan)
+        order = plan.order
+        self._stream = Stream(
+            batch_size=self._run.batch_size,
+            epochs=self._run.epochs,
+            shuffle_rows=order.shuffle_rows,
+            seed=order.seed,
+            start_row=int(trained),
+            any_order=order.any_order,
+            shard=self._trainer,
+            shards=plan.trainers,
+            legs=tuple(leg for leg in plan.legs[self._trainer] if self._is_read(leg.epoch)),
+            first_epoch=plan.next_epoch)
+        return self._stream
+
+    def _is_read(self, epoch: int) -> bool:
+        """Whether an epoch is among those of the run."""
+        return not self._run.epochs or epoch < self._run.epochs
+
+    def _check_same(self, plan: Plan) -> None:
+        rows, name = self._reading.rows, self._run.cluster.name if self._run.cluster else ""
+        if plan.trainers != self._reading.trainers:
+            raise BadInput("{} was started for {} trainers, and its chief for {}. Give all the "
+                           "same cluster.".format(name, self._reading.trainers, plan.trainers))
+        if plan.rows.names != rows.names:
+            raise BadInput("{} reads other rows than its chief: {}. Give all trainers the same "
+                           "files.".format(name, rows.difference(plan.rows)))
+
+    def _tf_input(self, place: List[tf.Tensor]) -> InputFn:
+        """The same as --tf reads it, whose graph is made for the plan of this start."""
+        plan = self._first_plan
+        self._begin(plan.to_json().encode(), 0)
+
+        def begin(plan_text: bytes, trained: int) -> int:
+            if Plan.from_json(plan_text.decode()).legs != plan.legs:
+                raise BadInput("the chief has another plan of the rows than this process made of "
+                               "the newest checkpoint. Start it again.")
+            return self._begin(plan_text, trained).start_row
+
+        start_row = tf.py_func(begin, place, tf.int64)
+        start_row.set_shape([])
+        return tf_path.tf_input(
+            self._data.train, self._data, self._stream, with_users=False, start_row=start_row)
 
 
 class Queue:
     """The items of the work queue that this process is given.
 
     Attributes:
-      queue: the process's end of it.
+      identity: what tells the rows from others.
+      queue: the process's end of it, which counts rows by itself.
     """
+
+    counter = None
 
     def __init__(self, run: Run, data: Data) -> None:
         self._run, self._data = run, data
-        self.queue = RunQueue(run, data)
+        self._reading = reading_of(run, data)
+        self.identity = self._reading.rows.to_json()
+        self.queue = RunQueue(run, data, self._reading)
 
     @property
     def error(self) -> Optional[Exception]:
         """What ended the input, where tf.data made of it an error that names no type."""
         return self.queue.feed.error
+
+    def standing(self, saved: Optional[Saved]) -> Standing:
+        """How far a checkpoint is in the rows."""
+        rows, note = position.resume_queue(saved, self._reading)
+        return Standing(rows, note)
+
+    def steps_left(self, saved: Optional[Saved]) -> int:
+        """How many steps of all trainers are left of the epochs of the run."""
+        reading = self._reading
+        left = reading.epochs * reading.count(0, 1) - self.standing(saved).rows_trained
+        return max(-(-left // reading.batch_size), 0)
 
     def input_fn(self) -> InputFn:
         """The rows of the items, as they are taken."""

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from typing import Callable, Dict, NamedTuple, Sequence
+from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -20,7 +20,9 @@ from common.deeprec import support
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
 from common.log import log
 from common.metrics import heads, metrics_table
+from common.pipeline import position_graph
 from common.pipeline.files import Files
+from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.process import roles, signals
 from common.results import Metrics
@@ -102,9 +104,11 @@ class _Process:
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
                  tasks: Sequence[str]) -> None:
-        self._run, self._data, self._params, self._tasks = run, data, params, tasks
+        self._data, self._params, self._tasks = data, params, tasks
         self._began = time.monotonic()
-        self._trainer = Trainer(run, data, model_fn, params)
+        self._trainer = Trainer(run, data, model_fn, params, self._start_results)
+        self._run = self._trainer.run
+        self._has_results = False
 
     def print_start_up(self) -> None:
         """Prints who serves which feature, and what there is to do."""
@@ -114,7 +118,7 @@ class _Process:
         rows += [
             ("train rows", _number_of_rows(data.train, data)),
             ("test rows", _number_of_rows(data.test, data)),
-            ("steps", _number_of_steps(run, data)),
+            ("steps", self._number_of_steps()),
             ("checkpoints", run.checkpoint_dir),
         ]
         if run.cluster:
@@ -122,6 +126,25 @@ class _Process:
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
             print("{}  {}".format(name.ljust(width), value))
+
+    def _number_of_steps(self) -> str:
+        """The steps of the run and, where the rows are counted, the epochs at its end."""
+        run, trainer = self._run, self._trainer
+        text = "{} of {} rows".format(run.steps, run.batch_size)
+        if trainer.max_steps is None:
+            return "{}, {:.2f} epochs".format(text, run.epochs)
+        at_most = ", {} at most".format(run.epochs) if run.epochs else ""
+        if not self._data.train.is_counted:
+            return text + (at_most and ", epochs" + at_most[1:])
+        first_step = trainer.saved.step if trainer.saved else 0
+        rows = max(run.steps - first_step, 0) * run.batch_size
+        return "{}, {:.2f} epochs{}".format(
+            text, self._epochs(trainer.saved, and_rows=rows), at_most)
+
+    def _epochs(self, saved: Optional[Saved], and_rows: int = 0) -> float:
+        """The epochs of this pass that a checkpoint has trained, with some more rows."""
+        rows = self._trainer.rows.standing(saved).rows_trained + and_rows
+        return rows / float(self._data.train_rows)
 
     def play(self) -> Metrics:
         """Plays this process's role to its end; returns the metrics if it is to evaluate."""
@@ -141,7 +164,7 @@ class _Process:
     def _lead(self) -> Metrics:
         """Trains alone or as a chief, and ends the run where no evaluator does."""
         run, trainer = self._run, self._trainer
-        results.start(run.result_dir, run, self._data, self._params, trainer.is_over())
+        results.check(run.result_dir, run, self._data, self._params)
         self._train()
         if run.evaluate and run.cluster and run.cluster.has_evaluator:
             last_step = min(newest.checkpoint_step(run.checkpoint_dir), run.steps)
@@ -149,6 +172,13 @@ class _Process:
                                 run.wait_secs)
             return {}
         return self._finish(trainer.evaluate() if run.evaluate else {})
+
+    def _start_results(self) -> None:
+        """Begins the folder of results, as nothing refuses the run any more."""
+        run, trainer = self._run, self._trainer
+        if trainer.is_chief and not self._has_results:
+            self._has_results = True
+            results.start(run.result_dir, run, self._data, self._params, trainer.is_over())
 
     def _train(self) -> None:
         """Trains to the end of the run, if that is not reached yet."""
@@ -161,15 +191,17 @@ class _Process:
         """Prints where training goes on, or why it does not."""
         run, trainer = self._run, self._trainer
         first, end = trainer.first_step(), trainer.ended_early()
-        saved = newest.checkpoint_step(run.checkpoint_dir)
-        if saved >= run.steps:
-            print("the newest checkpoint has step {}: nothing to train".format(saved))
-        elif end:
+        if end:
             flags = " or ".join("--" + name for name in end.decided_by)
             print("training ended early at step {}: {}. Give another {} to resume".format(
                 end.step, end.reason, flags))
+        elif trainer.is_over():
+            print("the newest checkpoint has step {}: nothing to train".format(first))
         elif first:
             print("going on from step {}".format(first))
+        standing = trainer.rows.standing(trainer.saved)
+        if standing.note:
+            print(standing.note)
         increment = 0 if run.incremental_ckpt else newest.resume_step(run.checkpoint_dir)
         if increment > first:
             print("increments up to step {} are left out, as --incremental_ckpt is 0".format(
@@ -182,6 +214,7 @@ class _Process:
           evaluation: of the last checkpoint; empty where it was not evaluated.
         """
         run, trainer, data = self._run, self._trainer, self._data
+        self._start_results()
         trainer.export(os.path.join(run.result_dir, EXPORT))
         by_task = heads.task_metrics(evaluation, self._tasks) if evaluation else {}
         trained = trainer.trained(time.monotonic() - self._began)
@@ -192,8 +225,21 @@ class _Process:
         for column, count in data.bad_rows.unknown_ids.items():
             print("{}: {} values are not in their vocabulary and were read as its first "
                   "word".format(column, count))
+        self._say_unread()
         print("results: {}".format(run.result_dir))
         return by_task
+
+    def _say_unread(self) -> None:
+        """Prints which part of the epochs was not read, where the steps ended before them."""
+        run, trainer = self._run, self._trainer
+        saved = newest.read(run.checkpoint_dir, position_graph.read_saved)
+        if not saved or trainer.max_steps is None or saved.step < trainer.max_steps:
+            return
+        if run.epochs and trainer.rows.steps_left(saved):
+            print("{:.2f} of {} epochs read: --steps {} is reached before the last row".format(
+                self._epochs(saved), run.epochs, trainer.max_steps))
+        elif not run.epochs and self._data.train.is_counted:
+            print("{:.2f} epochs read".format(self._epochs(saved)))
 
 
 def _number_of_rows(files: Files, data: Data) -> str:
@@ -201,15 +247,6 @@ def _number_of_rows(files: Files, data: Data) -> str:
     if not files.is_counted:
         return files.path
     return "{} of {}".format(data.usable_rows(files), files.path)
-
-
-def _number_of_steps(run: Run, data: Data) -> str:
-    """The steps of a run and, where the rows are counted, its epochs."""
-    steps = "{} of {} rows".format(run.steps, run.batch_size)
-    if not data.train.is_counted:
-        return steps
-    epochs = run.steps * run.batch_size / float(data.train_rows)
-    return "{}, {:.2f} epochs".format(steps, epochs)
 
 
 def _counts(cluster: Cluster) -> str:

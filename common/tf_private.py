@@ -30,7 +30,12 @@ class SelfRestoring(SaveableObject):
 
     A SaveableObject of TensorFlow's own gets its tensors read, just as many as it saves and under
     the same names.
+
+    Attributes:
+      needs_tensors: whether a checkpoint without its tensors cannot be restored.
     """
+
+    needs_tensors = True
 
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
         """Restores from the checkpoint whose files have this prefix, string scalar."""

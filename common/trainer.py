@@ -19,6 +19,7 @@ from common.callbacks.early_stopping import EarlyStopping
 from common.callbacks.ending import EndEarly
 from common.callbacks.evaluate_every import EvaluateEvery
 from common.callbacks.evaluation_log import EvaluationLog
+from common.callbacks.first_session import FirstSession
 from common.callbacks.keeping import Keeping
 from common.callbacks.nan_guard import NanGuard
 from common.callbacks.progress import Progress, Trained
@@ -26,6 +27,7 @@ from common.callbacks.queue_record import QueueRecord
 from common.callbacks.staging import Staging
 from common.callbacks.stop_on_signal import StopOnSignal
 from common.callbacks.timeline import Timeline
+from common.callbacks.trained_rows import TrainedRows
 from common.callbacks.watch import AwaitServers, WatchCluster
 from common.checkpoint import early_end, newest
 from common.checkpoint.early_end import EarlyEnd, Rules
@@ -35,6 +37,8 @@ from common.config.run import Run
 from common.deeprec import symbols as deeprec
 from common.errors import Stopped
 from common.log import log
+from common.pipeline import position_graph
+from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.process import placement, roles
 from common.process.signals import Signals
@@ -44,8 +48,8 @@ _NO_SAVES = 1 << 30
 _SAVE_SECS = 600
 
 
-def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress,
-                 keeper: Keeping) -> List[Callback]:
+def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress, keeper: Keeping,
+                 on_start: Callable[[], None]) -> List[Callback]:
     """Everything that a run does besides its steps.
 
     A step is seen by the first_hooks() of all of them in this order, then by the hooks that an
@@ -53,16 +57,19 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
 
     Args:
       progress, keeper: the two that a trainer itself asks for steps and for a save.
+      on_start: what to call when the first session is there.
     """
     return [
         NanGuard(data.train.paths, train_rows.rows_of_batch),
         AwaitServers(),
         StopOnSignal(),
+        FirstSession(on_start),
         progress,
+        Staging(run.toggles),
         QueueRecord(train_rows.queue),
+        TrainedRows(run, train_rows.counter),
         keeper,
         Timeline(run.timeline, run.result_dir),
-        Staging(run.toggles),
         EvaluateEvery(run),
         EvaluationLog(run.result_dir),
         BestExport(run),
@@ -75,22 +82,33 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
 class Trainer:
     """The Estimators of a run, put together.
 
+    Args:
+      on_start: what to call when training has a session for the first time.
+
     Attributes:
-      run: what it is asked to do.
+      run: what it is asked to do; without steps, it gets the step at which the epochs end.
+      max_steps: the global step that ends training in any case; None where the rows alone end it.
       config: of training; in a cluster, this process's place in it.
       signals: that came while this process trains or evaluates.
       rows: where its training rows come from.
     """
 
-    def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple) -> None:
+    def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
+                 on_start: Callable[[], None] = lambda: None) -> None:
+        self.saved = keeping.resumed(run, position_graph.read_saved)
+        self.rows = rows.of_run(run, data, self.saved)
+        self.max_steps = run.steps or None
+        if not run.steps:
+            first_step = self.saved.step if self.saved else 0
+            run = run._replace(steps=first_step + self.rows.steps_left(self.saved))
         self.run = run
         self.config = run_config(run, run.cluster)
         self.signals = Signals()
         self._data, self._model_fn = data, model_fn
         self._progress = Progress(run)
-        self.rows = _rows_of(run, data, self.first_step, lambda: self._progress.steps)
         self._keeping = Keeping(run)
-        self._callbacks = callbacks_of(run, data, self.rows, self._progress, self._keeping)
+        self._callbacks = callbacks_of(
+            run, data, self.rows, self._progress, self._keeping, on_start)
         self._early_end: Optional[EarlyEnd] = None
         self._rules: Rules = {}
         for callback in self._callbacks:
@@ -115,22 +133,33 @@ class Trainer:
 
     def is_over(self) -> bool:
         """Whether the newest checkpoint is the last one of the run."""
-        step = newest.checkpoint_step(self.run.checkpoint_dir)
-        if step >= self.run.steps:
+        saved = newest.read(self.run.checkpoint_dir, position_graph.read_saved)
+        if saved is None:
+            return False
+        if self._reaches_end(saved):
             return True
         end = self.ended_early()
-        return end is not None and step >= end.step
+        return end is not None and saved.step >= end.step
 
     def is_last(self, step: int) -> bool:
         """Whether the checkpoint of a step is the last one, as far as the chief has said so."""
-        if step >= self.run.steps:
+        saved = newest.read(self.run.checkpoint_dir, position_graph.read_saved)
+        if saved and saved.step == step and self._reaches_end(saved):
             return True
         end = self.ended_early()
         return end is not None and end.last_step is not None and step >= end.last_step
 
+    def _reaches_end(self, saved: Saved) -> bool:
+        """Whether a checkpoint has the last step, or the last row of the epochs."""
+        if self.max_steps is not None and saved.step >= self.max_steps:
+            return True
+        return self.run.epochs > 0 and not self.rows.steps_left(saved)
+
     def ended_early(self) -> Optional[EarlyEnd]:
-        """Why the run ends before --steps, None where it does not."""
-        return early_end.read(self.run.checkpoint_dir, self._rules)
+        """Why the run ends before its steps and epochs, None where it does not."""
+        end = early_end.read(self.run.checkpoint_dir, self._rules)
+        is_of_others = end is not None and end.rows not in ("", self.rows.identity)
+        return None if is_of_others else end
 
     @property
     def has_ended_early(self) -> bool:
@@ -152,7 +181,7 @@ class Trainer:
                              "{}. Got: {}.".format(self._rules, decided_by))
         if self.ended_early():
             return
-        self._early_end = EarlyEnd(step, reason, decided_by)
+        self._early_end = EarlyEnd(step, reason, decided_by, rows=self.rows.identity)
         early_end.write(self.run.checkpoint_dir, self._early_end)
         log("step {}: training ends early: {}".format(step, reason))
 
@@ -174,7 +203,7 @@ class Trainer:
 
     def _train(self) -> None:
         hooks = [hook for callback in self._callbacks for hook in callback.first_hooks()]
-        spec = tf.estimator.TrainSpec(lambda: self.rows.input_fn()(), self.run.steps, hooks)
+        spec = tf.estimator.TrainSpec(lambda: self.rows.input_fn()(), self.max_steps, hooks)
         if not self.run.cluster:
             self._train_estimator.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
             return
@@ -291,13 +320,6 @@ class Trainer:
             return spec
         added = [hook for callback in self._callbacks for hook in callback.hooks(spec)]
         return spec._replace(training_hooks=[*added, *spec.training_hooks])
-
-
-def _rows_of(run: Run, data: Data, first_step: Callable[[], int],
-             steps_here: Callable[[], int]) -> rows.Rows:
-    if run.workqueue:
-        return rows.Queue(run, data)
-    return rows.FilePart(run, data, first_step, steps_here)
 
 
 def _alone(params: NamedTuple) -> NamedTuple:

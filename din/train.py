@@ -192,7 +192,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
         click_rate=data.label_rates()[0, 0])
-    run = flags.make_run(args, MODEL, data)
+    run = flags.make_run(args, MODEL)
     runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 
 

@@ -151,7 +151,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         training=Training.from_flags(args),
         click_rate=click_rate,
         buy_rate=buy_rate)
-    run = flags.make_run(args, MODEL, data)
+    run = flags.make_run(args, MODEL)
     runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 
 

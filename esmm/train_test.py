@@ -202,10 +202,12 @@ def test_defaults_are_the_documented_ones() -> None:
     assert {name: args[name] for name in documented} == documented
 
 
-def test_steps_default_to_ten_epochs(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rows_are_read_ten_times_by_default(folder: str,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
     common = ["--data_location", folder]
-    assert run_of(train.main, common, monkeypatch)[0].steps == -(-50000 * 10 // 512)
-    assert run_of(train.main, common + ["--steps", "3"], monkeypatch)[0].steps == 3
+    runs = [run_of(train.main, [*common, *argv], monkeypatch)[0]
+            for argv in ([], ["--steps", "3"], ["--epochs", "2"])]
+    assert [(run.steps, run.epochs) for run in runs] == [(0, 10), (3, 0), (0, 2)]
 
 
 def test_base_rates_are_those_of_the_rows_and_have_logits(folder: str, tmp_path: object,

@@ -136,7 +136,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         training=Training.from_flags(args),
         click_rate=rates[0, 0],
         purchase_rate=rates[1, 1])
-    run = flags.make_run(args, MODEL, data)
+    run = flags.make_run(args, MODEL)
     runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
 
 

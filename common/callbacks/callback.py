@@ -44,6 +44,7 @@ class Trainer(Protocol):
       run: what the trainer is asked to do.
       config: its place in a cluster, and when it saves.
       signals: that came while it trains or evaluates.
+      max_steps: the global step that ends training in any case; None where the rows alone end it.
       is_chief: whether it trains alone or is the chief of its cluster.
       has_ended_early: whether this process has ended the run early.
     """
@@ -51,6 +52,7 @@ class Trainer(Protocol):
     run: Run
     config: tf.estimator.RunConfig
     signals: Signals
+    max_steps: Optional[int]
 
     @property
     def is_chief(self) -> bool: ...

@@ -25,7 +25,7 @@ class EndEarly(Callback):
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
-        """Takes back what an earlier start with other rules has decided.
+        """Takes back what an earlier start with other rules, or other rows, has decided.
 
         Not earlier than this: until training begins the run may be refused, and then leaves its
         folder as it was.

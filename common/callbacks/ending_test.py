@@ -102,7 +102,8 @@ def test_a_rule_of_any_callback_ends_a_run_until_its_flag_changes(
         train_with_rule: object, tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     assert train_with_rule(StopAt(20)) == 20
     end = early_end.read(folder_of(tmp_path), {"stop_at": 20})
-    assert end == EarlyEnd(20, "it is late", {"stop_at": 20}, last_step=20)
+    rows = end.rows
+    assert end == EarlyEnd(20, "it is late", {"stop_at": 20}, last_step=20, rows=rows) and rows
     assert "step 20: training ends early: it is late" in capsys.readouterr().err
     assert train_with_rule(StopAt(20)) == 20
     said = "training ended early at step 20: it is late. Give another --stop_at to resume"

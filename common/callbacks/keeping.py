@@ -2,16 +2,18 @@
 
 import enum
 import functools
-from typing import Callable
+from typing import Callable, Optional, TypeVar
 
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.callback import Callback, Hooks, Listeners, Tensors, Trainer
-from common.checkpoint import increments, newest, table_sizes
+from common.checkpoint import increment_files, increments, newest, table_sizes
 from common.checkpoint.increment_hook import SaveEvery
 from common.config.run import Run
 from common.deeprec import symbols as deeprec
 from common.process import roles
+
+Value = TypeVar("Value")
 
 
 class Increments(enum.Enum):
@@ -31,9 +33,14 @@ def increments_of(run: Run) -> Increments:
 
 def first_step(run: Run) -> int:
     """The step at which training goes on."""
+    return resumed(run, increment_files.step_of) or 0
+
+
+def resumed(run: Run, of: Callable[[str], Value]) -> Optional[Value]:
+    """What a function reads from the files from which training goes on; None if there are none."""
     if increments_of(run) is Increments.OURS:
-        return newest.resume_step(run.checkpoint_dir)
-    return newest.checkpoint_step(run.checkpoint_dir)
+        return newest.read_resumed(run.checkpoint_dir, of)
+    return newest.read(run.checkpoint_dir, of)
 
 
 class Keeping(Callback):

@@ -22,12 +22,14 @@ class EarlyEnd(NamedTuple):
       reason: for people.
       decided_by: the flags that decided it, with the values that they had.
       last_step: the global step of the run's last checkpoint; None until the chief has saved it.
+      rows: what tells its training rows from others; empty in files of earlier versions.
     """
 
     step: int
     reason: str
     decided_by: Rules
     last_step: Optional[int] = None
+    rows: str = ""
 
 
 def write(folder: str, end: EarlyEnd) -> None:

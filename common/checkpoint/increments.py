@@ -18,7 +18,7 @@ from common.checkpoint.saver import Saver
 from common.config.flag_types import FEATURES, FlagParser, count
 from common.log import log
 from common.optimizers import updates
-from common.tf_private import SaveableObject, SaverBuilder, full_name
+from common.tf_private import SaveableObject, SaverBuilder, SelfRestoring, full_name
 
 
 def add_flags(parser: FlagParser) -> None:
@@ -146,9 +146,11 @@ def _saveables(tracked: Tracked) -> List[object]:
 
 
 def _tensor_names(saveables: Sequence[object]) -> List[str]:
-    """The names under which variables and SaveableObjects are saved."""
+    """The names of the tensors that a restore reads, of variables and SaveableObjects."""
     names = []
     for part in saveables:
+        if isinstance(part, SelfRestoring) and not part.needs_tensors:
+            continue
         if isinstance(part, SaveableObject):
             names += [spec.name for spec in part.specs]
         else:

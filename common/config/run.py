@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Optional, Tuple, Type, TypeVar
 
 from common.config.cluster import Cluster
 from common.config.flag_types import FILES, TRAINING, FlagParser, boolean, count, place, positive
+from common.config.model import Model
 from common.config.toggles import Toggles
 
 DEFAULT_OUTPUT = "./result"
@@ -18,8 +19,11 @@ def add_flags(parser: FlagParser) -> None:
     training, files = parser.group(TRAINING), parser.group(FILES)
     training.add_argument(
         "--steps", type=count, default=0,
-        help="global step at which training ends; 0: that of {} epochs (default 0)".format(
-            parser.get_default("epochs")))
+        help="global step at which training ends; 0: where the epochs end (default 0)")
+    training.add_argument(
+        "--epochs", type=positive, default=None,
+        help="how often the rows are read; with --steps, whichever ends first (default {}; with "
+             "--steps, no limit)".format(parser.get_default("epochs")))
     training.add_argument(
         "--no_eval", type=boolean, nargs="?", const=True, default=False,
         help="do not evaluate on the test rows")
@@ -87,9 +91,9 @@ class Run(_RunFields):
       model: the model's name.
       checkpoint_dir: folder of checkpoints and events; training goes on from what is in it.
       result_dir: folder of config.json, metrics.json, timelines and export/.
-      steps: the global step at which training ends.
-      epochs: where the steps are those of whole epochs, their number: the last batch then ends with
-        the last row and may be smaller. 0: the rows are repeated for as long as the steps last.
+      steps: the global step at which training ends; 0: where the epochs end.
+      epochs: how often the rows are read: the last batch then ends with the last row and may be
+        smaller. 0: the rows are repeated for as long as the steps last.
       batch_size: rows a step.
       seed: of weights and row order.
       shuffle_rows: rows mixed at a time, 0 for the file's order.
@@ -109,37 +113,37 @@ class Run(_RunFields):
       settings: of single callbacks, each a NamedTuple of its own class; see `setting`.
 
     Raises:
-      ValueError: steps or batch_size is not > 0.
+      ValueError: batch_size, or steps without epochs, is not > 0.
     """
 
     __slots__ = ()
 
     def __new__(cls, *args: object, **kwargs: object) -> "Run":
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
-        for name in ("steps", "batch_size"):
+        positive_fields = ("batch_size",) if self.epochs else ("steps", "batch_size")
+        for name in positive_fields:
             if getattr(self, name) <= 0:
                 raise ValueError("{} must be > 0. Got: {}.".format(name, getattr(self, name)))
         return self
 
     @classmethod
-    def from_flags(cls, args: argparse.Namespace, model: str, train_rows: int,
+    def from_flags(cls, args: argparse.Namespace, model: Model,
                    enabled_features: Tuple[Tuple[str, str], ...]) -> "Run":
         """What flags say, whose toggles, cluster and settings are parsed.
 
         A field takes the value of the flag of its name, where there is one.
 
-        Args:
-          model: its name in upper case, for the default folder.
-          train_rows: the rows of an epoch; not asked for where flags give the steps.
+        Without --steps and --epochs, the rows are read as often as the model says.
         """
-        output = os.path.join(args.output_dir or DEFAULT_OUTPUT, "model_" + model)
+        name = model.name.upper()
+        output = os.path.join(args.output_dir or DEFAULT_OUTPUT, "model_" + name)
         checkpoint = args.checkpoint or _new_folder(output)
         result = args.output_dir if args.checkpoint and args.output_dir else checkpoint
+        default_epochs = 0 if args.steps else model.epochs
         values = {name: getattr(args, name) for name in cls._fields if hasattr(args, name)}
         values.update(
-            model=model, checkpoint_dir=checkpoint, result_dir=result,
-            steps=args.steps or -(-args.epochs * train_rows // args.batch_size),
-            epochs=0 if args.steps else args.epochs, evaluate=not args.no_eval,
+            model=name, checkpoint_dir=checkpoint, result_dir=result,
+            epochs=args.epochs or default_epochs, evaluate=not args.no_eval,
             shuffle_rows=args.shuffle_buffer, parquet_shuffle=args.parquet_dataset_shuffle,
             timeline=args.timeline or 0, enabled_features=enabled_features)
         return cls(**values)

@@ -5,7 +5,7 @@ mixes the rows of a window (common.pipeline.blocks) and hands blocks of many bat
 which cuts them into batches in C++.
 """
 
-from typing import Callable, Iterator, Optional, Tuple
+from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -22,8 +22,21 @@ from common.pipeline.files import Files
 from common.pipeline.raw import Features
 from common.pipeline.source import Data
 
+
+class Begin(NamedTuple):
+    """Where a session of training begins to read, which variables of its graph say.
+
+    Attributes:
+      place: tensors that a session gives to stream_of when it begins.
+      stream_of: the rows from that place.
+    """
+
+    place: Sequence[tf.Tensor]
+    stream_of: Callable[..., Stream]
+
+
 InputFn = Callable[[], tf.data.Dataset]
-ReadBlocks = Callable[[], Iterator[Block]]
+ReadBlocks = Callable[..., Iterator[Block]]
 
 _BLOCKS_AHEAD = 8
 _BATCHES_AHEAD = 4
@@ -34,7 +47,7 @@ def columnar_input(
     data: Data,
     stream: Stream,
     ahead: bool = True,
-    rows_taken: Callable[[], int] = lambda: 0,
+    begin: Optional[Begin] = None,
     read_items: Optional[ReadBlocks] = None,
 ) -> InputFn:
     """An input_fn of ids.
@@ -47,18 +60,17 @@ def columnar_input(
 
     Args:
       ahead: whether rows are read and decoded before they are asked for, within bounds.
-      rows_taken: how many rows of the stream to leave out, asked for when a session starts to read.
+      begin: gives the rows of each session in place of the stream.
       read_items: gives the rows in place of the stream, by items of which few are to be taken
         before they are used.
     """
     types = batches_of.tensor_types(data.schema)
     shapes = batches_of.tensor_shapes(data.schema)
 
-    def read() -> Iterator[Block]:
+    def read(*place: object) -> Iterator[Block]:
         if read_items:
             return read_items()
-        start_row = stream.start_row + rows_taken()
-        rest = stream._replace(start_row=start_row)
+        rest = begin.stream_of(*place) if begin else stream
         return blocks_of.read_blocks(files, data, rest, ahead)
 
     generate = _generator(read, data, stream.batch_size)
@@ -74,7 +86,8 @@ def columnar_input(
     def input_fn() -> tf.data.Dataset:
         bad_rows = data.bad_rows.rows(files.paths)
         row_order.check_shard(files, bad_rows, stream)
-        blocks = tf.data.Dataset.from_generator(generate, types, shapes)
+        place = tuple(begin.place) if begin else None
+        blocks = tf.data.Dataset.from_generator(generate, types, shapes, place)
         if not ahead:
             return blocks.flat_map(cut)
         blocks_ahead = 1 if read_items else _BLOCKS_AHEAD
@@ -88,11 +101,11 @@ def _generator(
     read: ReadBlocks,
     data: Data,
     batch_size: int,
-) -> Callable[[], Iterator[Tuple[np.ndarray, ...]]]:
+) -> Callable[..., Iterator[Tuple[np.ndarray, ...]]]:
     """A function that reads rows as tensors, in whole batches; its error goes to data.bad_rows."""
-    def generate() -> Iterator[Tuple[np.ndarray, ...]]:
+    def generate(*place: object) -> Iterator[Tuple[np.ndarray, ...]]:
         try:
-            for block in blocks_of.whole_batches(read(), batch_size):
+            for block in blocks_of.whole_batches(read(*place), batch_size):
                 yield batches_of.to_tensors(block)
         except BadInput as error:
             data.bad_rows.error = error

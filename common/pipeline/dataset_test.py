@@ -12,6 +12,7 @@ from common.errors import BadInput
 from common.kernels.native import Native
 from common.pipeline import batches, csv_file, dataset, row_order, source, tf_path
 from common.pipeline.row_order import Stream
+from common.pipeline.dataset import Begin
 from common.pipeline.features import Ragged, feature_names
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
@@ -216,12 +217,16 @@ def test_more_parts_than_rows(tmp_path: object) -> None:
 
 def test_rows_taken_before_are_left_out(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 64), TEST)
-    taken = [0]
-    make = dataset.columnar_input(data.train, data, Stream(8, 1), rows_taken=lambda: taken[0])
-    first = graphs.read_batches(make, 100)
-    taken[0] = 24
-    assert len(first) == 8 and [list(b[dataset.ROW]) for b in graphs.read_batches(make, 100)] == [
-        list(b[dataset.ROW]) for b in first[3:]]
+
+    def read(taken: int) -> List[List[int]]:
+        def make() -> tf.data.Dataset:
+            place = [tf.constant("a name"), tf.constant(taken, tf.int64)]
+            begin = Begin(place, lambda name, rows: Stream(8, 1, start_row=rows))
+            return dataset.columnar_input(data.train, data, Stream(8, 1), begin=begin)()
+
+        return [list(batch[dataset.ROW]) for batch in graphs.read_batches(make, 100)]
+
+    assert len(read(0)) == 8 and read(24) == read(0)[3:]
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, SCHEMA.with_keys()], ids=["plain", "keys"])

@@ -5,15 +5,18 @@ common.pipeline.work_queue says what the items are and reads their rows.
 
 import threading
 import time
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.kernels.pipeline import work_queue as kernel
-from common.kernels.pipeline.work_queue import Assignment, WorkQueue
+from common.kernels.pipeline.work_queue import Assignment, State, WorkQueue
 from common.log import log
+from common.pipeline import position
 from common.pipeline.feed import Feed, Item, Line
+from common.pipeline.position import Reading
+from common.pipeline.position_graph import read_saved
 from common.tf_private import SelfRestoring, save_whole
 
 _AGAIN_SECS = 0.5
@@ -120,31 +123,41 @@ class Place(NamedTuple):
 class Position(SelfRestoring):
     """A queue in checkpoints: what its items are, how many epochs were begun, what of them is left.
 
-    A checkpoint of other items, or of none, gives the place that its step has in this queue's order
-    of rows.
+    A checkpoint of other items, or of none, gives the number of rows to leave out of this queue's
+    order.
 
     Args:
       identity: tells the queue's items from others.
-      batch_size: rows a step.
+      sizes: how many rows of each item can be used, int64 [I].
+      reading: which rows they are.
       device: where the queue is.
       client: where this process is.
     """
+
+    needs_tensors = False
 
     def __init__(
         self,
         shared: WorkQueue,
         identity: str,
-        batch_size: int,
+        sizes: np.ndarray,
+        reading: Reading,
         device: str,
         client: str,
     ) -> None:
         self._shared = shared
         self._identity = identity
-        self._batch_size = batch_size
+        self._reading = reading
         self._client = client
         state = shared.state()
         with tf.device(device):
-            tensors = {"items": tf.constant(identity), "epoch": state.epoch, "left": state.left}
+            tensors = {
+                "items": tf.constant(identity),
+                "epoch": state.epoch,
+                "left": state.left,
+                "rows": tf.constant(reading.rows.to_json()),
+                "trained": _count_trained(state, sizes),
+            }
         names = [_PREFIX + name for name in tensors]
         specs = save_whole(names, list(tensors.values()))
         super().__init__(shared.handle, specs, "work_queue")
@@ -156,20 +169,24 @@ class Position(SelfRestoring):
         return self._shared.reset(*place)
 
     def _read(self, path: bytes) -> Place:
+        saved = read_saved(path.decode())
+        skip, note = position.resume_queue(saved, self._reading)
+        nothing_left = np.zeros([0, 3], np.int64)
+        start = Place(np.int64(0), nothing_left, np.int64(skip))
         checkpoint = tf.train.load_checkpoint(path.decode())
-        identity: Optional[str] = None
-        if checkpoint.has_tensor(_PREFIX + "items"):
-            identity = checkpoint.get_tensor(_PREFIX + "items").decode()
+        if note or not checkpoint.has_tensor(_PREFIX + "items"):
+            return start
+        identity = checkpoint.get_tensor(_PREFIX + "items").decode()
         if identity == self._identity:
             epoch = checkpoint.get_tensor(_PREFIX + "epoch")
             left = checkpoint.get_tensor(_PREFIX + "left")
             return Place(epoch, left, np.int64(0))
-        step = int(checkpoint.get_tensor("global_step"))
-        rows = step * self._batch_size
-        holds = "no work queue"
-        if identity is not None:
-            holds = "a work queue of other items ({}; now {})".format(identity, self._identity)
-        log("{} has {}; it goes on behind the first {} rows of its order, {} for each of {} "
-            "steps".format(path.decode(), holds, rows, self._batch_size, step))
-        nothing_left = np.zeros([0, 3], np.int64)
-        return Place(np.int64(0), nothing_left, np.int64(rows))
+        log("{} has a work queue of other items ({}; now {}): training goes on behind {:,} rows in "
+            "another order".format(path.decode(), identity, self._identity, skip))
+        return start
+
+
+def _count_trained(state: State, sizes: np.ndarray) -> tf.Tensor:
+    """How many rows were trained of all epochs that were begun, int64 scalar."""
+    rows = tf.gather(tf.constant(sizes), state.left[:, 1]) - state.left[:, 2]
+    return state.epoch * sizes.sum() - tf.reduce_sum(rows)

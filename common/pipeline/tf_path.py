@@ -1,6 +1,6 @@
 """Lines to batches as a TF 1.15.5 user does it (--tf): TextLineDataset, decode_csv and so on."""
 
-from typing import List
+from typing import List, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -11,18 +11,27 @@ from common.pipeline.batches import Batch
 from common.pipeline.dataset import InputFn
 from common.pipeline.files import Files
 from common.pipeline.raw import Features
-from common.pipeline.row_order import Stream
+from common.pipeline.row_order import Leg, Stream
 from common.pipeline.source import Data
 
 _MAX_INT64 = np.iinfo(np.int64).max
 _BATCHES_AHEAD = 4
 
 
-def tf_input(files: Files, data: Data, stream: Stream, with_users: bool) -> InputFn:
+def tf_input(
+    files: Files,
+    data: Data,
+    stream: Stream,
+    with_users: bool,
+    start_row: Optional[tf.Tensor] = None,
+) -> InputFn:
     """An input_fn as a TF 1.15.5 user writes it: TextLineDataset, decode_csv, string_split.
 
     Its dataset's elements are (features, labels): features as raw.decode gives them as columns and,
     with_users, USER to int64 [B]; labels are float32 [B].
+
+    Args:
+      start_row: in place of the stream's, int64 scalar; a session asks for it when it begins.
     """
     schema = data.schema
 
@@ -42,7 +51,8 @@ def tf_input(files: Files, data: Data, stream: Stream, with_users: bool) -> Inpu
     def input_fn() -> tf.data.Dataset:
         bad_rows = data.bad_rows.rows(files.paths)
         row_order.check_shard(files, bad_rows, stream)
-        lines = _in_order(tf_lines.usable(files, data), stream)
+        lines = _in_order(tf_lines.usable(files, data), files, data, stream)
+        lines = lines.skip(stream.start_row if start_row is None else start_row)
         line_columns = tf_lines.columns_of(files)
         tables = raw.make_tables(schema, data.vocabularies)
         parsed = lines.batch(stream.batch_size).map(
@@ -92,17 +102,57 @@ def rows_of_batch(files: Files, data: Data, stream: Stream) -> List[int]:
     They are found by reading it again.
     """
     with tf.Graph().as_default(), tf.Session() as session:
-        lines = _in_order(tf_lines.numbered(files, data), stream)
+        lines = _in_order(tf_lines.numbered(files, data), files, data, stream)
+        lines = lines.skip(stream.start_row)
         numbers = lines.map(lambda row, line: row)
         batches = numbers.batch(stream.batch_size)
         first = tf.data.make_one_shot_iterator(batches).get_next()
         return session.run(first).tolist()
 
 
-def _in_order(lines: tf.data.Dataset, stream: Stream) -> tf.data.Dataset:
-    if stream.shards > 1:
-        lines = lines.shard(stream.shards, stream.shard)
-    if stream.shuffle_rows:
-        lines = lines.shuffle(stream.shuffle_rows, stream.seed, reshuffle_each_iteration=True)
-    lines = lines.repeat(stream.epochs or None)
-    return lines.skip(stream.start_row) if stream.start_row else lines
+def rows_of_part(files: Files, data: Data, shard: int, shards: int) -> int:
+    """The usable lines of a part: every line whose number leaves `shard` when divided by `shards`.
+
+    Raises:
+      BadInput: there is none.
+    """
+    bad_rows = data.bad_rows.rows(files.paths)
+    row_order.check_shard(files, bad_rows, Stream(1, shard=shard, shards=shards))
+    return (data.usable_rows(files) - shard + shards - 1) // shards
+
+
+def _in_order(
+    lines: tf.data.Dataset,
+    files: Files,
+    data: Data,
+    stream: Stream,
+) -> tf.data.Dataset:
+    """The lines of a stream: its legs, then whole epochs."""
+    part = lines.shard(stream.shards, stream.shard)
+    in_order = _mixed(part, stream.shuffle_rows, stream.seed).repeat(stream.epochs or None)
+    if stream.first_epoch:
+        size = rows_of_part(files, data, stream.shard, stream.shards)
+        in_order = in_order.skip(stream.first_epoch * size)
+    for leg in reversed(stream.legs):
+        in_order = _lines_of_leg(lines, files, data, leg).concatenate(in_order)
+    return in_order
+
+
+def _lines_of_leg(lines: tf.data.Dataset, files: Files, data: Data, leg: Leg) -> tf.data.Dataset:
+    """The lines of a leg; only the epochs before it give its epoch its order."""
+    size = rows_of_part(files, data, leg.shard, leg.shards)
+    mixed = _mixed(lines.shard(leg.shards, leg.shard), leg.shuffle_rows, leg.seed)
+    end = size if leg.high is None else leg.high
+    return mixed.repeat(leg.epoch + 1).skip(leg.epoch * size + leg.low).take(end - leg.low)
+
+
+def _mixed(lines: tf.data.Dataset, shuffle_rows: int, seed: int) -> tf.data.Dataset:
+    """The lines in an order that depends on this seed alone, in whichever graph."""
+    if not shuffle_rows:
+        return lines
+    seed_of_graph = tf.get_default_graph().seed
+    tf.set_random_seed(seed)
+    try:
+        return lines.shuffle(shuffle_rows, seed, reshuffle_each_iteration=True)
+    finally:
+        tf.set_random_seed(seed_of_graph)

@@ -20,6 +20,7 @@ from common.pipeline.row_order import Part
 from common.pipeline.features import Block
 from common.pipeline.feed import Feed
 from common.pipeline.files import Files
+from common.pipeline.position import Reading
 from common.pipeline.queue_graph import Position, Taking
 from common.pipeline.source import Data
 
@@ -103,11 +104,12 @@ class RunQueue:
       feed: where the input asks for items.
     """
 
-    def __init__(self, run: Run, data: Data) -> None:
+    def __init__(self, run: Run, data: Data, reading: Reading) -> None:
         cluster = run.cluster
         self.feed = Feed()
         self._run = run
         self._data = data
+        self._reading = reading
         self._items = make_items(data.train, data, run)
         self._worker = cluster.name if cluster else "chief-0"
         self._device = ""
@@ -149,7 +151,8 @@ class RunQueue:
         position = Position(
             shared,
             self._items.identity,
-            self._run.batch_size,
+            self._items.plan.sizes,
+            self._reading,
             self._device,
             self._client,
         )

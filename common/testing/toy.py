@@ -1,5 +1,6 @@
 """A toy data set and helpers for tests; no product code imports this."""
 
+import filecmp
 import os
 from typing import Iterable, List, Sequence
 
@@ -96,10 +97,17 @@ def open_toy(folder: object, train: Rows, test: Rows, parquet: bool = False, max
              check_all: bool = False, schema: Schema = SCHEMA) -> Data:
     """Writes train and test rows into a folder and opens them; the schema may be the toy's with
     keys.
+
+    A file that holds these rows already stays as it is: written anew, it would be of other rows.
     """
     for name, rows in ((SCHEMA.train_file, train), (SCHEMA.test_file, test)):
-        path = os.path.join(str(folder), name)
-        write_parquet(path + ".parquet", rows) if parquet else write_csv(path, rows)
+        path = os.path.join(str(folder), name + ".parquet" if parquet else name)
+        anew = path + ".anew"
+        write_parquet(anew, rows) if parquet else write_csv(anew, rows)
+        if os.path.exists(path) and filecmp.cmp(path, anew, shallow=False):
+            os.remove(anew)
+        else:
+            os.replace(anew, path)
     return source.open_data(str(folder), schema, parquet, max_bad_rows, check_all)
 
 

@@ -1,0 +1,97 @@
+"""Which rows a run reads: the files, each with its size and version.
+
+What was trained is counted for these files. Others, or these after a change, are other rows. A
+folder that moved whole holds the same rows, so files go by their names below it.
+"""
+
+import hashlib
+import json
+import os
+from typing import NamedTuple, Sequence, Tuple
+
+from common.pipeline import location
+from common.pipeline.location import Stamp
+
+
+class Rows(NamedTuple):
+    """What tells rows from others, in a few words that a checkpoint holds.
+
+    Attributes:
+      files, num_bytes: how many files they are, of how many bytes together.
+      names: a digest of the files' names below their folder and of their sizes, in order.
+      versions: a digest of the times or ETags of their last writing.
+    """
+
+    files: int
+    num_bytes: int
+    names: str
+    versions: str
+
+    def to_json(self) -> str:
+        """The rows as checkpoints hold them."""
+        return json.dumps(self._asdict(), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Rows":
+        """The rows that to_json has written."""
+        return cls(**json.loads(text))
+
+    def described(self) -> str:
+        """The files and bytes, for people."""
+        return "{:,} {} of {:,} bytes".format(
+            self.files, "file" if self.files == 1 else "files", self.num_bytes)
+
+    def difference(self, other: "Rows") -> str:
+        """What makes these rows others than those, for people."""
+        if self.described() != other.described():
+            return "{}, now {}".format(other.described(), self.described())
+        if self.names != other.names:
+            return "{} of other names or sizes".format(self.described())
+        return "{}, written anew since".format(self.described())
+
+
+class Listing(NamedTuple):
+    """The files of some rows.
+
+    Attributes:
+      folder: what they have in common.
+      names: below the folder, in the order in which they are read.
+      stamps: of each.
+    """
+
+    folder: str
+    names: Tuple[str, ...]
+    stamps: Tuple[Stamp, ...]
+
+    def rows(self) -> Rows:
+        """What tells these rows from others."""
+        sizes = [stamp.num_bytes for stamp in self.stamps]
+        names = ["{} {}".format(*pair) for pair in zip(self.names, sizes)]
+        versions = [stamp.version for stamp in self.stamps]
+        return Rows(len(self.names), sum(sizes), _digest(names), _digest(versions))
+
+
+def listing(paths: Sequence[str]) -> Listing:
+    """The files of some rows, in the order in which they are read.
+
+    Raises:
+      OSError: one of them is gone.
+    """
+    folder = _common_folder(paths)
+    names = [path[len(folder):].lstrip("/") for path in paths]
+    return Listing(folder, tuple(names), tuple(map(location.stamp, paths)))
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    """The deepest folder that holds all of these paths."""
+    if any("://" in path for path in paths):
+        # os.path.commonpath would make one slash of the two of a scheme.
+        prefix = os.path.commonprefix(list(paths))
+        return prefix[:prefix.rfind("/")]
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    return os.path.commonpath(folders)
+
+
+def _digest(lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

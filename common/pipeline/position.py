@@ -1,0 +1,359 @@
+"""Where training is in its rows: what a checkpoint holds of it, and how another start goes on.
+
+A *plan* says which rows each trainer reads, in which order: first its legs, pieces of epochs that
+an earlier start has begun, then whole epochs of its own part. How many rows each trainer has
+trained since the plan was made is counted in addition. Both together are a place that depends on no
+batch size and no step. With another number of trainers or another order of rows, a new plan shares
+out what is left of the epochs that were begun.
+"""
+
+import json
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from common.pipeline.identity import Rows
+from common.pipeline.row_order import Leg
+
+Count = Callable[[int, int], int]  # (shard, shards) -> the usable rows of that part
+
+
+class Order(NamedTuple):
+    """What the order of rows depends on besides their files.
+
+    Attributes:
+      seed, shuffle_rows, any_order: as common.pipeline.blocks.Stream has them.
+      by_lines: whether --tf reads them, which mixes them in another order.
+    """
+
+    seed: int
+    shuffle_rows: int
+    any_order: bool
+    by_lines: bool
+
+    @classmethod
+    def of(cls, seed: int, shuffle_rows: int, any_order: bool, by_lines: bool) -> "Order":
+        """The order of these; without shuffling, no seed changes anything."""
+        if not shuffle_rows:
+            return cls(0, 0, False, by_lines)
+        return cls(seed, shuffle_rows, any_order and not by_lines, by_lines)
+
+
+class Plan(NamedTuple):
+    """Which rows each of N trainers reads.
+
+    Attributes:
+      rows: which rows they are.
+      order: of whole epochs.
+      before: rows that were trained of this pass before the plan was made.
+      next_epoch: where whole epochs begin.
+      legs: of each trainer, read before whole epochs.
+    """
+
+    rows: Rows
+    order: Order
+    before: int
+    next_epoch: int
+    legs: Tuple[Tuple[Leg, ...], ...]
+
+    @property
+    def trainers(self) -> int:
+        """How many trainers share the rows."""
+        return len(self.legs)
+
+    def to_json(self) -> str:
+        """The plan as checkpoints hold it."""
+        legs = [[list(leg) for leg in of_trainer] for of_trainer in self.legs]
+        fields = {"rows": self.rows._asdict(), "order": self.order._asdict(),
+                  "before": self.before, "next_epoch": self.next_epoch, "legs": legs}
+        return json.dumps(fields, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Plan":
+        """The plan that to_json has written."""
+        fields = json.loads(text)
+        legs = [tuple(Leg(*leg) for leg in of_trainer) for of_trainer in fields["legs"]]
+        return cls(Rows(**fields["rows"]), Order(**fields["order"]), fields["before"],
+                   fields["next_epoch"], tuple(legs))
+
+
+class Saved(NamedTuple):
+    """What a checkpoint says of the rows that were trained.
+
+    Attributes:
+      step: the global step.
+      plan, trained: as Place has them; no plan where the checkpoint is of an earlier version or of
+        a work queue.
+      queue_rows, queue_trained: which rows a work queue gave out, and how many were trained; None
+        and 0 where the checkpoint has none, or one of an earlier version.
+    """
+
+    step: int
+    plan: Optional[Plan] = None
+    trained: Tuple[int, ...] = ()
+    queue_rows: Optional[Rows] = None
+    queue_trained: int = 0
+
+    @property
+    def rows(self) -> Optional[Rows]:
+        """The rows that it was trained with, None where it does not say."""
+        return self.plan.rows if self.plan else self.queue_rows
+
+    @property
+    def rows_trained(self) -> int:
+        """How many rows of the pass were trained, by all trainers."""
+        if self.plan:
+            return self.plan.before + sum(self.trained)
+        return self.queue_trained
+
+
+class Reading(NamedTuple):
+    """How this start reads its rows.
+
+    Attributes:
+      rows, order: which, and in which order.
+      trainers: how many share them.
+      batch_size: rows a step.
+      epochs: how often the rows are read; 0 for no end.
+      count: gives the usable rows of a part.
+    """
+
+    rows: Rows
+    order: Order
+    trainers: int
+    batch_size: int
+    epochs: int
+    count: Count
+
+
+class Place(NamedTuple):
+    """Where training goes on.
+
+    Attributes:
+      plan: which rows each trainer reads.
+      trained: how many rows of it each has trained.
+      note: what people should know of it; empty where the place is the checkpoint's own.
+    """
+
+    plan: Plan
+    trained: Tuple[int, ...]
+    note: str = ""
+
+    @property
+    def rows_trained(self) -> int:
+        """How many rows of the pass were trained, by all trainers."""
+        return self.plan.before + sum(self.trained)
+
+
+def resume(saved: Optional[Saved], reading: Reading) -> Place:
+    """Where training goes on after a checkpoint; None for a run without one."""
+    if saved is None:
+        return _fresh(reading)
+    if saved.rows is None:
+        return _behind_steps(saved, reading)
+    new_pass = _note_of_new_pass(saved, reading)
+    if new_pass:
+        return _fresh(reading)._replace(note=new_pass)
+    if saved.plan is None:
+        return _behind_queue(saved, reading)
+    if saved.plan.trainers == reading.trainers and saved.plan.order == reading.order:
+        return Place(saved.plan, saved.trained)
+    return _planned_anew(saved.plan, saved.trained, reading)
+
+
+def _note_of_new_pass(saved: Saved, reading: Reading) -> str:
+    """What people should know where the rows are others than those of the checkpoint."""
+    if saved.rows is None or saved.rows == reading.rows:
+        return ""
+    note = ("the checkpoint of step {} was trained with other rows ({}): the new ones are read "
+            "from their first, as a new pass")
+    return note.format(saved.step, reading.rows.difference(saved.rows))
+
+
+def resume_queue(saved: Optional[Saved], reading: Reading) -> Tuple[int, str]:
+    """How many rows of this pass a work queue leaves out, and what people should know of it.
+
+    It counts where the checkpoint has no queue, or one with other items.
+    """
+    if saved is None:
+        return 0, ""
+    new_pass = _note_of_new_pass(saved, reading)
+    if new_pass:
+        return 0, new_pass
+    if saved.rows is None:
+        rows = saved.step * reading.batch_size
+        note = ("the checkpoint of step {} does not say which rows were trained, as an earlier "
+                "version saved it: training goes on behind {:,} rows, {} for each step")
+        return rows, note.format(saved.step, rows, reading.batch_size)
+    if saved.plan is None:
+        return saved.queue_trained, ""
+    note = ("the checkpoint of step {} was trained without --workqueue: training goes on behind "
+            "{:,} rows in another order, so {}")
+    return saved.rows_trained, note.format(saved.step, saved.rows_trained, _MIXED)
+
+
+def _fresh(reading: Reading) -> Place:
+    """The first row of each trainer's part."""
+    plan = Plan(reading.rows, reading.order, 0, 0, reading.trainers * ((),))
+    return Place(plan, reading.trainers * (0,))
+
+
+def _behind_steps(saved: Saved, reading: Reading) -> Place:
+    """Where each trainer would be if all were equally fast and every step had as many rows."""
+    rows = saved.step // reading.trainers * reading.batch_size
+    note = ("the checkpoint of step {} does not say which rows were trained, as an earlier version "
+            "saved it: each trainer goes on behind {:,} rows, {} for each of its steps")
+    note = note.format(saved.step, rows, reading.batch_size)
+    return _fresh(reading)._replace(trained=reading.trainers * (rows,), note=note)
+
+
+def _behind_queue(saved: Saved, reading: Reading) -> Place:
+    """As many rows of each part as were trained from a work queue."""
+    counts = [reading.count(shard, reading.trainers) for shard in range(reading.trainers)]
+    epoch, rest = divmod(saved.queue_trained, sum(counts))
+    bounds = [0]
+    for rows in counts:
+        bounds.append(bounds[-1] + rows)
+    trained = []
+    for shard, rows in enumerate(counts):
+        low, high = (bound * rest // sum(counts) for bound in bounds[shard:shard + 2])
+        trained.append(epoch * rows + high - low)
+    note = ("the checkpoint of step {} was trained with --workqueue: training goes on behind {:,} "
+            "rows in another order, so {}")
+    note = note.format(saved.step, saved.queue_trained, _MIXED)
+    return _fresh(reading)._replace(trained=tuple(trained), note=note)
+
+
+_MIXED = "of the epoch that was begun some rows are read twice and others are not"
+
+
+def _planned_anew(plan: Plan, trained: Sequence[int], reading: Reading) -> Place:
+    """A plan that shares out what is left of the epochs that were begun."""
+    if plan.order.by_lines != reading.order.by_lines:
+        return _read_otherwise(plan, trained, reading)
+    legs, next_epoch = _rest_of_begun(plan, trained, reading.epochs, reading.count)
+    before = plan.before + sum(trained)
+    shared = tuple(_shared_out(legs, reading.trainers))
+    anew = Plan(reading.rows, reading.order, before, next_epoch, shared)
+    return Place(anew, reading.trainers * (0,), _what_changed(plan, reading, legs))
+
+
+def _read_otherwise(plan: Plan, trained: Sequence[int], reading: Reading) -> Place:
+    """The same numbers of rows in the order of --tf, or back in that of the columnar path."""
+    by_lines, any_order = reading.order.by_lines, reading.order.any_order
+    order = plan.order._replace(by_lines=by_lines, any_order=any_order)
+    place = resume(Saved(0, plan._replace(order=order), tuple(trained)), reading)
+    path = "with --tf" if reading.order.by_lines else "without --tf"
+    note = "{} rows come in another order: {}".format(path, _MIXED)
+    if not reading.order.shuffle_rows and reading.trainers == 1:
+        return place  # both read the files' order
+    return place._replace(note="; ".join(filter(None, [place.note, note])))
+
+
+def _what_changed(plan: Plan, reading: Reading, legs: Sequence[Leg]) -> str:
+    """What people should know of a new plan."""
+    changes = []
+    if plan.trainers != reading.trainers:
+        changes.append("{} trainers in place of {}".format(reading.trainers, plan.trainers))
+    if plan.order != reading.order:
+        changes.append("another order of rows")
+    rows = sum(_num_rows(leg) for leg in legs)
+    return "{}: the {:,} rows that are left of the epochs begun are read first".format(
+        " and ".join(changes), rows)
+
+
+def _rest_of_begun(plan: Plan, trained: Sequence[int], epochs: int,
+                   count: Count) -> Tuple[List[Leg], int]:
+    """What is left of the epochs that were begun, and the first one that nobody has begun.
+
+    A part that is behind others is read as often as they are, where the run reads a number of
+    epochs. Where it makes steps alone, it may be behind by many, as a trainer was lost: then it is
+    read once more.
+    """
+    legs: List[Leg] = []
+    ends = []
+    for shard in range(plan.trainers):
+        rest, end = rest_of(plan, shard, trained[shard], count)
+        legs += rest
+        ends.append(end)
+    next_epoch = max(ends)
+    for shard, end in enumerate(ends):
+        rows = count(shard, plan.trainers)
+        first = end if epochs else max(end, next_epoch - 1)
+        legs += [_leg(plan, shard, epoch, 0, rows) for epoch in range(first, next_epoch)]
+    return sorted(legs, key=lambda leg: leg.epoch), next_epoch
+
+
+def rest_of(plan: Plan, trainer: int, trained: int, count: Count) -> Tuple[List[Leg], int]:
+    """What a trainer has left of its legs and of the epoch that it has begun.
+
+    Args:
+      trained: the rows that it has trained since the plan was made.
+
+    Returns:
+      the rows left, and the first epoch of which it has trained nothing.
+    """
+    rest: List[Leg] = []
+    for leg in plan.legs[trainer]:
+        size = _num_rows(leg)
+        done = min(size, trained)
+        trained -= done
+        if done < size:
+            rest.append(leg._replace(low=leg.low + done))
+    if rest or not trained:
+        return rest, plan.next_epoch
+    rows = count(trainer, plan.trainers)
+    whole, low = divmod(trained, rows)
+    epoch = plan.next_epoch + whole
+    if not low:
+        return rest, epoch
+    return [_leg(plan, trainer, epoch, low, rows)], epoch + 1
+
+
+def _leg(plan: Plan, shard: int, epoch: int, low: int, high: int) -> Leg:
+    order = plan.order
+    return Leg(epoch, shard, plan.trainers, low, high, order.seed, order.shuffle_rows,
+               order.any_order)
+
+
+def _num_rows(leg: Leg) -> int:
+    """The rows of a leg of a plan, whose end is always given."""
+    return int(leg.high or 0) - leg.low
+
+
+def _shared_out(legs: Sequence[Leg], trainers: int) -> Iterator[Tuple[Leg, ...]]:
+    """The legs of each trainer: pieces, one after another, of equal numbers of rows."""
+    total = sum(_num_rows(leg) for leg in legs)
+    for trainer in range(trainers):
+        first = total * trainer // trainers
+        end = total * (trainer + 1) // trainers
+        yield tuple(_cut(legs, first, end))
+
+
+def _cut(legs: Sequence[Leg], first: int, end: int) -> Iterator[Leg]:
+    """The rows first to before end of the legs, counted over all of them."""
+    start = 0
+    for leg in legs:
+        low = leg.low + max(first - start, 0)
+        high = leg.low + min(end - start, _num_rows(leg))
+        if low < high:
+            yield leg._replace(low=low, high=high)
+        start += _num_rows(leg)
+
+
+def rows_left(place: Place, reading: Reading) -> List[int]:
+    """How many rows each trainer has left of the epochs that it is to read."""
+    return [_left_of(place, reading, trainer) for trainer in range(place.plan.trainers)]
+
+
+def _left_of(place: Place, reading: Reading, trainer: int) -> int:
+    rest, end = rest_of(place.plan, trainer, place.trained[trainer], reading.count)
+    left = sum(_num_rows(leg) for leg in rest if leg.epoch < reading.epochs)
+    whole = max(reading.epochs - end, 0)
+    if not whole:
+        return left
+    return left + whole * reading.count(trainer, place.plan.trainers)
+
+
+def steps_left(place: Place, reading: Reading) -> int:
+    """How many steps the rows left make; the last one of each trainer may be smaller."""
+    steps = [-(-rows // reading.batch_size) for rows in rows_left(place, reading)]
+    return sum(steps)
