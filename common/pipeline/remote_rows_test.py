@@ -5,10 +5,10 @@ from typing import List
 import numpy as np
 import pytest
 
-from common.pipeline import blocks, source
+from common.pipeline import blocks, source, tf_path
 from common.pipeline.blocks import Stream
 from common.pipeline.source import Data
-from common.testing import toy
+from common.testing import graphs, toy
 from common.testing.object_store import ObjectStore
 
 TRAIN, TEST = toy.random_rows(1, 500), toy.random_rows(2, 90)
@@ -34,3 +34,22 @@ def test_the_same_rows_come_from_a_store(
     remote = _open(store.put_folder("my rows", tmp_path), parquet)
     assert remote.train.path.startswith("s3://") and _ids(remote) == _ids(local)
     assert (remote.label_rates() == local.label_rates()).all()
+
+
+@pytest.mark.slow
+def test_compressed_text_and_lines_for_tensorflow_come_from_a_store(
+        store: ObjectStore, tmp_path: object) -> None:
+    toy.open_toy(tmp_path, TRAIN, TEST)
+    plain = _open(store.put_folder("plain", tmp_path), False)
+    for name in (toy.SCHEMA.train_file, toy.SCHEMA.test_file):
+        path = "{}/{}".format(tmp_path, name)
+        with open(path, "rb") as file:
+            packed = toy.pack("gzip", file.read())
+        with open(path, "wb") as file:
+            file.write(packed)
+    compressed = _open(store.put_folder("compressed", tmp_path), False)
+    assert _ids(compressed) == _ids(plain)
+    users = [row[2].encode() for row in TRAIN]
+    for data in (plain, compressed):
+        batches = graphs.read_batches(tf_path.tf_input(data.train, data, Stream(64), False))
+        assert np.concatenate([batch["user"] for batch in batches]).tolist() == users

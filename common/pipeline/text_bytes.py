@@ -16,6 +16,7 @@ from common.pipeline import location, text_forms, unchanged
 from common.pipeline.location import Stamp
 
 _BLOCK_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 23
 _ERRORS = (OSError, pa.ArrowException)
 
 
@@ -116,9 +117,10 @@ class TextBytes:
     def _unpack_now(self) -> IO[bytes]:
         folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
         with unchanged.reading(self.path, self.opened), location.open_binary(self.path) as packed:
-            text = packed
+            # By itself pyarrow would ask a store for 64 KB at a time.
+            text = pa.BufferedInputStream(packed, _BUFFER_BYTES)
             if self.codec:
-                text = pa.CompressedInputStream(packed, self.codec)
+                text = pa.CompressedInputStream(text, self.codec)
             blocks = iter(lambda: self._read_packed(text, self.codec, _BLOCK_BYTES), b"")
             return self._write(blocks, folder)
 

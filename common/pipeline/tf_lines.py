@@ -145,7 +145,7 @@ def _lines_of(
 ) -> tf.data.Dataset:
     """The lines of some files that are rows; if they are to be numbered, behind their numbers."""
     def opened(number: tf.Tensor) -> Tuple[tf.Tensor, ...]:
-        path, num_rows = tf.py_func(opener.open, [number], [tf.string, tf.int64])
+        path, num_rows = tf.numpy_function(opener.open, [number], [tf.string, tf.int64])
         return number, tf.reshape(path, []), tf.reshape(num_rows, [])
 
     def lines_of(number: tf.Tensor, path: tf.Tensor, num_rows: tf.Tensor) -> tf.data.Dataset:
@@ -176,7 +176,7 @@ def _rows_of(path: tf.Tensor, form: _Form) -> tf.data.Dataset:
 def _nothing(number: tf.Tensor, opener: _Opener) -> tf.data.Dataset:
     """No line, but an error where a file changed while it was read."""
     def end(_: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(tf.py_func(opener.end, [number], tf.bool), [])
+        return tf.reshape(tf.numpy_function(opener.end, [number], tf.bool), [])
 
     return tf.data.Dataset.from_tensors("").filter(end)
 
