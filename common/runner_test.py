@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from common import runner
 from common.config.cluster import Cluster
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
-from common.pipeline import raw
+from common.pipeline import raw, source
 from common.testing import toy
 from common.testing.evaluations import settings_of
 from common.testing.runs import (TEST, TRAIN, Params, make_run, model_fn, rows_by_step, start_child,
@@ -93,19 +93,19 @@ def test_metrics_of_a_run_that_goes_on_are_gone_until_it_is_over(tmp_path: objec
         assert json.load(file)["global_step"] == 40
 
 
-def bad_rows() -> toy.Rows:
-    """Test rows whose eighth has a label that is none."""
-    rows = toy.random_rows(2, 50)
-    rows[7][0] = "2"
-    return rows
+def open_with_a_bad_test_row(folder: object) -> source.Data:
+    """Toy rows; a label of the test rows is none, behind the first rows that are looked at."""
+    test = toy.random_rows(2, 60)
+    test[54][0] = "2"
+    return toy.open_toy(folder, TRAIN, test, parquet=True)  # in row groups of 50
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("eval_steps", [0, 10])
 def test_bad_test_rows_are_named_after_training_and_within_it(tmp_path: object,
                                                               eval_steps: int) -> None:
-    data = toy.open_toy(tmp_path, TRAIN, bad_rows())
-    with pytest.raises(BadInput, match="row 8, column 'y'"):
+    data = open_with_a_bad_test_row(tmp_path)
+    with pytest.raises(BadInput, match="row 55, column 'y'"):
         train(tmp_path, data, **settings_of(eval_steps))
     step = tf.train.load_variable(os.path.join(str(tmp_path), "run"), "global_step")
     assert step == (eval_steps or 30)
@@ -113,10 +113,10 @@ def test_bad_test_rows_are_named_after_training_and_within_it(tmp_path: object,
 
 @pytest.mark.slow
 def test_bad_test_rows_are_named_by_an_evaluator(tmp_path: object) -> None:
-    train(tmp_path, evaluate=False)
+    train(tmp_path, open_with_a_bad_test_row(tmp_path), evaluate=False)
     job = Cluster({"chief": ["127.0.0.1:1"], "evaluator": ["127.0.0.1:2"]}, "evaluator", 0)
-    with pytest.raises(BadInput, match="row 8, column 'y'"):
-        train(tmp_path, toy.open_toy(tmp_path, TRAIN, bad_rows()), cluster=job)
+    with pytest.raises(BadInput, match="row 55, column 'y'"):
+        train(tmp_path, open_with_a_bad_test_row(tmp_path), cluster=job)
 
 
 @pytest.mark.slow
