@@ -1,11 +1,11 @@
 """Decoded rows in the order of training, in blocks; common.pipeline.row_order says in which."""
 
 import itertools
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from common.pipeline import features, next_chunks, row_order, source
+from common.pipeline import features, joined_columns, next_chunks, row_order, source
 from common.pipeline.chunks import Chunk
 from common.pipeline.features import Block
 from common.pipeline.files import Files
@@ -14,9 +14,9 @@ from common.pipeline.row_order import Part, Stream, permutation
 from common.pipeline.source import Data
 
 _CHUNKS_AHEAD = 2
+_SMALL_ROWS = 2048
+_JOINED_ROWS = 16384
 _SLICE_ROWS = 16384  # rows whose lists are copied at a time, so no second window of them is held
-
-Decode = Callable[[Part], Block]
 
 
 def read_blocks(
@@ -40,10 +40,9 @@ def read_blocks(
     chunks = (part.chunk for window in upcoming for part in window.parts)
     names = source.used_columns(data.schema)
     with next_chunks.reading(files, names, chunks, _CHUNKS_AHEAD if ahead else 0) as read:
-        decode = _make_decoder(files, data, read)
+        decoder = _Decoder(files, data, read)
         for window in windows:
-            parts = [decode(part) for part in window.parts]
-            block = features.concat(parts)
+            block = features.concat(decoder.decode_all(window.parts))
             order = permutation(len(block.rows), window.key)
             unread = order[window.low:window.high]
             yield from features.slices(block, unread, rows_of_slice)
@@ -67,33 +66,68 @@ def read_items(
     """
     names = source.used_columns(data.schema)
     with next_chunks.reading(files, names, iter(()), 0) as read:
-        decode = _make_decoder(files, data, read)
+        decoder = _Decoder(files, data, read)
         for epoch, index, skip in items:
-            block = decode(parts[index])
+            block = decoder.decode(parts[index])
             key = None if seed is None else [seed, epoch, index]
             order = permutation(len(block.rows), key)
             yield block.take(order[skip:])
 
 
-def _make_decoder(files: Files, data: Data, read: Read) -> Decode:
-    """Returns a function that decodes a part's rows and remembers the chunk that they are of."""
-    encoder = source.make_encoder(files, data)
-    decoded: Dict[Chunk, Block] = {}
+class _Decoder:
+    """Decodes parts of chunks in the order in which they were announced to `read`."""
 
-    def decode(part: Part) -> Block:
+    def __init__(self, files: Files, data: Data, read: Read) -> None:
+        self._encoder = source.make_encoder(files, data)
+        self._read = read
+        self._decoded: Dict[Chunk, Block] = {}
+
+    def decode_all(self, parts: Sequence[Part]) -> List[Block]:
+        """The rows of some parts, in order; small ones are decoded together."""
+        blocks: List[Block] = []
+        for run in _runs(parts):
+            if _is_small(run[0]):
+                columns = [self._read(part.chunk) for part in run]
+                blocks += map(self._encoder.encode, joined_columns.join(columns))
+            else:
+                blocks += map(self.decode, run)
+        return blocks
+
+    def decode(self, part: Part) -> Block:
+        """The rows of a part; the last chunk is remembered."""
         chunk = part.chunk
-        columns = read(chunk)  # each part is asked for, as it was announced
-        if chunk not in decoded:
-            decoded.clear()
-            decoded[chunk] = encoder.encode(columns)
-        block = decoded[chunk]
+        columns = self._read(chunk)  # each part is asked for, as it was announced
+        if chunk not in self._decoded:
+            self._decoded.clear()
+            self._decoded[chunk] = self._encoder.encode(columns)
+        block = self._decoded[chunk]
         bounds = [chunk.first_row + part.low, chunk.first_row + part.high]
         first, end = np.searchsorted(block.rows, bounds)
         if end - first == len(block.rows):
             return block
         return block.take(np.arange(first, end))
 
-    return decode
+
+def _runs(parts: Sequence[Part]) -> Iterator[List[Part]]:
+    """Parts that follow each other and are all small, few rows in all, or all large."""
+    run: List[Part] = []
+    num_rows = 0
+    for part in parts:
+        is_like = bool(run) and _is_small(part) == _is_small(run[0])
+        if run and not (is_like and num_rows + part.num_rows <= _JOINED_ROWS):
+            yield run
+            run = []
+            num_rows = 0
+        run.append(part)
+        num_rows += part.num_rows
+    if run:
+        yield run
+
+
+def _is_small(part: Part) -> bool:
+    """Whether a part is a whole chunk of so few rows that decoding them is soon begun and done."""
+    is_whole = part.num_rows == part.chunk.num_rows
+    return is_whole and part.num_rows < _SMALL_ROWS
 
 
 def whole_batches(blocks: Iterator[Block], batch_size: int) -> Iterator[Block]:

@@ -1,6 +1,6 @@
 """What files of rows are read into, and what is said of a row that cannot be used."""
 
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -62,8 +62,10 @@ class RawColumns(NamedTuple):
         StringViews of valid UTF-8, in which an empty string may stand for a null.
       rows: the rows' numbers from 0, int64 [N].
       rejects: rows that could not be split into columns; they are not among the N.
+      starts: where the rows of each chunk begin among the N, int [C]; one chunk if None.
     """
 
     arrays: Dict[str, Any]
     rows: np.ndarray
     rejects: List[Reject]
+    starts: Optional[np.ndarray] = None

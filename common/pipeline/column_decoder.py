@@ -16,6 +16,7 @@ from common.pipeline import list_items, lists, parsing, string_views
 from common.pipeline import native_columns as compiled
 from common.pipeline.chunks import RawColumns, Reject
 from common.pipeline.lists import Lists
+from common.pipeline.splits import splits_of
 from common.pipeline.string_views import StringColumn, StringViews
 
 _MAX_FLOAT = np.finfo(np.float32).max
@@ -30,19 +31,33 @@ class ColumnDecoder:
     Attributes:
       rejects: the rows that cannot be used, so far.
       size: the number of rows N.
-      first_row: the number of the first row in its file.
+      starts: where the rows of each chunk begin among the N, int [C].
     """
 
     def __init__(self, columns: RawColumns) -> None:
         self.rejects = list(columns.rejects)
         self.size = len(columns.rows)
-        self.first_row = 0
-        if self.size:
-            self.first_row = int(columns.rows[0])
+        self.starts = np.zeros(1, np.int64) if columns.starts is None else columns.starts
         self._arrays = columns.arrays
         self._rows = columns.rows
         self._dictionaries: Dict[str, pa.Array] = {}
         self._lengths: Dict[str, ndarray] = {}
+
+    def count_by_chunk(self, is_counted: ndarray, splits: Optional[ndarray]) -> Dict[int, int]:
+        """How many values of each chunk are counted, by the number of the chunk's first row.
+
+        Args:
+          is_counted: bool [V].
+          splits: row i has the values splits[i] to before splits[i + 1]; None if row i has value i.
+        """
+        bounds = np.append(self.starts, self.size)
+        if splits is not None:
+            bounds = splits[bounds]
+        counted_before = splits_of(is_counted)[bounds]
+        counts = np.diff(counted_before)
+        counted = np.flatnonzero(counts)
+        first_rows = self._rows[self.starts[counted]]
+        return dict(zip(first_rows.tolist(), counts[counted].tolist()))
 
     def _array(self, name: str) -> pa.Array:
         """A column as a pyarrow array, its strings dictionary-encoded."""

@@ -129,7 +129,7 @@ class Encoder:
             ragged = encode_items(decoder, column)
         if not column.newest:
             return ragged
-        values = self._with_unknown(decoder, ragged.values, column)
+        values = self._with_unknown(decoder, ragged.values, column, ragged.row_splits)
         return ragged._replace(values=values)
 
     def _sequence(self, decoder: ColumnDecoder, column: Column) -> Ragged:
@@ -190,14 +190,25 @@ class Encoder:
         decoder.set_lengths(column, strings.by_row(lengths))
         return _to_rows(Ragged(values, row_splits, weights), strings)
 
-    def _with_unknown(self, decoder: ColumnDecoder, ids: ndarray, column: Column) -> ndarray:
-        """The ids with 0 for -1, which is counted if the column has a vocabulary."""
+    def _with_unknown(
+        self,
+        decoder: ColumnDecoder,
+        ids: ndarray,
+        column: Column,
+        splits: Optional[ndarray] = None,
+    ) -> ndarray:
+        """The ids with 0 for -1, which is counted if the column has a vocabulary.
+
+        Args:
+          splits: of the rows, for a column of lists.
+        """
         is_unknown = ids < 0
         if not is_unknown.any():
             return ids
         if column.vocabulary:
-            count = np.count_nonzero(is_unknown)
-            self._bad_rows.add_unknown(self._paths, column.name, decoder.first_row, int(count))
+            counts = decoder.count_by_chunk(is_unknown, splits)
+            for first_row, count in counts.items():
+                self._bad_rows.add_unknown(self._paths, column.name, first_row, count)
         return np.where(is_unknown, 0, ids)
 
 
