@@ -1,19 +1,21 @@
 """Reads text files and samples line by line, with progress, and describes written files."""
 
-import gzip
 import hashlib
+import io
 import os
 import sys
 import time
-import zlib
-from typing import IO, Iterator, NamedTuple, Tuple, Union
+from typing import IO, Iterator, NamedTuple, Tuple
+
+import pyarrow as pa
 
 from common.errors import BadInput
+from common.pipeline import text_forms
 
 SEPARATOR = b"\x02"
 DEFAULT_CATEGORY = "default_cat"
-TextFile = Union[IO[bytes], gzip.GzipFile]
 _MAX_LINE_BYTES = 1 << 25
+_BUFFER_BYTES = 1 << 20
 _PROGRESS_SECS = 3.0
 
 
@@ -53,12 +55,12 @@ class Progress:
 
 
 def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
-    """Yields each line's number from 1 and the line without its end; decompresses .gz files.
+    """Yields each line's number from 1 and the line without its end; unpacks gzip, bzip2 and so on.
 
     Memory holds one line of at most 32 MiB.
 
     Raises:
-      BadInput: the file is missing, empty or Parquet, its compressed data are damaged, or a line is
+      BadInput: the file is missing, empty or no text, its compressed data are damaged, or a line is
         too long.
     """
     if not os.path.isfile(path):
@@ -69,9 +71,7 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     progress = Progress(path, "lines")
     number = 0
     with open(path, "rb") as raw:
-        file: TextFile = raw
-        if path.endswith(".gz"):
-            file = gzip.GzipFile(fileobj=raw)
+        file = _unpacked(path, raw)
         line = _read_line(path, file, number)
         while line:
             number += 1
@@ -84,16 +84,28 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     progress.end(number)
 
 
+def _unpacked(path: str, raw: IO[bytes]) -> IO[bytes]:
+    """The text of a file, which its first bytes say is compressed or not."""
+    head = raw.read(text_forms.HEAD_BYTES)
+    raw.seek(0)
+    codec = text_forms.codec_of(path, head)
+    if not codec:
+        text_forms.check_text(path, head)
+        return raw
+    packed = pa.PythonFile(raw, mode="r")
+    return io.BufferedReader(pa.CompressedInputStream(packed, codec), _BUFFER_BYTES)
+
+
 def _is_parquet(path: str) -> bool:
     with open(path, "rb") as file:
         return file.read(4) == b"PAR1"
 
 
-def _read_line(path: str, file: TextFile, number: int) -> bytes:
+def _read_line(path: str, file: IO[bytes], number: int) -> bytes:
     """The line that follows the first number lines; empty at the end of the file."""
     try:
         line = file.readline(_MAX_LINE_BYTES)
-    except (EOFError, OSError, zlib.error) as error:
+    except (OSError, pa.ArrowException) as error:
         raise BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(
             path, number, error))
     if len(line) == _MAX_LINE_BYTES:

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from common.errors import BadInput
+from common.testing import toy
 from data.din import lines
 
 
@@ -20,6 +21,9 @@ def test_plain_and_compressed_lines(tmp_path: object) -> None:
     expected = [(1, b"a"), (2, b""), (3, b"\xff\x0b\x1c\xc2\x85b"), (4, b"last")]
     assert list(lines.read_lines(write(tmp_path, "a", content))) == expected
     assert list(lines.read_lines(write(tmp_path, "a.gz", gzip.compress(content)))) == expected
+    for codec in ("gzip", "bz2", "zstd", "lz4"):
+        members = toy.pack(codec, content[:4]) + toy.pack(codec, content[4:])
+        assert list(lines.read_lines(write(tmp_path, "b", members))) == expected
 
 
 def test_progress_tells_lines_and_share(tmp_path: object, capsys: pytest.CaptureFixture,
@@ -44,16 +48,18 @@ def test_progress_tells_lines_and_share(tmp_path: object, capsys: pytest.Capture
     "name, content, message", [
         ("a", b"", "a: the file is empty"),
         ("a.gz", gzip.compress(b""), "a.gz: the file is empty"),
+        ("a", "a".encode("utf-16"), "a: this is UTF-16, expected lines of text"),
         ("a.gz", b"a plain file\n",
-         r"a.gz, after line 0: the file cannot be read \(Not a gzipped.*\). Fetch it again"),
+         "a.gz: its name says gzip, its first bytes say text. Give it the name that fits"),
         ("a.gz", gzip.compress(b"abc\n" * 9)[:-9],
-         r"a.gz, after line \d: the file cannot be read \(Compressed file ended"),
+         r"a.gz, after line \d: the file cannot be read \(Truncated .*\). Fetch it again"),
         ("a.gz", gzip.compress(b"abc\n")[:12] + b"\xff" * 20,
          r"a.gz, after line 0: the file cannot be read \("),
         ("a.gz", gzip.compress(b"abc\n")[:-8] + b"\0" * 8,
-         r"a.gz, after line .: the file cannot be read \(CRC check fai"),
+         r"a.gz, after line .: the file cannot be read \(zlib .* incorrect data check"),
     ],
-    ids=["empty", "empty stream", "not compressed", "cut short", "garbled", "wrong checksum"])
+    ids=["empty", "empty stream", "no text", "not compressed", "cut short", "garbled",
+         "wrong checksum"])
 def test_files_that_cannot_be_read(tmp_path: object, name: str, content: bytes,
                                    message: str) -> None:
     with pytest.raises(BadInput, match=message):

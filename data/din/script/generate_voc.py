@@ -90,7 +90,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "train", nargs="+",
         help="the training file of split_by_user.py, or all part files of own rows: text, plain or "
-             ".gz")
+             "compressed")
     parser.add_argument("--out", type=written_locally, default=".",
                         help="folder to write to (default: the current one)")
     args = parser.parse_args(argv)
