@@ -26,7 +26,7 @@ _ERRORS = (pa.ArrowException, OSError)
 class ParquetFile:
     """A Parquet file with the schema's columns, in any order.
 
-    It keeps the bytes of its footer; it is opened at the first read, and again after close().
+    It is opened at the first read, and again after close(), which leaves the bytes of its footer.
     Threads may read it at the same time.
 
     Attributes:
@@ -52,6 +52,7 @@ class ParquetFile:
         self.columns = list(layout)
         self._stamp = stamp
         self._content = content
+        self._footer: Optional[Footer] = footer
         self._layouts = layouts
         self._layout = layout
         self._reader: Optional[ParquetReader] = None
@@ -78,7 +79,9 @@ class ParquetFile:
 
     def close(self) -> None:
         """Closes the file until it is read again, as soon as no thread is reading it."""
-        self._reader = None  # a thread that reads holds it until it is done
+        with self._lock:
+            self._footer = None
+            self._reader = None  # a thread that reads holds it until it is done
 
     def _place(self, name: str) -> Place:
         place = self._layout.get(name)
@@ -105,7 +108,7 @@ class ParquetFile:
     def _open(self) -> ParquetReader:
         with self._lock:
             if self._reader is None:
-                footer = parquet_footer.parse(self._content)
+                footer = self._footer or parquet_footer.parse(self._content)
                 self._reader = ParquetReader(self.path, footer, self._layout)
             return self._reader
 

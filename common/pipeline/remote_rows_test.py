@@ -5,7 +5,7 @@ from typing import List
 import numpy as np
 import pytest
 
-from common.pipeline import blocks, source, tf_path
+from common.pipeline import blocks, reader, source, tf_path
 from common.pipeline.blocks import Stream
 from common.pipeline.source import Data
 from common.testing import graphs, toy
@@ -53,3 +53,17 @@ def test_compressed_text_and_lines_for_tensorflow_come_from_a_store(
     for data in (plain, compressed):
         batches = graphs.read_batches(tf_path.tf_input(data.train, data, Stream(64), False))
         assert np.concatenate([batch["user"] for batch in batches]).tolist() == users
+
+
+def test_a_row_group_is_asked_for_at_once(store: ObjectStore, tmp_path: object) -> None:
+    path = toy.write_parquet("{}/a.parquet".format(tmp_path), TRAIN, 250)
+    with open(path, "rb") as content:
+        address = store.put("a.parquet", content.read())
+    file = reader.open_file(address, toy.SCHEMA)
+    local = reader.open_file(path, toy.SCHEMA)
+    for chunk, same in zip(file.chunks, local.chunks):
+        store.proxy.heal()
+        columns = file.read(chunk, toy.NAMES)
+        assert store.proxy.count("GET") == 1
+        for name, array in local.read(same, toy.NAMES).arrays.items():
+            assert columns.arrays[name].equals(array)
