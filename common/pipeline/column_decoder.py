@@ -199,7 +199,8 @@ class ColumnDecoder:
 
     def _stored_lists(self, column: Column) -> Lists:
         array = self._array(column.name)
-        items = list_items.from_arrow(array, column.default.encode())
+        default = "" if column.kind == "number" else column.default
+        items = list_items.from_arrow(array, default.encode())
         bad = None
         if pa.types.is_binary(items.names.type):
             bad = parsing.not_utf8(items.names)

@@ -91,6 +91,14 @@ def test_floats_of_labels_and_whole_numbers() -> None:
     assert [reject.row for reject in columns.rejects] == [12, 15, 16]
 
 
+def test_texts_of_numbers_in_a_list() -> None:
+    columns = of_arrays(n=binary_lists([["1", None, "3"], [None, None], []]),
+                        a=binary_lists([["x"] * 3, ["x"] * 2, []]))
+    numbers = Column("n", "number", separator=";", default="7", aligned=True)
+    assert columns.list_means(numbers).tolist() == [2.0, 7.0, 7.0]
+    assert check_aligned(columns, n=True, a=True) == []
+
+
 def test_nan_is_a_missing_number() -> None:
     nan = float("nan")
     columns = of_arrays(n=pa.array([nan, 1.0, None]), m=pa.array([[nan], [nan, 1.0], [None, 3.0]]))
@@ -151,7 +159,8 @@ def test_an_empty_list_beside_one_item_is_a_missing_item(missing: List[Optional[
 def test_a_list_without_items_has_the_default_as_in_text(default: str, lengths: List[int]) -> None:
     column = Column("a", "hash", 9, separator=";", default=default, aligned=True)
     nulls: List[Optional[str]] = [None, None] if default else [None]
-    stored = of_arrays(a=binary_lists([[], ["x", "y"], [""], nulls]))
+    filled_up: List[Optional[str]] = ["", *nulls] if default else [""]
+    stored = of_arrays(a=binary_lists([[], ["x", "y"], filled_up, nulls]))
     text = checked(a=["", "x;y", "", ""])
     for columns in (stored, text):
         lists = columns.lists(column)

@@ -84,7 +84,8 @@ def _check_vocabularies(
             unknown = unknown_ids.get(column.name, 0)
             if 0 < total <= unknown:
                 message = ("{}: {} has none of the {} values of column {!r} in the first {} rows, "
-                           "so it is of other data. Make the vocabularies from these rows.")
+                           "so it is of other data. Make the vocabularies from these rows. (Text "
+                           "that begins with 0 loses it where a tool reads it as an integer.)")
                 raise BadInput(message.format(
                     files.path, column.vocabulary, total, column.name, len(block.rows)))
             if 2 * unknown > total:

@@ -11,7 +11,7 @@ class JsonLists(NamedTuple):
     """The lists that JSON texts [N] hold.
 
     Attributes:
-      lists: of binary values, or of float64; an empty one for a null and for what is no list.
+      lists: of binary values; an empty one for a null and for what is no list.
       is_bad: which texts are no list of such items, bool [N].
     """
 
@@ -24,17 +24,16 @@ def parse(texts: pa.DictionaryArray, as_numbers: bool) -> JsonLists:
 
     Args:
       texts: binary values.
-      as_numbers: whether the items are numbers; else they are strings, or integers of which the
-        text is their decimal digits. A null is a missing item of either.
+      as_numbers: whether the items may be numbers of any kind; else they are strings, or integers.
+        Both are given as text, as CSV has them. A null is a missing item.
     """
     read_item = _number if as_numbers else _string
-    item_type = pa.float64() if as_numbers else pa.binary()
     values: List[Optional[list]] = []
     for text in texts.dictionary.to_pylist():
         values.append(_read(text, read_item))
     values.append([])  # of a null
     is_bad = [value is None for value in values]
-    lists = pa.array([value or [] for value in values], pa.list_(item_type))
+    lists = pa.array([value or [] for value in values], pa.list_(pa.binary()))
     index = texts.indices.fill_null(len(values) - 1)
     return JsonLists(lists.take(index), np.array(is_bad)[index.to_numpy()])
 
@@ -60,7 +59,9 @@ def _string(item: object) -> bytes:
     raise ValueError(item)
 
 
-def _number(item: object) -> float:
-    if type(item) in (int, float):
-        return float(item)  # type: ignore[arg-type]
-    raise ValueError(item)
+def _number(item: object) -> Optional[bytes]:
+    if not isinstance(item, float):
+        return _string(item)
+    if item != item:  # NaN, which JSON does not have and Python's writes
+        return None
+    return repr(item).encode()

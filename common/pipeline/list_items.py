@@ -125,41 +125,41 @@ def from_arrow(array: pa.ListArray, default: bytes = b"") -> Lists:
       default: the only item of a list of strings that has none but nulls, which fill up lists to
         one length; empty for no such item.
     """
-    row_splits = array.offsets.to_numpy().astype(np.int64)
     is_text = pa.types.is_dictionary(array.values.type)
     encode = _strings if is_text else _numbers
     items = encode(array.values)
-    starts = row_splits[:-1]
-    is_single = np.diff(row_splits) == 1
-    single = starts[is_single]
-    codes = items.codes
-    single_codes = codes[single]
-    is_missing = items.is_missing[single_codes]
-    if is_missing.any():
-        keep = np.ones(len(codes), bool)
-        keep[single] = ~is_missing
-        codes = codes[keep]
-        num_items = splits_of(keep)
-        row_splits = num_items[row_splits]
     lists = Lists(
         names=items.names,
-        codes=codes,
+        codes=items.codes,
         runs=None,
-        row_splits=row_splits,
+        row_splits=array.offsets.to_numpy().astype(np.int64),
         list_of_row=None,
     )
-    if not is_text or not default:
+    fills_up = is_text and bool(default)
+    if fills_up:
+        null = len(lists.names) - 1
+        lists = _chosen(lists, lists.codes != null)
+    lists = _without_lone_missing(lists, items.is_missing)
+    return _with_default(lists, default) if fills_up else lists
+
+
+def _without_lone_missing(lists: Lists, is_missing: ndarray) -> Lists:
+    """The lists without the items that are missing and the only ones of theirs."""
+    starts = lists.row_splits[:-1]
+    is_single = np.diff(lists.row_splits) == 1
+    single = starts[is_single]
+    is_lone_missing = is_missing[lists.codes[single]]
+    if not is_lone_missing.any():
         return lists
-    return _with_default(_without_nulls(lists), default)
+    keep = np.ones(len(lists.codes), bool)
+    keep[single] = ~is_lone_missing
+    return _chosen(lists, keep)
 
 
-def _without_nulls(lists: Lists) -> Lists:
-    """The lists of strings without the items that are null, whose name is the last one."""
-    is_item = lists.codes != len(lists.names) - 1
-    return lists._replace(
-        codes=lists.codes[is_item],
-        row_splits=splits_of(is_item)[lists.row_splits],
-    )
+def _chosen(lists: Lists, keep: ndarray) -> Lists:
+    """The lists with some of their items alone, bool [R]."""
+    num_items = splits_of(keep)
+    return lists._replace(codes=lists.codes[keep], row_splits=num_items[lists.row_splits])
 
 
 def _with_default(lists: Lists, default: bytes) -> Lists:

@@ -47,15 +47,15 @@ class Misfit(NamedTuple):
     def _reason(self) -> str:
         """Why the type is not taken, where one could think that it might be."""
         kind = item_type(self.kind)
+        is_bytes = pa.types.is_fixed_size_binary(kind) and not self.annotation
+        if is_bytes:
+            return ", which may be an integer of 128 bits, an address or text"
         if self.column.dtype != "string":
             return ""
         if pa.types.is_floating(kind):
             return ", of which the text may be 7 or 7.0"
         if pa.types.is_boolean(kind):
             return ", of which the text may be true, True or 1"
-        is_bytes = pa.types.is_fixed_size_binary(kind) and not self.annotation
-        if is_bytes:
-            return ", which may be an integer of 128 bits, an address or text"
         return ""
 
     @property
