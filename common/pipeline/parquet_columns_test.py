@@ -1,5 +1,6 @@
 """Files of other writers, and values that cannot be used, read through ParquetFile."""
 
+import decimal
 import json
 from typing import List
 
@@ -152,11 +153,16 @@ def test_the_largest_integers_are_text(tmp_path: object) -> None:
     assert arrays["y"].to_pylist() == [1, 0]
 
 
-@pytest.mark.parametrize("label", [2.0, 0.5, None, "yes", "", "2"])
-def test_labels_other_than_0_and_1_are_named(label: object, tmp_path: object) -> None:
-    one = "1" if isinstance(label, str) else 1.0
-    path = write(tmp_path, y=[one, label], user=["u", "u"])
-    shown = "" if label is None else label
-    with pytest.raises(BadInput, match="a.parquet, row 2, column 'y': '{}' is given, expected 0 or "
-                                       "1".format(shown)):
+@pytest.mark.parametrize("labels, row, shown", [
+    ([1.0, 2.0], 2, "2.0"), ([1.0, 0.5], 2, "0.5"), ([1.0, None], 2, ""), (["1", "yes"], 2, "yes"),
+    (["1", ""], 2, ""), (["0", "2"], 2, "2"), ([True, None], 2, ""), ([None, None], 1, ""),
+    ([decimal.Decimal("1.0"), decimal.Decimal("0.1")], 2, "0.1"), ([0.0, float("nan")], 2, "nan"),
+    ([decimal.Decimal("1." + 30 * "0"), decimal.Decimal("1." + 29 * "0" + "1")], 2,
+     "1." + 29 * "0" + "1"), ([0, 2 ** 63 - 1], 2, str(2 ** 63 - 1)),
+])
+def test_labels_other_than_0_and_1_are_named(labels: list, row: int, shown: str,
+                                             tmp_path: object) -> None:
+    path = write(tmp_path, y=labels, user=["u", "u"])
+    with pytest.raises(BadInput, match="a.parquet, row {}, column 'y': '{}' is given, expected 0 "
+                                       "or 1".format(row, shown)):
         Encoder([path], schema_of(), {}, BadRows(0)).encode(read(path, schema_of()))
