@@ -97,7 +97,8 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     return source.open_data(
         args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
         check_all=args.tf, train_files=args.train_files, eval_files=args.eval_files,
-        csv_header=args.csv_header, strict_columns=args.strict_columns)
+        csv_header=args.csv_header, strict_columns=args.strict_columns,
+        with_test=not args.no_eval)
 
 
 def make_run(args: argparse.Namespace, model: Model) -> Run:

@@ -113,7 +113,7 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
         "run": as_json(run),
         "params": as_json(params),
         "train": _listed(data.train),
-        "test": _listed(data.test),
+        "test": _listed(data.test) if data.test else None,
         "vocabularies": vocabularies,
         "versions": versions(),
     })

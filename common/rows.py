@@ -239,7 +239,13 @@ class Queue:
 
 
 def evaluation_input(run: Run, data: Data) -> InputFn:
-    """The rows of the test file, in its order."""
+    """The test rows, in their order.
+
+    Raises:
+      ValueError: there are none.
+    """
+    if data.test is None:
+        raise ValueError("there are no test rows: the data were opened without them.")
     stream = Stream(run.batch_size)
     if run.toggles.tf:
         return tf_path.tf_input(data.test, data, stream, with_users=True)

@@ -242,8 +242,10 @@ class _Process:
             print("{:.2f} epochs read".format(self._epochs(saved)))
 
 
-def _number_of_rows(files: Files, data: Data) -> str:
+def _number_of_rows(files: Optional[Files], data: Data) -> str:
     """How many rows some files have, where that is known or cheap to know."""
+    if files is None:
+        return "none are read, with --no_eval"
     if not files.is_counted:
         return files.path
     return "{} of {}".format(data.usable_rows(files), files.path)

@@ -209,7 +209,7 @@ class Trainer:
             return
         # TensorFlow's executor starts this process's server; as trainers evaluate by a callback, it
         # gets an EvalSpec that it never uses.
-        unused = tf.estimator.EvalSpec(rows.evaluation_input(self.run, self._data), steps=None)
+        unused = tf.estimator.EvalSpec(lambda: rows.evaluation_input(self.run, self._data)())
         tf.estimator.train_and_evaluate(self._train_estimator, spec, unused)
 
     @contextlib.contextmanager
@@ -297,7 +297,7 @@ class Trainer:
         data = self._data
         with tempfile.TemporaryDirectory() as temporary:
             sample = os.path.join(temporary, export.SAMPLE_REQUEST)
-            export.write_sample_request(sample, data.test, data.schema)
+            export.write_sample_request(sample, data.test or data.train, data.schema)
             receiver = export.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
             self._export_estimator.export_saved_model(
                 folder, receiver, checkpoint_path=checkpoint,

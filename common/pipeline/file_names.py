@@ -4,7 +4,7 @@ No file is opened but the lists that `@LIST` names.
 """
 
 import argparse
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Union
 
 from common.config.flag_types import FILES, FlagParser
 from common.config.schema import Schema
@@ -39,14 +39,13 @@ def add_flags(parser: FlagParser) -> None:
                  "below --data_location)".format(rows))
 
 
-def train_and_test(train_files: str, eval_files: str, folder: str, schema: Schema,
-                   parquet: bool) -> Tuple[List[NamedFile], List[NamedFile]]:
-    """The files to train on and those to evaluate on, in the order in which they are read.
+def to_train_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[NamedFile]:
+    """The files to train on, in the order in which they are read.
 
     That is as listed, and within a folder or glob sorted by path.
 
     Args:
-      train_files, eval_files: the values of these flags; empty for the names below folder.
+      names: the value of --train_files; empty for the name below folder.
       folder: --data_location.
       schema: the data set, which has these names.
       parquet: whether Parquet may be read.
@@ -54,9 +53,12 @@ def train_and_test(train_files: str, eval_files: str, folder: str, schema: Schem
     Raises:
       BadInput: something is missing, named twice, no file of rows, or of a table format.
     """
-    train = _files_of(_TRAIN, train_files, folder, schema.train_file, schema, parquet)
-    test = _files_of(_EVAL, eval_files, folder, schema.test_file, schema, parquet)
-    return train, test
+    return _files_of(_TRAIN, names, folder, schema.train_file, schema, parquet)
+
+
+def to_evaluate_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[NamedFile]:
+    """The files to evaluate on, as to_train_on gives the others."""
+    return _files_of(_EVAL, names, folder, schema.test_file, schema, parquet)
 
 
 def _files_of(flag: str, names: str, folder: str, default: str, schema: Schema,

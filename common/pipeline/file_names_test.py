@@ -29,7 +29,8 @@ def parse(*words: str) -> object:
 
 def train(names: str, parquet: bool = True) -> List[str]:
     write("d/toy_test")
-    files, test = file_names.train_and_test(names, "", "d", SCHEMA, parquet)
+    files = file_names.to_train_on(names, "d", SCHEMA, parquet)
+    test = file_names.to_evaluate_on("", "d", SCHEMA, parquet)
     assert test == [NamedFile("d/toy_test")]
     return [file.path for file in files]
 
@@ -57,8 +58,9 @@ def test_empty_names(flag: str, words: tuple, capsys: pytest.CaptureFixture) -> 
 def test_names_below_data_location() -> None:
     write("d/toy_train.parquet/ds=1/part-0.parquet", "d/toy_train.parquet/ds=1/_SUCCESS",
           "d/toy_test.parquet")
-    assert file_names.train_and_test("", "", "d", SCHEMA, True) == (
-        [("d/toy_train.parquet/ds=1/part-0.parquet", (("ds", "1"),))], [("d/toy_test.parquet", ())])
+    assert file_names.to_train_on("", "d", SCHEMA, True) == [
+        ("d/toy_train.parquet/ds=1/part-0.parquet", (("ds", "1"),))]
+    assert file_names.to_evaluate_on("", "d", SCHEMA, True) == [("d/toy_test.parquet", ())]
 
 
 def test_files_in_the_order_of_the_list() -> None:
@@ -72,15 +74,15 @@ def test_files_in_the_order_of_the_list() -> None:
 
 def test_evaluation_files() -> None:
     write("d/toy_train", "e/1", "e/2")
-    assert file_names.train_and_test("", "e", "d", SCHEMA, False) == (
-        [("d/toy_train", ())], [("e/1", ()), ("e/2", ())])
+    assert file_names.to_train_on("", "d", SCHEMA, False) == [("d/toy_train", ())]
+    assert file_names.to_evaluate_on("e", "d", SCHEMA, False) == [("e/1", ()), ("e/2", ())]
 
 
 def test_missing_evaluation_rows() -> None:
     write("a")
     with pytest.raises(BadInput, match="no rows of toy: there is no folder d.*\n.*\n.*\n.*"
                        "--eval_files"):
-        file_names.train_and_test("a", "", "d", SCHEMA, True)
+        file_names.to_evaluate_on("", "d", SCHEMA, True)
 
 
 @pytest.mark.parametrize("names, path, first, second", [

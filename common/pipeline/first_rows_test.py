@@ -35,7 +35,8 @@ def test_test_rows_are_looked_at_before_training(tmp_path: object) -> None:
     test[30][0] = "3"
     with pytest.raises(BadInput, match="toy_test, row 31, column 'y': '3' is given, expected 0 or"):
         toy.open_toy(tmp_path, ROWS, test)
-    assert toy.open_toy(tmp_path, ROWS, test, max_bad_rows=1).test_rows == 49
+    data = toy.open_toy(tmp_path, ROWS, test, max_bad_rows=1)
+    assert data.usable_rows(data.test) == 49
     assert toy.open_toy(tmp_path, test, ROWS).train_rows == 50  # are named when they are used
 
 
@@ -73,7 +74,7 @@ def test_a_header_is_taken_where_it_is_asked_for(tmp_path: object) -> None:
         rows = [["day", *names], *(["7", *row[::-1]] for row in ROWS)]
         toy.write_csv("{}/{}".format(tmp_path, name), rows)
     data = source.open_data(str(tmp_path), SCHEMA, False, 0, True, csv_header=True)
-    assert data.train_rows == data.test_rows == 50
+    assert data.train_rows == data.usable_rows(data.test) == 50
     columns = data.train.read(data.train.chunks[0], NAMES)
     for position, name in enumerate(NAMES):
         assert columns.arrays[name].to_pylist() == [row[position].encode() for row in ROWS]

@@ -1,7 +1,7 @@
 """The rows of a data set: their files looked up, opened and checked."""
 
 import os
-from typing import Dict, List, NamedTuple, Sequence, TypeVar
+from typing import Dict, List, NamedTuple, Optional, Sequence, TypeVar
 
 import numpy as np
 
@@ -39,25 +39,21 @@ class Data(NamedTuple):
     Attributes:
       schema: their columns, with the sizes of the vocabularies.
       vocabularies: name -> word -> id, in the order of the ids.
-      train, test: their files.
+      train: the training files.
+      test: the test files; None where none are wanted.
       bad_rows: counts the rows that cannot be used.
     """
 
     schema: Schema
     vocabularies: Dict[str, WordIds]
     train: Files
-    test: Files
+    test: Optional[Files]
     bad_rows: BadRows
 
     @property
     def train_rows(self) -> int:
         """How many training rows can be used, as far as they were read; counted for it."""
         return self.usable_rows(self.train)
-
-    @property
-    def test_rows(self) -> int:
-        """How many test rows can be used, as far as they were read; counted for it."""
-        return self.usable_rows(self.test)
 
     def usable_rows(self, files: Files) -> int:
         """How many rows of some files can be used, as far as they were read; counted for it."""
@@ -110,6 +106,7 @@ def open_data(
     eval_files: str = "",
     csv_header: bool = False,
     strict_columns: bool = False,
+    with_test: bool = True,
 ) -> Data:
     """Opens the training and the test rows.
 
@@ -124,12 +121,16 @@ def open_data(
       train_files, eval_files: the flags that name files.
       csv_header: whether the first line of each text file names its columns.
       strict_columns: whether columns that the schema lacks are an error, where files name theirs.
+      with_test: whether test rows are wanted.
 
     Raises:
       BadInput: a file is missing, more than max_bad_rows rows cannot be read, or a vocabulary is of
         other data.
     """
-    train, test = file_names.train_and_test(train_files, eval_files, folder, schema, parquet)
+    train = file_names.to_train_on(train_files, folder, schema, parquet)
+    test = []
+    if with_test:
+        test = file_names.to_evaluate_on(eval_files, folder, schema, parquet)
     file_names.warn_of_shared(train, test)
     vocabularies = {name: _load_words(folder, name) for name in schema.vocabularies}
     sizes = {name: len(words) for name, words in vocabularies.items()}
@@ -141,19 +142,20 @@ def open_data(
         schema=sized_schema,
         vocabularies=vocabularies,
         train=Files(train, sized_schema, layouts, header),
-        test=Files(test, sized_schema, layouts, header),
+        test=Files(test, sized_schema, layouts, header) if test else None,
         bad_rows=BadRows(max_bad_rows),
     )
-    for files in (data.train, data.test):
+    both = [files for files in (data.train, data.test) if files]
+    for files in both:
         files.first_chunk()  # raises where there is none
         if files.is_parquet:
             files.count()  # footers tell at once what is wrong with a file
     names_read = used_columns(sized_schema)
     first_rows.check_training(data.train, sized_schema, vocabularies, names_read)
-    if not max_bad_rows:
+    if data.test and not max_bad_rows:
         first_rows.check_test(data.test, sized_schema, vocabularies, names_read)
     if check_all or max_bad_rows:
-        for files in (data.train, data.test):
+        for files in both:
             _find_bad_rows(files, data)
             _check_any_rows(files, data.usable_rows(files))
     return data

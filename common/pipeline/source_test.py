@@ -1,8 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 
+from common import rows as rows_of
 from common.pipeline import csv_file, source
-from common.testing import toy
+from common.testing import runs, toy
 from common.testing.toy import SCHEMA
 
 TEST = toy.random_rows(9, 20)
@@ -44,3 +47,11 @@ def test_label_rates_look_at_the_whole_file(tmp_path: object,
         row[0] = str(int(i >= 62))
     rates = toy.open_toy(tmp_path, rows, rows[:5]).label_rates()
     assert rates[0, 0] == pytest.approx(0.5, abs=0.06)
+
+
+def test_without_test_rows(tmp_path: object) -> None:
+    toy.write_csv(os.path.join(str(tmp_path), SCHEMA.train_file), TEST)
+    data = source.open_data(str(tmp_path), SCHEMA, True, 3, True, with_test=False)
+    assert data.test is None and data.train_rows == len(TEST)
+    with pytest.raises(ValueError, match="there are no test rows: the data were opened without"):
+        rows_of.evaluation_input(runs.make_run(tmp_path), data)

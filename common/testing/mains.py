@@ -92,6 +92,7 @@ def predict_first_rows(checkpoint_dir: str, data: Data, model_fn: ModelFn, param
     """What a checkpoint's model predicts for a test file's first rows, read as training reads
     them.
     """
+    assert data.test
     with tf.Graph().as_default(), tf.Session() as session:
         iterator = tf.data.make_initializable_iterator(
             dataset.columnar_input(data.test, data, Stream(count))())
