@@ -52,13 +52,14 @@ def read_items(
     files: Files,
     data: Data,
     parts: Sequence[Part],
-    items: Iterable[Tuple[int, int, int]],
+    items: Iterable[Optional[Tuple[int, int, int]]],
     seed: Optional[int],
-) -> Iterator[Block]:
+) -> Iterator[Optional[Block]]:
     """The rows of some parts of files, a block each; a part's rows are mixed among themselves.
 
     Args:
       items: (epoch, index among the parts, rows to leave out) of each, asked for one at a time.
+        None gives None in place of a block.
       seed: of the order, which differs in each epoch; None for the files' order.
 
     Raises:
@@ -67,7 +68,11 @@ def read_items(
     names = source.used_columns(data.schema)
     with next_chunks.reading(files, names, iter(()), 0) as read:
         decoder = _Decoder(files, data, read)
-        for epoch, index, skip in items:
+        for item in items:
+            if item is None:
+                yield None
+                continue
+            epoch, index, skip = item
             block = decoder.decode(parts[index])
             key = None if seed is None else [seed, epoch, index]
             order = permutation(len(block.rows), key)
@@ -130,10 +135,17 @@ def _is_small(part: Part) -> bool:
     return is_whole and part.num_rows < _SMALL_ROWS
 
 
-def whole_batches(blocks: Iterator[Block], batch_size: int) -> Iterator[Block]:
-    """The same rows in blocks of whole batches; only the last block may end with a smaller one."""
+def whole_batches(blocks: Iterator[Optional[Block]], batch_size: int) -> Iterator[Block]:
+    """The same rows in blocks of whole batches.
+
+    Only the last block, or one before None among the blocks, may end with a smaller batch.
+    """
     rest: List[Block] = []
     for block in blocks:
+        if block is None:
+            yield from rest
+            rest = []
+            continue
         block = features.concat(rest + [block])
         size = len(block.rows)
         whole = size - size % batch_size

@@ -36,7 +36,7 @@ class Begin(NamedTuple):
 
 
 InputFn = Callable[[], tf.data.Dataset]
-ReadBlocks = Callable[..., Iterator[Block]]
+ReadBlocks = Callable[..., Iterator[Optional[Block]]]
 
 _BLOCKS_AHEAD = 8
 _BATCHES_AHEAD = 4
@@ -67,7 +67,7 @@ def columnar_input(
     types = batches_of.tensor_types(data.schema)
     shapes = batches_of.tensor_shapes(data.schema)
 
-    def read(*place: object) -> Iterator[Block]:
+    def read(*place: object) -> Iterator[Optional[Block]]:
         if read_items:
             return read_items()
         rest = begin.stream_of(*place) if begin else stream

@@ -15,7 +15,11 @@ class Item(NamedTuple):
     done: int
 
 
-Answer = Union[Item, Exception, None]
+class Later(NamedTuple):
+    """There is nothing now, and there may be something later."""
+
+
+Answer = Union[Item, Later, Exception, None]
 
 
 class Line:
@@ -30,7 +34,7 @@ class Line:
         self._asked = threading.Event()
         self._answers: "queue.Queue[Answer]" = queue.Queue()
 
-    def ask(self) -> Optional[Item]:
+    def ask(self) -> Union[Item, Later, None]:
         """The next item; None when there are no more, or the session ends.
 
         Raises:
@@ -73,8 +77,11 @@ class Feed:
         self._line = Line(is_over)
         return self._line
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[Optional[Item]]:
         """The items that the session takes, until there are no more.
+
+        None among them means that there is nothing now: other trainers have the last items. What
+        was read is to be trained before the next is asked for, as they may wait for that.
 
         Raises:
           RuntimeError: no session takes items.
@@ -83,5 +90,5 @@ class Feed:
             raise RuntimeError("the input asks for work items before a session with the hook that "
                                "takes them began.")
         line = self._line  # another session's input asks on another line
-        for item in iter(line.ask, None):
-            yield item
+        for answer in iter(line.ask, None):
+            yield answer if isinstance(answer, Item) else None

@@ -14,7 +14,7 @@ from common.kernels.pipeline import work_queue as kernel
 from common.kernels.pipeline.work_queue import Assignment, State, WorkQueue
 from common.log import log
 from common.pipeline import position
-from common.pipeline.feed import Feed, Item, Line
+from common.pipeline.feed import Feed, Item, Later, Line
 from common.pipeline.position import Reading
 from common.pipeline.position_graph import read_saved
 from common.tf_private import SelfRestoring, save_whole
@@ -96,9 +96,10 @@ class Taking(tf.train.SessionRunHook):
 
 
 def _answer(line: Line, taken: Assignment, coord: tf.train.Coordinator) -> None:
-    """Passes on what the queue answered; where it has nothing now, waits to ask it again."""
+    """Passes on what the queue answered; where it has nothing now, waits before."""
     if taken.answer == kernel.NOTHING_NOW:
         coord.wait_for_stop(_AGAIN_SECS)
+        line.answer(Later())
     elif taken.answer == kernel.ITEM:
         item = Item(int(taken.epoch), int(taken.item), int(taken.done))
         line.answer(item)

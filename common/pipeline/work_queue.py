@@ -6,7 +6,7 @@ and a checkpoint has all that is not trained yet. common.pipeline.queue_graph ho
 of training needs of it.
 """
 
-from typing import Iterator, List, NamedTuple, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -66,7 +66,7 @@ def make_items(files: Files, data: Data, run: Run) -> Items:
         sizes=_count_usable(parts, bounds, bad),
         groups=_chunk_of_each(first_rows, files),
         seed=run.seed,
-        epochs=0 if run.cluster else run.epochs,
+        epochs=run.epochs,
         shuffled=run.shuffle_rows > 0,
     )
     identity = "{} rows in {} bytes, {} items of at most {} rows, {} rows left out, seed {}, {}"
@@ -124,8 +124,11 @@ class RunQueue:
         num_items = len(self._items.parts)
         return "{} items of at most {} rows, {}".format(num_items, self._items.max_rows, place)
 
-    def read(self) -> Iterator[Block]:
-        """The untrained rows of the items that this process is given, one item a block."""
+    def read(self) -> Iterator[Optional[Block]]:
+        """The untrained rows of the items that this process is given, one item a block.
+
+        None means that there is no item now: what was read is to be trained.
+        """
         seed = self._run.seed if self._run.shuffle_rows else None
         items = self.feed.items()
         files = self._data.train

@@ -132,3 +132,13 @@ def test_a_server_or_a_chief_that_is_killed_sets_it_back_to_the_checkpoint(
                                                    "run")).get_tensor("work_queue/epoch")
     assert 250 * BATCH // ROWS <= epochs <= 250 * BATCH // ROWS + 2
     assert counts(job).min() >= epochs - 2
+
+
+def test_all_trainers_end_with_the_last_row_of_the_epochs(make_job: object) -> None:  # noqa: F811
+    job = make_job({"chief": 1, "worker": 2, "ps": 1}, steps=0, epochs=2, secs=0.02, save_steps=10,
+                   workqueue=True)
+    job.start()
+    assert set(job.statuses(300).values()) == {0}, job.logs()
+    assert set(counts(job)) == {2}, job.logs()
+    checkpoint = tf.train.load_checkpoint(os.path.join(job.folder, "run"))
+    assert checkpoint.get_tensor("work_queue/trained") == 2 * ROWS
