@@ -80,5 +80,7 @@ def test_another_number_of_trainers_reads_the_rest_of_each_part(
     other = Job(job.folder, {"chief": 1, "worker": 1, "ps": 2}, steps=0, epochs=1)
     other.start()
     assert set(other.statuses(300).values()) == {0}, other.logs()
-    assert set(counts(job, names)) == {1}, other.logs()
+    trained = counts(job, names)
+    # steps of the workers that ended while the chief saved for the last time
+    assert trained.min() == 1 and trained.sum() <= ROWS + 2 * BATCH, other.logs()
     assert "2 trainers in place of 3: the " in other.log("chief-0")
