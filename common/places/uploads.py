@@ -8,7 +8,8 @@ from common.places import asking, remote, stores
 from common.places.asking import ShortBody
 from common.places.stores import Store
 
-_PART_BYTES = 10 << 20  # of pyarrow 12; all parts of an upload but the last have so many
+_PART_BYTES = 5 << 20
+_PARTS_OF_A_SIZE = 100
 _READ_BYTES = 8 << 20
 _PROBE = ".write-test"
 _PROBE_TEXT = b"written to see whether this folder can be written to; may be removed\n"
@@ -20,6 +21,7 @@ def check_writable(folder: str) -> None:
     Raises:
       BadInput: that fails; the message says why.
     """
+    remote.folder_exists(folder)  # raises where there is no bucket
     address = "{}/{}".format(folder.rstrip("/"), _PROBE)
     put_bytes(address, _PROBE_TEXT)
     remove([address])
@@ -96,29 +98,29 @@ def _digest_of(file: remote.RemoteFile) -> str:
 
 
 class _PartDigest:
-    """The ETag that S3 gives to what is written in parts, and the MD5 of all of it."""
+    """The ETag that S3 gives to what pyarrow writes in parts, and the MD5 of all of it.
+
+    pyarrow 12 sends what it was given as a part once that is of 5 MiB, and of 5 MiB more after
+    each hundred parts.
+    """
 
     def __init__(self) -> None:
         self._whole = hashlib.md5()
         self._part = hashlib.md5()
         self._in_part = 0
+        self._least = _PART_BYTES
         self._parts: List[bytes] = []
 
     def update(self, content: bytes) -> None:
         """Adds what is written next."""
         self._whole.update(content)
-        view = memoryview(content)
-        while len(view):
-            taken = view[:_PART_BYTES - self._in_part]
-            self._part.update(taken)
-            self._in_part += len(taken)
-            view = view[len(taken):]
-            if self._in_part == _PART_BYTES:
-                self._end_part()
-
-    def _end_part(self) -> None:
-        self._parts.append(self._part.digest())
-        self._part, self._in_part = hashlib.md5(), 0
+        self._part.update(content)
+        self._in_part += len(content)
+        if self._in_part >= self._least:
+            self._parts.append(self._part.digest())
+            self._part, self._in_part = hashlib.md5(), 0
+            if len(self._parts) % _PARTS_OF_A_SIZE == 0:
+                self._least += _PART_BYTES
 
     def etag(self) -> str:
         """Of the parts, as S3 puts it."""

@@ -41,12 +41,14 @@ class Fault(NamedTuple):
       code: the S3 error code in the body of that answer; empty for the usual one of the status.
       cut: bytes of the body after which the connection closes; None for all.
       short: as cut, but the length in the answer's head is that of what comes.
+      lost: bytes of the request's body that the server never gets.
     """
 
     status: int = 0
     code: str = ""
     cut: Optional[int] = None
     short: Optional[int] = None
+    lost: int = 0
 
 
 class FaultProxy:
@@ -129,6 +131,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._refuse(fault)
             return
         headers.pop("expect", None)
+        if fault.lost:
+            content = content[:-fault.lost]
+            headers["content-length"] = str(len(content))
         connection = http.client.HTTPConnection("127.0.0.1", self.server.target)
         connection.request(self.command, self.path, content or None, headers)
         response = connection.getresponse()
