@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 from common import __version__
 from common.callbacks import early_stopping, evaluate_every, improvement
 from common.checkpoint import increments
-from common.config import cluster, run, tables, toggles
+from common.config import cluster, mirrored, run, tables, toggles
 from common.config.flag_types import FlagParser
 from common.config.model import ROOT, Model
 from common.config.run import Run
@@ -24,6 +24,7 @@ from common.optimizers import train_step
 from common.pipeline import (
     checks, column_names, csv_layout, file_names, row_order, source, work_queue)
 from common.pipeline.source import Data
+from common.places import addresses, uploads
 from common.process import threads
 
 # Each has add_flags(parser). One whose flags a single callback reads has from_flags(args) too: the
@@ -62,10 +63,28 @@ def parse(parser: FlagParser, argv: Optional[List[str]]) -> argparse.Namespace:
         parser.error(
             "the processes of a cluster share one folder of checkpoints, so that each can be "
             "started again. Give all of them the same --checkpoint, on storage that they share.")
+    _check_places(parser, args)
     is_default = args.data_location == source.DEFAULT_LOCATION
     if is_default and not os.path.isdir(args.data_location):
         args.data_location = os.path.join(ROOT, "data")
     return args
+
+
+def _check_places(parser: FlagParser, args: argparse.Namespace) -> None:
+    """Ends the process with status 2 for places that what was asked for cannot use."""
+    for flag in ("checkpoint", "output_dir"):
+        address = getattr(args, flag) or ""
+        if args.cluster and addresses.is_remote(address):
+            parser.error(
+                "--{} {}: the processes of a cluster write parts of one checkpoint, and read "
+                "them, while they train, which they cannot through an object store. Give a folder "
+                "that all of them mount, and copy it afterwards.".format(flag, address))
+    rows = [args.data_location, args.train_files, args.eval_files]
+    schemes = [scheme + "://" for scheme in addresses.SCHEMES]
+    if args.tf and any(scheme in names for scheme in schemes for names in rows):
+        parser.error(
+            "--tf reads rows with TensorFlow's own file systems, which take a failed answer for "
+            "the end of a file. Copy the rows to a local disk, or drop --tf.")
 
 
 def _add_values(args: argparse.Namespace) -> None:
@@ -74,8 +93,8 @@ def _add_values(args: argparse.Namespace) -> None:
     conflicts.check(flags)
     args.toggles = Toggles.from_flags(args)
     args.cluster = cluster.read(os.environ)
-    addresses = args.cluster.processes(*cluster.ROLES) if args.cluster else {}
-    conflicts.check_protocol(args.protocol, list(addresses.values()))
+    processes = args.cluster.processes(*cluster.ROLES) if args.cluster else {}
+    conflicts.check_protocol(args.protocol, list(processes.values()))
     servers = len(args.cluster.jobs.get("ps", [])) if args.cluster else 0
     settings = Settings.from_flags(args, servers)
     args.deeprec_tables = deeprec_tables.of_flags(flags, settings, args.hot_freq)
@@ -88,9 +107,14 @@ def _add_values(args: argparse.Namespace) -> None:
 def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     """Opens the files that flags name; raises BadInput where they cannot be used.
 
+    Folders of the run in an object store are written to first, as a run may take hours to its first
+    save.
+
     What reads them may use a session of TensorFlow's, so the threads that flags want are made
     first.
     """
+    for folder in mirrored.of([args.checkpoint or "", args.output_dir or ""]):
+        uploads.check_writable(folder.address)
     threads.start(args.intra)
     if args.ev or args.adaptive_emb or args.dynamic_ev:
         schema = schema.with_keys()

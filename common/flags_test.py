@@ -232,3 +232,45 @@ def test_evaluation_within_training_is_read() -> None:
     run = flags.make_run(parse("--eval_steps", "7", "--early_stop", "2"), MODEL)
     assert run.setting(EvalSteps) == EvalSteps(7) and run.setting(EarlyStop) == EarlyStop(2)
     assert run.setting(StopMetric).name == MODEL.tasks[0] + "/auc"
+
+
+@pytest.mark.parametrize("flag", ["--checkpoint", "--output_dir", "--data_location"])
+def test_places_that_no_run_can_use(flag: str, capsys: pytest.CaptureFixture) -> None:
+    for place, message in (("s4://b/x", "s4://b/x: rows and runs lie in local folders or at s3:"),
+                           ("s3://id:hidden@b", "the address holds a user, a key or an option")):
+        with pytest.raises(SystemExit, match="2"):
+            parse(flag, place)
+        printed = capsys.readouterr().err
+        assert message in printed and "hidden" not in printed
+
+
+@pytest.mark.parametrize("words", [
+    ["--data_location", "s3://b/rows"], ["--train_files", "a,gs://b/*.csv"]])
+def test_the_path_of_tf_reads_local_disks(words: List[str], capsys: pytest.CaptureFixture) -> None:
+    assert parse(*words)
+    with pytest.raises(SystemExit, match="2"):
+        parse("--tf", *words)
+    assert "which take a failed answer for the end of a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [
+    ["--checkpoint", "s3://b/run"], ["--checkpoint", "a", "--output_dir", "s3://b/run"]])
+def test_a_cluster_shares_a_folder_that_is_mounted(
+        words: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert parse(*words)
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"chief": ["a:1"], "ps": ["b:1"]}, '
+                       '"task": {"type": "chief", "index": 0}}')
+    with pytest.raises(SystemExit, match="2"):
+        parse(*words)
+    assert "s3://b/run: the processes of a cluster write parts" in capsys.readouterr().err
+
+
+def test_folders_in_a_store_have_a_local_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/scratch")
+    run = flags.make_run(parse("--checkpoint", "s3://b/run", "--output_dir", "out"), MODEL,
+                         rows(100))
+    assert run.checkpoint_dir == "/scratch/mirror/s3/b/run" and run.result_dir == "out"
+    assert run.shown(run.checkpoint_dir) == "s3://b/run" and run.shown("out") == "out"
+    run = flags.make_run(parse("--output_dir", "s3://b/out"), MODEL, rows(100))
+    assert run.result_dir == run.checkpoint_dir
+    assert run.shown(run.result_dir).startswith("s3://b/out/model_M_")

@@ -13,6 +13,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Sequence
 import tensorflow.compat.v1 as tf
 
 from common import results
+from common.callbacks import mirroring
 from common.checkpoint import newest
 from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
@@ -24,6 +25,7 @@ from common.pipeline import position_graph
 from common.pipeline.files import Files
 from common.pipeline.position import Saved
 from common.pipeline.source import Data
+from common.places.mirrors import Mirror
 from common.process import roles, signals
 from common.results import Metrics
 from common.trainer import ModelFn, Trainer
@@ -89,10 +91,11 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       NeverCame: another process was not there for run.wait_secs.
       Lost: a step failed because another process was gone.
     """
-    process = _Process(run, data, model_fn, params, tasks)
-    process.print_start_up()
     try:
-        return process.play()
+        with mirroring.mirrored(run.mirrors) as mirrors:
+            process = _Process(run, data, model_fn, params, tasks, mirrors)
+            process.print_start_up()
+            return process.play()
     except tf.errors.OpError as error:
         if run.cluster and isinstance(error, roles.LOSSES):
             raise Lost("{} lost another process: {}".format(run.cluster.name, error.message))
@@ -103,12 +106,19 @@ class _Process:
     """What one process does in a run."""
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
+<<<<<<< HEAD
                  tasks: Sequence[str]) -> None:
         self._data, self._params, self._tasks = data, params, tasks
         self._began = time.monotonic()
         self._trainer = Trainer(run, data, model_fn, params, self._start_results)
         self._run = self._trainer.run
         self._has_results = False
+=======
+                 tasks: Sequence[str], mirrors: Sequence[Mirror]) -> None:
+        self._run, self._data, self._params, self._tasks = run, data, params, tasks
+        self._began = time.monotonic()
+        self._trainer = Trainer(run, data, model_fn, params, mirrors)
+>>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
 
     def print_start_up(self) -> None:
         """Prints who serves which feature, and what there is to do."""
@@ -118,9 +128,16 @@ class _Process:
         rows += [
             ("train rows", _number_of_rows(data.train, data)),
             ("test rows", _number_of_rows(data.test, data)),
+<<<<<<< HEAD
             ("steps", self._number_of_steps()),
             ("checkpoints", run.checkpoint_dir),
+=======
+            ("steps", _number_of_steps(run, data)),
+            ("checkpoints", run.shown(run.checkpoint_dir)),
+>>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
         ]
+        for mirror in run.mirrors:
+            rows.append(("local copy", mirror.folder))
         if run.cluster:
             rows.append(("cluster", "{} of {}".format(run.cluster.name, _counts(run.cluster))))
         width = max(len(name) for name, _ in rows)
@@ -225,8 +242,12 @@ class _Process:
         for column, count in data.bad_rows.unknown_ids.items():
             print("{}: {} values are not in their vocabulary and were read as its first "
                   "word".format(column, count))
+<<<<<<< HEAD
         self._say_unread()
         print("results: {}".format(run.result_dir))
+=======
+        print("results: {}".format(run.shown(run.result_dir)))
+>>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
         return by_task
 
     def _say_unread(self) -> None:

@@ -7,7 +7,7 @@ its steps (common.callbacks): callbacks_of is the whole list.
 import contextlib
 import os
 import tempfile
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -21,6 +21,7 @@ from common.callbacks.evaluate_every import EvaluateEvery
 from common.callbacks.evaluation_log import EvaluationLog
 from common.callbacks.first_session import FirstSession
 from common.callbacks.keeping import Keeping
+from common.callbacks.mirroring import Mirroring
 from common.callbacks.nan_guard import NanGuard
 from common.callbacks.progress import Progress, Trained
 from common.callbacks.queue_record import QueueRecord
@@ -40,6 +41,7 @@ from common.log import log
 from common.pipeline import position_graph
 from common.pipeline.position import Saved
 from common.pipeline.source import Data
+from common.places.mirrors import Mirror
 from common.process import placement, roles
 from common.process.signals import Signals
 
@@ -48,8 +50,13 @@ _NO_SAVES = 1 << 30
 _SAVE_SECS = 600
 
 
+<<<<<<< HEAD
 def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress, keeper: Keeping,
                  on_start: Callable[[], None]) -> List[Callback]:
+=======
+def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress,
+                 keeper: Keeping, mirrors: Sequence[Mirror]) -> List[Callback]:
+>>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
     """Everything that a run does besides its steps.
 
     A step is seen by the first_hooks() of all of them in this order, then by the hooks that an
@@ -57,7 +64,11 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
 
     Args:
       progress, keeper: the two that a trainer itself asks for steps and for a save.
+<<<<<<< HEAD
       on_start: what to call when the first session is there.
+=======
+      mirrors: of the run's folders, where these lie in an object store.
+>>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
     """
     return [
         NanGuard(data.train.paths, train_rows.rows_of_batch),
@@ -76,6 +87,7 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
         EarlyStopping(run),
         EndEarly(run),
         WatchCluster(run),
+        Mirroring(mirrors),
     ]
 
 
@@ -94,6 +106,7 @@ class Trainer:
     """
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
+<<<<<<< HEAD
                  on_start: Callable[[], None] = lambda: None) -> None:
         self.saved = keeping.resumed(run, position_graph.read_saved)
         self.rows = rows.of_run(run, data, self.saved)
@@ -101,14 +114,22 @@ class Trainer:
         if not run.steps:
             first_step = self.saved.step if self.saved else 0
             run = run._replace(steps=first_step + self.rows.steps_left(self.saved))
+=======
+                 mirrors: Sequence[Mirror] = ()) -> None:
+>>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
         self.run = run
         self.config = run_config(run, run.cluster)
         self.signals = Signals()
         self._data, self._model_fn = data, model_fn
         self._progress = Progress(run)
         self._keeping = Keeping(run)
+<<<<<<< HEAD
         self._callbacks = callbacks_of(
             run, data, self.rows, self._progress, self._keeping, on_start)
+=======
+        self._callbacks = callbacks_of(run, data, self.rows, self._progress, self._keeping,
+                                       mirrors)
+>>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
         self._early_end: Optional[EarlyEnd] = None
         self._rules: Rules = {}
         for callback in self._callbacks:
@@ -199,7 +220,7 @@ class Trainer:
             with self._errors_of_input():
                 self._train()
         if self.signals.received:
-            raise Stopped(self.signals.received, self.run.checkpoint_dir)
+            raise Stopped(self.signals.received, self.run.shown(self.run.checkpoint_dir))
 
     def _train(self) -> None:
         hooks = [hook for callback in self._callbacks for hook in callback.first_hooks()]

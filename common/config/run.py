@@ -5,12 +5,14 @@ import os
 import time
 from typing import Any, NamedTuple, Optional, Tuple, Type, TypeVar
 
+from common.config import mirrored
 from common.config.cluster import Cluster
 from common.config.flag_types import FILES, TRAINING, FlagParser, boolean, count, place, positive
+from common.config.mirrored import Mirrored
 from common.config.model import Model
 from common.config.toggles import Toggles
 
-DEFAULT_OUTPUT = "./result"
+DEFAULT_OUTPUT = mirrored.DEFAULT_TOP
 Kind = TypeVar("Kind")
 
 
@@ -82,6 +84,7 @@ class _RunFields(NamedTuple):
     workqueue: bool = False
     enabled_features: Tuple[Tuple[str, str], ...] = ()
     settings: Tuple[Any, ...] = ()
+    mirrors: Tuple[Mirrored, ...] = ()
 
 
 class Run(_RunFields):
@@ -111,6 +114,7 @@ class Run(_RunFields):
       workqueue: whether trainers take their rows from one queue of work items.
       enabled_features: the features that are on besides the toggles, and their values.
       settings: of single callbacks, each a NamedTuple of its own class; see `setting`.
+      mirrors: those folders that stand for one in an object store.
 
     Raises:
       ValueError: batch_size, or steps without epochs, is not > 0.
@@ -142,7 +146,8 @@ class Run(_RunFields):
         default_epochs = 0 if args.steps else model.epochs
         values = {name: getattr(args, name) for name in cls._fields if hasattr(args, name)}
         values.update(
-            model=name, checkpoint_dir=checkpoint, result_dir=result,
+            model=name, checkpoint_dir=mirrored.local_folder(checkpoint),
+            result_dir=mirrored.local_folder(result), mirrors=mirrored.of([checkpoint, result]),
             epochs=args.epochs or default_epochs, evaluate=not args.no_eval,
             shuffle_rows=args.shuffle_buffer, parquet_shuffle=args.parquet_dataset_shuffle,
             timeline=args.timeline or 0, enabled_features=enabled_features)
@@ -154,6 +159,10 @@ class Run(_RunFields):
             if isinstance(value, kind):
                 return value
         return kind()
+
+    def shown(self, path: str) -> str:
+        """A path as the user knows it: that of a folder in an object store is its address."""
+        return mirrored.shown(path, self.mirrors)
 
 
 def _new_folder(stem: str) -> str:

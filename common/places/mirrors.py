@@ -63,6 +63,7 @@ class Mirror:
         self.address, self.folder = address.rstrip("/"), folder
         self._lock: Optional[IO[str]] = None
         self._copied: Dict[str, Copied] = {}
+        self._tried: Dict[str, bytes] = {}  # what states held that perhaps were copied
 
     def open(self) -> None:
         """Sees that the folder can be written to, and makes the local folder the same as it.
@@ -105,6 +106,10 @@ class Mirror:
         file = remote.find(self._address(name))
         return file.version if file else ""
 
+    def _content_there(self, name: str) -> Optional[bytes]:
+        file = remote.find(self._address(name))
+        return bytes(remote_reader.open_reader(file).read()) if file else None
+
     def _fetch(self, before: Dict[str, Copied], there: Sequence[str]) -> None:
         """Makes the local folder the same as that of the store."""
         kept = _restorable(there, self._read_states(there))
@@ -131,10 +136,8 @@ class Mirror:
         states = {}
         for name in names:
             if _base(name) == _STATE:
-                file = remote.find(self._address(name))
-                if file:
-                    content = remote_reader.open_reader(file).read()
-                    states[os.path.dirname(name)] = content.decode("utf-8", "replace")
+                content = self._content_there(name) or b""
+                states[os.path.dirname(name)] = content.decode("utf-8", "replace")
         return states
 
     def _fetch_file(self, name: str, before: Optional[Copied]) -> Copied:
@@ -185,18 +188,22 @@ class Mirror:
         """Copies one file; None where it is gone meanwhile."""
         path = self._path(name)
         try:
-            status = os.stat(path)
+            modified_ns = os.stat(path).st_mtime_ns
+            if _base(name) == _STATE:
+                with open(path, "rb") as state:
+                    self._tried[name] = state.read()
+            file = uploads.put(path, self._address(name))
         except FileNotFoundError:
             return None
-        version = uploads.put_file(path, self._address(name), status.st_size)
-        return Copied(status.st_size, status.st_mtime_ns, version)
+        return Copied(file.num_bytes, modified_ns, file.version)
 
     def _check_alone(self) -> None:
         """Raises BadInput where the store's list of checkpoints is not the one copied last."""
         states = {_STATE} | {name for name in self._copied if _base(name) == _STATE}
         for name in sorted(states):
             copied = self._copied.get(name)
-            if self._version_there(name) != (copied.version if copied else ""):
+            is_same = self._version_there(name) == (copied.version if copied else "")
+            if not is_same and self._content_there(name) != self._tried.get(name):
                 raise NotAlone(
                     "{}: something else has written checkpoints there since this run began or "
                     "saved. Two runs cannot share a folder: end one, or give it another folder."

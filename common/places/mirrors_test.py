@@ -247,3 +247,26 @@ def test_a_damaged_record_is_left_out(store: ObjectStore, make: Callable[[str], 
         again = make("a")
         assert "ckpt-5" in _files(again)["checkpoint"]
         again.close()
+
+
+def test_a_state_that_was_written_though_the_answer_was_lost(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _save(mirror, 5)
+    mirror.push()
+    puts: List[int] = []
+
+    def fail(request: Request) -> Optional[Fault]:
+        if request.path.split("?")[0].endswith("/checkpoint"):
+            puts.extend([request.number] if request.method == "PUT" else [])
+            return Fault(403) if puts and request.method == "HEAD" else None
+        return None
+
+    store.proxy.fault = fail
+    _save(mirror, 10, remove=5)
+    with pytest.raises(BadInput, match="denies it"):
+        mirror.push()
+    assert "ckpt-10" in store.get("run/checkpoint").decode()
+    store.proxy.heal()
+    mirror.push()
+    assert not any("ckpt-5" in key for key in store.keys())

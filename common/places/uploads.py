@@ -1,99 +1,81 @@
 """Writing to object stores: after each write the store is asked what it has."""
 
 import hashlib
+import os
+import tempfile
 from typing import List, Sequence
 
-from common.errors import BadInput
+import pyarrow.fs
+
 from common.places import asking, remote, stores
 from common.places.asking import ShortBody
 from common.places.stores import Store
 
 _PART_BYTES = 5 << 20
 _PARTS_OF_A_SIZE = 100
-_READ_BYTES = 8 << 20
+_BLOCK_BYTES = 8 << 20
 _PROBE = ".write-test"
 _PROBE_TEXT = b"written to see whether this folder can be written to; may be removed\n"
 
 
 def check_writable(folder: str) -> None:
-    """Writes a small file to a folder of a store, reads it back and removes it.
+    """Writes a small file to a folder of a store, looks at it and removes it.
 
     Raises:
       BadInput: that fails; the message says why.
     """
     remote.folder_exists(folder)  # raises where there is no bucket
     address = "{}/{}".format(folder.rstrip("/"), _PROBE)
-    put_bytes(address, _PROBE_TEXT)
+    with tempfile.NamedTemporaryFile() as probe:
+        probe.write(_PROBE_TEXT)
+        probe.flush()
+        put(probe.name, address)
     remove([address])
 
 
-def put_bytes(address: str, content: bytes) -> str:
-    """Writes a small file; returns its version. Raises BadInput where that fails."""
-    store = stores.of(address)
-    return asking.ask(address, store, "write", lambda: _put(address, store, [content]))
-
-
-def put_file(path: str, address: str, num_bytes: int) -> str:
-    """Writes the first bytes of a local file, of which there are that many; returns its version.
+def put(path: str, address: str) -> remote.RemoteFile:
+    """Copies a local file to a store; of one that grows meanwhile, its first bytes.
 
     Raises:
-      BadInput: it could not be written, or the store has something else afterwards.
+      FileNotFoundError: there is no such local file.
+      BadInput: it could not be copied, or the store has something else afterwards.
     """
     store = stores.of(address)
-
-    def put() -> str:
-        return _put(address, store, _Blocks(path, num_bytes))
-
-    return asking.ask(address, store, "write", put)
+    return asking.ask(address, store, "write", lambda: _put(path, address, store))
 
 
-class _Blocks(Sequence[bytes]):
-    """The content of a local file in blocks, read as they are asked for."""
-
-    def __init__(self, path: str, num_bytes: int) -> None:
-        self._path, self._num_bytes = path, num_bytes
-
-    def __len__(self) -> int:
-        return -(-self._num_bytes // _READ_BYTES)
-
-    def __getitem__(self, index: int) -> bytes:  # type: ignore[override]
-        if index >= len(self):
-            raise IndexError(index)
-        start = index * _READ_BYTES
-        size = min(_READ_BYTES, self._num_bytes - start)
-        with open(self._path, "rb") as file:
-            file.seek(start)
-            block = file.read(size)
-        if len(block) != size:
-            raise BadInput("{}: it became shorter while it was copied to an object store.".format(
-                self._path))
-        return block
-
-
-def _put(address: str, store: Store, blocks: Sequence[bytes]) -> str:
-    """Writes blocks and looks at what the store has then; one try."""
-    path = stores.path_in(address)
-    digest = _PartDigest()
-    num_bytes = 0
-    with store.files.open_output_stream(path) as stream:
-        for block in blocks:
-            stream.write(block)
-            digest.update(block)
-            num_bytes += len(block)
+def _put(path: str, address: str, store: Store) -> remote.RemoteFile:
+    """The same in one try."""
+    least_bytes = os.path.getsize(path)
+    # A stream of Python's would, where it failed, write once more when it is collected, and no
+    # other thread of Python could run meanwhile.
+    pyarrow.fs.copy_files(
+        os.path.abspath(path), stores.path_in(address), pyarrow.fs.LocalFileSystem(), store.files,
+        chunk_size=_BLOCK_BYTES, use_threads=False)
     file = remote.find(address)
-    if not file or file.num_bytes != num_bytes:
+    if not file or file.num_bytes < least_bytes:
         has = "nothing" if not file else "{} bytes".format(file.num_bytes)
-        raise ShortBody("{} bytes were written, and the store has {}".format(num_bytes, has))
-    if digest.etag() != file.version and _digest_of(file) != digest.whole():
+        raise ShortBody("{} bytes were written, and the store has {}".format(least_bytes, has))
+    digest = _digest_of_local(path, file.num_bytes)
+    if digest.etag() != file.version and digest.whole() != _digest_of(file):
         raise ShortBody("the store has other bytes than were written")
-    return file.version
+    return file
+
+
+def _digest_of_local(path: str, num_bytes: int) -> "_PartDigest":
+    """Of the first bytes of a local file."""
+    digest = _PartDigest()
+    with open(path, "rb") as file:
+        for start in range(0, num_bytes, _BLOCK_BYTES):
+            digest.update(file.read(min(_BLOCK_BYTES, num_bytes - start)))
+    return digest
 
 
 def _digest_of(file: remote.RemoteFile) -> str:
     """The MD5 of what a store has, for stores whose ETags are none, as with keys of their own."""
     digest = hashlib.md5()
-    for start in range(0, file.num_bytes, _READ_BYTES):
-        digest.update(remote.read_range(file, start, min(_READ_BYTES, file.num_bytes - start)))
+    for start in range(0, file.num_bytes, _BLOCK_BYTES):
+        digest.update(remote.read_range(file, start, min(_BLOCK_BYTES, file.num_bytes - start)))
     return digest.hexdigest()
 
 

@@ -31,17 +31,24 @@ def _content(path: str) -> bytes:
 @pytest.mark.parametrize("size", [0, 1, 10 << 20, (21 << 20) + 7])
 def test_a_file_is_there_as_it_is_here(size: int, store: ObjectStore, tmp_path: object) -> None:
     path = _file(tmp_path, size)
-    uploads.put_file(path, store.address("run/x"), size)
+    uploads.put(path, store.address("run/x"))
     assert store.get("run/x") == _content(path) and store.keys() == ["run/x"]
     assert store.proxy.count("GET") == 0  # the ETag says so, so nothing is read back
 
 
-def test_the_first_bytes_of_a_growing_file(store: ObjectStore, tmp_path: object) -> None:
+def test_a_file_that_grows_meanwhile(store: ObjectStore, tmp_path: object) -> None:
     path = _file(tmp_path, 100)
-    uploads.put_file(path, store.address("x"), 60)
-    assert store.get("x") == _content(path)[:60]
-    with pytest.raises(BadInput, match="x: it became shorter while it was copied"):
-        uploads.put_file(path, store.address("x"), 101)
+
+    def grow(request: Request) -> None:
+        if request.method == "HEAD":
+            with open(path, "ab") as file:
+                file.write(b"more")
+
+    store.proxy.fault = grow
+    uploads.put(path, store.address("x"))
+    assert store.get("x") == _content(path)[:100]
+    with pytest.raises(FileNotFoundError):
+        uploads.put(path + "y", store.address("x"))
 
 
 @pytest.mark.parametrize("fault", [Fault(503), Fault(lost=1), Fault(lost=30)])
@@ -50,7 +57,7 @@ def test_a_write_that_failed_is_done_again(
     path = _file(tmp_path, 1000)
     store.proxy.fault = lambda request: (
         fault if request.method == "PUT" and store.proxy.count("PUT") < 2 else None)
-    uploads.put_file(path, store.address("x"), 1000)
+    uploads.put(path, store.address("x"))
     assert store.get("x") == _content(path)
 
 
@@ -62,7 +69,7 @@ def test_a_write_that_fails_each_time(
     path = _file(tmp_path, 1000)
     store.proxy.fault = lambda request: fault if request.method == "PUT" else None
     with pytest.raises(BadInput, match="s3://.*/x: to write it failed.*" + words):
-        uploads.put_file(path, store.address("x"), 1000)
+        uploads.put(path, store.address("x"))
 
 
 def test_other_bytes_of_the_same_length(store: ObjectStore, tmp_path: object) -> None:
@@ -75,14 +82,14 @@ def test_other_bytes_of_the_same_length(store: ObjectStore, tmp_path: object) ->
 
     store.proxy.fault = replace
     with pytest.raises(BadInput, match="the store has other bytes than were written"):
-        uploads.put_file(path, store.address("x"), 1000)
+        uploads.put(path, store.address("x"))
 
 
 def test_a_store_whose_etags_are_no_digests(
         store: ObjectStore, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads._PartDigest, "etag", lambda self: "else")
     path = _file(tmp_path, (9 << 20))
-    uploads.put_file(path, store.address("x"), 9 << 20)
+    uploads.put(path, store.address("x"))
     assert store.get("x") == _content(path) and store.proxy.count("GET") == 2
 
 

@@ -17,6 +17,7 @@ import time
 from typing import IO, Dict, Iterator, List, Optional
 
 from common.config.cluster import ROLES, Cluster
+from common.places import addresses
 
 RESTART_SECS = 1.0
 _STOP_SECS = 30.0
@@ -69,6 +70,8 @@ def run(roles: Dict[str, int], launcher: str, words: List[str]) -> int:
       signal n to this process; all others are ended before.
     """
     folder = _checkpoint_of(words)
+    if folder:
+        addresses.check_local(folder, "the processes of a rehearsal write")
     command = [sys.executable, launcher] + words
     if not folder:
         folder = os.path.join("result", "local_{}_{}".format(words[0], int(time.time())))

@@ -138,3 +138,11 @@ def test_a_signal_ends_all(tmp_path: object, number: int) -> None:
     process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert len(children) == 4 and not any(os.path.exists("/proc/" + pid) for pid in children)
+
+
+def test_a_rehearsal_in_an_object_store_makes_no_folder(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    with pytest.raises(ValueError, match="s3://b/run: the processes of a rehearsal write to a lo"):
+        rehearsal.run({"worker": 1}, "launch.py", ["esmm", "--checkpoint", "s3://b/run"])
+    assert not os.listdir(str(tmp_path))
