@@ -267,10 +267,9 @@ def test_a_cluster_shares_a_folder_that_is_mounted(
 
 def test_folders_in_a_store_have_a_local_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", "/scratch")
-    run = flags.make_run(parse("--checkpoint", "s3://b/run", "--output_dir", "out"), MODEL,
-                         rows(100))
+    run = flags.make_run(parse("--checkpoint", "s3://b/run", "--output_dir", "out"), MODEL)
     assert run.checkpoint_dir == "/scratch/mirror/s3/b/run" and run.result_dir == "out"
     assert run.shown(run.checkpoint_dir) == "s3://b/run" and run.shown("out") == "out"
-    run = flags.make_run(parse("--output_dir", "s3://b/out"), MODEL, rows(100))
+    run = flags.make_run(parse("--output_dir", "s3://b/out"), MODEL)
     assert run.result_dir == run.checkpoint_dir
     assert run.shown(run.result_dir).startswith("s3://b/out/model_M_")

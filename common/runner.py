@@ -106,19 +106,12 @@ class _Process:
     """What one process does in a run."""
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
-<<<<<<< HEAD
-                 tasks: Sequence[str]) -> None:
+                 tasks: Sequence[str], mirrors: Sequence[Mirror]) -> None:
         self._data, self._params, self._tasks = data, params, tasks
         self._began = time.monotonic()
-        self._trainer = Trainer(run, data, model_fn, params, self._start_results)
+        self._trainer = Trainer(run, data, model_fn, params, self._start_results, mirrors)
         self._run = self._trainer.run
         self._has_results = False
-=======
-                 tasks: Sequence[str], mirrors: Sequence[Mirror]) -> None:
-        self._run, self._data, self._params, self._tasks = run, data, params, tasks
-        self._began = time.monotonic()
-        self._trainer = Trainer(run, data, model_fn, params, mirrors)
->>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
 
     def print_start_up(self) -> None:
         """Prints who serves which feature, and what there is to do."""
@@ -128,13 +121,8 @@ class _Process:
         rows += [
             ("train rows", _number_of_rows(data.train, data)),
             ("test rows", _number_of_rows(data.test, data)),
-<<<<<<< HEAD
             ("steps", self._number_of_steps()),
-            ("checkpoints", run.checkpoint_dir),
-=======
-            ("steps", _number_of_steps(run, data)),
             ("checkpoints", run.shown(run.checkpoint_dir)),
->>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
         ]
         for mirror in run.mirrors:
             rows.append(("local copy", mirror.folder))
@@ -242,12 +230,8 @@ class _Process:
         for column, count in data.bad_rows.unknown_ids.items():
             print("{}: {} values are not in their vocabulary and were read as its first "
                   "word".format(column, count))
-<<<<<<< HEAD
         self._say_unread()
-        print("results: {}".format(run.result_dir))
-=======
         print("results: {}".format(run.shown(run.result_dir)))
->>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
         return by_task
 
     def _say_unread(self) -> None:

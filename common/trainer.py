@@ -50,13 +50,8 @@ _NO_SAVES = 1 << 30
 _SAVE_SECS = 600
 
 
-<<<<<<< HEAD
 def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress, keeper: Keeping,
-                 on_start: Callable[[], None]) -> List[Callback]:
-=======
-def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress,
-                 keeper: Keeping, mirrors: Sequence[Mirror]) -> List[Callback]:
->>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
+                 on_start: Callable[[], None], mirrors: Sequence[Mirror]) -> List[Callback]:
     """Everything that a run does besides its steps.
 
     A step is seen by the first_hooks() of all of them in this order, then by the hooks that an
@@ -64,11 +59,8 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
 
     Args:
       progress, keeper: the two that a trainer itself asks for steps and for a save.
-<<<<<<< HEAD
       on_start: what to call when the first session is there.
-=======
       mirrors: of the run's folders, where these lie in an object store.
->>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
     """
     return [
         NanGuard(data.train.paths, train_rows.rows_of_batch),
@@ -96,6 +88,7 @@ class Trainer:
 
     Args:
       on_start: what to call when training has a session for the first time.
+      mirrors: of the run's folders, where these lie in an object store.
 
     Attributes:
       run: what it is asked to do; without steps, it gets the step at which the epochs end.
@@ -106,30 +99,22 @@ class Trainer:
     """
 
     def __init__(self, run: Run, data: Data, model_fn: ModelFn, params: NamedTuple,
-<<<<<<< HEAD
-                 on_start: Callable[[], None] = lambda: None) -> None:
+                 on_start: Callable[[], None] = lambda: None,
+                 mirrors: Sequence[Mirror] = ()) -> None:
         self.saved = keeping.resumed(run, position_graph.read_saved)
         self.rows = rows.of_run(run, data, self.saved)
         self.max_steps = run.steps or None
         if not run.steps:
             first_step = self.saved.step if self.saved else 0
             run = run._replace(steps=first_step + self.rows.steps_left(self.saved))
-=======
-                 mirrors: Sequence[Mirror] = ()) -> None:
->>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
         self.run = run
         self.config = run_config(run, run.cluster)
         self.signals = Signals()
         self._data, self._model_fn = data, model_fn
         self._progress = Progress(run)
         self._keeping = Keeping(run)
-<<<<<<< HEAD
         self._callbacks = callbacks_of(
-            run, data, self.rows, self._progress, self._keeping, on_start)
-=======
-        self._callbacks = callbacks_of(run, data, self.rows, self._progress, self._keeping,
-                                       mirrors)
->>>>>>> edaa197 (A run's folder can be in an object store: mirrored after each save, complete before anything names it, and fetched at the start)
+            run, data, self.rows, self._progress, self._keeping, on_start, mirrors)
         self._early_end: Optional[EarlyEnd] = None
         self._rules: Rules = {}
         for callback in self._callbacks:
