@@ -7,16 +7,19 @@ whatever ends the process, and chunks can be read in any order.
 import os
 import tempfile
 import threading
+import time
 from typing import IO, Iterator, Optional
 
 import pyarrow as pa
 
 from common.errors import BadInput
+from common.log import log
 from common.pipeline import location, text_forms, unchanged
 from common.pipeline.location import Stamp
 
 _BLOCK_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 23
+_PROGRESS_SECS = 10.0
 _ERRORS = (OSError, pa.ArrowException)
 
 
@@ -127,11 +130,15 @@ class TextBytes:
     def _write(self, blocks: Iterator[bytes], folder: str) -> IO[bytes]:
         """Writes text to a temporary file of a folder."""
         num_bytes = 0
+        told_at = time.monotonic()
         try:
             file = tempfile.TemporaryFile(dir=folder)
             for block in blocks:
                 file.write(block)
                 num_bytes += len(block)
+                if time.monotonic() - told_at > _PROGRESS_SECS:
+                    log("{}: {:,} MB of its text are unpacked".format(self.path, num_bytes >> 20))
+                    told_at = time.monotonic()
             file.flush()
         except OSError as error:
             message = ("{}: its text cannot be unpacked into the folder {} ({}). The file has {} "

@@ -121,6 +121,17 @@ def test_nothing_stays_behind_and_little_is_open(tmp_path: object,
     assert len(os.listdir("/proc/self/fd")) <= num_open + 2
 
 
+def test_unpacking_that_takes_long_is_told(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                           capsys: pytest.CaptureFixture) -> None:
+    text = text_of(tmp_path, "rows", pack("zstd", TEXT * 10))
+    monkeypatch.setattr(text_bytes, "_PROGRESS_SECS", 0.0)
+    assert text.num_bytes == 10 * len(TEXT)
+    assert "rows: 1 MB of its text are unpacked\n" in capsys.readouterr().err
+    monkeypatch.setattr(text_bytes, "_PROGRESS_SECS", 60.0)
+    text.close()
+    assert text.num_bytes == 10 * len(TEXT) and capsys.readouterr().err == ""
+
+
 def test_no_room_for_the_text(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = pack("gzip", TEXT)
     monkeypatch.setenv("TMPDIR", str(tmp_path) + "/nowhere")
