@@ -85,7 +85,7 @@ class ParquetReader:
 
 
 def _read(handle: pa.parquet.ParquetFile, group: int, leaves: Sequence[int]) -> pa.Table:
-    # By position: pyarrow's own choice by name takes a column "a.b" for a field of "a".
+    # By position: by name, pyarrow takes a column "a.b" and the field "b" of "a" for the same.
     return handle.reader.read_row_group(group, column_indices=leaves, use_threads=False)
 
 
