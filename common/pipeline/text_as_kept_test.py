@@ -1,13 +1,15 @@
 """The same rows however their text is kept: compressed, with a header, with other line ends."""
 
 import itertools
+import os
 from typing import List
 
 import numpy as np
 import pytest
 
-from common.pipeline import csv_file, csv_layout
+from common.pipeline import csv_file, csv_layout, files
 from common.pipeline.column_names import ColumnNames
+from common.pipeline.named_files import NamedFile
 from common.pipeline.string_views import StringViews
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA, Rows
@@ -71,3 +73,29 @@ def test_the_same_rows_however_they_are_kept(tmp_path: object, monkeypatch: pyte
         for as_views in (False, True):
             assert read(file, as_views) == expected
         file.close()
+
+
+def unpacked_files() -> int:
+    """How many files without a name this process has open."""
+    links = ["/proc/self/fd/" + name for name in os.listdir("/proc/self/fd")]
+    return sum(os.path.islink(link) and "(deleted)" in os.readlink(link) for link in links)
+
+
+def test_the_text_of_many_compressed_files_does_not_pile_up(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_MAX_OPEN", 3)
+    rows = toy.random_rows(1, 40)
+    named = []
+    for number, row in enumerate(rows):
+        path = "{}/{}.gz".format(tmp_path, number)
+        with open(path, "wb") as file:
+            file.write(toy.pack("gzip", ",".join(row).encode()))
+        named.append(NamedFile(path))
+    before = unpacked_files()
+    kept = files.Files(named, SCHEMA)
+    most = 0
+    for number in range(len(named)):
+        for chunk in kept.chunks_of(number):
+            assert kept.read(chunk, NAMES).arrays["user"].to_pylist() == [rows[number][2].encode()]
+        most = max(most, unpacked_files() - before)
+    assert 0 < most <= 4
