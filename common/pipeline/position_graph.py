@@ -4,7 +4,7 @@ The plan and the counts stand beside the global step, so that all trainers of a 
 from one place: a trainer that was restarted alone goes on where its own count is.
 """
 
-from typing import List, Tuple
+from typing import Callable, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -84,16 +84,31 @@ class _Saved(SelfRestoring):
 
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
         """Sets the place to where training goes on after the checkpoint with this prefix."""
+        return self._set_by(lambda path: read_saved(path.decode()), [path])
+
+    def restore(self, restored_tensors: Sequence[tf.Tensor],
+                restored_shapes: object) -> tf.Operation:
+        """The same for TensorFlow's own savers, as DeepRec's increments use them.
+
+        They need a checkpoint that has a place.
+        """
+        def read(plan: bytes, trained: np.ndarray) -> Saved:
+            return Saved(0, Plan.from_json(plan.decode()), tuple(trained.tolist()))
+
+        return self._set_by(read, restored_tensors)
+
+    def _set_by(self, read: Callable[..., Saved], inputs: Sequence[tf.Tensor]) -> tf.Operation:
+        """Sets the place to where training goes on after what a function makes of tensors."""
+        def resume(*values: object) -> Tuple[bytes, np.ndarray]:
+            place = position.resume(read(*values), self._reading)
+            return place.plan.to_json().encode(), np.array(place.trained, np.int64)
+
         with tf.device(self._client):
-            plan, trained = tf.py_func(self._read, [path], [tf.string, tf.int64])
+            plan, trained = tf.py_func(resume, inputs, [tf.string, tf.int64])
         plan.set_shape([])
         trained.set_shape([self._reading.trainers])
         with tf.colocate_with(self._trained):
             return tf.group(self._plan.assign(plan), self._trained.assign(trained))
-
-    def _read(self, path: bytes) -> Tuple[bytes, np.ndarray]:
-        place = position.resume(read_saved(path.decode()), self._reading)
-        return place.plan.to_json().encode(), np.array(place.trained, np.int64)
 
 
 def read_saved(path: str) -> Saved:

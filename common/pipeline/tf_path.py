@@ -129,10 +129,12 @@ def _in_order(
 ) -> tf.data.Dataset:
     """The lines of a stream: its legs, then whole epochs."""
     part = lines.shard(stream.shards, stream.shard)
-    in_order = _mixed(part, stream.shuffle_rows, stream.seed).repeat(stream.epochs or None)
-    if stream.first_epoch:
+    in_order = _repeated(part, stream.shuffle_rows, stream.seed)
+    if stream.epochs or stream.first_epoch:
         size = rows_of_part(files, data, stream.shard, stream.shards)
+        epochs = max(stream.epochs - stream.first_epoch, 0)
         in_order = in_order.skip(stream.first_epoch * size)
+        in_order = in_order.take(epochs * size if stream.epochs else -1)
     for leg in reversed(stream.legs):
         in_order = _lines_of_leg(lines, files, data, leg).concatenate(in_order)
     return in_order
@@ -141,18 +143,22 @@ def _in_order(
 def _lines_of_leg(lines: tf.data.Dataset, files: Files, data: Data, leg: Leg) -> tf.data.Dataset:
     """The lines of a leg; only the epochs before it give its epoch its order."""
     size = rows_of_part(files, data, leg.shard, leg.shards)
-    mixed = _mixed(lines.shard(leg.shards, leg.shard), leg.shuffle_rows, leg.seed)
+    repeated = _repeated(lines.shard(leg.shards, leg.shard), leg.shuffle_rows, leg.seed)
     end = size if leg.high is None else leg.high
-    return mixed.repeat(leg.epoch + 1).skip(leg.epoch * size + leg.low).take(end - leg.low)
+    return repeated.skip(leg.epoch * size + leg.low).take(end - leg.low)
 
 
-def _mixed(lines: tf.data.Dataset, shuffle_rows: int, seed: int) -> tf.data.Dataset:
-    """The lines in an order that depends on this seed alone, in whichever graph."""
+def _repeated(lines: tf.data.Dataset, shuffle_rows: int, seed: int) -> tf.data.Dataset:
+    """The lines without end, in an order that depends on this seed alone, in whichever graph.
+
+    Without end in any case: tf.data makes one op of a shuffle and a repetition, unless it is of one
+    time, and the two mix otherwise.
+    """
     if not shuffle_rows:
-        return lines
+        return lines.repeat()
     seed_of_graph = tf.get_default_graph().seed
     tf.set_random_seed(seed)
     try:
-        return lines.shuffle(shuffle_rows, seed, reshuffle_each_iteration=True)
+        return lines.shuffle(shuffle_rows, seed, reshuffle_each_iteration=True).repeat()
     finally:
         tf.set_random_seed(seed_of_graph)
