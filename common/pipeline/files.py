@@ -6,6 +6,7 @@ opened, or counted, for the rows of another.
 
 import itertools
 import threading
+import time
 from concurrent import futures
 from typing import Dict, List, Optional, Sequence
 
@@ -26,7 +27,7 @@ from common.pipeline.splits import splits_of
 
 _MAX_OPEN = 16
 _COUNTING_THREADS = 8
-_PROGRESS_FILES = 1000
+_PROGRESS_SECS = 10.0
 _COUNTED_BYTES = 1 << 28  # so little text is counted within a blink
 
 
@@ -149,8 +150,10 @@ class Files:
         if len(missing) < 2:
             return
         with futures.ThreadPoolExecutor(_COUNTING_THREADS) as pool:
+            last = time.monotonic()
             for done, _ in enumerate(pool.map(self.chunks_of, missing), 1):
-                if not done % _PROGRESS_FILES:
+                if time.monotonic() - last > _PROGRESS_SECS:
+                    last = time.monotonic()
                     log("counted the rows of {:,} of {:,} files".format(done, len(missing)))
 
     def read(self, chunk: Chunk, names: Sequence[str], as_views: bool = False) -> RawColumns:

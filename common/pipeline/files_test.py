@@ -154,3 +154,11 @@ def test_a_row_is_placed_in_its_file(tmp_path: object) -> None:
     assert (file_of(row), row_in_file(row)) == (1, 2)
     assert read.place(row).endswith("part-001, row 3")
     assert read.path.endswith("part-000 and 1 more files") and read.num_rows == 7
+
+
+def test_counting_says_how_far_it_is(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                     capsys: pytest.CaptureFixture) -> None:
+    data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, [3, 4, 5], "c"))
+    monkeypatch.setattr(files, "_PROGRESS_SECS", 0.0)
+    assert data.train_rows == 12
+    assert "counted the rows of 2 of 2 files" in "".join(capsys.readouterr())
