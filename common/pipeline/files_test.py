@@ -161,4 +161,4 @@ def test_counting_says_how_far_it_is(tmp_path: object, monkeypatch: pytest.Monke
     data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, [3, 4, 5], "c"))
     monkeypatch.setattr(files, "_PROGRESS_SECS", 0.0)
     assert data.train_rows == 12
-    assert "counted the rows of 2 of 2 files" in "".join(capsys.readouterr())
+    assert "counted the rows of 3 of 3 files" in "".join(capsys.readouterr())
