@@ -147,7 +147,7 @@ def test_bad_rows(rows: pd.DataFrame, tmp_path: object, column: str, change: obj
     at = NAMES.index(column)
     full[3][at] = change(full[3][at])  # type: ignore[operator]
     write(str(tmp_path), full)
-    with pytest.raises(BadInput, match="train.csv, row 4, " + message):
+    with pytest.raises(BadInput, match="eval.csv, row 4, " + message):
         source.open_data(str(tmp_path), eleme.SCHEMA, False, 0, True)
     assert source.open_data(str(tmp_path), eleme.SCHEMA, False, 2, True).train_rows == 4
 
