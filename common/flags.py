@@ -8,11 +8,10 @@ from typing import List, Optional, Tuple
 from common import __version__
 from common.callbacks import early_stopping, evaluate_every, improvement
 from common.checkpoint import increments
-from common.config import cluster, mirrored, run, tables, toggles
+from common.config import cluster, mirrored, needs, run, tables, toggles
 from common.config.flag_types import FlagParser
 from common.config.model import ROOT, Model
 from common.config.run import Run
-from common.config.schema import Schema
 from common.config.tables import Settings
 from common.config.toggles import Toggles
 from common.deeprec import conflicts, support
@@ -42,7 +41,7 @@ def make_parser(description: str, model: Model) -> FlagParser:
     parser.add_argument("--version", action="version", version=version)
     parser.set_defaults(
         learning_rate=model.learning_rate, optimizer=model.optimizer, epochs=model.epochs,
-        save_steps=model.save_steps, tasks=model.tasks)
+        save_steps=model.save_steps, model=model)
     for module in MODULES:
         module.add_flags(parser)
     return parser
@@ -51,8 +50,9 @@ def make_parser(description: str, model: Model) -> FlagParser:
 def parse(parser: FlagParser, argv: Optional[List[str]]) -> argparse.Namespace:
     """Parses and checks across flags and TF_CONFIG; wrong use ends the process with status 2.
 
-    Adds `toggles` (Toggles), `cluster` (Cluster or None), `storage` (Storage), `deeprec_tables`
-    (DeepRecTables or None) and `settings` (of callbacks) to the flags.
+    Adds `schema` (Schema), `tasks` (their names), `toggles` (Toggles), `cluster` (Cluster or None),
+    `storage` (Storage), `deeprec_tables` (DeepRecTables or None) and `settings` (of callbacks) to
+    the flags.
     """
     args = parser.parse_args(argv)
     try:
@@ -91,6 +91,9 @@ def _add_values(args: argparse.Namespace) -> None:
     """Adds what several flags, or flags and the environment, say together."""
     flags = dict(vars(args))
     conflicts.check(flags)
+    args.schema = args.model.schema
+    needs.check(args.model, args.schema)
+    args.tasks = needs.tasks(args.model, args.schema)
     args.toggles = Toggles.from_flags(args)
     args.cluster = cluster.read(os.environ)
     processes = args.cluster.processes(*cluster.ROLES) if args.cluster else {}
@@ -104,7 +107,7 @@ def _add_values(args: argparse.Namespace) -> None:
         module.from_flags(args) for module in MODULES if hasattr(module, "from_flags"))
 
 
-def open_data(args: argparse.Namespace, schema: Schema) -> Data:
+def open_data(args: argparse.Namespace) -> Data:
     """Opens the files that flags name; raises BadInput where they cannot be used.
 
     Folders of the run in an object store are written to first, as a run may take hours to its first
@@ -116,6 +119,7 @@ def open_data(args: argparse.Namespace, schema: Schema) -> Data:
     for folder in mirrored.of([args.checkpoint or "", args.output_dir or ""]):
         uploads.check_writable(folder.address)
     threads.start(args.intra)
+    schema = args.schema
     if args.ev or args.adaptive_emb or args.dynamic_ev:
         schema = schema.with_keys()
     return source.open_data(

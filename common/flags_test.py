@@ -20,7 +20,8 @@ from common.optimizers.train_step import Training
 from common.testing.mains import FUSED
 
 
-MODEL = Model("M", "data.toy", ("y",), epochs=10, learning_rate=0.1, optimizer="adagrad")
+MODEL = Model("M", "data.taobao", ("click", "purchase"), epochs=10, learning_rate=0.1,
+              optimizer="adagrad")
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -216,9 +217,9 @@ def test_version(capsys: pytest.CaptureFixture) -> None:
      (["--eval_steps", "5", "--no_eval"
        ], "--eval_steps 5 evaluates, which --no_eval forbids. Drop one"),
      (["--eval_steps", "5", "--early_stop_metric", "buy/auc"
-       ], "with a task of y .* Got: 'buy/auc'"),
-     (["--early_stop_metric", "y/calibration"
-       ], "a metric of auc, gauc, accuracy, log_loss. Got: 'y/cal"),
+       ], "with a task of click, purchase .* Got: 'buy/auc'"),
+     (["--early_stop_metric", "click/calibration"
+       ], "a metric of auc, gauc, accuracy, log_loss. Got: 'click/cal"),
      (["--early_stop", "-1"], "argument --early_stop: expected a whole number >= 0. Got: '-1'")])
 def test_evaluations_that_cannot_be(words: List[str], message: str,
                                     capsys: pytest.CaptureFixture) -> None:

@@ -47,7 +47,7 @@ SCHEMA = Schema(
     name="amazon",
     columns=(
         # The other names are those of the Parquet files of AlibabaPAI/Modelzoo-Data.
-        Column("label", "label", other_names=("CLICKED",)),
+        Column("label", "label", other_names=("CLICKED",), task="click"),
         _word("user", "UID", "uid_voc"),
         _word("item", "ITEM", "mid_voc", "item"),
         _word("category", "CATEGORY", "cat_voc", "category"),

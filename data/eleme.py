@@ -53,7 +53,7 @@ def _time_types(name: str) -> Column:
 SCHEMA = Schema(
     name="eleme",
     columns=(
-        Column("clicked", "label"),
+        Column("clicked", "label", task="click"),
         _hashed("user_id"),
         _number("gender"),
         _hashed("visit_city", "city"),

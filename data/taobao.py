@@ -27,8 +27,8 @@ from data.planted import Rows, draw, draw_labels, intercept, sigmoid, zipf  # no
 SCHEMA = Schema(
     name="taobao",
     columns=(
-        Column("clk", "label"),
-        Column("buy", "label"),
+        Column("clk", "label", task="click", role="click"),
+        Column("buy", "label", task="purchase", role="purchase"),
         Column("pid", "hash", 10, "combo"),
         Column("adgroup_id", "hash", 100000, "item"),
         Column("cate_id", "hash", 10000, "item"),

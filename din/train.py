@@ -5,7 +5,7 @@ Zhou et al., KDD 2018, https://arxiv.org/abs/1706.06978
     a_j    = softmax_j(MLP([q, h_j, q - h_j, q * h_j]))
     v_U    = sum_j a_j h_j                                                                 (eq. 3)
     Dice   = p(s) s + (1 - p(s)) alpha s                                                   (eq. 5)
-    loss   = log loss(click) over all rows                                                 (eq. 2)
+    loss   = log loss over all rows                                                 (eq. 2)
 
 where q is the candidate after a dense layer with a PReLU, h_j an item of the user's history, v_U
 the user's interest in this candidate, and p the sigmoid of s normalised by the batch. din/README.md
@@ -17,12 +17,13 @@ lists the departures from the paper.
 import argparse
 import os
 import sys
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
+from common.config import parts  # noqa: E402
 from common.config.model import Model  # noqa: E402
 from common.config.schema import USER, Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
@@ -34,11 +35,11 @@ from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
-from data.amazon import SCHEMA  # noqa: E402
 
 MODEL = Model(
     name="DIN", data="data.amazon", tasks=("click",), epochs=1, learning_rate=0.001,
     optimizer="adamasync", save_steps=0, per_item="attention/dense_",
+    one_label=True, reads=("histories",),
     on_deeprec={"bf16": "both", "emb_fusion": "ours"})
 DIMENSION = 18
 ATTENTION = (80, 40)
@@ -49,11 +50,12 @@ class Params(NamedTuple):
     """Sizes and settings of the network.
 
     Attributes:
-      schema: the columns, with the sizes of their vocabularies.
+      schema: the columns, with the sizes of their vocabularies: histories, their candidates, and a
+        profile of any others.
       embedding: width 18 and how columns are embedded.
       dense: how dense layers are built.
       training: how it is trained.
-      click_rate: share of rows with label 1, where the output starts.
+      rate: share of rows with label 1, where the output starts.
       attention: hidden sizes of the attention's MLP.
       top: hidden sizes of the layers behind it.
     """
@@ -62,15 +64,15 @@ class Params(NamedTuple):
     embedding: Embedding
     dense: Dense
     training: Training
-    click_rate: float
+    rate: float
     attention: Tuple[int, ...] = ATTENTION
     top: Tuple[int, ...] = TOP
 
 
 class Outputs(NamedTuple):
-    """The logit of a click, float32 [B]."""
+    """The logit by the name of its label, float32 [B]."""
 
-    click: tf.Tensor
+    logits: Dict[str, tf.Tensor]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -79,23 +81,33 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def forward(features: Features, params: Params, training: bool) -> Outputs:
     """Attends to the history with the candidate, and feeds all vectors through the top layers."""
-    def columns(*names: str) -> list:
-        return params.schema.named(names)
-
-    config = params.embedding
-    user = input_layer.look_up(features, columns("user"), "input", config)  # [B, D]
-    candidate = columns("item", "category")
-    item = input_layer.look_up(features, candidate, "input", config)  # [B, 2 D]
-    behaviours = columns("history_items", "history_categories")
-    history = input_layer.look_up_history(features, behaviours, "input", config)  # items [P, 2 D]
+    schema, config = params.schema, params.embedding
+    candidates, histories = parts.candidates(schema), parts.histories(schema)
+    user = embed_profile(features, params)  # [B, D] each
+    item = input_layer.look_up(features, candidates, "input", config)  # [B, 2 D]
+    history = input_layer.look_up_history(features, histories, "input", config)  # items [P, 2 D]
     interest, total = attend(item, history, params)  # [B, 2 D] each
-    hidden = tf.concat([user, item, total, item * total, interest], axis=1)  # [B, 9 D]
+    hidden = tf.concat([*user, item, total, item * total, interest], axis=1)  # [B, 9 D]
     norm = Norm(training)
     hidden = layers.batch_norm(hidden, "top_norm", norm, params.dense, before_dense=True)
     for i, size in enumerate(params.top):
         hidden = layers.dense(hidden, size, "top_{}".format(i), params.dense)
         hidden = dice(hidden, "dice_{}".format(i), training, params)
-    return Outputs(layers.logit(hidden, "click_logit", params.click_rate, params.dense))
+    (task, label), = schema.tasks
+    return Outputs({label: layers.logit(hidden, task + "_logit", params.rate, params.dense)})
+
+
+def embed_profile(features: Features, params: Params) -> List[tf.Tensor]:
+    """The embeddings of all columns but candidates and histories: none, [B, D], or two parts."""
+    columns = parts.profile(params.schema)
+    words = [column for column in columns if column.vocabulary]
+    others = [column for column in columns if not column.vocabulary]
+    embedded = []
+    if words:
+        embedded.append(input_layer.look_up(features, words, "input", params.embedding))
+    if others:
+        embedded.append(input_layer.embed(features, others, "input", params.embedding))
+    return embedded
 
 
 def attend(item: tf.Tensor, history: History, params: Params) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -161,7 +173,10 @@ def dice(inputs: tf.Tensor, name: str, training: bool, params: Params) -> tf.Ten
 
 def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     """The log loss over all rows, and the kernels' L2 terms; scalar."""
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["label"], logits=outputs.click)
+    losses = []
+    for name, logit in outputs.logits.items():
+        label = labels[name]
+        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
     return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
 
 
@@ -172,28 +187,26 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
         return train_step.train_spec(
             lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
-    click = heads.Task("click", outputs.click)
+    tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
-        return heads.predict_spec([click])
-    total = loss(outputs, labels)
-    click = click._replace(label=labels["label"], by_user=True)
-    return heads.eval_spec(total, [click], features[USER])
+        return heads.predict_spec(tasks)
+    return heads.eval_spec(loss(outputs, labels), tasks, features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates DIN as the command line says."""
-    parser = flags.make_parser("Trains DIN on Amazon Books rows.", MODEL)
+    parser = flags.make_parser("Trains DIN.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
-    data = flags.open_data(args, SCHEMA)
+    data = flags.open_data(args)
     params = Params(
         schema=data.schema,
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
-        click_rate=data.label_rates()[0, 0])
+        rate=data.label_rates()[0, 0])
     run = flags.make_run(args, MODEL)
-    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
+    runner.train_and_evaluate(run, data, model_fn, params, args.tasks)
 
 
 if __name__ == "__main__":

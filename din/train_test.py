@@ -2,13 +2,14 @@ import json
 import os
 import subprocess
 import sys
-from typing import List
+from typing import List, Tuple
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import flags
+from common.config.schema import Column, Schema
 from common.config.toggles import Toggles
 from common.embedding import history as history_of
 from common.embedding.history import History, PaddedHistory, RaggedHistory
@@ -18,7 +19,7 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import blocks, dataset, source, tf_path
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs
+from common.testing import data_sets, graphs, own_rows
 from common.testing.book_reviews import write_raw_files
 from common.testing.mains import (
     DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
@@ -74,6 +75,33 @@ def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: 
     data = open_data(folder, toggles)
     small = params(data, toggles, attention=(5, 3), top=(7, 4))
     graphs.check_slices(data, train.model_fn, small, count, toggles)
+
+
+def own_schema(*profile: Column) -> Schema:
+    """Hashed histories of items and shops, and any profile."""
+    def pair(name: str) -> Tuple[Column, Column]:
+        one = Column(name, "hash", 30, table=name)
+        return one, one._replace(name=name + "s", separator="|", default="", newest=3, aligned=True)
+
+    return Schema("own", (Column("y", "label"), *pair("shop"), *profile, *pair("item")), "train",
+                  "test", "shop", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", [
+    (), (Column("tags", "hash", 20, separator="|"), Column("age", "identity", 9, default="0"),
+         Column("sex", "words", words=("f", "m")))])
+def test_histories_candidates_and_profile_are_any_columns(tmp_path: object,
+                                                          profile: Tuple[Column, ...]) -> None:
+    schema = own_schema(*profile)
+    data = own_rows.open_data(own_rows.write(tmp_path, schema), schema)
+    losses = []
+    for toggles in (FUSED, Toggles(), Toggles(tf=True)):
+        small = params(data, toggles, attention=(5, 3), top=(7, 4))
+        assert graphs.logit_shapes(data, train.model_fn, small, toggles, 3) == {"y": (3,)}
+        losses.append(graphs.losses(data, train.model_fn, small, toggles, 5, 32))
+    np.testing.assert_allclose(losses[0], losses[2], rtol=1e-4)
+    np.testing.assert_allclose(losses[1], losses[2], rtol=1e-4)
 
 
 def ragged(items: np.ndarray) -> RaggedHistory:
@@ -162,7 +190,7 @@ def test_the_top_layers_are_fed_with_all_five_parts(monkeypatch: pytest.MonkeyPa
     with tf.Graph().as_default(), tf.Session() as session:
         settings = Params(amazon.SCHEMA, Embedding(2, Toggles()), Dense(Toggles()),
                           Training("adam", 0.1), 0.5, (), (5, 3))
-        logit = train.forward({}, settings, training=False).click
+        logit = train.forward({}, settings, training=False).logits["label"]
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
             variable.load(rng.standard_normal(variable.shape.as_list()), session)
@@ -282,7 +310,7 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1, 0)
     assert run.save_steps == 0
-    assert made.click_rate == pytest.approx(0.5, abs=0.02)
+    assert made.rate == pytest.approx(0.5, abs=0.02)
     assert made.training[:2] == ("adamasync", 0.001)
     parser = flags.make_parser("", train.MODEL)
     train.add_flags(parser)
@@ -320,3 +348,10 @@ def test_vocabularies_of_other_data_are_refused(tmp_path: object) -> None:
                "first 2 rows, so it is")
     with pytest.raises(BadInput, match=message):
         open_data(folder, FUSED)
+
+
+def test_variables_are_those_of_checkpoints_of_release_1() -> None:
+    schema = amazon.SCHEMA.with_vocabularies(dict(uid_voc=30, mid_voc=20, cat_voc=10))
+    settings = Params(schema, Embedding(18, Toggles()), Dense(Toggles()), Training("adam", 0.1),
+                      0.5)
+    assert graphs.variables_digest(schema, train.model_fn, settings) == "14cb07ea5ef0d4a7"

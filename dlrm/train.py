@@ -6,7 +6,7 @@ Naumov et al., 2019, https://arxiv.org/abs/1906.00091
     cat    : z = [d, e_1, ..., e_C]                         e_c the embedding of column c
     dot    : z = [d, <v_i, v_j> for i > j],  v = d, e_1, ..., e_C
     logit  = top MLP(z)
-    loss   = log loss(click) over all rows
+    loss   = log loss over all rows
 
 dlrm/README.md lists the departures from the paper.
 
@@ -16,7 +16,7 @@ dlrm/README.md lists the departures from the paper.
 import argparse
 import os
 import sys
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -24,14 +24,13 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
 from common.config.model import Model  # noqa: E402
-from common.config.schema import USER  # noqa: E402
+from common.config.schema import USER, Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
-from data.eleme import SCHEMA  # noqa: E402
 
 MODEL = Model(
     name="DLRM",
@@ -41,6 +40,8 @@ MODEL = Model(
     learning_rate=0.001,
     optimizer="adamasync",
     save_steps=0,
+    one_label=True,
+    reads=("numbers",),
 )
 DIMENSION = 16
 BOTTOM = (512, 256, 64)
@@ -51,28 +52,30 @@ class Params(NamedTuple):
     """Sizes and settings of the network.
 
     Attributes:
+      schema: the columns.
       embedding: width 16 and how columns are embedded.
       dense: how dense layers are built.
       training: how it is trained.
-      click_rate: share of rows clicked, where the output starts.
+      rate: share of rows with label 1, where the output starts.
       interaction_op: 'dot' or 'cat'.
       bottom: hidden sizes of the bottom MLP, before its last layer of the embeddings' width.
       top: hidden sizes of the top MLP.
     """
 
+    schema: Schema
     embedding: Embedding
     dense: Dense
     training: Training
-    click_rate: float
+    rate: float
     interaction_op: str = "cat"
     bottom: Tuple[int, ...] = BOTTOM
     top: Tuple[int, ...] = TOP
 
 
 class Outputs(NamedTuple):
-    """The logit of a click, float32 [B]."""
+    """The logit by the name of its label, float32 [B]."""
 
-    click: tf.Tensor
+    logits: Dict[str, tf.Tensor]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -84,20 +87,27 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def forward(features: Features, params: Params, training: bool) -> Outputs:
-    """Joins the bottom MLP's vector with the embeddings and feeds them to the top MLP."""
+    """Joins the bottom MLP's vector with the embeddings and feeds them to the top MLP.
+
+    Without number columns there is no bottom MLP.
+    """
     width = params.embedding.dimension
-    columns = SCHEMA.features
-    raw = tf.stack([features[column.name] for column in SCHEMA.numbers], axis=1)
-    numbers = normalise(raw, training, params.dense)  # [B, 12]
-    sizes = params.bottom + (width,)
-    bottom = layers.mlp(numbers, sizes, "bottom", params.dense, Norm(training))  # [B, D]
-    embedded = input_layer.embed(features, columns, "input", params.embedding)  # [B, C * D]
-    joined = tf.concat([bottom, embedded], axis=1)  # [B, (C + 1) * D]
+    schema = params.schema
+    bottoms = []
+    if schema.numbers:
+        raw = tf.stack([features[column.name] for column in schema.numbers], axis=1)
+        numbers = normalise(raw, training, params.dense)  # [B, N]
+        sizes = params.bottom + (width,)
+        bottoms.append(layers.mlp(numbers, sizes, "bottom", params.dense, Norm(training)))
+    embedded = input_layer.embed(features, schema.features, "input", params.embedding)
+    joined = tf.concat([*bottoms, embedded], axis=1)  # [B, F * D]
     if params.interaction_op == "dot":
-        vectors = tf.reshape(joined, [-1, len(columns) + 1, width])  # [B, C + 1, D]
-        joined = tf.concat([bottom, dot_products(vectors)], axis=1)
+        num_vectors = len(bottoms) + len(schema.features)
+        vectors = tf.reshape(joined, [-1, num_vectors, width])  # [B, F, D]
+        joined = tf.concat([*bottoms, dot_products(vectors)], axis=1)
     top = layers.mlp(joined, params.top, "top", params.dense)
-    return Outputs(layers.logit(top, "click_logit", params.click_rate, params.dense))
+    (task, label), = schema.tasks
+    return Outputs({label: layers.logit(top, task + "_logit", params.rate, params.dense)})
 
 
 def normalise(numbers: tf.Tensor, training: bool, config: Dense) -> tf.Tensor:
@@ -123,7 +133,10 @@ def dot_products(vectors: tf.Tensor) -> tf.Tensor:
 
 def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     """The log loss over all rows, and the kernels' L2 terms; scalar."""
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels["clicked"], logits=outputs.click)
+    losses = []
+    for name, logit in outputs.logits.items():
+        label = labels[name]
+        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
     return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
 
 
@@ -134,28 +147,31 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
         return train_step.train_spec(
             lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
-    click = heads.Task("click", outputs.click)
+    tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
-        return heads.predict_spec([click])
-    total = loss(outputs, labels)
-    click = click._replace(label=labels["clicked"], by_user=True)
-    return heads.eval_spec(total, [click], features[USER])
+        return heads.predict_spec(tasks)
+    return heads.eval_spec(loss(outputs, labels), tasks, features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates DLRM as the command line says."""
-    parser = flags.make_parser("Trains DLRM on Ele.me rows.", MODEL)
+    parser = flags.make_parser("Trains DLRM.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
-    data = flags.open_data(args, SCHEMA)
+    schema = args.schema
+    if args.interaction_op == "dot" and len(schema.features) + bool(schema.numbers) < 2:
+        parser.error("--interaction_op dot needs two vectors, of columns or of numbers, and schema "
+                     "{!r} has one. Give --interaction_op cat.".format(schema.name))
+    data = flags.open_data(args)
     params = Params(
+        schema=data.schema,
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
-        click_rate=data.label_rates()[0, 0],
+        rate=data.label_rates()[0, 0],
         interaction_op=args.interaction_op)
     run = flags.make_run(args, MODEL)
-    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
+    runner.train_and_evaluate(run, data, model_fn, params, args.tasks)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import flags
+from common.config.schema import Column, Schema
 from common.config.toggles import Toggles
 from common.embedding.input_layer import Embedding
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs
+from common.testing import data_sets, graphs, own_rows
 from common.testing.mains import (
     DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
 )
@@ -26,7 +27,7 @@ SMALL = dict(bottom=(6, 5), top=(7, 4))
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of 2,000 rows in place of 100,000."""
-    data_sets.shrink_tables(monkeypatch, train, eleme)
+    data_sets.shrink_tables(monkeypatch, eleme)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,8 @@ def open_data(folder: str, toggles: Toggles) -> Data:
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.05), 0.3,
-                  **kwargs)  # type: ignore[arg-type]
+    return Params(eleme.SCHEMA, Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.05),
+                  0.3, **kwargs)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -77,6 +78,31 @@ def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: 
                                               interaction_op: str) -> None:
     small = params(toggles, interaction_op=interaction_op, **SMALL)
     graphs.check_slices(open_data(folder, toggles), train.model_fn, small, count, toggles)
+
+
+@pytest.mark.parametrize("toggles, interaction_op", [
+    (FUSED, "dot"), (Toggles(tf=True), "dot"), (FUSED, "cat")])
+def test_without_numbers_there_is_no_bottom_network(tmp_path: object, toggles: Toggles,
+                                                    interaction_op: str) -> None:
+    schema = Schema("own", (Column("who", "hash", 20), Column("y", "label", task="opened"),
+                            Column("shop", "hash", 20)), "train", "test", "who", "")
+    data = own_rows.open_data(own_rows.write(tmp_path, schema), schema)
+    small = params(toggles, interaction_op=interaction_op, **SMALL)._replace(schema=schema)
+    assert graphs.logit_shapes(data, train.model_fn, small, toggles, 3) == {"opened": (3,)}
+    trained = graphs.train(data, train.model_fn, small, toggles, 1, 3)[0]
+    assert not any(name.startswith(("bottom", "numbers")) for name in trained.variables)
+    width = 1 if interaction_op == "dot" else 32
+    assert trained.variables["top/dense_0/kernel"].shape[0] == width
+
+
+def test_one_vector_has_no_dot_product(monkeypatch: pytest.MonkeyPatch,
+                                       capsys: pytest.CaptureFixture) -> None:
+    schema = Schema("own", (Column("who", "hash", 20), Column("y", "label")), "a", "b", "who", "")
+    monkeypatch.setattr(eleme, "SCHEMA", schema)
+    with pytest.raises(SystemExit, match="2"):
+        train.main(["--interaction_op", "dot"])
+    assert "--interaction_op dot needs two vectors, of columns or of numbers, and schema 'own' " \
+           "has one. Give --interaction_op cat." in " ".join(capsys.readouterr().err.split())
 
 
 def test_dot_products_are_those_of_each_pair_once() -> None:
@@ -133,7 +159,7 @@ def test_forward_is_the_papers_equations_in_numpy(interaction_op: str, width: in
             variable.load(
                 rng.random(variable.shape.as_list()) - 0.4 * ("variance" not in variable.name),
                 session)
-        got = session.run(outputs.click)
+        got = session.run(outputs.logits["clicked"])
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
     assert w["top/dense_0/kernel"].shape[0] == width
     np.testing.assert_allclose(got, numpy_forward(x, embedded, w, interaction_op), rtol=1e-4,
@@ -187,3 +213,8 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert end.value.code == 2
     assert "invalid choice: 'sum' (choose from 'dot', 'cat')" in capsys.readouterr().err
     assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+
+
+def test_variables_are_those_of_checkpoints_of_release_1() -> None:
+    digest = graphs.variables_digest(eleme.SCHEMA, train.model_fn, params(Toggles()))
+    assert digest == "67bf667c87847f8c"

@@ -16,21 +16,21 @@ esmm/README.md lists the departures from the paper.
 import argparse
 import os
 import sys
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
+from common.config import parts  # noqa: E402
 from common.config.model import Model  # noqa: E402
-from common.config.schema import USER  # noqa: E402
+from common.config.schema import USER, Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
-from data.taobao import SCHEMA  # noqa: E402
 
 MODEL = Model(
     name="ESMM",
@@ -40,13 +40,12 @@ MODEL = Model(
     learning_rate=0.1,
     optimizer="adagrad",
     sample_flags="--steps 1954",
+    roles=("click", "purchase"),
+    reads=("groups",),
 )
 DIMENSION = 16
-GROUP_MLPS = (
-    ("user", (256, 128, 96, 64)),
-    ("item", (256, 128, 96, 64)),
-    ("combo", (128, 96, 64, 32)),
-)
+GROUP_MLP = (256, 128, 96, 64)
+GROUP_MLPS = {"combo": (128, 96, 64, 32)}  # of groups that differ
 TOWER = (256, 128, 96, 64)
 
 
@@ -54,21 +53,25 @@ class Params(NamedTuple):
     """Sizes and settings of the network.
 
     Attributes:
+      schema: the columns.
       embedding: width 16 and how columns are embedded.
       dense: how dense layers are built.
       training: how it is trained.
       click_rate: share of rows clicked, where the CTR tower starts.
       buy_rate: share of clicked rows bought, where the CVR tower starts.
-      group_mlps: (group of columns, hidden sizes) of each bottom MLP.
+      group_mlp: hidden sizes of the bottom MLP of a group of columns.
+      group_mlps: group -> its own in place of those.
       tower: hidden sizes of the CTR and of the CVR tower.
     """
 
+    schema: Schema
     embedding: Embedding
     dense: Dense
     training: Training
     click_rate: float
     buy_rate: float
-    group_mlps: Tuple[Tuple[str, Tuple[int, ...]], ...] = GROUP_MLPS
+    group_mlp: Tuple[int, ...] = GROUP_MLP
+    group_mlps: Mapping[str, Tuple[int, ...]] = GROUP_MLPS
     tower: Tuple[int, ...] = TOWER
 
 
@@ -92,14 +95,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def forward(features: Features, params: Params) -> Outputs:
     """Embeds each group of columns, feeds it through its MLP, and all of them to each tower."""
-    groups, sizes = zip(*params.group_mlps)
-    inputs = []
-    for group in groups:
-        columns = SCHEMA.group(group)
+    inputs, sizes, names = [], [], []
+    for group, columns in parts.groups(params.schema).items():
         inputs.append(input_layer.embed(features, columns, group, params.embedding))
-    names = [group + "_mlp" for group in groups]
+        sizes.append(params.group_mlps.get(group, params.group_mlp))
+        names.append(group + "_mlp")
     bottoms = layers.mlps(inputs, sizes, names, params.dense)
-    joined = tf.concat(bottoms, axis=1)  # [B, 64 + 64 + 32]
+    joined = tf.concat(bottoms, axis=1)  # [B, 64 + 64 + 32] of Taobao's three groups
     names = ["ctr_tower", "cvr_tower"]
     ctr, cvr = layers.mlps(2 * [joined], 2 * [params.tower], names, params.dense)  # [B, 64] each
     return Outputs(
@@ -108,9 +110,13 @@ def forward(features: Features, params: Params) -> Outputs:
 
 
 def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
-    """The sum of both log losses over all rows, and of the kernels' L2 terms; scalar."""
-    click = labels["clk"]
-    both = click * labels["buy"]
+    """The sum of both log losses over all rows, and of the kernels' L2 terms; scalar.
+
+    Args:
+      labels: by role.
+    """
+    click = labels["click"]
+    both = click * labels["purchase"]
     ctr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=click, logits=outputs.ctr)
     ctcvr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=both, logits=outputs.ctcvr)
     log_loss = tf.reduce_mean(ctr_loss) + tf.reduce_mean(ctcvr_loss)
@@ -120,6 +126,8 @@ def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
 def model_fn(features: Features, labels: Optional[Features], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
     """The estimator's model: three tasks, purchase given click measured on clicked rows."""
+    if labels is not None:
+        labels = parts.by_role(labels, params.schema)
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
         return train_step.train_spec(
             lambda x, y: loss(forward(x, params), y), features, labels, params.training)
@@ -129,30 +137,31 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     if labels is None:
         return heads.predict_spec([click, purchase, both])
     total = loss(outputs, labels)
-    bought = labels["clk"] * labels["buy"]
-    click = click._replace(label=labels["clk"], by_user=True)
-    purchase = purchase._replace(label=bought, rows=labels["clk"] > 0)
+    bought = labels["click"] * labels["purchase"]
+    click = click._replace(label=labels["click"])
+    purchase = purchase._replace(label=bought, rows=labels["click"] > 0)
     both = both._replace(label=bought)
     return heads.eval_spec(total, [click, purchase, both], features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates ESMM as the command line says."""
-    parser = flags.make_parser("Trains ESMM on Taobao rows.", MODEL)
+    parser = flags.make_parser("Trains ESMM.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
-    data = flags.open_data(args, SCHEMA)
-    rates = data.label_rates()
+    data = flags.open_data(args)
+    rates = data.role_rates(*MODEL.roles)
     click_rate = rates[0, 0]
     buy_rate = min(rates[0, 1] / click_rate, 0.99)  # 1 has no logit
     params = Params(
+        schema=data.schema,
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
         click_rate=click_rate,
         buy_rate=buy_rate)
     run = flags.make_run(args, MODEL)
-    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
+    runner.train_and_evaluate(run, data, model_fn, params, args.tasks)
 
 
 if __name__ == "__main__":

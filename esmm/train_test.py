@@ -4,32 +4,34 @@ import os
 import re
 import subprocess
 import sys
-from typing import List
+from typing import List, Sequence
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import flags
+from common.config.schema import Column, Schema
 from common.config.toggles import Toggles
 from common.embedding.input_layer import Embedding
 from common.errors import BadInput, NanLoss
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
-from common.testing import data_sets, graphs, toy
+from common.testing import data_sets, graphs, own_rows, toy
 from common.testing.mains import FUSED, run_main, run_of, unread_flags
 from data import taobao
 from esmm import train
 from esmm.train import Outputs, Params
 
+SMALL = dict(group_mlp=(3, 2), group_mlps={"user": (5,), "combo": (4,)}, tower=(6, 3))
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(train.__file__)))
 
 
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of 2,000 rows in place of 100,000."""
-    data_sets.shrink_tables(monkeypatch, train, taobao)
+    data_sets.shrink_tables(monkeypatch, taobao)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def params(toggles: Toggles = Toggles(), **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.1), 0.3, 0.3,
-                  **kwargs)  # type: ignore[arg-type]
+    return Params(taobao.SCHEMA, Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.1),
+                  0.3, 0.3, **kwargs)  # type: ignore[arg-type]
 
 
 def losses(folder: str, toggles: Toggles, steps: int) -> List[float]:
@@ -62,7 +64,7 @@ def test_product_and_loss_against_numpy() -> None:
 
     with tf.Graph().as_default(), tf.Session() as session:
         outputs = Outputs(tf.constant(ctr, tf.float32), tf.constant(cvr, tf.float32))
-        labels = {"clk": tf.constant(click), "buy": tf.constant(buy, tf.float32)}
+        labels = {"click": tf.constant(click), "purchase": tf.constant(buy, tf.float32)}
         got, product = session.run([train.loss(outputs, labels), outputs.ctcvr])
     np.testing.assert_allclose(1 / (1 + np.exp(-product.astype(np.float64))), p_both, rtol=1e-5)
     assert got == pytest.approx(log_loss(click, p_ctr) + log_loss(buy, p_both), rel=1e-5)
@@ -72,7 +74,7 @@ def test_product_and_loss_against_numpy() -> None:
 def test_loss_and_its_gradient_are_finite_for_tiny_and_huge_probabilities(logit: float) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         ctr, cvr = tf.constant([logit, logit, -logit]), tf.constant([logit, -logit, logit])
-        labels = {"clk": tf.constant([1.0, 0.0, 1.0]), "buy": tf.constant([1.0, 0.0, 1.0])}
+        labels = {role: tf.constant([1.0, 0.0, 1.0]) for role in ("click", "purchase")}
         total = train.loss(Outputs(ctr, cvr), labels)
         for value in session.run([total] + tf.gradients(total, [ctr, cvr])):
             assert np.isfinite(value).all()
@@ -82,7 +84,8 @@ def test_purchase_without_click_counts_as_none() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         outputs = Outputs(tf.constant([0.0]), tf.constant([0.0]))
         zero, one = [tf.constant([v]) for v in (0.0, 1.0)]
-        got = session.run([train.loss(outputs, {"clk": zero, "buy": buy}) for buy in (zero, one)])
+        got = session.run(
+            [train.loss(outputs, {"click": zero, "purchase": bought}) for bought in (zero, one)])
     assert got[0] == got[1]
 
 
@@ -90,8 +93,7 @@ def test_purchase_without_click_counts_as_none() -> None:
 @pytest.mark.parametrize("toggles, batch_size", [(FUSED, 1), (Toggles(tf=True), 7),
                                                  (Toggles(bf16=True), 7)])
 def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_size: int) -> None:
-    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
-                      tower=(6, 3))
+    settings = params(toggles, **SMALL)
     data = source.open_data(folder, taobao.SCHEMA, not toggles.tf, 0, False)
     assert graphs.logit_shapes(data, train.model_fn, settings, toggles, batch_size) == {
         task: (batch_size,) for task in train.MODEL.tasks}
@@ -135,8 +137,7 @@ def test_bf16_losses_follow_fp32(folder: str) -> None:
 def test_micro_batches_train_as_whole_ones(folder: str, count: int, toggles: Toggles,
                                            optimizer: str, l2: float) -> None:
     data = source.open_data(folder, taobao.SCHEMA, True, 0, False)
-    settings = params(toggles, group_mlps=(("user", (5,)), ("item", (3, 2)), ("combo", (4,))),
-                      tower=(6, 3))
+    settings = params(toggles, **SMALL)
     graphs.check_micro_batch(data, train.model_fn, settings._replace(dense=Dense(toggles, l2)),
                              count, optimizer, toggles)
 
@@ -185,6 +186,30 @@ def test_any_modes_checkpoint_goes_on_in_any_other(folder: str, tmp_path: object
         assert run_main(train.main, *common, "--no_eval", "--steps", steps,
                         *mode)["steps_trained_here"] == 4
     assert run_main(train.main, *common, "--steps", "16")["steps_trained_here"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("groups", [("", ""), ("user", "shop")])
+def test_labels_are_taken_by_role_and_any_groups_do(tmp_path: object, groups: Sequence[str],
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = Schema("own", (
+        Column("paid", "label", role="purchase"), Column("who", "hash", 20, groups[0]),
+        Column("seen", "label", role="click"), Column("shop", "hash", 20, groups[1])),
+        "train", "test", "who", "")
+    monkeypatch.setattr(taobao, "SCHEMA", schema)
+    own_rows.write(tmp_path, schema)
+    common = ["--data_location", str(tmp_path), "--batch_size", "50", "--steps", "40"]
+    made = run_of(train.main, common, monkeypatch)[1]
+    rates = own_rows.open_data(tmp_path, schema).label_rates()
+    assert made.click_rate == rates[1, 1]  # type: ignore[attr-defined]
+    monkeypatch.undo()
+    monkeypatch.setattr(taobao, "SCHEMA", schema)
+    report = run_main(train.main, *common, "--checkpoint", str(tmp_path.joinpath("run")))
+    assert set(report["tasks"]) == set(train.MODEL.tasks)
+    assert report["tasks"]["click"]["auc"] > 0.7
+    names = [name for name, _ in tf.train.list_variables(str(tmp_path.joinpath("run")))]
+    for group in set(groups):
+        assert (group or "input") + "_mlp/dense_0/kernel" in names
 
 
 def test_no_flag_is_left_unread(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,3 +373,8 @@ def test_real_rows_without_purchases(tmp_path: object) -> None:
         "positives"] == 0
     assert tasks["click"]["auc_low"] < tasks["click"]["auc"] < tasks["click"]["auc_high"]
     assert tasks["click"]["rows"] == 1078
+
+
+def test_variables_are_those_of_checkpoints_of_release_1() -> None:
+    digest = graphs.variables_digest(taobao.SCHEMA, train.model_fn, params())
+    assert digest == "f8aa2bb28317623c"

@@ -7,13 +7,14 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import flags, layers
+from common.config.schema import Column, Schema
 from common.config.toggles import Toggles
 from common.embedding.input_layer import Embedding
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs
+from common.testing import data_sets, graphs, own_rows
 from common.testing.mains import DOCUMENTED, FUSED, run_main, run_of, unread_flags
 from data import taobao
 from mmoe import train
@@ -25,7 +26,7 @@ SMALL = dict(experts=3, expert=(6, 5), tower=(4,))
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of 2,000 rows in place of 100,000."""
-    data_sets.shrink_tables(monkeypatch, train, taobao)
+    data_sets.shrink_tables(monkeypatch, taobao)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.1), 0.3, 0.1,
-                  **kwargs)  # type: ignore[arg-type]
+    return Params(taobao.SCHEMA, Embedding(16, toggles), Dense(toggles), Training("adagrad", 0.1),
+                  (0.3, 0.1), **kwargs)  # type: ignore[arg-type]
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:
@@ -84,7 +85,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
             variable.load(rng.standard_normal(variable.shape.as_list()), session)
-        click, purchase = session.run(list(outputs))
+        logits = session.run(outputs.logits)
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.trainable_variables()}
 
     def dense(x: np.ndarray, name: str) -> np.ndarray:
@@ -96,7 +97,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
         return x
 
     experts = np.stack([mlp(x, "expert_{}".format(i), 2) for i in range(3)], axis=1)  # [B, E, H]
-    for task, got in (("click", click), ("purchase", purchase)):
+    for task, got in (("click", logits["clk"]), ("purchase", logits["buy"])):
         gate = np.exp(dense(x, task + "_gate"))
         gate /= gate.sum(axis=1, keepdims=True)
         hidden = mlp(np.einsum("be,beh->bh", gate, experts), task + "_tower", 1)
@@ -109,8 +110,8 @@ def test_loss_is_the_mean_of_both_tasks_log_losses() -> None:
     p = 1 / (1 + np.exp(-logits))
     with tf.Graph().as_default(), tf.Session() as session:
         got = session.run(
-            train.loss(Outputs(*[tf.constant(v, tf.float32) for v in logits]),
-                       {"clk": tf.constant(labels[0]), "buy": tf.constant(labels[1])}))
+            train.loss(Outputs(dict(zip("ab", [tf.constant(v, tf.float32) for v in logits]))),
+                       {"b": tf.constant(labels[1]), "a": tf.constant(labels[0])}))
     assert got == pytest.approx(-np.mean(np.where(labels == 1, np.log(p), np.log1p(-p))), rel=1e-5)
 
 
@@ -138,6 +139,17 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
                     "--tf")["steps_trained_here"] == 3
 
 
+@pytest.mark.parametrize("toggles", [FUSED, Toggles(tf=True)])
+def test_each_label_of_a_schema_is_a_task(tmp_path: object, toggles: Toggles) -> None:
+    columns = [Column("who", "hash", 20)] + [Column(name, "label") for name in ("a", "b", "c")]
+    schema = Schema("own", (*columns, Column("b_of_c", "words", words=("x", "y"))), "train", "test",
+                    "who", "")
+    data = own_rows.open_data(own_rows.write(tmp_path, schema), schema)
+    small = params(toggles, **SMALL)._replace(schema=schema, rates=(0.3, 0.2, 0.1))
+    assert graphs.logit_shapes(data, train.model_fn, small, toggles, 3) == {
+        "a": (3,), "b": (3,), "c": (3,)}
+
+
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, 0)
@@ -147,3 +159,8 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     args = vars(parser.parse_args([]))
     assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
     assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+
+
+def test_variables_are_those_of_checkpoints_of_release_1() -> None:
+    digest = graphs.variables_digest(taobao.SCHEMA, train.model_fn, params(Toggles()))
+    assert digest == "73fadb4e5098435d"

@@ -6,7 +6,7 @@ Tang et al., RecSys 2020, https://dl.acm.org/doi/10.1145/3383313.3412236
     g_s(x) = w_s(x_s) S(x)      the shared gate w_s, over all experts; none in the last layer
     x_k and x_s of the next layer are g_k and g_s of this one
     y_k    = t_k(g_k of the last layer)                                               t_k a tower
-    loss   = mean log loss of both tasks (click, purchase) over all rows
+    loss   = mean log loss of all tasks over all rows
 
 ple/README.md lists the departures from the paper.
 
@@ -23,14 +23,13 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
 from common.config.model import Model  # noqa: E402
-from common.config.schema import USER  # noqa: E402
+from common.config.schema import USER, Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
-from data.taobao import SCHEMA  # noqa: E402
 
 MODEL = Model(
     name="PLE",
@@ -41,7 +40,6 @@ MODEL = Model(
     optimizer="adam",
     sample_flags="--steps 977",
 )
-LABELS = ("clk", "buy")
 DIMENSION = 16
 LEVELS = 3
 SPECIFIC = 2
@@ -56,21 +54,22 @@ class Params(NamedTuple):
     """Sizes and settings of the network.
 
     Attributes:
+      schema: the columns; each label is a task.
       embedding: width 16 and how columns are embedded.
       dense: how dense layers are built.
       training: how it is trained.
-      click_rate, purchase_rate: share of rows clicked and bought, where the towers start.
+      rates: share of rows with each label, where its tower starts.
       levels: the number of extraction layers.
       specific, shared: experts of each task, and shared ones, in a layer.
       expert, gate, tower: hidden sizes of an expert, of a gate's network and of a tower.
       epsilon: what batch normalisation adds to each variance.
     """
 
+    schema: Schema
     embedding: Embedding
     dense: Dense
     training: Training
-    click_rate: float
-    purchase_rate: float
+    rates: Tuple[float, ...]
     levels: int = LEVELS
     specific: int = SPECIFIC
     shared: int = SHARED
@@ -81,10 +80,9 @@ class Params(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """Logits of the two towers, float32 [B]."""
+    """Logits of the towers by the names of their labels, float32 [B] each."""
 
-    click: tf.Tensor
-    purchase: tf.Tensor
+    logits: Dict[str, tf.Tensor]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -94,19 +92,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def forward(features: Features, params: Params, training: bool) -> Outputs:
     """Feeds embedded columns through extraction layers, and each task's result to its tower."""
     norm = Norm(training, params.epsilon)
-    inputs = input_layer.embed(features, SCHEMA.features, "input", params.embedding)
-    streams = dict.fromkeys([*MODEL.tasks, "shared"], inputs)
+    inputs = input_layer.embed(features, params.schema.features, "input", params.embedding)
+    tasks, labels = zip(*params.schema.tasks)
+    streams = dict.fromkeys([*tasks, "shared"], inputs)
     for level in range(params.levels):
         is_last = level == params.levels - 1
         with tf.variable_scope("layer_{}".format(level)):
             streams = _extract(streams, is_last, params, norm)
-    hidden = [streams[task] for task in MODEL.tasks]
+    hidden = [streams[task] for task in tasks]
     sizes = len(hidden) * [params.tower]
-    names = [task + "_tower" for task in MODEL.tasks]
-    click, purchase = layers.mlps(hidden, sizes, names, params.dense, norm)
-    return Outputs(
-        click=layers.logit(click, "click_logit", params.click_rate, params.dense),
-        purchase=layers.logit(purchase, "purchase_logit", params.purchase_rate, params.dense))
+    names = [task + "_tower" for task in tasks]
+    towers = layers.mlps(hidden, sizes, names, params.dense, norm)
+    logits = {}
+    for label, task, tower, rate in zip(labels, tasks, towers, params.rates):
+        logits[label] = layers.logit(tower, task + "_logit", rate, params.dense)
+    return Outputs(logits)
 
 
 def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params,
@@ -123,7 +123,7 @@ def _extract(streams: Dict[str, tf.Tensor], is_last: bool, params: Params,
     owners: List[str] = []  # of each expert
     for name in streams:
         owners += (params.shared if name == "shared" else params.specific) * [name]
-    gates = list(MODEL.tasks) if is_last else list(streams)
+    gates = list(streams)[:-1] if is_last else list(streams)  # the shared part is the last
     # Experts and the gates' networks stand side by side, so that they run as one product a layer.
     inputs = [streams[name] for name in owners + gates]
     sizes = len(owners) * [params.expert] + len(gates) * [params.gate]
@@ -151,9 +151,9 @@ def _members(gate: str, owners: List[str]) -> List[int]:
 
 
 def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
-    """The mean of both tasks' log losses over all rows, and the kernels' L2 terms; scalar."""
+    """The mean of all tasks' log losses over all rows, and the kernels' L2 terms; scalar."""
     losses = []
-    for name, logit in zip(LABELS, outputs):
+    for name, logit in outputs.logits.items():
         label = labels[name]
         losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
     return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
@@ -161,35 +161,31 @@ def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
 
 def model_fn(features: Features, labels: Optional[Features], mode: str,
              params: Params) -> tf.estimator.EstimatorSpec:
-    """The estimator's model: two tasks, each measured on all rows."""
+    """The estimator's model: a task for each label, measured on all rows."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
         return train_step.train_spec(
             lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
     outputs = forward(features, params, False)
-    click, purchase = map(heads.Task, MODEL.tasks, outputs)
+    tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
-        return heads.predict_spec([click, purchase])
-    total = loss(outputs, labels)
-    click = click._replace(label=labels["clk"], by_user=True)
-    purchase = purchase._replace(label=labels["buy"])
-    return heads.eval_spec(total, [click, purchase], features[USER])
+        return heads.predict_spec(tasks)
+    return heads.eval_spec(loss(outputs, labels), tasks, features[USER])
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Trains and evaluates PLE as the command line says."""
-    parser = flags.make_parser("Trains PLE on Taobao rows.", MODEL)
+    parser = flags.make_parser("Trains PLE.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
-    data = flags.open_data(args, SCHEMA)
-    rates = data.label_rates()
+    data = flags.open_data(args)
     params = Params(
+        schema=data.schema,
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
-        click_rate=rates[0, 0],
-        purchase_rate=rates[1, 1])
+        rates=tuple(data.label_rates().diagonal()))
     run = flags.make_run(args, MODEL)
-    runner.train_and_evaluate(run, data, model_fn, params, MODEL.tasks)
+    runner.train_and_evaluate(run, data, model_fn, params, args.tasks)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,21 @@
 import functools
 import json
 import os
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import flags
+from common.config.schema import Column, Schema
 from common.config.toggles import Toggles
 from common.embedding.input_layer import Embedding
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs
+from common.testing import data_sets, graphs, own_rows
 from common.testing.mains import DOCUMENTED, FUSED, run_main, run_of, unread_flags
 from data import taobao
 from ple import train
@@ -26,7 +27,7 @@ SMALL = dict(expert=(6, 5), gate=(4,), tower=(4,))
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of 2,000 rows in place of 100,000."""
-    data_sets.shrink_tables(monkeypatch, train, taobao)
+    data_sets.shrink_tables(monkeypatch, taobao)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def params(toggles: Toggles, **kwargs: object) -> Params:
-    return Params(Embedding(16, toggles), Dense(toggles), Training("adam", 0.001), 0.3, 0.1,
-                  **kwargs)  # type: ignore[arg-type]
+    return Params(taobao.SCHEMA, Embedding(16, toggles), Dense(toggles), Training("adam", 0.001),
+                  (0.3, 0.1), **kwargs)  # type: ignore[arg-type]
 
 
 def open_data(folder: str, toggles: Toggles) -> Data:
@@ -126,11 +127,11 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
             variable.load(
                 rng.random(variable.shape.as_list()) - 0.3 * ("moving" not in variable.name),
                 session)
-        got = session.run(outputs._asdict())
+        got = session.run(outputs.logits)
         w = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
     expected = numpy_forward(x.astype(np.float64), w, 3)
-    for task in train.MODEL.tasks:
-        np.testing.assert_allclose(got[task], expected[task], rtol=1e-4, atol=1e-4)
+    for label, task in (("clk", "click"), ("buy", "purchase")):
+        np.testing.assert_allclose(got[label], expected[task], rtol=1e-4, atol=1e-4)
     assert not any("layer_2/shared_gate" in name for name in w)
 
 
@@ -141,7 +142,7 @@ def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation()
         inputs = tf.placeholder(tf.float32, [None, 4])
         patch.setattr(train.input_layer, "embed", lambda *args: inputs)
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
-            training, evaluating = [train.forward({}, params(FUSED, **SMALL), mode).click
+            training, evaluating = [train.forward({}, params(FUSED, **SMALL), mode).logits["clk"]
                                     for mode in (True, False)]
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
         session.run(tf.global_variables_initializer())
@@ -175,6 +176,17 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("labels", [("a",), ("a", "b", "c")])
+def test_each_label_of_a_schema_is_a_task(tmp_path: object, labels: Sequence[str]) -> None:
+    columns = [Column("who", "hash", 20)] + [Column(name, "label") for name in labels]
+    schema = Schema("own", tuple(columns), "train", "test", "who", "")
+    data = own_rows.open_data(own_rows.write(tmp_path, schema), schema)
+    small = params(FUSED, levels=2, **SMALL)._replace(schema=schema, rates=len(labels) * (0.4,))
+    assert graphs.logit_shapes(data, train.model_fn, small, FUSED, 3) == {
+        label: (3,) for label in labels}
+
+
+@pytest.mark.slow
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1000, 0)
@@ -184,3 +196,8 @@ def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     args = vars(parser.parse_args([]))
     assert {name: args[name] for name in DOCUMENTED} == DOCUMENTED
     assert unread_flags(train.main, ["--data_location", folder], monkeypatch) == set()
+
+
+def test_variables_are_those_of_checkpoints_of_release_1() -> None:
+    digest = graphs.variables_digest(taobao.SCHEMA, train.model_fn, params(Toggles()))
+    assert digest == "275d132ba41ea751"

@@ -20,11 +20,12 @@ class StopMetric(NamedTuple):
 
 def add_flags(parser: FlagParser) -> None:
     """Adds the flag of that metric."""
-    first_task = parser.get_default("tasks")[0]
+    first_task = parser.get_default("model").tasks[0]
     parser.group(TRAINING).add_argument(
-        "--early_stop_metric", default="{}/auc".format(first_task), metavar="TASK/METRIC",
-        help="what must improve, as metrics.json names it; METRIC is one of {} (default "
-             "{}/auc)".format(", ".join(HIGHER_IS_BETTER + LOWER_IS_BETTER), first_task))
+        "--early_stop_metric", metavar="TASK/METRIC",
+        help="what must improve, as metrics.json names it; METRIC is one of {} (default auc of "
+             "the first task, {}/auc)".format(
+                 ", ".join(HIGHER_IS_BETTER + LOWER_IS_BETTER), first_task))
 
 
 def from_flags(args: argparse.Namespace) -> StopMetric:
@@ -33,13 +34,14 @@ def from_flags(args: argparse.Namespace) -> StopMetric:
     Raises:
       ValueError: the model has no such task, or the metric is none that gets better.
     """
-    task, _, metric = args.early_stop_metric.partition("/")
+    name = args.early_stop_metric or "{}/auc".format(args.tasks[0])
+    task, _, metric = name.partition("/")
     metrics = HIGHER_IS_BETTER + LOWER_IS_BETTER
     if task not in args.tasks or metric not in metrics:
         raise ValueError(
             "--early_stop_metric takes TASK/METRIC with a task of {} and a metric of {}. Got: {!r}."
-            .format(", ".join(args.tasks), ", ".join(metrics), args.early_stop_metric))
-    return StopMetric(args.early_stop_metric)
+            .format(", ".join(args.tasks), ", ".join(metrics), name))
+    return StopMetric(name)
 
 
 class Improvement:

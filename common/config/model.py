@@ -28,12 +28,16 @@ class Model(NamedTuple):
 
     Attributes:
       name: as its paper writes it.
-      data: the module of its data set, which has a SCHEMA.
-      tasks: the names of its tasks, as metrics.json has them.
+      data: the module of its own data set, which has a SCHEMA.
+      tasks: the names of its tasks, as metrics.json has them with that data set.
       epochs: how many epochs `--steps 0` trains.
       learning_rate, optimizer, save_steps: the defaults of these flags.
       per_item: the start of the names of dense layers that see each item of a list, "" for none.
       sample_flags: what `make train` adds to the command, where a default run takes too long.
+      roles: of the labels that it tells apart; () where each label is one of its tasks.
+      one_label: whether it has one task alone.
+      reads: the inputs that it has besides columns with an embedding: "numbers", "histories" of a
+        candidate, "groups" of columns.
       on_deeprec: feature -> who serves it on DeepRec ('ours', 'both', ...), where this model
         differs from the feature table.
     """
@@ -47,6 +51,9 @@ class Model(NamedTuple):
     save_steps: Optional[int] = None
     per_item: str = ""
     sample_flags: str = ""
+    roles: Tuple[str, ...] = ()
+    one_label: bool = False
+    reads: Tuple[str, ...] = ()
     on_deeprec: Mapping[str, str] = {}
 
     @property

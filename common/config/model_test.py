@@ -7,7 +7,7 @@ import pytest
 
 from common import launch
 from common.benchmark import __main__ as benchmark
-from common.config import model
+from common.config import model, needs
 from common.deeprec import support
 
 TEXT = '''
@@ -69,7 +69,9 @@ def test_the_files_of_this_project_agree_with_their_value() -> None:
     assert model.read("din").train_file == "local_train_splitByUser"
     for folder, value in model.read_all().items():
         with open(os.path.join(model.ROOT, folder, "train.py")) as file:
-            assert "from {} import SCHEMA".format(value.data) in file.read()
+            assert "import SCHEMA" not in file.read()  # models take a schema by role
+        needs.check(value, value.schema)
+        assert needs.tasks(value, value.schema) == value.tasks
         with open(os.path.join(model.ROOT, ".dockerignore")) as file:
             assert "!{}\n".format(folder) in file.read()
 

@@ -10,6 +10,8 @@ DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "str
           "vocabulary": "string", "number": "float"}
 # The buckets of a hash column whose hash is itself the key of an embedding variable.
 KEYS = 2 ** 63 - 1
+# What a label may be in a model whose labels differ in what they are.
+ROLES = ("click", "purchase")
 _MAX_BUCKETS = 2 ** 31 - 1
 
 
@@ -27,6 +29,8 @@ class _ColumnFields(NamedTuple):
     newest: int = 0
     aligned: bool = False
     other_names: Tuple[str, ...] = ()
+    task: str = ""
+    role: str = ""
 
 
 class Column(_ColumnFields):
@@ -52,6 +56,8 @@ class Column(_ColumnFields):
         its end. 0 for a list in which order does not count.
       aligned: whether the list has as many items in each row as the schema's other aligned lists.
       other_names: names that files which name their columns may give it in place of its own.
+      task: the name of a label's task in metrics and variables; the column's own name if empty.
+      role: 'click' or 'purchase', for a label of a model that tells its labels apart.
 
     Raises:
       ValueError: a field has a value outside the ones above.
@@ -68,6 +74,7 @@ class Column(_ColumnFields):
         self._check_buckets()
         self._check_vocabulary()
         self._check_list()
+        self._check_label()
         return self
 
     def _check_buckets(self) -> None:
@@ -95,6 +102,12 @@ class Column(_ColumnFields):
         if (self.newest or self.aligned) and not is_used_list:
             raise self._wrong("newest and aligned are for lists that are used, which have a "
                               "separator and a kind other than 'unused'.")
+
+    def _check_label(self) -> None:
+        if (self.task or self.role) and self.kind != "label":
+            raise self._wrong("task and role are for labels. Its kind is {!r}.".format(self.kind))
+        if self.role and self.role not in ROLES:
+            raise self._wrong("role must be one of {}. Got: {!r}.".format(ROLES, self.role))
 
     def _wrong(self, problem: str) -> ValueError:
         return ValueError("column {!r}: {}".format(self.name, problem))
@@ -154,9 +167,9 @@ class Schema(_SchemaFields):
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
 
     Raises:
-      ValueError: two columns share a name or another name, the columns of a table are fewer than
-        two or differ in buckets, lists have a default that parquet_lists cannot hold, or
-        user_column is no column of single strings.
+      ValueError: two columns share a name or another name, a task or a role; the columns of a table
+        are fewer than two or differ in kind, vocabulary or buckets; lists have a default that
+        parquet_lists cannot hold; or user_column is no column of single strings.
     """
 
     __slots__ = ()
@@ -174,25 +187,37 @@ class Schema(_SchemaFields):
         names: List[str] = []
         for column in self.columns:
             names += [column.name, *column.other_names]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise self._wrong("columns named twice: {}.".format(", ".join(repeated)))
+        self._check_distinct("columns named", names)
+        self._check_distinct("tasks named", [task for task, _ in self.tasks])
+        roles = [label.role for label in self.labels if label.role]
+        self._check_distinct("roles given", roles)
         users = [column.name for column in self.scalars if column.kind in ("hash", "vocabulary")]
         if self.user_column not in users:
             raise self._wrong("user_column {!r} is not a hash or vocabulary column.".format(
                 self.user_column))
+
+    def _check_distinct(self, what: str, names: Sequence[str]) -> None:
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise self._wrong("{} twice: {}.".format(what, ", ".join(repeated)))
 
     def _check_tables(self) -> None:
         tables = [column.table for column in self.features if column.table]
         alone = sorted(table for table in tables if tables.count(table) == 1)
         if alone:
             raise self._wrong("only one column names the table {!r}.".format(alone[0]))
-        sizes: Dict[str, int] = {}
+        for field in ("kind", "vocabulary", "buckets"):
+            self._check_alike(field)
+
+    def _check_alike(self, field: str) -> None:
+        """Raises ValueError where the columns of a table differ in a field."""
+        values: Dict[str, object] = {}
         for column in self.features:
+            value = getattr(column, field)
             table = column.table or column.name
-            if sizes.setdefault(table, column.buckets) != column.buckets:
-                raise self._wrong("the columns of table {!r} differ in buckets.".format(
-                    column.table))
+            if values.setdefault(table, value) != value:
+                raise self._wrong("the columns of table {!r} differ in {}: {!r} and {!r}.".format(
+                    table, field, values[table], value))
 
     def _wrong(self, problem: str) -> ValueError:
         return ValueError("schema {!r}: {}".format(self.name, problem))
@@ -226,6 +251,11 @@ class Schema(_SchemaFields):
     def labels(self) -> List[Column]:
         """The label columns, in file order."""
         return [column for column in self.columns if column.kind == "label"]
+
+    @property
+    def tasks(self) -> List[Tuple[str, str]]:
+        """The name of each label's task and of the label, in file order."""
+        return [(label.task or label.name, label.name) for label in self.labels]
 
     @property
     def features(self) -> List[Column]:

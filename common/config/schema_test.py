@@ -26,6 +26,9 @@ from common.testing import toy
     (dict(kind="number", aligned=True), r"column 'a': newest and aligned are for lists"),
     (dict(kind="unused", separator=";", aligned=True),
      r"column 'a': newest and aligned are for lists that are used"),
+    (dict(kind="hash", buckets=3, task="t"), r"task and role are for labels. Its kind is 'hash'"),
+    (dict(kind="number", role="click"), r"task and role are for labels. Its kind is 'number'"),
+    (dict(kind="label", role="buy"), r"role must be one of \('click', 'purchase'\). Got: 'buy'"),
 ])
 def test_column_is_checked_when_made(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -44,11 +47,27 @@ def test_schema_is_checked_when_made() -> None:
         Schema("s", (label, user, other), "a", "b", "u", "m")
     with pytest.raises(ValueError, match="schema 's': the columns of table 't' differ in buckets"):
         Schema("s", (label, user._replace(table="t"), other), "a", "b", "u", "m")
+    for field, unlike in (("kind", Column("v", "identity", 10, table="t", default="0")),
+                          ("kind", Column("v", "vocabulary", vocabulary="w", table="t"))):
+        with pytest.raises(ValueError, match="of table 't' differ in {}: 'hash' and".format(field)):
+            Schema("s", (label, user._replace(table="t"), unlike), "a", "b", "u", "m")
     tags = Column("t", "hash", 10, "g", separator="|")
     with pytest.raises(
             ValueError,
             match="schema 's': an empty list has no items where lists are stored as lists"):
         Schema("s", (label, user, tags), "a", "b", "u", "m", parquet_lists=True)
+
+
+def test_tasks_and_roles_are_told_apart() -> None:
+    user = Column("u", "hash", 10)
+    labels = (Column("a", "label", task="t"), Column("t", "label"))
+    with pytest.raises(ValueError, match="schema 's': tasks named twice: t"):
+        Schema("s", (*labels, user), "a", "b", "u", "m")
+    labels = (Column("a", "label", role="click"), Column("b", "label", role="click"))
+    with pytest.raises(ValueError, match="schema 's': roles given twice: click"):
+        Schema("s", (*labels, user), "a", "b", "u", "m")
+    labels = (Column("a", "label", task="t"), Column("b", "label"))
+    assert Schema("s", (*labels, user), "a", "b", "u", "m").tasks == [("t", "a"), ("b", "b")]
 
 
 def test_vocabularies_give_their_columns_buckets() -> None:

@@ -38,7 +38,7 @@ TABLES = {"din": 3, "dlrm": 3}  # of Taobao's columns, 5
 LISTLESS = ("din",)  # histories are attended to, not combined
 # Sizes that make graphs small.
 SMALL: Dict[str, Dict[str, Any]] = {
-    "esmm": dict(group_mlps=tuple((name, (4,)) for name in ("user", "item", "combo")), tower=(4,)),
+    "esmm": dict(group_mlp=(4,), group_mlps={}, tower=(4,)),
     "mmoe": dict(experts=2, expert=(4,), tower=(4,)),
     "ple": dict(levels=2, specific=1, shared=1, expert=(4,), gate=(4,), tower=(4,)),
     "din": dict(attention=(4,), top=(4,)), "dlrm": dict(bottom=(4,), top=(4,))}
@@ -78,7 +78,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def build(model: str, folder: str, monkeypatch: pytest.MonkeyPatch, *argv: str) -> Built:
     seen: List[Built] = []
     train = importlib.import_module(model + ".train")
-    monkeypatch.setattr(train, "SCHEMA", thin(train.SCHEMA))
+    data = importlib.import_module(train.MODEL.data)
+    monkeypatch.setattr(data, "SCHEMA", thin(train.MODEL.schema))
     with monkeypatch.context() as patch:
         patch.setattr(runner, "train_and_evaluate", lambda *args: seen.append(Built(*args[:4])))
         train.main([

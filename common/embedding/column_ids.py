@@ -31,14 +31,17 @@ def of_features(features: Features, columns: Sequence[Column]) -> List[ColumnIds
     """Each column's ids.
 
     Args:
-      features: as common.pipeline.dataset.columnar_input makes them.
+      features: as common.pipeline.dataset.columnar_input makes them, or hashed columns as strings.
     """
     return [_of_column(features, column) for column in columns]
 
 
 def _of_column(features: Features, column: Column) -> ColumnIds:
     if not column.is_list:
-        return ColumnIds(column, features[column.name])
+        ids = features[column.name]
+        if ids.dtype == tf.string:
+            ids = tf.strings.to_hash_bucket_fast(ids, column.buckets)
+        return ColumnIds(column, ids)
     names = feature_names(column.name)
     ids, row_splits = features[names.values], features[names.row_splits]
     return ColumnIds(column, ids, row_splits, features[names.weights])

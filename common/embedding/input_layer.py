@@ -51,7 +51,7 @@ def look_up(
     """The embeddings of some columns, joined in the order given: float32 [B, columns * D].
 
     Args:
-      columns: of any kind; with --tf, only vocabulary columns that have one value a row.
+      columns: of any kind; with --tf, only hash and vocabulary columns of one value a row.
     """
     batch = column_ids.of_features(features, columns)
     with _variables(scope, config):
@@ -64,7 +64,7 @@ def look_up_history(
         scope: str,
         config: Embedding,
 ) -> History:
-    """The embeddings of aligned lists of vocabulary columns, joined in their order to items of
+    """The embeddings of aligned lists that keep their order, joined in their order to items of
     width columns * D.
     """
     if config.toggles.tf:

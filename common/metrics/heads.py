@@ -1,10 +1,11 @@
 """A model's tasks to an EstimatorSpec: exact metrics, and what is exported."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common.config.schema import Schema
 from common.metrics import measures
 
 MetricOps = Dict[str, Tuple[tf.Tensor, tf.Tensor]]
@@ -19,21 +20,40 @@ class Task(NamedTuple):
       logit: float32 [B].
       label: float32 [B], None where only predictions are asked for.
       rows: bool [B], the rows that count; None for all.
-      by_user: whether to measure GAUC too.
     """
 
     name: str
     logit: tf.Tensor
     label: Optional[tf.Tensor] = None
     rows: Optional[tf.Tensor] = None
-    by_user: bool = False
+
+
+def of_labels(
+    schema: Schema,
+    logits: Mapping[str, tf.Tensor],
+    labels: Optional[Mapping[str, tf.Tensor]],
+) -> List[Task]:
+    """The tasks of a model in which each label is one, measured on all rows.
+
+    Args:
+      logits, labels: by the label's name; labels None where only predictions are asked for.
+    """
+    tasks = []
+    for task, name in schema.tasks:
+        label = None if labels is None else labels[name]
+        tasks.append(Task(task, logits[name], label))
+    return tasks
 
 
 def eval_spec(loss: tf.Tensor, tasks: List[Task], users: tf.Tensor) -> tf.estimator.EstimatorSpec:
-    """The spec of an evaluation; users int64 [B] tells the rows of one user from another's."""
+    """The spec of an evaluation, which measures GAUC for the first task.
+
+    Args:
+      users: tells the rows of one user from another's, int64 [B].
+    """
     metric_ops: MetricOps = {}
-    for task in tasks:
-        metric_ops.update(_metric_ops(task, users))
+    for place, task in enumerate(tasks):
+        metric_ops.update(_metric_ops(task, users, by_user=place == 0))
     return tf.estimator.EstimatorSpec(
         tf.estimator.ModeKeys.EVAL,
         loss=loss,
@@ -85,10 +105,10 @@ class _Rows:
         return [np.float64(values[name]) for name in self._names]
 
 
-def _metric_ops(task: Task, users: tf.Tensor) -> MetricOps:
+def _metric_ops(task: Task, users: tf.Tensor, by_user: bool) -> MetricOps:
     """Metrics over all rows of an evaluation."""
-    names = measures.names(task.by_user)
-    rows = _Rows(names, task.by_user)
+    names = measures.names(by_user)
+    rows = _Rows(names, by_user)
     arrays = [task.label, task.logit, users]
     if task.rows is not None:
         arrays = [tf.boolean_mask(array, task.rows) for array in arrays]

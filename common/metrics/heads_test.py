@@ -20,7 +20,7 @@ def test_eval_metrics_are_those_of_all_batches_and_of_the_tasks_rows() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         label, logit, user = tf.data.make_one_shot_iterator(
             tf.data.Dataset.from_tensor_slices((labels, logits, users)).batch(33)).get_next()
-        spec = heads.eval_spec(tf.constant(0.0), [Task("all", logit, label, by_user=True),
+        spec = heads.eval_spec(tf.constant(0.0), [Task("all", logit, label),
                                                   Task("some", logit, label, rows=user > 3)], user)
         for _ in range(4):
             session.run([update for _, update in spec.eval_metric_ops.values()])

@@ -50,7 +50,7 @@ def decode(
         strings.
       tables: those that make_tables makes, outside of any function of tf.data.
       as_columns: give what tf.feature_column takes (strings, SparseTensors of strings), and lists
-        of a vocabulary as ids padded with 0, int64 [B, T], with their lengths; else what
+        that keep their order as ids padded with 0, int64 [B, T], with their lengths; else what
         common.pipeline.dataset.columnar_input gives.
     """
     features: Features = {}
@@ -61,9 +61,8 @@ def decode(
         features[column.name] = values
     for column in schema.features:
         values = raw[column.name]
-        if column.vocabulary:
-            table = tables[column.vocabulary]
-            decoded = _look_up(values, column, table, as_columns)
+        if column.vocabulary or column.newest:
+            decoded = _look_up(values, column, tables, as_columns)
         else:
             decoded = _decode(values, column, tables, as_columns)
         features.update(decoded)
@@ -76,7 +75,7 @@ def _decode(
     tables: Tables,
     as_columns: bool,
 ) -> Features:
-    """The features of a column that needs no vocabulary file."""
+    """The features of a column without a vocabulary file, whose order does not count in a list."""
     if column.dtype == "string":
         values = _with_default(values, column.default)
     if column.is_list:
@@ -108,7 +107,7 @@ def _ids(words: tf.Tensor, column: Column, tables: Tables) -> tf.Tensor:
     """The ids of strings, int64; -1 for those that are not among a column's fixed words."""
     if column.kind == "hash":
         return tf.strings.to_hash_bucket_fast(words, column.buckets)
-    return tables[column.name].lookup(words)
+    return tables[column.vocabulary or column.name].lookup(words)
 
 
 def _ragged(items: tf.SparseTensor, column: Column, tables: Tables) -> Ragged:
@@ -132,14 +131,14 @@ def _unweighted(ids: tf.Tensor, row_splits: tf.Tensor) -> Ragged:
 def _look_up(
     values: tf.Tensor,
     column: Column,
-    table: tf.lookup.StaticHashTable,
+    tables: Tables,
     as_columns: bool,
 ) -> Features:
-    """The features of a column with a vocabulary file."""
+    """The features of a column with a vocabulary file, or of a list that keeps its order."""
     if not column.is_list:
-        return {column.name: table.lookup(values)}
+        return {column.name: _ids(values, column, tables)}
     newest = _newest_items(values, column)
-    ids = table.lookup(newest.values)
+    ids = _ids(newest.values, column, tables)
     if not as_columns:
         ragged = _unweighted(ids, newest.row_splits)
         return _named(column, ragged)

@@ -81,6 +81,20 @@ def test_an_exported_model_sees_what_training_saw(tmp_path: object, schema: Sche
     assert data.bad_rows.unknown_ids == {"past": 2, "user": 2}
 
 
+def test_hashed_lists_keep_their_order_and_their_newest_items(tmp_path: object) -> None:
+    columns = [column._replace(kind="hash", vocabulary="", buckets=50) if column.newest else column
+               for column in SCHEMA.columns]
+    data = open_mixed(str(tmp_path), SCHEMA._replace(columns=tuple(columns)))
+    trained = graphs.read_batches(dataset.columnar_input(data.train, data, Stream(3)))[0]
+    served, padded = [decoded(data, as_columns) for as_columns in (False, True)]
+    for field in feature_names("past"):
+        np.testing.assert_array_equal(served[field], trained[field])
+    assert trained["past.row_splits"].tolist() == [0, 3, 3, 6]
+    assert padded[lengths_name("past")].tolist() == [3, 0, 3]
+    assert padded["past"][0].tolist() == trained["past.values"][:3].tolist()
+    assert len(set(trained["past.values"][:3])) == 3
+
+
 def test_the_community_path_pads_sequences(tmp_path: object) -> None:
     data = open_mixed(str(tmp_path))
     batch = graphs.read_batches(tf_path.tf_input(data.train, data, Stream(3), with_users=True))[0]

@@ -78,6 +78,12 @@ class Data(NamedTuple):
         counts = labels.T.dot(labels)
         return (counts + 0.5) / (len(labels) + 1.0)
 
+    def role_rates(self, *roles: str) -> np.ndarray:
+        """The same of the labels that have some roles, in that order."""
+        by_role = [label.role for label in self.schema.labels]
+        places = [by_role.index(role) for role in roles]
+        return self.label_rates()[np.ix_(places, places)]
+
 
 def _sample(files: Files) -> List[Chunk]:
     """A few chunks of some files, which alone are opened where there are many."""

@@ -33,6 +33,17 @@ def test_label_rates(tmp_path: object) -> None:
         np.testing.assert_allclose(rates, (labels.T.dot(labels) + 0.5) / 201)
 
 
+def test_rates_by_role_are_in_the_order_of_the_roles(tmp_path: object) -> None:
+    roles = {"y": "purchase", "z": "click"}
+    columns = [column._replace(role=roles.get(column.name, "")) for column in toy.SCHEMA.columns]
+    rows = toy.random_rows(1, 60)
+    schema = toy.SCHEMA._replace(columns=tuple(columns))
+    data = toy.open_toy(tmp_path, rows, rows[:5], schema=schema)
+    rates = data.label_rates()
+    assert data.role_rates("click", "purchase").tolist() == rates[::-1, ::-1].tolist()
+    assert data.role_rates("purchase").tolist() == [[rates[0, 0]]]
+
+
 def test_label_rates_of_many_chunks_are_a_sample(tmp_path: object) -> None:
     rows = toy.random_rows(4, 3000)
     rates = toy.open_toy(tmp_path, rows, TEST).label_rates()

@@ -1,10 +1,13 @@
 """Graphs of a model over toy rows: batches, training, slices."""
 
+import hashlib
 from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import export
+from common.config.schema import Schema
 from common.config.toggles import Toggles
 from common.optimizers.train_step import Training
 from common.pipeline import dataset, tf_path
@@ -126,6 +129,17 @@ def check_micro_batch(data: Data, model_fn: ModelFn, params: NamedTuple, count: 
     for name, value in whole.variables.items():
         np.testing.assert_allclose(sliced.variables[name], value, rtol=1e-3, atol=1e-5,
                                    err_msg=name)
+
+
+def variables_digest(schema: Schema, model_fn: ModelFn, params: NamedTuple) -> str:
+    """What tells the names and shapes of a model's variables from any others."""
+    vocabularies = {name: {b"word": 0} for name in schema.vocabularies}
+    with tf.Graph().as_default() as graph:
+        receiver = export.receiver_fn(schema, vocabularies, as_columns=False)()
+        model_fn(receiver.features, None, tf.estimator.ModeKeys.PREDICT, params)
+        variables = graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+    lines = sorted("{} {}".format(v.op.name, v.shape.as_list()) for v in variables)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def logit_shapes(data: Data, model_fn: ModelFn, params: NamedTuple, toggles: Toggles,
