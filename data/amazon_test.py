@@ -125,6 +125,7 @@ def test_wrong_use(argv: List[str], message: str, capsys: pytest.CaptureFixture)
     assert end.value.code == 2 and message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_published_parquet_files_are_read(tmp_path: object) -> None:
     amazon.make(50, 10, 5, str(tmp_path))
     text = "{}/local_train_splitByUser".format(tmp_path)

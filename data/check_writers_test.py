@@ -67,6 +67,7 @@ def check(folder: object, monkeypatch: pytest.MonkeyPatch, program: str = PROGRA
         writer, str(folder), "python", str(folder), {"toy": toy.SCHEMA}))
 
 
+@pytest.mark.slow
 def test_what_a_writer_wrote_is_compared(tmp_path: object,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     results = {result.file: result for result in check(tmp_path, monkeypatch)}

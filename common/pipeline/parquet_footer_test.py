@@ -40,6 +40,7 @@ def test_a_footer_without_new_types_stays_as_it_is(tmp_path: object) -> None:
     assert parquet_footer.parse(content).fields.names == toy.NAMES
 
 
+@pytest.mark.slow
 def test_large_footers_are_read_whole(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     path = toy.write_parquet("{}/a.parquet".format(tmp_path), toy.random_rows(1, 2000), 1)
     content = parquet_footer.read(path)
