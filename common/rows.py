@@ -64,7 +64,8 @@ def reading_of(run: Run, data: Data) -> Reading:
         trainers=trainers,
         batch_size=run.batch_size,
         epochs=run.epochs,
-        count=count)
+        count=count,
+        has_own_copy=run.cluster is not None and run.cluster.role != "chief")
 
 
 class FilePart:

@@ -129,7 +129,7 @@ def test_a_checkpoint_of_an_earlier_version_resumes_behind_the_rows_of_its_steps
     rows = train_rows(tmp_path, data, steps=0, epochs=1, batch_size=16)
     assert sorted(rows) == EPOCH
     assert ("the checkpoint of step 10 does not say which rows were trained, as an earlier version "
-            "saved it: each trainer goes on behind 160 rows, 16 for each of its steps"
+            "saved it: each trainer resumes behind 160 rows, 16 for each of its steps"
             in capsys.readouterr().out)
 
 
@@ -139,13 +139,13 @@ def test_the_work_queue_and_parts_of_the_files_count_each_others_rows(
     train_rows(tmp_path, data, steps=10)
     capsys.readouterr()
     rows = train_rows(tmp_path, data, steps=0, epochs=1, workqueue=True, batch_size=60)
-    assert "was trained without --workqueue: training goes on behind 160 rows" in \
+    assert "was trained without --workqueue: training resumes behind 160 rows" in \
         capsys.readouterr().out
     assert len(rows) == 400
     saved = saved_place(tmp_path)
     assert (saved.queue_trained, saved.rows_trained) == (400, 400)
     rows = train_rows(tmp_path, data, steps=0, epochs=2, batch_size=60)
-    assert "was trained with --workqueue: training goes on behind 400 rows" in \
+    assert "was trained with --workqueue: training resumes behind 400 rows" in \
         capsys.readouterr().out
     assert sorted(rows[400:]) == EPOCH
 

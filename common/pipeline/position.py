@@ -114,6 +114,8 @@ class Reading(NamedTuple):
       batch_size: rows a step.
       epochs: how often the rows are read; 0 for no end.
       count: gives the usable rows of a part.
+      has_own_copy: whether this process may have copied the files, so that their times tell
+        nothing; its chief compares them.
     """
 
     rows: Rows
@@ -122,6 +124,13 @@ class Reading(NamedTuple):
     batch_size: int
     epochs: int
     count: Count
+    has_own_copy: bool = False
+
+    def reads_others_than(self, rows: Rows) -> bool:
+        """Whether the rows are others than those."""
+        if self.has_own_copy:
+            return self.rows.names != rows.names
+        return self.rows != rows
 
 
 class Place(NamedTuple):
@@ -161,7 +170,7 @@ def resume(saved: Optional[Saved], reading: Reading) -> Place:
 
 def _note_of_new_pass(saved: Saved, reading: Reading) -> str:
     """What people should know where the rows are others than those of the checkpoint."""
-    if saved.rows is None or saved.rows == reading.rows:
+    if saved.rows is None or not reading.reads_others_than(saved.rows):
         return ""
     note = ("the checkpoint of step {} was trained with other rows ({}): the new ones are read "
             "from their first, as a new pass")
@@ -181,11 +190,11 @@ def resume_queue(saved: Optional[Saved], reading: Reading) -> Tuple[int, str]:
     if saved.rows is None:
         rows = saved.step * reading.batch_size
         note = ("the checkpoint of step {} does not say which rows were trained, as an earlier "
-                "version saved it: training goes on behind {:,} rows, {} for each step")
+                "version saved it: training resumes behind {:,} rows, {} for each step")
         return rows, note.format(saved.step, rows, reading.batch_size)
     if saved.plan is None:
         return saved.queue_trained, ""
-    note = ("the checkpoint of step {} was trained without --workqueue: training goes on behind "
+    note = ("the checkpoint of step {} was trained without --workqueue: training resumes behind "
             "{:,} rows in another order, so {}")
     return saved.rows_trained, note.format(saved.step, saved.rows_trained, _MIXED)
 
@@ -200,7 +209,7 @@ def _behind_steps(saved: Saved, reading: Reading) -> Place:
     """Where each trainer would be if all were equally fast and every step had as many rows."""
     rows = saved.step // reading.trainers * reading.batch_size
     note = ("the checkpoint of step {} does not say which rows were trained, as an earlier version "
-            "saved it: each trainer goes on behind {:,} rows, {} for each of its steps")
+            "saved it: each trainer resumes behind {:,} rows, {} for each of its steps")
     note = note.format(saved.step, rows, reading.batch_size)
     return _fresh(reading)._replace(trained=reading.trainers * (rows,), note=note)
 
@@ -216,13 +225,13 @@ def _behind_queue(saved: Saved, reading: Reading) -> Place:
     for shard, rows in enumerate(counts):
         low, high = (bound * rest // sum(counts) for bound in bounds[shard:shard + 2])
         trained.append(epoch * rows + high - low)
-    note = ("the checkpoint of step {} was trained with --workqueue: training goes on behind {:,} "
+    note = ("the checkpoint of step {} was trained with --workqueue: training resumes behind {:,} "
             "rows in another order, so {}")
     note = note.format(saved.step, saved.queue_trained, _MIXED)
     return _fresh(reading)._replace(trained=tuple(trained), note=note)
 
 
-_MIXED = "of the epoch that was begun some rows are read twice and others are not"
+_MIXED = "some rows of the current epoch are read twice and others not at all"
 
 
 def _planned_anew(plan: Plan, trained: Sequence[int], reading: Reading) -> Place:

@@ -140,6 +140,13 @@ def test_other_rows_are_a_new_pass(rows: Rows, difference: str) -> None:
             "their first, as a new pass".format(difference))
 
 
+def test_a_copy_of_the_files_elsewhere_holds_the_same_rows() -> None:
+    first = position.resume(None, reading())
+    for rows, trained in ((ROWS._replace(versions="v"), (40,)), (ROWS._replace(names="n"), (0,))):
+        copied = reading(rows=rows, has_own_copy=True)
+        assert position.resume(saved(first, [40]), copied).trained == trained
+
+
 def test_a_checkpoint_of_an_earlier_version_goes_on_behind_the_rows_of_its_steps() -> None:
     place = position.resume(Saved(7), reading(trainers=2))
     assert place.trained == (30, 30)
@@ -155,15 +162,15 @@ def test_what_a_work_queue_has_trained_counts(trainers: int) -> None:
     for trainer, trained in enumerate(place.trained):
         share = 153 * count(trainer, trainers) / 103
         assert abs(trained - share) <= 1
-    assert "with --workqueue: training goes on behind 153 rows in another order" in place.note
+    assert "with --workqueue: training resumes behind 153 rows in another order" in place.note
 
 
 def test_tf_reads_as_many_rows_in_its_own_order_and_says_so() -> None:
     first = position.resume(None, reading())
     place = position.resume(saved(first, [40]), reading(order=Order.of(3, 100, True, True)))
     assert place.trained == (40,) and place.plan.order.by_lines
-    assert place.note == ("with --tf rows come in another order: of the epoch that was begun some "
-                          "rows are read twice and others are not")
+    assert place.note == ("with --tf rows come in another order: some rows of the current epoch "
+                          "are read twice and others not at all")
     unshuffled = position.resume(None, reading(order=Order.of(3, 0, True, False)))
     place = position.resume(saved(unshuffled, [40]), reading(order=Order.of(3, 0, True, True)))
     assert (place.trained, place.note) == ((40,), "")

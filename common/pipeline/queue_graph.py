@@ -182,7 +182,7 @@ class Position(SelfRestoring):
             epoch = checkpoint.get_tensor(_PREFIX + "epoch")
             left = checkpoint.get_tensor(_PREFIX + "left")
             return Place(epoch, left, np.int64(0))
-        log("{} has a work queue of other items ({}; now {}): training goes on behind {:,} rows in "
+        log("{} has a work queue of other items ({}; now {}): training resumes behind {:,} rows in "
             "another order".format(path.decode(), identity, self._identity, skip))
         return start
 
