@@ -92,8 +92,10 @@ def texts_of(values: Values) -> Dict[str, List[str]]:
 
 def string_arrays(values: Values, text: pa.DataType = pa.string()) -> Rows:
     """Everything as text, missing values as nulls."""
-    return {name: pa.array([text or None for text in column], text_type)
-            for text_type in [text] for name, column in texts_of(values).items()}
+    rows = {}
+    for name, texts in texts_of(values).items():
+        rows[name] = pa.array([value or None for value in texts], text)
+    return rows
 
 
 def with_lists(values: Values, text: pa.DataType = pa.string(),
