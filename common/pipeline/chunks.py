@@ -44,7 +44,8 @@ class Chunk(NamedTuple):
     Attributes:
       first_row: the number of its first row, from 0.
       num_rows: its rows.
-      start, size: where it lies: a range of bytes, or the number of a row group and 0.
+      start, size: where it lies: a range of bytes, or the number of a row group and the bytes that
+        all of its columns take unpacked.
     """
 
     first_row: int

@@ -4,11 +4,12 @@ A row's number holds the number of its file above its number in that file, so th
 opened, or counted, for the rows of another.
 """
 
+import collections
 import itertools
 import threading
 import time
 from concurrent import futures
-from typing import Dict, List, Optional, Sequence
+from typing import Deque, Dict, Iterable, Iterator, List, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,8 @@ from common.pipeline.splits import splits_of
 _MAX_OPEN = 16
 _COUNTING_THREADS = 8
 _PROGRESS_SECS = 10.0
+_TEXTS_AHEAD = 4  # of an object store; their lines are counted when they are opened
+_REMOTE_THREADS = 32  # that open or count files of an object store at the same time
 _COUNTED_BYTES = 1 << 28  # so little text is counted within a blink
 
 
@@ -61,6 +64,7 @@ class Files:
         self._chunks: Dict[int, List[Chunk]] = {}
         self._opened_once: Dict[int, InputFile] = {}
         self._recent: Dict[int, InputFile] = {}
+        self._opening: Dict[int, "futures.Future[List[Chunk]]"] = {}
         self._rows_before: Optional[np.ndarray] = None
         self._lock = threading.RLock()
 
@@ -90,9 +94,29 @@ class Files:
         """The chunks of one file, whose first rows are numbered among all files."""
         chunks = self._chunks.get(number)
         if chunks is None:
-            chunks = [_numbered(chunk, number) for chunk in self.file(number).chunks]
+            opening = self._opening.pop(number, None)
+            chunks = opening.result() if opening else self._find_chunks(number)
             self._chunks[number] = chunks
         return chunks
+
+    def _find_chunks(self, number: int) -> List[Chunk]:
+        return [_numbered(chunk, number) for chunk in self.file(number).chunks]
+
+    def in_order(self, numbers: Iterable[int]) -> Iterator[int]:
+        """The same numbers of files; files of an object store are opened some way ahead."""
+        if not location.is_remote(self.paths[0]):
+            yield from numbers
+            return
+        most = _REMOTE_THREADS if self.is_parquet else _TEXTS_AHEAD
+        ahead: Deque[int] = collections.deque()
+        with futures.ThreadPoolExecutor(most) as pool:
+            for number in numbers:
+                if number not in self._chunks:
+                    self._opening[number] = pool.submit(self._find_chunks, number)
+                ahead.append(number)
+                if len(ahead) == most:
+                    yield ahead.popleft()
+            yield from ahead
 
     def partition_of(self, number: int) -> Partition:
         """The columns that the folders of one file name, with their values."""
@@ -149,7 +173,9 @@ class Files:
             self.chunks_of(missing[0])
         if len(missing) < 2:
             return
-        with futures.ThreadPoolExecutor(_COUNTING_THREADS) as pool:
+        is_remote = location.is_remote(self.paths[0])
+        num_threads = _REMOTE_THREADS if is_remote else _COUNTING_THREADS
+        with futures.ThreadPoolExecutor(num_threads) as pool:
             last = time.monotonic()
             for done, _ in enumerate(pool.map(self.chunks_of, missing), 1):
                 if time.monotonic() - last > _PROGRESS_SECS:

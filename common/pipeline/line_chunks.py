@@ -24,9 +24,7 @@ def cut(text: TextBytes, start: int, num_rows: int) -> Iterator[Chunk]:
     """
     end = _content_end(text)
     first_row = lines = 0
-    for offset in range(start, end, _SCAN_BYTES):
-        size = min(_SCAN_BYTES, end - offset)
-        data = text.read(offset, size)
+    for offset, data in text.blocks(start, end, _SCAN_BYTES):
         content = np.frombuffer(data, np.uint8)
         cuts, lines = _line_cuts(content, num_rows, lines)
         for position in cuts.tolist():

@@ -1,14 +1,19 @@
-"""Chunks read by a thread before they are asked for, so that a disk works while a core decodes."""
+"""Chunks read by a thread before they are asked for, so that a disk works while a core decodes.
+
+From an object store many are read at the same time, as each takes round trips.
+"""
 
 import collections
 import contextlib
-import itertools
 from concurrent import futures
 from typing import Callable, Deque, Dict, Iterator, Sequence, Tuple
 
+from common.pipeline import location
 from common.pipeline.chunks import Chunk, RawColumns
 from common.pipeline.files import Files
 
+_REMOTE_CHUNKS = 16
+_REMOTE_BYTES = 64 << 20  # of chunks that are read, or are there, before they are asked for
 Read = Callable[[Chunk], RawColumns]
 Pending = Tuple[Chunk, "futures.Future[RawColumns]"]
 
@@ -27,7 +32,8 @@ def reading(
     Args:
       names: the columns that are read.
       chunks: all that will be asked for, in order; there may be no end of them.
-      ahead: how many of them are read before they are asked for; 0 for none.
+      ahead: how many of them are read before they are asked for; 0 for none. From an object store
+        it is as many as fill some memory.
     """
     def read(chunk: Chunk) -> RawColumns:
         return files.read(chunk, names, as_views=True)
@@ -35,25 +41,62 @@ def reading(
     if not ahead:
         yield _remembering(read)
         return
-    pending: Deque[Pending] = collections.deque()
-    with futures.ThreadPoolExecutor(1) as pool:
-
-        def begin(chunk: Chunk) -> Pending:
-            if pending and pending[-1][0] == chunk:
-                return pending[-1]
-            return chunk, pool.submit(read, chunk)
-
-        def read_next(_: Chunk) -> RawColumns:
-            for chunk in itertools.islice(chunks, ahead + 1 - len(pending)):
-                pending.append(begin(chunk))
-            _, columns = pending.popleft()
-            return columns.result()
-
+    is_remote = location.is_remote(files.paths[0])
+    most = _REMOTE_CHUNKS if is_remote else ahead + 1
+    with futures.ThreadPoolExecutor(most if is_remote else 1) as pool:
+        upcoming = _Upcoming(chunks, lambda chunk: pool.submit(read, chunk), most, is_remote)
         try:
-            yield read_next
+            yield upcoming.read_next
         finally:
-            for _, columns in pending:
-                columns.cancel()
+            upcoming.cancel()
+
+
+class _Upcoming:
+    """Chunks that are being read, the next one first.
+
+    Args:
+      chunks: all that will be asked for, in order.
+      begin: begins to read one.
+      most: how many may be read before they are asked for, with the one that is.
+      is_bounded: whether the memory that they take is bounded, too.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterator[Chunk],
+        begin: Callable[[Chunk], "futures.Future[RawColumns]"],
+        most: int,
+        is_bounded: bool,
+    ) -> None:
+        self._chunks, self._begin = chunks, begin
+        self._most, self._is_bounded = most, is_bounded
+        self._pending: Deque[Pending] = collections.deque()
+
+    def read_next(self, _: Chunk) -> RawColumns:
+        """The next chunk, which the caller names."""
+        while self._has_room():
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            self._append(chunk)
+        _, columns = self._pending.popleft()
+        return columns.result()
+
+    def _append(self, chunk: Chunk) -> None:
+        is_same = bool(self._pending) and self._pending[-1][0] == chunk
+        self._pending.append(self._pending[-1] if is_same else (chunk, self._begin(chunk)))
+
+    def _has_room(self) -> bool:
+        has_place = len(self._pending) < self._most
+        if not self._pending or not self._is_bounded:
+            return has_place
+        num_bytes = sum(chunk.size for chunk in {chunk for chunk, _ in self._pending})
+        return has_place and num_bytes < _REMOTE_BYTES
+
+    def cancel(self) -> None:
+        """Leaves out what was not begun yet."""
+        for _, columns in self._pending:
+            columns.cancel()
 
 
 def _remembering(read: Read) -> Read:

@@ -1,5 +1,6 @@
 import itertools
 import threading
+import time
 from typing import List
 
 import pytest
@@ -17,6 +18,7 @@ class Recorded(Files):
 
     def __init__(self, bad: int = -1) -> None:
         self.bad = bad
+        self.paths = ["rows"]
         self.numbers: List[int] = []
         self.threads: List[int] = []
 
@@ -59,3 +61,30 @@ def test_an_error_comes_with_the_chunk_that_has_it() -> None:
         assert read(CHUNKS[0]) == 0
         with pytest.raises(BadInput, match="chunk 1 is bad"):
             read(CHUNKS[1])
+
+
+@pytest.mark.parametrize("size, expected", [
+    (0, list(range(16))), (next_chunks._REMOTE_BYTES // 3 + 1, [0, 1, 2]),
+    (9 * next_chunks._REMOTE_BYTES, [0])])
+def test_from_a_store_many_are_read_at_once_as_far_as_memory_goes(
+        size: int, expected: List[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = [Chunk(10 * number, 10, 0, size) for number in range(40)]
+    begun: List[int] = []
+    go = threading.Event()
+
+    def read(chunk: Chunk, names: object, as_views: bool = False) -> int:
+        begun.append(chunk.first_row // 10)
+        assert go.wait(10)
+        return chunk.first_row // 10
+
+    files = Recorded()
+    files.paths = ["s3://bucket/rows"]
+    monkeypatch.setattr(files, "read", read)
+    with next_chunks.reading(files, ["a"], iter(chunks), 2) as read_next:
+        first = threading.Thread(target=read_next, args=(chunks[0],))
+        first.start()
+        time.sleep(0.2)
+        assert sorted(begun) == expected
+        go.set()
+        first.join()
+        assert [read_next(chunk) for chunk in chunks[1:]] == list(range(1, 40))

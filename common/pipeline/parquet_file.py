@@ -161,8 +161,9 @@ def _chunks(metadata: pa.parquet.FileMetaData) -> List[Chunk]:
     chunks: List[Chunk] = []
     first_row = 0
     for group in range(metadata.num_row_groups):
-        num_rows = metadata.row_group(group).num_rows
+        row_group = metadata.row_group(group)
+        num_rows = row_group.num_rows
         if num_rows:
-            chunks.append(Chunk(first_row, num_rows, group, 0))
+            chunks.append(Chunk(first_row, num_rows, group, row_group.total_byte_size))
         first_row += num_rows
     return chunks

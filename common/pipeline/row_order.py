@@ -212,7 +212,7 @@ def _parts_of_leg(files: Files, leg: Leg) -> Iterator[Part]:
     is_mixed = leg.shuffle_rows > 0 and leg.any_order
     if is_mixed and num_files > 1:
         numbers = permutation(num_files, [leg.seed, leg.epoch]).tolist()
-    for number in numbers:
+    for number in files.in_order(numbers):
         parts = _parts_of_file(files, number, leg)
         if is_mixed:
             key = [leg.seed, leg.epoch] if num_files == 1 else [leg.seed, leg.epoch, number]

@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from typing import IO, Iterator, Optional
+from typing import IO, Iterator, Optional, Tuple
 
 import pyarrow as pa
 
@@ -88,6 +88,20 @@ class TextBytes:
         data = os.pread(file.fileno(), size, start)
         unchanged.check_whole(self.path, start, size, len(data))
         return data
+
+    def blocks(self, start: int, end: int, size: int) -> Iterator[Tuple[int, bytes]]:
+        """Some bytes of the text in blocks, each with its offset; raises as `read` does.
+
+        From an object store the next blocks are fetched meanwhile.
+        """
+        if self.codec or not location.is_remote(self.path):
+            for offset in range(start, end, size):
+                yield offset, self.read(offset, min(size, end - offset))
+            return
+        with location.open_binary(self.path) as file:
+            file.seek(start)
+            for offset in range(start, end, size):
+                yield offset, file.read(min(size, end - offset))
 
     def local_file(self) -> Optional[IO[bytes]]:
         """A local file of the text for what reads no other; None where the file itself is one.

@@ -97,10 +97,10 @@ def modified_secs(address: str) -> float:
 def folder_exists(address: str) -> bool:
     """Whether any key lies below an address."""
     store = stores.of(address)
-    is_folder = _info(address, store).type == pyarrow.fs.FileType.Directory
-    if not is_folder:
+    kind = _info(address, store).type
+    if kind == pyarrow.fs.FileType.NotFound:
         _check_bucket(address, store)
-    return is_folder
+    return kind == pyarrow.fs.FileType.Directory
 
 
 def files_below(address: str) -> List[str]:
