@@ -105,8 +105,8 @@ def _can_be_dictionary(chunk: pa.parquet.ColumnChunkMetaData) -> bool:
 def _encodable_leaves(metadata: pa.parquet.FileMetaData, layout: Layout) -> List[int]:
     """The columns of strings that are read as a dictionary and indices.
 
-    These are all but the columns of short, mostly different strings, which are hashed sooner than
-    they are found in a dictionary, and JSON.
+    These are all but JSON, the columns of short, mostly different strings, which are hashed sooner
+    than they are found in a dictionary, and those that the writer's dictionary could not hold.
     """
     encodable = []
     for place in layout.values():
@@ -114,9 +114,27 @@ def _encodable_leaves(metadata: pa.parquet.FileMetaData, layout: Layout) -> List
         if is_text and not place.misfit:
             leaf, = place.leaves
             is_list = metadata.schema.column(leaf).max_repetition_level > 0
-            if is_list or not _is_short_and_different(metadata, leaf):
+            if is_list or not _is_mostly_different(metadata, leaf):
                 encodable.append(leaf)
     return encodable
+
+
+def _is_mostly_different(metadata: pa.parquet.FileMetaData, leaf: int) -> bool:
+    """Whether a dictionary gains nothing for a column's strings."""
+    return _has_overflowed(metadata, leaf) or _is_short_and_different(metadata, leaf)
+
+
+def _has_overflowed(metadata: pa.parquet.FileMetaData, leaf: int) -> bool:
+    """Whether the writer gave up its dictionary within the first row group, as it grew too large.
+
+    Dictionaries are PLAIN themselves, and all but the oldest writers say so once.
+    """
+    if not metadata.num_row_groups:
+        return False
+    encodings = metadata.row_group(0).column(leaf).encodings
+    is_old = "PLAIN_DICTIONARY" in encodings
+    num_plain = encodings.count("PLAIN")
+    return is_old and num_plain > 0 or "RLE_DICTIONARY" in encodings and num_plain > 1
 
 
 def _is_short_and_different(metadata: pa.parquet.FileMetaData, leaf: int) -> bool:

@@ -15,6 +15,7 @@ from common.pipeline.chunks import Chunk, first_row_of
 from common.pipeline.files import Files
 
 _FILE_ORDER_WINDOW = 65536
+_ENDLESS = 1 << 62
 
 
 def add_flags(parser: FlagParser) -> None:
@@ -141,20 +142,20 @@ def _windows_of_leg(
 ) -> Generator[Window, None, int]:
     """The windows of a leg that hold rows behind its first `skip`; returns its number of rows."""
     low = leg.low + skip
+    high = _ENDLESS if leg.high is None else leg.high
     begin = 0
     window_rows = leg.shuffle_rows or _FILE_ORDER_WINDOW
     for number, parts in enumerate(_cut(_parts_of_leg(files, leg), window_rows)):
         size = sum(_count_usable(part, bad) for part in parts)
         end = begin + size
-        stop = end if leg.high is None else min(leg.high, end)
+        stop = min(high, end)
         if low < stop and begin < stop:
             key = [leg.seed, leg.epoch, number] if leg.shuffle_rows else None
             yield Window(parts, max(low - begin, 0), stop - begin, key)
         begin = end
-        if leg.high is not None and end >= leg.high:
+        if end >= high:
             break
-    last = begin if leg.high is None else min(leg.high, begin)
-    return max(last - leg.low, 0)
+    return max(min(high, begin) - leg.low, 0)
 
 
 def _count_usable(part: Part, bad: np.ndarray) -> int:
