@@ -1,5 +1,6 @@
 """Where a process's training rows come from: a part of the files, or the work queue."""
 
+import functools
 from typing import List, NamedTuple, Optional, Tuple, Union
 
 import tensorflow.compat.v1 as tf
@@ -8,7 +9,8 @@ from common.config.run import Run
 from common.errors import BadInput
 from common.pipeline import dataset, identity, position, row_order, tf_path
 from common.pipeline.dataset import Begin, InputFn
-from common.pipeline.position import Order, Plan, Reading, Saved
+from common.pipeline.plans import Order, Plan
+from common.pipeline.position import Reading, Saved
 from common.pipeline.position_graph import Position
 from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
@@ -50,6 +52,7 @@ def reading_of(run: Run, data: Data) -> Reading:
     any_order = run.parquet_shuffle or not data.train.is_parquet
     trainers = run.cluster.num_trainers if run.cluster else 1
 
+    @functools.lru_cache(maxsize=None)
     def count(shard: int, shards: int) -> int:
         if by_lines:
             return tf_path.rows_of_part(data.train, data, shard, shards)

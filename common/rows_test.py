@@ -59,7 +59,7 @@ def test_steps_or_epochs_whichever_ends_first(tmp_path: object, data: Data,
     rows = train_rows(tmp_path, data, steps=20, epochs=1)
     assert len(rows) == 320
     printed = capsys.readouterr().out
-    assert "steps             20 of 16 rows, 0.80 epochs, 1 at most" in printed
+    assert "steps             20 of 16 rows, 0.80 of at most 1 epochs" in printed
     assert "0.80 of 1 epochs read: --steps 20 is reached before the last row" in printed
     assert sorted(train_rows(tmp_path, data, steps=99, epochs=1)) == EPOCH
     printed = capsys.readouterr().out

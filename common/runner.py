@@ -138,13 +138,15 @@ class _Process:
         text = "{} of {} rows".format(run.steps, run.batch_size)
         if trainer.max_steps is None:
             return "{}, {:.2f} epochs".format(text, run.epochs)
-        at_most = ", {} at most".format(run.epochs) if run.epochs else ""
+        at_most = "at most {} epochs".format(run.epochs) if run.epochs else ""
         if not self._data.train.is_counted:
-            return text + (at_most and ", epochs" + at_most[1:])
+            return ", ".join(filter(None, [text, at_most]))
         first_step = trainer.saved.step if trainer.saved else 0
         rows = max(run.steps - first_step, 0) * run.batch_size
-        return "{}, {:.2f} epochs{}".format(
-            text, self._epochs(trainer.saved, and_rows=rows), at_most)
+        epochs = self._epochs(trainer.saved, and_rows=rows)
+        if at_most:
+            return "{}, {:.2f} of {}".format(text, min(epochs, run.epochs), at_most)
+        return "{}, {:.2f} epochs".format(text, epochs)
 
     def _epochs(self, saved: Optional[Saved], and_rows: int = 0) -> float:
         """The epochs of this pass that a checkpoint has trained, with some more rows."""

@@ -12,7 +12,8 @@ import tensorflow.compat.v1 as tf
 from common import tf_private
 from common.pipeline import position
 from common.pipeline.identity import Rows
-from common.pipeline.position import Place, Plan, Reading, Saved
+from common.pipeline.plans import Plan
+from common.pipeline.position import Place, Reading, Saved
 from common.tf_private import SelfRestoring
 
 _PREFIX = "position/"

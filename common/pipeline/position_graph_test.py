@@ -8,7 +8,8 @@ import tensorflow.compat.v1 as tf
 from common import tf_private
 from common.pipeline import position, position_graph
 from common.pipeline.identity import Rows
-from common.pipeline.position import Order, Place, Reading
+from common.pipeline.plans import Order
+from common.pipeline.position import Place, Reading
 from common.pipeline.position_graph import Position
 
 ROWS = Rows(2, 1000, "names", "versions")

@@ -6,7 +6,8 @@ import pytest
 
 from common.pipeline import position
 from common.pipeline.identity import Rows
-from common.pipeline.position import Order, Place, Plan, Reading, Saved
+from common.pipeline.plans import Order, Plan
+from common.pipeline.position import Place, Reading, Saved
 from common.pipeline.row_order import Leg
 
 ROWS = Rows(2, 1000, "names", "versions")

@@ -4,7 +4,8 @@ import pytest
 
 from common.pipeline import position, source, tf_path
 from common.pipeline.identity import Rows
-from common.pipeline.position import Order, Place, Reading, Saved
+from common.pipeline.plans import Order
+from common.pipeline.position import Place, Reading, Saved
 from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 
