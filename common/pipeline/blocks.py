@@ -5,7 +5,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from common.pipeline import features, joined_columns, next_chunks, row_order, source
+from common.pipeline import features, next_chunks, row_order, source
 from common.pipeline.chunks import Chunk
 from common.pipeline.features import Block
 from common.pipeline.files import Files
@@ -83,6 +83,7 @@ class _Decoder:
     """Decodes parts of chunks in the order in which they were announced to `read`."""
 
     def __init__(self, files: Files, data: Data, read: Read) -> None:
+        self._files = files
         self._encoder = source.make_encoder(files, data)
         self._read = read
         self._decoded: Dict[Chunk, Block] = {}
@@ -92,8 +93,8 @@ class _Decoder:
         blocks: List[Block] = []
         for run in _runs(parts):
             if _is_small(run[0]):
-                columns = [self._read(part.chunk) for part in run]
-                blocks += map(self._encoder.encode, joined_columns.join(columns))
+                fetched = [self._read(part.chunk) for part in run]
+                blocks += map(self._encoder.encode, self._files.decode(fetched))
             else:
                 blocks += map(self.decode, run)
         return blocks
@@ -101,9 +102,10 @@ class _Decoder:
     def decode(self, part: Part) -> Block:
         """The rows of a part; the last chunk is remembered."""
         chunk = part.chunk
-        columns = self._read(chunk)  # each part is asked for, as it was announced
+        fetched = self._read(chunk)  # each part is asked for, as it was announced
         if chunk not in self._decoded:
             self._decoded.clear()
+            columns, = self._files.decode([fetched])
             self._decoded[chunk] = self._encoder.encode(columns)
         block = self._decoded[chunk]
         bounds = [chunk.first_row + part.low, chunk.first_row + part.high]

@@ -9,7 +9,8 @@ import itertools
 import threading
 import time
 from concurrent import futures
-from typing import Deque, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import (
+    Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union)
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +18,11 @@ import pyarrow as pa
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.log import log
-from common.pipeline import location, reader
+from common.pipeline import joined_columns, location, parquet_columns, reader
 from common.pipeline.chunks import Chunk, RawColumns, file_of, first_row_of, row_in_file
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.named_files import NamedFile
+from common.pipeline.parquet_columns import RowGroup
 from common.pipeline.parquet_types import Layouts
 from common.pipeline.partitions import Partition
 from common.pipeline.reader import InputFile
@@ -32,6 +34,19 @@ _PROGRESS_SECS = 10.0
 _TEXTS_AHEAD = 4  # of an object store; their lines are counted when they are opened
 _REMOTE_THREADS = 32  # that open or count files of an object store at the same time
 _COUNTED_BYTES = 1 << 28  # so little text is counted within a blink
+
+
+class Fetched(NamedTuple):
+    """Some columns of a chunk, of which nothing is decoded yet.
+
+    Attributes:
+      chunk, names: what was asked for.
+      content: what the file gave.
+    """
+
+    chunk: Chunk
+    names: Sequence[str]
+    content: Union[RawColumns, RowGroup]
 
 
 class Files:
@@ -188,19 +203,82 @@ class Files:
         Raises:
           BadInput: its file cannot be read.
         """
+        file, own_chunk, own_names = self._own(chunk, names)
+        columns = file.read(own_chunk, own_names, as_views)
+        return self._named_among_all(columns, chunk, names)
+
+    def fetch(self, chunk: Chunk, names: Sequence[str]) -> Fetched:
+        """Reads some columns of one chunk and decodes nothing of it yet; for `decode`.
+
+        Raises:
+          BadInput: its file cannot be read.
+        """
+        file, own_chunk, own_names = self._own(chunk, names)
+        return Fetched(chunk, names, file.fetch(own_chunk, own_names))
+
+    def decode(self, fetched: Sequence[Fetched]) -> List[RawColumns]:
+        """Fetched chunks, in order, as few columns as can be; strings lie where they are.
+
+        Raises:
+          BadInput: a list column holds printed lists.
+        """
+        if len(fetched) > 1:
+            joined = self._join(fetched)
+            if joined is not None:
+                return [joined]
+        pieces = []
+        for chunk, names, content in fetched:
+            if isinstance(content, RowGroup):
+                content = content.raw_columns(as_views=True)
+            pieces.append(self._named_among_all(content, chunk, names))
+        return joined_columns.join(pieces)
+
+    def _join(self, fetched: Sequence[Fetched]) -> Optional[RawColumns]:
+        """Row groups of files of the same folder as one; None where they are others."""
+        groups = [content for _, _, content in fetched if isinstance(content, RowGroup)]
+        partitions = {self.partition_of(file_of(chunk.first_row)) for chunk, _, _ in fetched}
+        if len(groups) < len(fetched) or len(partitions) > 1:
+            return None
+        joined = parquet_columns.join(groups, as_views=True)
+        if joined is None:
+            return None
+        rows = [np.arange(chunk.num_rows) + chunk.first_row for chunk, _, _ in fetched]
+        chunk, names, _ = fetched[0]
+        arrays = self._with_partition(joined.arrays, chunk, len(joined.rows))
+        wanted = {name: arrays[name] for name in names}
+        return joined._replace(arrays=wanted, rows=np.concatenate(rows))
+
+    def _own(self, chunk: Chunk, names: Sequence[str]) -> Tuple[InputFile, Chunk, List[str]]:
+        """A chunk's file, and what is to be read as the file itself numbers and has it."""
         number = file_of(chunk.first_row)
-        base = first_row_of(number)
-        own_chunk = chunk._replace(first_row=chunk.first_row - base)
+        own_chunk = chunk._replace(first_row=row_in_file(chunk.first_row))
         partition = dict(self.partition_of(number))
         own_names = [name for name in names if name not in partition]
-        file = self.file(number)
-        columns = file.read(own_chunk, own_names, as_views)
-        arrays = dict(columns.arrays)
-        for name in names:
-            if name in partition:
-                arrays[name] = _constant(partition[name], len(columns.rows))
+        return self.file(number), own_chunk, own_names
+
+    def _named_among_all(
+        self,
+        columns: RawColumns,
+        chunk: Chunk,
+        names: Sequence[str],
+    ) -> RawColumns:
+        """What a file gave, its rows numbered among all files, and what its folders add."""
+        base = first_row_of(file_of(chunk.first_row))
+        arrays = self._with_partition(columns.arrays, chunk, len(columns.rows))
         rejects = [reject._replace(row=base + reject.row) for reject in columns.rejects]
-        return RawColumns(arrays, columns.rows + base, rejects)
+        wanted = {name: arrays[name] for name in names}
+        return RawColumns(wanted, columns.rows + base, rejects)
+
+    def _with_partition(
+        self,
+        arrays: Dict[str, Any],
+        chunk: Chunk,
+        num_rows: int,
+    ) -> Dict[str, Any]:
+        """The columns of a chunk and those that its file's folders name."""
+        in_folders = self.partition_of(file_of(chunk.first_row))
+        constants = {name: _constant(value, num_rows) for name, value in in_folders}
+        return {**arrays, **constants}
 
     def file(self, number: int) -> InputFile:
         """One file, open; the one that was used least recently is closed for it.

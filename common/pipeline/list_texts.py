@@ -34,6 +34,18 @@ def printed_list(texts: Any) -> Optional[str]:
     return None
 
 
+def may_be_printed(texts: Any) -> bool:
+    """Whether one of some texts, as printed_list takes them, begins and ends with a bracket."""
+    views = texts if isinstance(texts, StringViews) else from_arrow(texts.dictionary)
+    filled = np.flatnonzero(views.ends > views.starts)
+    first = views.data[views.starts[filled]]
+    last = views.data[views.ends[filled] - 1]
+    opening, closing = zip(*_BRACKETS)
+    is_opened = np.isin(first, [ord(bracket) for bracket in opening])
+    is_closed = np.isin(last, [ord(bracket) for bracket in closing])
+    return bool((is_opened & is_closed).any())
+
+
 def holds_both_nulls(values: pa.ChunkedArray) -> bool:
     """Whether a column of strings, encoded or not, has nulls and the text NULL too."""
     if not values.null_count:

@@ -9,13 +9,13 @@ from concurrent import futures
 from typing import Callable, Deque, Dict, Iterator, Sequence, Tuple
 
 from common.pipeline import location
-from common.pipeline.chunks import Chunk, RawColumns
-from common.pipeline.files import Files
+from common.pipeline.chunks import Chunk
+from common.pipeline.files import Fetched, Files
 
 _REMOTE_CHUNKS = 16
 _REMOTE_BYTES = 64 << 20  # of chunks that are read, or are there, before they are asked for
-Read = Callable[[Chunk], RawColumns]
-Pending = Tuple[Chunk, "futures.Future[RawColumns]"]
+Read = Callable[[Chunk], Fetched]
+Pending = Tuple[Chunk, "futures.Future[Fetched]"]
 
 
 @contextlib.contextmanager
@@ -35,8 +35,8 @@ def reading(
       ahead: how many of them are read before they are asked for; 0 for none. From an object store
         it is as many as fill some memory.
     """
-    def read(chunk: Chunk) -> RawColumns:
-        return files.read(chunk, names, as_views=True)
+    def read(chunk: Chunk) -> Fetched:
+        return files.fetch(chunk, names)
 
     if not ahead:
         yield _remembering(read)
@@ -64,7 +64,7 @@ class _Upcoming:
     def __init__(
         self,
         chunks: Iterator[Chunk],
-        begin: Callable[[Chunk], "futures.Future[RawColumns]"],
+        begin: Callable[[Chunk], "futures.Future[Fetched]"],
         most: int,
         is_bounded: bool,
     ) -> None:
@@ -72,7 +72,7 @@ class _Upcoming:
         self._most, self._is_bounded = most, is_bounded
         self._pending: Deque[Pending] = collections.deque()
 
-    def read_next(self, _: Chunk) -> RawColumns:
+    def read_next(self, _: Chunk) -> Fetched:
         """The next chunk, which the caller names."""
         while self._has_room():
             chunk = next(self._chunks, None)
@@ -101,9 +101,9 @@ class _Upcoming:
 
 def _remembering(read: Read) -> Read:
     """The same function, which remembers what it read last."""
-    last: Dict[Chunk, RawColumns] = {}
+    last: Dict[Chunk, Fetched] = {}
 
-    def read_once(chunk: Chunk) -> RawColumns:
+    def read_once(chunk: Chunk) -> Fetched:
         if chunk not in last:
             last.clear()
             last[chunk] = read(chunk)

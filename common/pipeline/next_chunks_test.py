@@ -22,7 +22,7 @@ class Recorded(Files):
         self.numbers: List[int] = []
         self.threads: List[int] = []
 
-    def read(self, chunk: Chunk, names: object, as_views: bool = False) -> object:
+    def fetch(self, chunk: Chunk, names: object) -> object:
         number = CHUNKS.index(chunk)
         if number == self.bad:
             raise BadInput("chunk {} is bad".format(number))
@@ -72,14 +72,14 @@ def test_from_a_store_many_are_read_at_once_as_far_as_memory_goes(
     begun: List[int] = []
     go = threading.Event()
 
-    def read(chunk: Chunk, names: object, as_views: bool = False) -> int:
+    def fetch(chunk: Chunk, names: object) -> int:
         begun.append(chunk.first_row // 10)
         assert go.wait(10)
         return chunk.first_row // 10
 
     files = Recorded()
     files.paths = ["s3://bucket/rows"]
-    monkeypatch.setattr(files, "read", read)
+    monkeypatch.setattr(files, "fetch", fetch)
     with next_chunks.reading(files, ["a"], iter(chunks), 2) as read_next:
         first = threading.Thread(target=read_next, args=(chunks[0],))
         first.start()

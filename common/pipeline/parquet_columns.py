@@ -1,6 +1,6 @@
 """The columns of a row group as the rest of this room sees them, and its rows that are left out."""
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,20 +13,27 @@ from common.pipeline.chunks import Chunk, RawColumns, Reject
 from common.pipeline.parquet_reader import Columns
 from common.pipeline.parquet_types import Place
 from common.pipeline.parsing import shown
+from common.pipeline.splits import splits_of
 
 
 class RowGroup(NamedTuple):
-    """A row group, for messages, and the columns of it that are wanted."""
+    """Some columns of a row group, as pyarrow gives them.
+
+    Attributes:
+      path, chunk: where they are from.
+      places: where the columns are in the file.
+      columns: what the file holds, by the schema's names.
+    """
 
     path: str
     chunk: Chunk
     places: Sequence[Place]
+    columns: Columns
 
-    def raw_columns(self, columns: Columns, as_views: bool) -> RawColumns:
+    def raw_columns(self, as_views: bool) -> RawColumns:
         """The columns in the one form for all writers.
 
         Args:
-          columns: what the file holds, by the schema's names.
           as_views: leave strings that are not encoded where they lie, if they are UTF-8.
 
         Raises:
@@ -34,26 +41,26 @@ class RowGroup(NamedTuple):
         """
         end = self.chunk.first_row + self.chunk.num_rows
         rows = np.arange(self.chunk.first_row, end, dtype=np.int64)
-        columns, rejects = self._with_lists_of_json(columns, rows)
+        columns, rejects = self._with_lists_of_json(rows)
         if rejects:
             rows, columns = _without_rejects(rows, columns, rejects)
+        arrays = self._arrays(columns, as_views)
+        self._check_list_texts(arrays)
+        self._drop_padding(arrays)
+        return RawColumns(arrays, rows, rejects)
+
+    def _arrays(self, columns: Columns, as_views: bool) -> Dict[str, Any]:
         can_view = as_views and compiled.library() is not None
         arrays: Dict[str, Any] = {}
         for place in self.places:
             name = place.column.name
             arrays[name] = parquet_values.raw_array(
                 columns[name], place.column, place.annotation, can_view)
-        self._check_list_texts(arrays)
-        self._drop_padding(arrays)
-        return RawColumns(arrays, rows, rejects)
+        return arrays
 
-    def _with_lists_of_json(
-        self,
-        columns: Columns,
-        rows: ndarray,
-    ) -> Tuple[Columns, List[Reject]]:
+    def _with_lists_of_json(self, rows: ndarray) -> Tuple[Columns, List[Reject]]:
         """The columns with lists in place of JSON texts, and the rows whose text is no list."""
-        columns = dict(columns)
+        columns = dict(self.columns)
         rejects: List[Reject] = []
         for place in self.places:
             if place.annotation == "JSON":
@@ -72,15 +79,10 @@ class RowGroup(NamedTuple):
 
         Each would count as one item that nobody knows.
         """
-        for place in self.places:
-            column = place.column
-            is_used_list = column.is_list and column.kind != "unused"
-            array = arrays[column.name]
-            is_text = not isinstance(array, pa.ListArray)
-            printed = None
-            if is_used_list and is_text:
-                printed = list_texts.printed_list(array)
+        for place, texts in self._list_texts(arrays):
+            printed = list_texts.printed_list(texts)
             if printed is not None:
+                column = place.column
                 message = ("{}, column {!r}: all of rows {} to {} hold text such as {!r}, a list "
                            "as programs print it. Expected lists, or items divided by {!r}. Write "
                            "the column as a list; in pandas, a column of lists is one for "
@@ -89,6 +91,15 @@ class RowGroup(NamedTuple):
                 last = self.chunk.first_row + self.chunk.num_rows
                 raise BadInput(message.format(
                     self.path, place.name, first, last, printed, column.separator))
+
+    def _list_texts(self, arrays: Dict[str, Any]) -> Iterator[Tuple[Place, Any]]:
+        """The columns of lists that the file has as text."""
+        for place in self.places:
+            column = place.column
+            is_used_list = column.is_list and column.kind != "unused"
+            array = arrays[column.name]
+            if is_used_list and not isinstance(array, pa.ListArray):
+                yield place, array
 
     def _drop_padding(self, arrays: Dict[str, Any]) -> None:
         """Leaves out the places at which all lists that belong together hold nothing."""
@@ -120,3 +131,46 @@ def _without_rejects(
     is_good = ~np.isin(rows, bad)
     keep = pa.array(is_good)
     return rows[is_good], {name: values.filter(keep) for name, values in columns.items()}
+
+
+def join(groups: Sequence[RowGroup], as_views: bool) -> Optional[RawColumns]:
+    """The columns of several row groups as those of one, whose rows are numbered from 0.
+
+    Returns:
+      None where each has to be looked at by itself: their columns differ, or some texts look like
+      lists as programs print them.
+
+    Args:
+      as_views: as raw_columns takes it.
+    """
+    first = groups[0]
+    are_alike = all(group.places == first.places for group in groups)
+    if not are_alike or any(place.annotation == "JSON" for place in first.places):
+        return None
+    columns = {}
+    for name in first.columns:
+        columns[name] = _join_values([group.columns[name] for group in groups])
+    arrays = first._arrays(columns, as_views)
+    if any(list_texts.may_be_printed(texts) for _, texts in first._list_texts(arrays)):
+        return None
+    first._drop_padding(arrays)
+    sizes = [group.chunk.num_rows for group in groups]
+    starts = splits_of(np.array(sizes))
+    rows = np.arange(starts[-1], dtype=np.int64)
+    return RawColumns(arrays, rows, [], starts[:-1])
+
+
+def _join_values(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Columns that follow each other as one of one piece; some may be dictionary-encoded."""
+    kinds = {values.type for values in columns}
+    if len(kinds) > 1:
+        columns = [_plain(values) for values in columns]
+    pieces = [piece for values in columns for piece in values.chunks]
+    joined = pa.chunked_array(pieces, columns[0].type).unify_dictionaries()
+    return pa.chunked_array([joined.combine_chunks()])
+
+
+def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_dictionary(values.type):
+        return values
+    return values.cast(values.type.value_type)

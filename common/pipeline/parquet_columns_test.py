@@ -14,7 +14,9 @@ from common.pipeline import parquet_file
 from common.pipeline.checks import BadRows
 from common.pipeline.chunks import RawColumns
 from common.pipeline.encoder import Encoder
-from common.testing import foreign_parquet
+from common.pipeline.files import Files
+from common.pipeline.named_files import NamedFile
+from common.testing import foreign_parquet, many_files, toy
 
 
 def schema_of(*columns: Column) -> Schema:
@@ -166,3 +168,24 @@ def test_labels_other_than_0_and_1_are_named(labels: list, row: int, shown: str,
     with pytest.raises(BadInput, match="a.parquet, row {}, column 'y': '{}' is given, expected 0 "
                                        "or 1".format(row, shown)):
         Encoder([path], schema_of(), {}, BadRows(0)).encode(read(path, schema_of()))
+
+
+def test_row_groups_of_texts_that_may_be_printed_lists_are_not_joined(tmp_path: object) -> None:
+    rows = toy.random_rows(1, 20)
+    paths = []
+    for number, tags in enumerate(["a|b", "[a]"]):
+        for row in rows:
+            row[-1] = tags
+        paths.append(toy.write_parquet("{}/{}.parquet".format(tmp_path, number), rows))
+    data = many_files.open_files(tmp_path, paths[:1])
+    fine = Files([NamedFile(path) for path in 2 * paths[:1]], data.schema)
+    mixed = Files([NamedFile(path) for path in paths], data.schema)
+    for files in (fine, mixed):
+        fetched = [files.fetch(chunk, toy.NAMES) for chunk in files.chunks]
+        if files is fine:
+            joined, = files.decode(fetched)
+            assert joined.rows.tolist() == many_files.numbers_of([20, 20])
+        else:
+            with pytest.raises(BadInput, match=r"1.parquet, column 'tags': all of rows 1 to 20 "
+                               r"hold text such as '\[a\]', a list"):
+                files.decode(fetched)

@@ -66,16 +66,22 @@ class ParquetFile:
             UTF-8.
 
         Raises:
+          BadInput: as `fetch`, or a list column holds printed lists.
+        """
+        return self.fetch(chunk, names).raw_columns(as_views)
+
+    def fetch(self, chunk: Chunk, names: Sequence[str]) -> RowGroup:
+        """Reads some columns of one row group as pyarrow gives them.
+
+        Raises:
           BadInput: the data are damaged, or written in a way that pyarrow cannot read; the file
-            changed since it was opened; a list column holds printed lists; an unused column is
-            missing or cannot be read as text.
+            changed since it was opened; an unused column is missing or cannot be read as text.
         """
         places = [self._place(name) for name in names]
         columns = self._read_columns(chunk, places)
-        group = RowGroup(self.path, chunk, places)
         if self.chunks and chunk == self.chunks[0]:
             self._layouts.warn_of_nulls(self.path, places, columns)
-        return group.raw_columns(columns, as_views)
+        return RowGroup(self.path, chunk, places, columns)
 
     def close(self) -> None:
         """Closes the file until it is read again, as soon as no thread is reading it."""
