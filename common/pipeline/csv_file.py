@@ -48,7 +48,7 @@ class CsvFile:
     ) -> None:
         self.path = path
         self.schema = schema
-        self.text = TextBytes(path, location.stamp(path))
+        self.text = TextBytes(path, location.opened_stamp(path))
         self._header = header
         self._elsewhere = elsewhere
         self._layout: Optional[Layout] = None

@@ -152,7 +152,7 @@ def open_parquet(
     if layouts is None:
         layouts = Layouts(schema, ColumnNames(schema))
     try:
-        stamp = location.stamp(path)
+        stamp = location.opened_stamp(path)
         content = parquet_footer.read(path)
         footer = parquet_footer.parse(content)
     except (NotParquet, *_ERRORS) as error:
