@@ -77,19 +77,25 @@ def listing(paths: Sequence[str]) -> Listing:
     Raises:
       OSError: one of them is gone.
     """
-    folder = _common_folder(paths)
-    names = [path[len(folder):].lstrip("/") for path in paths]
-    return Listing(folder, tuple(names), tuple(map(location.stamp, paths)))
+    stamps = tuple(map(location.stamp, paths))
+    whole = [_whole(path) for path in paths]
+    folder = _common_folder(whole)
+    names = [path[len(folder):].lstrip("/") for path in whole]
+    return Listing(folder, tuple(names), stamps)
+
+
+def _whole(path: str) -> str:
+    """A path that means the same in every working directory."""
+    return path if "://" in path else os.path.abspath(path)
 
 
 def _common_folder(paths: Sequence[str]) -> str:
-    """The deepest folder that holds all of these paths."""
+    """The deepest folder that holds all of these whole paths."""
     if any("://" in path for path in paths):
         # os.path.commonpath would make one slash of the two of a scheme.
         prefix = os.path.commonprefix(list(paths))
         return prefix[:prefix.rfind("/")]
-    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
-    return os.path.commonpath(folders)
+    return os.path.commonpath([os.path.dirname(path) for path in paths])
 
 
 def _digest(lines: Sequence[str]) -> str:

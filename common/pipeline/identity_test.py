@@ -50,6 +50,16 @@ def test_a_folder_that_moved_whole_has_the_same_rows(folder: str, tmp_path: obje
     assert rows_of(elsewhere) == before
 
 
+def test_relative_paths_are_the_same_rows(
+        folder: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = identity.listing(paths_of(folder, "1/part", "2/part"))
+    monkeypatch.chdir(str(tmp_path))
+    for below in ("rows", "./rows", "rows/../rows"):
+        assert identity.listing(paths_of(below, "1/part", "2/part")) == before
+    monkeypatch.chdir(folder)
+    assert identity.listing(["1/part", "2/part"]) == before
+
+
 def test_other_names_sizes_times_and_orders_are_other_rows(folder: str) -> None:
     before = rows_of(folder)
     path = os.path.join(folder, "1", "part")
