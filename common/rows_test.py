@@ -3,15 +3,16 @@
 import json
 import os
 from typing import Any, Dict, List
+from unittest import mock
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import runner
 from common.errors import BadInput
-from common.pipeline import position_graph
+from common.pipeline import files, position_graph
 from common.pipeline.source import Data
-from common.testing import runs, toy
+from common.testing import many_files, runs, toy
 from common.testing.runs import TEST, TRAIN, Params, make_run, rows_by_step, train
 
 EPOCH = list(range(400))
@@ -90,6 +91,22 @@ def test_other_rows_are_read_from_the_first_as_a_new_pass(
     again = toy.open_toy(tmp_path, TRAIN, TEST)  # written anew, so neither those of now nor before
     rows = train_rows(tmp_path, again, steps=0, epochs=1, workqueue=workqueue)[320 + 600:]
     assert sorted(rows) == EPOCH and saved_place(tmp_path).step == 20 + 38 + 25
+
+
+@pytest.mark.slow
+def test_with_steps_alone_no_rows_are_counted(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                              capsys: pytest.CaptureFixture) -> None:
+    sizes = 60 * [40]
+    paths = many_files.write_files(tmp_path, sizes, "c")
+    monkeypatch.setattr(files, "_COUNTED_BYTES", 0)
+    monkeypatch.setattr(files.Files, "count", mock.Mock(side_effect=AssertionError("counted")))
+    opened = many_files.open_files(tmp_path, paths)
+    train_rows(tmp_path, opened, steps=5)
+    rows = train_rows(tmp_path, opened, steps=40, batch_size=8)
+    assert "steps             40 of 8 rows\n" in capsys.readouterr().out
+    assert len(rows) == len(set(rows)) == 80 + 280
+    with pytest.raises(AssertionError, match="counted"):
+        train_rows(tmp_path, opened, steps=0, epochs=1)
 
 
 @pytest.mark.slow
