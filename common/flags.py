@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 from common import __version__
 from common.callbacks import early_stopping, evaluate_every, improvement
 from common.checkpoint import increments
-from common.config import cluster, mirrored, needs, run, tables, toggles
+from common.config import cluster, data_sets, mirrored, needs, run, tables, toggles
 from common.config.flag_types import FlagParser
 from common.config.model import ROOT, Model
 from common.config.run import Run
@@ -29,9 +29,9 @@ from common.process import threads
 # Each has add_flags(parser). One whose flags a single callback reads has from_flags(args) too: the
 # value, a NamedTuple with defaults, is run.setting(ItsClass) there.
 MODULES: Tuple[ModuleType, ...] = (
-    source, file_names, csv_layout, column_names, run, train_step, layers_config, threads,
-    row_order, checks, cluster, toggles, storage, tables, embedding_config, increments, work_queue,
-    evaluate_every, improvement, early_stopping)
+    data_sets, source, file_names, csv_layout, column_names, run, train_step, layers_config,
+    threads, row_order, checks, cluster, toggles, storage, tables, embedding_config, increments,
+    work_queue, evaluate_every, improvement, early_stopping)
 
 
 def make_parser(description: str, model: Model) -> FlagParser:
@@ -50,7 +50,7 @@ def make_parser(description: str, model: Model) -> FlagParser:
 def parse(parser: FlagParser, argv: Optional[List[str]]) -> argparse.Namespace:
     """Parses and checks across flags and TF_CONFIG; wrong use ends the process with status 2.
 
-    Adds `schema` (Schema), `tasks` (their names), `toggles` (Toggles), `cluster` (Cluster or None),
+    Adds `tasks` (their names), `toggles` (Toggles), `cluster` (Cluster or None),
     `storage` (Storage), `deeprec_tables` (DeepRecTables or None) and `settings` (of callbacks) to
     the flags.
     """
@@ -91,7 +91,6 @@ def _add_values(args: argparse.Namespace) -> None:
     """Adds what several flags, or flags and the environment, say together."""
     flags = dict(vars(args))
     conflicts.check(flags)
-    args.schema = args.model.schema
     needs.check(args.model, args.schema)
     args.tasks = needs.tasks(args.model, args.schema)
     args.toggles = Toggles.from_flags(args)
@@ -122,11 +121,12 @@ def open_data(args: argparse.Namespace) -> Data:
     schema = args.schema
     if args.ev or args.adaptive_emb or args.dynamic_ev:
         schema = schema.with_keys()
-    return source.open_data(
+    data = source.open_data(
         args.data_location, schema, args.parquet_dataset and not args.tf, args.max_bad_rows,
         check_all=args.tf, train_files=args.train_files, eval_files=args.eval_files,
-        csv_header=args.csv_header, strict_columns=args.strict_columns,
+        csv_header=csv_layout.has_header(args), strict_columns=args.strict_columns,
         with_test=not args.no_eval)
+    return data._replace(declared=args.schema)
 
 
 def make_run(args: argparse.Namespace, model: Model) -> Run:

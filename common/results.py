@@ -15,6 +15,7 @@ import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
 from common.callbacks.progress import Trained
+from common.config import schema_file
 from common.config.run import Run
 from common.errors import BadInput
 from common.files import write_json
@@ -84,8 +85,8 @@ def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
       params: of the model, its `training` among them.
 
     Raises:
-      BadInput: the folder has checkpoints of another model, another optimizer or other
-        vocabularies.
+      BadInput: the folder has checkpoints of another model, another optimizer, another schema or
+        other vocabularies.
     """
     config = os.path.join(folder, CONFIG)
     if os.path.exists(config) and tf.train.latest_checkpoint(run.checkpoint_dir):
@@ -94,6 +95,7 @@ def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
         optimizer = params.training.optimizer  # type: ignore[attr-defined]
         _check_same(config, before, run.model, optimizer)
         may_grow = any(name in _GROWING for name, _ in run.enabled_features)
+        _check_schema(config, before, data)
         _check_words(config, before, data, may_grow)
 
 
@@ -111,7 +113,8 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
     write_json(os.path.join(folder, CONFIG), {
         "command": command(),
         "run": as_json(run),
-        "params": as_json(params),
+        "params": _without_schema(params),
+        "schema": schema_file.to_json(data.declared),
         "train": _listed(data.train),
         "test": _listed(data.test) if data.test else None,
         "vocabularies": vocabularies,
@@ -120,6 +123,13 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
     path = os.path.join(folder, METRICS)
     if not is_complete and os.path.exists(path):
         os.remove(path)
+
+
+def _without_schema(params: NamedTuple) -> Dict[str, object]:
+    """A model's parameters as JSON but for the schema, which config.json holds once."""
+    values = as_json(params)
+    values.pop("schema", None)
+    return values
 
 
 def _listed(rows: Files) -> Dict[str, object]:
@@ -156,6 +166,18 @@ def _optimizer_of(params: Dict[str, Any]) -> str:
     if "training" in params:
         return params["training"]["optimizer"]
     return params["optimizer"].strip("'")
+
+
+def _check_schema(config: str, before: Dict[str, Any], data: Data) -> None:
+    """Raises BadInput where a checkpoint was trained on other columns, where it kept them."""
+    if "schema" not in before:
+        return
+    was, now = before["schema"]["columns"], schema_file.to_json(data.declared)["columns"]
+    difference = schema_file.difference(was, now)
+    if difference:
+        raise BadInput(
+            "{}: the checkpoints of this folder were trained with another schema: {}. Give the "
+            "--schema of that run, or another folder to --checkpoint.".format(config, difference))
 
 
 def _check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool) -> None:

@@ -141,7 +141,7 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     click = click._replace(label=labels["click"])
     purchase = purchase._replace(label=bought, rows=labels["click"] > 0)
     both = both._replace(label=bought)
-    return heads.eval_spec(total, [click, purchase, both], features[USER])
+    return heads.eval_spec(total, [click, purchase, both], features.get(USER))
 
 
 def main(argv: Optional[List[str]] = None) -> None:

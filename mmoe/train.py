@@ -118,7 +118,7 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
         return heads.predict_spec(tasks)
-    return heads.eval_spec(loss(outputs, labels), tasks, features[USER])
+    return heads.eval_spec(loss(outputs, labels), tasks, features.get(USER))
 
 
 def main(argv: Optional[List[str]] = None) -> None:

@@ -1,21 +1,26 @@
+import functools
 import json
 import os
-from typing import List
+from typing import Any, Dict, List
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import flags, layers
+from common.config import schema_file
 from common.config.schema import Column, Schema
 from common.config.toggles import Toggles
 from common.embedding.input_layer import Embedding
+from common.errors import BadInput
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
 from common.testing import data_sets, graphs, own_rows
-from common.testing.mains import DOCUMENTED, FUSED, run_main, run_of, unread_flags
+from common.testing.mains import (
+    DOCUMENTED, FUSED, run_main, run_of, serve_sample_request, unread_flags,
+)
 from data import taobao
 from mmoe import train
 from mmoe.train import Outputs, Params
@@ -148,6 +153,58 @@ def test_each_label_of_a_schema_is_a_task(tmp_path: object, toggles: Toggles) ->
     small = params(toggles, **SMALL)._replace(schema=schema, rates=(0.3, 0.2, 0.1))
     assert graphs.logit_shapes(data, train.model_fn, small, toggles, 3) == {
         "a": (3,), "b": (3,), "c": (3,)}
+
+
+OWN: Dict[str, Any] = {
+    "user": None, "delimiter": ";", "header": True, "columns": [
+        {"name": "opened", "kind": "label"}, {"name": "shop", "kind": "hash", "buckets": 50},
+        {"name": "tags", "kind": "hash", "buckets": 50, "separator": "|"},
+        {"name": "note", "kind": "unused"}, {"name": "ordered", "kind": "label", "task": "order"},
+        {"name": "kept", "kind": "label"}]}
+
+
+def write_own(folder: Any, value: Dict[str, Any]) -> List[str]:
+    """The rows of a schema with a header, and the file of the schema; flags that name them."""
+    path = folder.joinpath("own.json")
+    path.write_text(json.dumps(value))
+    schema = schema_file.read(str(path))._replace(train_file="train", test_file="test")
+    own_rows.write(folder, schema)
+    for name in ("train", "test"):
+        rows = folder.joinpath(name).read_text()
+        header = ";".join(column.name for column in schema.columns)
+        folder.joinpath(name).write_text("{}\n{}".format(header, rows))
+    return ["--schema", str(path), "--train_files", str(folder.joinpath("train")), "--eval_files",
+            str(folder.joinpath("test"))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [[], ["--tf"], ["--ev"]])
+def test_a_schema_file_is_trained_resumed_and_served(tmp_path: Any, mode: List[str],
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    small = functools.partial(Params, experts=2, expert=(32,), tower=(16,))
+    monkeypatch.setattr(train, "Params", small)
+    common = [*write_own(tmp_path, OWN), "--batch_size", "20", "--checkpoint",
+              str(tmp_path.joinpath("run")), "--learning_rate", "0.01"]
+    report = run_main(train.main, *common, "--steps", "60", *mode)
+    assert set(report["tasks"]) == {"opened", "order", "kept"}
+    assert report["tasks"]["opened"]["auc"] > 0.65
+    assert "gauc" not in report["tasks"]["opened"]
+    assert set(serve_sample_request(common[-3])) == {"opened", "order", "kept"}
+    with open(str(tmp_path.joinpath("run", "config.json"))) as file:
+        config = json.load(file)
+    assert config["schema"] == dict({key: OWN[key] for key in OWN if key != "user"}, name="own")
+    assert "schema" not in config["params"]
+    assert run_main(train.main, *common, "--steps", "62", *mode)["steps_trained_here"] == 2
+    other = json.loads(json.dumps(OWN))
+    other["columns"][1]["buckets"] = 60
+    with pytest.raises(BadInput, match="trained with another schema: column 2 was .*50, .* and is "
+                                       ".*60, .*. Give the --schema of that run, or"):
+        train.main([*write_own(tmp_path, other), *common[6:], "--steps", "64", *mode])
+
+
+def test_a_schema_without_names_of_files_needs_them(tmp_path: Any) -> None:
+    with pytest.raises(BadInput, match="schema 'own' names no files of rows. Name them: --train_f"):
+        train.main(write_own(tmp_path, OWN)[:2])
 
 
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

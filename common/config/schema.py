@@ -1,5 +1,6 @@
 """The columns of a data set, as its reader, its writer and its model all see them."""
 
+import re
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 # Features of every batch besides the columns: the numbers of its rows, and of each row's user.
@@ -12,6 +13,7 @@ DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "str
 KEYS = 2 ** 63 - 1
 # What a label may be in a model whose labels differ in what they are.
 ROLES = ("click", "purchase")
+_VARIABLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MAX_BUCKETS = 2 ** 31 - 1
 
 
@@ -75,6 +77,7 @@ class Column(_ColumnFields):
         self._check_vocabulary()
         self._check_list()
         self._check_label()
+        self._check_names()
         return self
 
     def _check_buckets(self) -> None:
@@ -108,6 +111,17 @@ class Column(_ColumnFields):
             raise self._wrong("task and role are for labels. Its kind is {!r}.".format(self.kind))
         if self.role and self.role not in ROLES:
             raise self._wrong("role must be one of {}. Got: {!r}.".format(ROLES, self.role))
+
+    def _check_names(self) -> None:
+        names = {"table": self.table, "group": self.group, "task": self.task}
+        if self.kind != "unused":
+            names["name"] = self.name
+        for field, name in names.items():
+            if name and not _VARIABLE_NAME.fullmatch(name):
+                raise self._wrong(
+                    "{} names variables, so it is of A-Z, a-z, 0-9, '_', '-' and '.', and begins "
+                    "with a letter or digit. Got: {!r}. Files may name the column otherwise: "
+                    "other_names.".format(field, name))
 
     def _wrong(self, problem: str) -> ValueError:
         return ValueError("column {!r}: {}".format(self.name, problem))
@@ -152,6 +166,7 @@ class _SchemaFields(NamedTuple):
     module: str
     delimiter: str = ","
     parquet_lists: bool = False
+    header: bool = False
 
 
 class Schema(_SchemaFields):
@@ -160,11 +175,15 @@ class Schema(_SchemaFields):
     Attributes:
       name: the data set's name, for messages.
       columns: every column, in the order of the text files.
-      train_file, test_file: names of the text files; Parquet files add '.parquet'.
-      user_column: the column whose raw value names the user, for GAUC and clustered intervals.
-      module: the script that writes and converts the data set, for messages.
+      train_file, test_file: names of the text files; Parquet files add '.parquet'. Empty where
+        flags name the files.
+      user_column: the column whose raw value names the user, for GAUC and clustered intervals;
+        empty where rows are of no user.
+      module: the script that writes and converts the data set, for messages; empty where there is
+        none.
       delimiter: what divides the columns of a line.
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
+      header: whether the first line of its text files names the columns.
 
     Raises:
       ValueError: two columns share a name or another name, a task or a role; the columns of a table
@@ -192,7 +211,7 @@ class Schema(_SchemaFields):
         roles = [label.role for label in self.labels if label.role]
         self._check_distinct("roles given", roles)
         users = [column.name for column in self.scalars if column.kind in ("hash", "vocabulary")]
-        if self.user_column not in users:
+        if self.user_column and self.user_column not in users:
             raise self._wrong("user_column {!r} is not a hash or vocabulary column.".format(
                 self.user_column))
 

@@ -27,7 +27,7 @@ LISTED = {
     "START_STATISTIC_STEP", "STOP_STATISTIC_STEP", "MALLOC_CONF", "LD_PRELOAD", "ev_filter_freq",
     "ev_steps_to_live", "ev_l2_threshold", "hot_freq", "shuffle_buffer", "max_bad_rows",
     "wait_secs", "eval_steps", "early_stop", "early_stop_metric", "train_files", "eval_files",
-    "strict_columns", "csv_header", "epochs"
+    "strict_columns", "csv_header", "schema", "epochs"
 }
 
 

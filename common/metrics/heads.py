@@ -45,15 +45,20 @@ def of_labels(
     return tasks
 
 
-def eval_spec(loss: tf.Tensor, tasks: List[Task], users: tf.Tensor) -> tf.estimator.EstimatorSpec:
-    """The spec of an evaluation, which measures GAUC for the first task.
+def eval_spec(
+    loss: tf.Tensor,
+    tasks: List[Task],
+    users: Optional[tf.Tensor],
+) -> tf.estimator.EstimatorSpec:
+    """The spec of an evaluation, which measures GAUC for the first task where there are users.
 
     Args:
-      users: tells the rows of one user from another's, int64 [B].
+      users: tells the rows of one user from another's, int64 [B]; None where rows are of no user.
     """
     metric_ops: MetricOps = {}
     for place, task in enumerate(tasks):
-        metric_ops.update(_metric_ops(task, users, by_user=place == 0))
+        by_user = users is not None and place == 0
+        metric_ops.update(_metric_ops(task, users, by_user))
     return tf.estimator.EstimatorSpec(
         tf.estimator.ModeKeys.EVAL,
         loss=loss,
@@ -94,22 +99,25 @@ class _Rows:
         self._batches: List[Tuple[np.ndarray, ...]] = []
 
     def append(self, *arrays: np.ndarray) -> np.bool_:
-        """Appends labels, logits and users of a batch, [B] each."""
+        """Appends labels, logits and, where there are any, users of a batch, [B] each."""
         self._batches.append(arrays)
         return np.bool_(True)
 
     def measure(self) -> List[np.float64]:
         """The metrics, in the order of their names."""
-        labels, logits, users = map(np.concatenate, zip(*self._batches))
+        labels, logits, *rest = map(np.concatenate, zip(*self._batches))
+        users = rest[0] if rest else None
         values = measures.evaluate(labels, logits, users, self._by_user)
         return [np.float64(values[name]) for name in self._names]
 
 
-def _metric_ops(task: Task, users: tf.Tensor, by_user: bool) -> MetricOps:
+def _metric_ops(task: Task, users: Optional[tf.Tensor], by_user: bool) -> MetricOps:
     """Metrics over all rows of an evaluation."""
     names = measures.names(by_user)
     rows = _Rows(names, by_user)
-    arrays = [task.label, task.logit, users]
+    arrays = [task.label, task.logit]
+    if users is not None:
+        arrays.append(users)
     if task.rows is not None:
         arrays = [tf.boolean_mask(array, task.rows) for array in arrays]
     update = tf.py_func(rows.append, arrays, tf.bool)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common.config.schema import Column, Schema
 from common.metrics import heads, measures
 from common.metrics.heads import Task
 
@@ -11,6 +12,25 @@ def test_predictions_are_exact_for_small_probabilities() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         got = session.run(heads.predict_spec([Task("a", tf.constant(logits))]).predictions["a"])
     np.testing.assert_allclose(got, 1 / (1 + np.exp(-logits.astype(np.float64))), rtol=1e-5)
+
+
+def test_without_users_there_is_no_gauc_and_rows_are_independent() -> None:
+    labels, logits = np.array([0, 1, 0, 1], np.float32), np.array([-1, 2, 1, 0.5], np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        task = Task("all", tf.constant(logits), tf.constant(labels))
+        spec = heads.eval_spec(tf.constant(0.0), [task], users=None)
+        session.run([update for _, update in spec.eval_metric_ops.values()])
+        results = session.run({name: value for name, (value, _) in spec.eval_metric_ops.items()})
+    assert heads.task_metrics(results, ["all"])["all"] == pytest.approx(
+        measures.evaluate(labels, logits))
+
+
+def test_tasks_of_labels_are_named_by_the_schema() -> None:
+    columns = (Column("u", "hash", 9), Column("a", "label"), Column("b", "label", task="t"))
+    schema = Schema("s", columns, "", "", "u", "")
+    tasks = heads.of_labels(schema, {"b": "logit b", "a": "logit a"}, {"a": "a", "b": "b"})
+    assert tasks == [Task("a", "logit a", "a"), Task("t", "logit b", "b")]
+    assert heads.of_labels(schema, {"b": "logit b", "a": "logit a"}, None)[1].label is None
 
 
 def test_eval_metrics_are_those_of_all_batches_and_of_the_tasks_rows() -> None:

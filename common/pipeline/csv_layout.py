@@ -1,10 +1,11 @@
 """Which columns a text file has and where its rows begin, by its header or by the schema."""
 
+import argparse
 import csv
 import re
 from typing import List, NamedTuple, Optional, Sequence, Set
 
-from common.config.flag_types import FILES, FlagParser, add_switch
+from common.config.flag_types import FILES, FlagParser, boolean
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.pipeline import parsing, text_forms
@@ -19,8 +20,17 @@ _VALUES = {"true", "false", "t", "f", "yes", "no", "nan", "null", "none", "na", 
 
 def add_flags(parser: FlagParser) -> None:
     """Adds the flag of text files with a header."""
-    add_switch(parser.group(FILES), "csv_header", False,
-               "the first line of each text file names its columns, in any order")
+    parser.group(FILES).add_argument(
+        "--csv_header", type=boolean, nargs="?", const=True, default=None,
+        help="the first line of each text file names its columns, in any order (default: what the "
+             "schema says, false for those of data/)")
+
+
+def has_header(args: argparse.Namespace) -> bool:
+    """Whether text files have a header, by the flag or else by the schema."""
+    if args.csv_header is None:
+        return args.schema.header
+    return args.csv_header
 
 
 class Layout(NamedTuple):
@@ -69,7 +79,7 @@ def find(
     known = _known_names(schema)
     if not any(name.lower() in known for name in names):
         message = ("{}: with --csv_header its first line should name the columns of {}. It is "
-                   "{!r}. Leave out --csv_header if it is a row.")
+                   "{!r}. Give --csv_header false if it is a row.")
         raise BadInput(message.format(text.path, schema.name, parsing.shown(lines[0])))
     for name, place in header.positions(text.path, names, elsewhere).items():
         names[place] = name

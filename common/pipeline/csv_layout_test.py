@@ -60,7 +60,7 @@ def test_a_file_without_header_has_the_columns_of_the_schema(tmp_path: object) -
     ("y,z,user,kind,tags", "rows: missing columns: size; unknown columns: none"),
     ("y,z,user,kind,size,tags,user", "rows: columns that occur twice: user"),
     (ROW, r"rows: with --csv_header its first line should name the columns of toy. It is "
-          r"'1,0,u,k,e,3,a\|b'. Leave out --csv_header"),
+          r"'1,0,u,k,e,3,a\|b'. Give --csv_header false"),
     ("", "rows: with --csv_header its first line should name the columns of toy. It is ''"),
 ])
 def test_headers_that_cannot_be_used(tmp_path: object, header: str, message: str) -> None:

@@ -55,8 +55,8 @@ def columnar_input(
     Its dataset's elements are (features, labels). features maps each column of one value a row to
     ids, int32 [B], or int64 [B] where the schema has keys; each number column to float32 [B]; the
     three names that feature_names gives a list column to the tensors of a Ragged; ROW to the rows'
-    numbers in the file from 0, int64 [B]; USER to a number for each row's user, int64 [B]. labels
-    maps each to float32 [B].
+    numbers in the file from 0, int64 [B]; USER, where the schema has users, to a number for each
+    row's user, int64 [B]. labels maps each to float32 [B].
 
     Args:
       ahead: whether rows are read and decoded before they are asked for, within bounds.
@@ -116,7 +116,9 @@ def _generator(
 
 def _name_columns(batch: Block, schema: Schema) -> Batch:
     """The columns of a batch by name: (features, labels)."""
-    features: Features = {ROW: batch.rows, USER: batch.users}
+    features: Features = {ROW: batch.rows}
+    if schema.user_column:
+        features[USER] = batch.users
     for column, ids in zip(schema.scalars, batch.ids):
         features[column.name] = ids
     for column, numbers in zip(schema.numbers, batch.numbers):

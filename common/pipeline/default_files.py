@@ -8,6 +8,12 @@ from common.errors import BadInput
 from common.pipeline import location
 
 _COPYING_SECS = 600  # files that are copied together may differ by this much
+_MAKE = ("no rows of {name}: {reason}.\n  Write synthetic rows: python {module} make --out "
+         "{folder}\n  Or convert your own:  python {module} convert IN {target}\n  Or name files "
+         "of rows: --train_files and --eval_files{near}")
+_MAKE_LOCALLY = ("no rows of {name}: {reason}.\n  Rows are written to a local folder, as with: "
+                 "python {module} make --out data\n  Copy it there, or name files of rows: "
+                 "--train_files and --eval_files")
 
 
 def find_file(folder: str, name: str, schema: Schema, parquet: bool) -> str:
@@ -16,9 +22,13 @@ def find_file(folder: str, name: str, schema: Schema, parquet: bool) -> str:
     Each may be a folder of part files.
 
     Raises:
-      BadInput: neither is there; both are, and one of them is a folder; or the rows were written
-        anew as text and the Parquet file is the old one.
+      BadInput: there is no name; neither is there; both are, and one of them is a folder; or the
+        rows were written anew as text and the Parquet file is the old one.
     """
+    if not name:
+        message = ("schema {!r} names no files of rows. Name them: --train_files and --eval_files, "
+                   "or train_file and test_file in the schema.")
+        raise BadInput(message.format(schema.name))
     text_path = os.path.join(folder, name)
     parquet_path = text_path + ".parquet"
     has_text = _is_there(text_path)
@@ -51,22 +61,25 @@ def _check_newer(parquet_path: str, text_path: str, schema: Schema) -> None:
     text_secs = location.modified_secs(text_path)
     age = text_secs - location.modified_secs(parquet_path)
     if age > _COPYING_SECS:
-        message = ("{0} is newer than {1}, which would be read in its place. Convert it again "
-                   "(python {2} convert {0} {1}), remove {1}, or choose --parquet_dataset false.")
-        raise BadInput(message.format(text_path, parquet_path, schema.module))
+        how = "Write it again"
+        if schema.module:
+            how = "Convert it again (python {} convert {} {})".format(
+                schema.module, text_path, parquet_path)
+        message = ("{0} is newer than {1}, which would be read in its place. {2}, remove {1}, or "
+                   "choose --parquet_dataset false.")
+        raise BadInput(message.format(text_path, parquet_path, how))
 
 
 def _missing_message(folder: str, candidates: List[str], schema: Schema) -> str:
     reason = "there is no folder {}".format(folder)
     if location.folder_exists(folder):
         reason = " and ".join(path + " is missing" for path in candidates)
-    message = ("no rows of {name}: {reason}.\n  Write synthetic rows: python {module} make --out "
-               "{folder}\n  Or convert your own:  python {module} convert IN {target}\n  Or name "
-               "files of rows: --train_files and --eval_files{near}")
-    if location.is_remote(folder):
-        message = ("no rows of {name}: {reason}.\n  Rows are written to a local folder, as with: "
-                   "python {module} make --out data\n  Copy it there, or name files of rows: "
-                   "--train_files and --eval_files")
+    message = ("no rows of {name}: {reason}. Name files of rows: --train_files and "
+               "--eval_files{near}")
+    if schema.module:
+        message = _MAKE
+    if schema.module and location.is_remote(folder):
+        message = _MAKE_LOCALLY
     return message.format(
         name=schema.name,
         reason=reason,

@@ -33,6 +33,21 @@ def test_missing_files_name_the_commands(parquet: bool, missing: str) -> None:
         os.makedirs("d", exist_ok=True)
 
 
+def test_a_schema_without_a_script_names_none() -> None:
+    schema = SCHEMA._replace(module="")
+    with pytest.raises(BadInput, match="no rows of toy: there is no folder d. Name files of rows: "
+                                       "--train_files and --eval_files$"):
+        default_files.find_file("d", SCHEMA.train_file, schema, True)
+    with pytest.raises(BadInput, match="schema 'toy' names no files of rows. Name them: --train_f"):
+        default_files.find_file("d", "", schema, True)
+    os.mkdir("d")
+    toy.write_csv("d/toy_train", ROWS)
+    toy.write_parquet("d/toy_train.parquet", ROWS)
+    os.utime("d/toy_train.parquet", (1e9, 1e9))
+    with pytest.raises(BadInput, match="in its place. Write it again, remove d/toy_train.parquet"):
+        default_files.find_file("d", SCHEMA.train_file, schema, True)
+
+
 def test_a_file_of_older_parquet_rows_is_not_taken() -> None:
     os.mkdir("d")
     toy.write_csv("d/toy_train", ROWS)

@@ -83,7 +83,9 @@ class Encoder:
         return block.take(np.flatnonzero(is_good))
 
     def _fingerprint_users(self, decoder: ColumnDecoder) -> ndarray:
-        """The fingerprint of each row's user, int64 [N]."""
+        """The fingerprint of each row's user, int64 [N]; zeros where rows are of no user."""
+        if not self._schema.user_column:
+            return np.zeros(decoder.size, np.int64)
         column, = self._schema.named([self._schema.user_column])
         strings = decoder.native_strings(column)
         if strings is not None:

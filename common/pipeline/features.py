@@ -52,7 +52,7 @@ class Block(NamedTuple):
     Attributes:
       rows: the rows' numbers in their file from 0, int64 [N].
       labels: float32 [N, K], in the order of Schema.labels.
-      users: the fingerprint of each row's user, int64 [N].
+      users: the fingerprint of each row's user, int64 [N]; zeros where rows are of no user.
       ids: Schema.id_type (int32, with keys int64) [N, C], in the order of Schema.scalars.
       numbers: float32 [N, M], in the order of Schema.numbers.
       lists: one Ragged of N rows for each of Schema.lists.

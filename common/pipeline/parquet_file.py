@@ -156,9 +156,12 @@ def open_parquet(
         content = parquet_footer.read(path)
         footer = parquet_footer.parse(content)
     except (NotParquet, *_ERRORS) as error:
-        message = ("{0}: not a Parquet file, or cut short ({1}). Write it again, or convert it "
-                   "from CSV with: python {2} convert IN.csv {0}")
-        raise BadInput(message.format(path, error, schema.module))
+        how = ""
+        if schema.module:
+            how = ", or convert it from CSV with: python {} convert IN.csv {}".format(
+                schema.module, path)
+        raise BadInput("{}: not a Parquet file, or cut short ({}). Write it again{}".format(
+            path, error, how))
     layout = layouts.find(path, footer, elsewhere)
     return ParquetFile(path, schema, stamp, content, footer, layouts, layout)
 

@@ -42,6 +42,8 @@ class Data(NamedTuple):
       train: the training files.
       test: the test files; None where none are wanted.
       bad_rows: counts the rows that cannot be used.
+      declared: the schema as the data set declares it: without sizes of vocabularies, and without
+        keys in place of buckets.
     """
 
     schema: Schema
@@ -49,6 +51,7 @@ class Data(NamedTuple):
     train: Files
     test: Optional[Files]
     bad_rows: BadRows
+    declared: Schema
 
     @property
     def train_rows(self) -> int:
@@ -150,6 +153,7 @@ def open_data(
         train=Files(train, sized_schema, layouts, header),
         test=Files(test, sized_schema, layouts, header) if test else None,
         bad_rows=BadRows(max_bad_rows),
+        declared=schema,
     )
     both = [files for files in (data.train, data.test) if files]
     for files in both:

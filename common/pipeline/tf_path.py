@@ -28,7 +28,7 @@ def tf_input(
     """An input_fn as a TF 1.15.5 user writes it: TextLineDataset, decode_csv, string_split.
 
     Its dataset's elements are (features, labels): features as raw.decode gives them as columns and,
-    with_users, USER to int64 [B]; labels are float32 [B].
+    with_users, USER to int64 [B] where the schema has users; labels are float32 [B].
 
     Args:
       start_row: in place of the stream's, int64 scalar; a session asks for it when it begins.
@@ -38,7 +38,7 @@ def tf_input(
     def parse(lines: tf.Tensor, line_columns: List[str], tables: raw.Tables) -> Batch:
         columns = _parse_csv(lines, line_columns, schema)
         features = raw.decode(columns, schema, tables, as_columns=True)
-        if with_users:
+        if with_users and schema.user_column:
             users = columns[schema.user_column]
             features[USER] = tf.strings.to_hash_bucket_fast(users, _MAX_INT64)
         labels = {}

@@ -1,0 +1,187 @@
+"""A schema as JSON: the file that --schema takes, and what config.json keeps.
+
+Its keys are those of Schema and Column, with `user` for user_column. A key that is left out has its
+default, and none is written.
+"""
+
+import difflib
+import json
+import os
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+
+from common.config.schema import KINDS, Column, Schema
+
+_KEYS = {
+    "name": str,
+    "train_file": str,
+    "test_file": str,
+    "user": str,
+    "delimiter": str,
+    "header": bool,
+    "parquet_lists": bool,
+    "columns": list,
+}
+_TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}
+# What an empty field of a column stands for, where that differs from Column's own default.
+_DEFAULTS = {"number": "0", "identity": "0"}
+
+
+def read(path: str) -> Schema:
+    """The schema that a JSON file holds.
+
+    Raises:
+      ValueError: the file cannot be read, or something in it is wrong: the message says where.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file, object_pairs_hook=_without_doubles)
+    except json.JSONDecodeError as error:
+        raise ValueError("{}: line {}, column {}: not JSON: {}.".format(
+            path, error.lineno, error.colno, error.msg))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError("{}: {}.".format(path, reason))
+    name = os.path.basename(path)
+    return from_json(value, path, name[:-len(".json")] if name.endswith(".json") else name)
+
+
+def from_json(value: Any, where: str, name: str) -> Schema:
+    """The schema that a JSON value describes.
+
+    Args:
+      where: what the value is of, for messages.
+      name: the schema's, where the value names none.
+
+    Raises:
+      ValueError: as of read.
+    """
+    _check_object(value, where, "")
+    _check_keys(value, _KEYS, where, "")
+    if not value.get("columns"):
+        raise ValueError("{}: columns: is missing. List the columns of the rows, in the order of "
+                         "text files.".format(where))
+    columns = []
+    for place, entry in enumerate(value["columns"]):
+        columns.append(_column(entry, where, "columns[{}]".format(place)))
+    fields = {key: value[key] for key in value if key not in ("columns", "user")}
+    fields = {"name": name, "train_file": "", "test_file": "", "module": "", **fields}
+    if len(fields.get("delimiter", ",")) != 1:
+        raise ValueError("{}: delimiter: expected one character. Got: {!r}.".format(
+            where, fields["delimiter"]))
+    try:
+        return Schema(columns=tuple(columns), user_column=value.get("user") or "", **fields)
+    except ValueError as error:
+        raise ValueError("{}: {}".format(where, error))
+
+
+def _column(value: Any, where: str, path: str) -> Column:
+    _check_object(value, where, path)
+    types = {field: _type_of(field) for field in Column._fields}
+    _check_keys(value, types, where, path)
+    for key in ("name", "kind"):
+        if key not in value:
+            raise ValueError("{}: {}.{}: is missing.".format(where, path, key))
+    kind = value["kind"]
+    if kind not in KINDS:
+        raise ValueError("{}: {}.kind: expected one of {}. Got: {!r}.{}".format(
+            where, path, ", ".join(KINDS), kind, _meant(kind, KINDS)))
+    fields = {"default": _default_of(kind), **value}
+    fields = {key: tuple(item) if isinstance(item, list) else item for key, item in fields.items()}
+    try:
+        return Column(**fields)
+    except ValueError as error:
+        raise ValueError("{}: {}: {}".format(where, path, error))
+
+
+def _type_of(field: str) -> type:
+    """The type of a column's field as JSON has it: lists for tuples."""
+    declared = Column._field_types[field]
+    return declared if declared in _TYPE_NAMES else list
+
+
+def _default_of(kind: str) -> str:
+    return _DEFAULTS.get(kind, Column._field_defaults["default"])
+
+
+def _check_object(value: Any, where: str, path: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError("{}: {}expected an object, {{...}}. Got: {}.".format(
+            where, path and path + ": ", json.dumps(value)))
+
+
+def _check_keys(value: Dict[str, Any], types: Mapping[str, Any], where: str, path: str) -> None:
+    """Raises ValueError for a key that is unknown, or whose value is of another type."""
+    for key, item in value.items():
+        full = path + "." + key if path else key
+        if key not in types:
+            raise ValueError("{}: {}: no such key.{} Keys: {}.".format(
+                where, full, _meant(key, types), ", ".join(types)))
+        if key == "user" and item is None:
+            continue
+        if type(item) is not types[key]:  # true is an int, too
+            raise ValueError("{}: {}: expected {}. Got: {}.".format(
+                where, full, _TYPE_NAMES[types[key]], json.dumps(item)))
+        if types[key] is list and key != "columns":
+            _check_texts(value[key], where, full)
+
+
+def _check_texts(items: Sequence[Any], where: str, path: str) -> None:
+    for place, item in enumerate(items):
+        if not isinstance(item, str):
+            raise ValueError("{}: {}[{}]: expected a text. Got: {}.".format(
+                where, path, place, json.dumps(item)))
+
+
+def _meant(text: Any, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(text), list(known), 1)
+    return " Did you mean {!r}?".format(near[0]) if near else ""
+
+
+def _without_doubles(pairs: Sequence[Tuple[str, Any]]) -> Dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    doubled = [key for key in keys if keys.count(key) > 1]
+    if doubled:
+        raise ValueError("the key {!r} stands twice in one object".format(doubled[0]))
+    return dict(pairs)
+
+
+def to_json(schema: Schema) -> Dict[str, Any]:
+    """A schema as from_json reads it."""
+    value: Dict[str, Any] = {}
+    for key in _KEYS:
+        field = "user_column" if key == "user" else key
+        item = getattr(schema, field)
+        if key != "columns" and item != Schema._field_defaults.get(field, ""):
+            value[key] = item
+    value["columns"] = [_column_to_json(column) for column in schema.columns]
+    return value
+
+
+def _column_to_json(column: Column) -> Dict[str, Any]:
+    value: Dict[str, Any] = {}
+    defaults = dict(Column._field_defaults, default=_default_of(column.kind))
+    if column.kind in ("words", "vocabulary"):
+        defaults["buckets"] = column.buckets  # which words give
+    for field, item in column._asdict().items():
+        if field not in defaults or item != defaults[field]:
+            value[field] = list(item) if isinstance(item, tuple) else item
+    return value
+
+
+def difference(one: Sequence[Dict[str, Any]], other: Sequence[Dict[str, Any]]) -> Optional[str]:
+    """The first column in which the columns of two schemas, as JSON, differ; None where they agree.
+
+    The names that files may give a column do not count.
+    """
+    for place in range(max(len(one), len(other))):
+        first, second = [_described(columns, place) for columns in (one, other)]
+        if first != second:
+            return "column {} was {} and is {}".format(place + 1, first, second)
+    return None
+
+
+def _described(columns: Sequence[Dict[str, Any]], place: int) -> str:
+    if place >= len(columns):
+        return "none"
+    fields = {key: item for key, item in columns[place].items() if key != "other_names"}
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True)

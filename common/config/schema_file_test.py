@@ -1,0 +1,120 @@
+import json
+import os
+from typing import Any, Dict
+
+import pytest
+
+from common.config import data_sets, schema_file
+from common.config.schema import Column, Schema
+
+SMALL: Dict[str, Any] = {
+    "user": "who",
+    "columns": [
+        {"name": "who", "kind": "hash", "buckets": 100},
+        {"name": "age", "kind": "number"},
+        {"name": "tags", "kind": "hash", "buckets": 50, "separator": "|"},
+        {"name": "visit day", "kind": "unused"},
+        {"name": "sex", "kind": "words", "words": ["f", "m"]},
+        {"name": "paid", "kind": "label", "task": "payment"},
+    ],
+}
+
+
+def write(folder: object, value: object) -> str:
+    path = os.path.join(str(folder), "mine.json")
+    with open(path, "w") as file:
+        file.write(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def changed(place: int, **fields: object) -> Dict[str, Any]:
+    """SMALL with other fields in one column; None removes a field."""
+    columns = [dict(column) for column in SMALL["columns"]]
+    columns[place].update(fields)  # type: ignore[arg-type]
+    columns[place] = {key: item for key, item in columns[place].items() if item is not None}
+    return dict(SMALL, columns=columns)
+
+
+def test_a_file_is_read_into_a_schema(tmp_path: object) -> None:
+    assert schema_file.read(write(tmp_path, SMALL)) == Schema(
+        name="mine", train_file="", test_file="", user_column="who", module="", columns=(
+            Column("who", "hash", 100),
+            Column("age", "number", default="0"),
+            Column("tags", "hash", 50, separator="|"),
+            Column("visit day", "unused"),
+            Column("sex", "words", words=("f", "m")),
+            Column("paid", "label", task="payment"),
+        ))
+
+
+def test_all_keys_are_read(tmp_path: object) -> None:
+    value = dict(SMALL, name="n", train_file="a", test_file="b", delimiter="\t", header=True,
+                 user=None)
+    schema = schema_file.read(write(tmp_path, value))
+    assert (schema.name, schema.train_file, schema.test_file) == ("n", "a", "b")
+    assert (schema.delimiter, schema.header, schema.user_column) == ("\t", True, "")
+
+
+@pytest.mark.parametrize("name", ["taobao", "amazon", "eleme"])
+def test_schemas_of_the_project_come_through_json_as_they_are(name: str) -> None:
+    schema = data_sets.load(name)
+    value = json.loads(json.dumps(schema_file.to_json(schema)))
+    assert schema_file.from_json(value, "x", "x") == schema._replace(module="")
+
+
+def test_defaults_are_not_written() -> None:
+    schema = schema_file.from_json(SMALL, "x", "x")
+    assert schema_file.to_json(schema) == dict(SMALL, name="x")
+
+
+@pytest.mark.parametrize("value, message", [
+    ("{", r"mine.json: line 1, column 2: not JSON: Expecting property name"),
+    ('{"user": "a", "user": "b"}', "mine.json: the key 'user' stands twice in one object"),
+    ([], r"mine.json: expected an object, \{...\}. Got: \[\]."),
+    ({}, "mine.json: columns: is missing. List the columns"),
+    (dict(SMALL, columns=[]), "mine.json: columns: is missing"),
+    (dict(SMALL, colums=[]), "mine.json: colums: no such key. Did you mean 'columns'. Keys: name,"),
+    (dict(SMALL, header=1), "mine.json: header: expected true or false. Got: 1."),
+    (dict(SMALL, user=3), "mine.json: user: expected a text. Got: 3."),
+    (dict(SMALL, delimiter="||"), r"mine.json: delimiter: expected one character. Got: '\|\|'."),
+    (dict(SMALL, user="nobody"), "mine.json: schema 'mine': user_column 'nobody' is not a hash"),
+    (dict(SMALL, columns=[3]), r"mine.json: columns\[0\]: expected an object, .* Got: 3."),
+    (changed(0, name=None), r"mine.json: columns\[0\].name: is missing."),
+    (changed(3, kind=None), r"mine.json: columns\[3\].kind: is missing."),
+    (changed(0, kind="hashed"), r"mine.json: columns\[0\].kind: expected one of label, hash, .* "
+                                r"Got: 'hashed'. Did you mean 'hash'\?"),
+    (changed(0, bucket=3), r"mine.json: columns\[0\].bucket: no such key. Did you mean 'buckets'"),
+    (changed(0, buckets="3"), r'columns\[0\].buckets: expected a whole number. Got: "3".'),
+    (changed(0, buckets=True), r"columns\[0\].buckets: expected a whole number. Got: true."),
+    (changed(0, buckets=0), r"columns\[0\]: column 'who': a hash column needs buckets > 0. Got: 0"),
+    (changed(4, words="f"), r'columns\[4\].words: expected a list. Got: "f".'),
+    (changed(4, words=["f", 1]), r"columns\[4\].words\[1\]: expected a text. Got: 1."),
+    (changed(0, name="user id"), r"columns\[0\]: column 'user id': name names variables, so it is "
+                                 r"of A-Z, .* Got: 'user id'. Files may name the column otherwise"),
+    (changed(0, group="_a"), r"columns\[0\]: column 'who': group names variables, .* Got: '_a'"),
+    (changed(1, name="who"), "mine.json: schema 'mine': columns named twice: who."),
+])
+def test_what_is_wrong_is_told_with_its_place(tmp_path: object, value: object,
+                                              message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        schema_file.read(write(tmp_path, value))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: object) -> None:
+    with pytest.raises(ValueError, match="none.json: No such file or directory."):
+        schema_file.read(os.path.join(str(tmp_path), "none.json"))
+
+
+def test_the_first_column_that_differs_is_named() -> None:
+    columns = SMALL["columns"]
+    assert schema_file.difference(columns, columns) is None
+    other = changed(1, other_names=["Age"])["columns"]
+    assert schema_file.difference(columns, other) is None
+    other = changed(2, buckets=60)["columns"]
+    assert schema_file.difference(columns, other) == (
+        'column 3 was {"buckets": 50, "kind": "hash", "name": "tags", "separator": "|"} and is '
+        '{"buckets": 60, "kind": "hash", "name": "tags", "separator": "|"}')
+    assert schema_file.difference(columns, columns[:5]) == (
+        'column 6 was {"kind": "label", "name": "paid", "task": "payment"} and is none')
+    assert schema_file.difference([{"name": "a", "kind": "label"}],
+                                  [{"kind": "label", "name": "a"}]) is None
