@@ -79,12 +79,25 @@ def _check_places(parser: FlagParser, args: argparse.Namespace) -> None:
                 "--{} {}: the processes of a cluster write parts of one checkpoint, and read "
                 "them, while they train, which they cannot through an object store. Give a folder "
                 "that all of them mount, and copy it afterwards.".format(flag, address))
+        taken = None if addresses.is_remote(address) else _file_in(address)
+        if taken:
+            parser.error("--{} {}: {} is a file. Give the name of a folder, which need not be "
+                         "there.".format(flag, address, taken))
     rows = [args.data_location, args.train_files, args.eval_files]
     schemes = [scheme + "://" for scheme in addresses.SCHEMES]
     if args.tf and any(scheme in names for scheme in schemes for names in rows):
         parser.error(
             "--tf reads rows with TensorFlow's own file systems, which take a failed answer for "
             "the end of a file. Copy the rows to a local disk, or drop --tf.")
+
+
+def _file_in(path: str) -> str:
+    """What of a path, or of the folders above it, is a file; empty where nothing is."""
+    while path and not os.path.isdir(path):
+        if os.path.lexists(path):
+            return path
+        path = os.path.dirname(path)
+    return ""
 
 
 def _add_values(args: argparse.Namespace) -> None:

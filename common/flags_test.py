@@ -274,3 +274,16 @@ def test_folders_in_a_store_have_a_local_copy(monkeypatch: pytest.MonkeyPatch) -
     run = flags.make_run(parse("--output_dir", "s3://b/out"), MODEL)
     assert run.result_dir == run.checkpoint_dir
     assert run.shown(run.result_dir).startswith("s3://b/out/model_M_")
+
+
+@pytest.mark.parametrize("flag", ["--checkpoint", "--output_dir"])
+def test_a_file_in_the_place_of_a_folder(flag: str, tmp_path: object,
+                                         capsys: pytest.CaptureFixture) -> None:
+    path = os.path.join(str(tmp_path), "file")
+    open(path, "w").close()
+    for place in (path, path + "/run"):
+        with pytest.raises(SystemExit, match="2"):
+            parse(flag, place)
+        message = "{} {}: {} is a file. Give the name of a folder".format(flag, place, path)
+        assert message in capsys.readouterr().err
+    assert parse(flag, str(tmp_path)) and parse(flag, str(tmp_path) + "/a/b")

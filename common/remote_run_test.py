@@ -57,18 +57,18 @@ def test_a_killed_run_resumes_from_what_was_whole(
         store: ObjectStore, tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     toy.open_toy(tmp_path, runs.TRAIN, runs.TEST)
     folders = _folders(store, str(tmp_path) + "/a")
-    child = runs.start_child(tmp_path, 0.02, steps=400, save_steps=5, **folders)
+    child = runs.start_child(tmp_path, 0.02, steps=150, save_steps=5, **folders)
     deadline = time.monotonic() + 60
     while "run/model.ckpt-10.index" not in store.keys("run"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     child.kill()
     folders = _folders(store, str(tmp_path) + "/b")
-    runs.train(tmp_path, steps=400, **folders)
+    runs.train(tmp_path, steps=150, **folders)
     first = int(re.search(r"going on from step (\d+)", capsys.readouterr().out).group(1))
-    assert first >= 5 and first % 5 == 0 and first < 400
+    assert first >= 5 and first % 5 == 0 and first < 150
     saved = json.loads(store.get("run/metrics.json").decode())
-    assert saved["global_step"] == 400 and saved["steps_trained_here"] == 400 - first
+    assert saved["global_step"] == 150 and saved["steps_trained_here"] == 150 - first
 
 
 def test_no_key_is_in_what_a_run_writes(

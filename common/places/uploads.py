@@ -7,6 +7,7 @@ from typing import List, Sequence
 
 import pyarrow.fs
 
+from common.errors import BadInput
 from common.places import asking, remote, stores
 from common.places.asking import ShortBody
 from common.places.stores import Store
@@ -24,7 +25,9 @@ def check_writable(folder: str) -> None:
     Raises:
       BadInput: that fails; the message says why.
     """
-    remote.folder_exists(folder)  # raises where there is no bucket
+    if remote.find(folder):  # raises where there is no bucket
+        raise BadInput("{}: it is a file. Give the name of a folder, which need not be there.".
+                       format(folder))
     address = "{}/{}".format(folder.rstrip("/"), _PROBE)
     with tempfile.NamedTemporaryFile() as probe:
         probe.write(_PROBE_TEXT)

@@ -114,6 +114,12 @@ def test_whether_a_folder_can_be_written_to(store: ObjectStore) -> None:
         uploads.check_writable("s3://nobucket/run")
 
 
+def test_a_file_in_the_place_of_a_folder(store: ObjectStore) -> None:
+    store.put("run", b"x")
+    with pytest.raises(BadInput, match="/run: it is a file. Give the name of a folder"):
+        uploads.check_writable(store.address("run"))
+
+
 def test_removing(store: ObjectStore) -> None:
     paths = [store.put(name, b"x") for name in ("a", "b", "c")]
     uploads.remove([paths[0], store.address("none"), paths[2]])
