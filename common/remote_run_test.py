@@ -13,7 +13,7 @@ from common.config.mirrored import Mirrored
 from common.config.model import ROOT
 from common.errors import BadInput
 from common.pipeline import source
-from common.places import asking, mirrors
+from common.places import asking, mirror_names
 from common.testing import runs, toy
 from common.testing.fault_proxy import Fault
 from common.testing.object_store import KEY_ID, SECRET, ObjectStore
@@ -38,7 +38,7 @@ def test_all_that_a_run_writes_is_in_the_store(store: ObjectStore, tmp_path: obj
     folders = _folders(store, tmp_path)
     runs.train(tmp_path, steps=20, save_steps=10, timeline=10, incremental_ckpt=1, **folders)
     keys = [key[len("run/"):] for key in store.keys()]
-    assert keys == mirrors._names(folders["result_dir"])
+    assert keys == mirror_names.below(folders["result_dir"])
     for name in ("checkpoint", "config.json", "metrics.json", "model.ckpt-20.index"):
         assert name in keys
     assert any(key.startswith("export/") for key in keys) and not any("ckpt-10" in k for k in keys)

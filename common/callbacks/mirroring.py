@@ -74,6 +74,8 @@ def mirrored(folders: Sequence[Mirrored]) -> Iterator[List[Mirror]]:
 def _push_last(mirror: Mirror) -> None:
     try:
         mirror.push()
+    except NotAlone:
+        raise
     except BadInput as error:
         raise BadInput("{} All that the run wrote is in {}: the same command on this machine "
                        "copies it.".format(error, mirror.folder))

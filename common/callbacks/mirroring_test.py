@@ -63,6 +63,17 @@ def test_a_store_that_fails_at_the_end(store: ObjectStore, folders: List[Mirrore
         with mirroring.mirrored(folders):
             _write(folders, "metrics.json")
             store.proxy.fault = lambda request: Fault(403)
+    store.proxy.heal()
+    with mirroring.mirrored(folders):
+        assert os.path.exists(os.path.join(folders[0].folder, "metrics.json"))
+    assert store.keys() == ["run/metrics.json"]
+
+
+def test_another_run_in_the_folder_is_told_at_the_end(
+        store: ObjectStore, folders: List[Mirrored]) -> None:
+    with pytest.raises(NotAlone, match="give it another folder.$"):
+        with mirroring.mirrored(folders):
+            store.put("run/checkpoint", b"of another")
 
 
 def test_a_run_that_fails_copies_what_it_wrote_and_keeps_its_error(

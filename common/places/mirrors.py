@@ -4,51 +4,28 @@ What is there is fetched at the start, unless the local folder is the one that w
 and may have more, as where the store failed at the end. What is written locally is copied there
 each time that `push` is called. Every file is there whole or not at all, and files come in an order
 in which none names another that is not there yet: a checkpoint's data, its index, then the file
-that says which checkpoints there are. What was removed locally is removed there last.
+that says which checkpoints there are. What a run removed locally is removed there last; what
+something else removed, as a cleaner of temporary files, stays there.
 """
 
 import fcntl
-import json
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Dict, List, NamedTuple, Optional, Sequence
+from typing import IO, Dict, List, Optional, Sequence, Set
 
 from common.errors import BadInput
 from common.files import replacing
 from common.log import log
-from common.places import remote, remote_reader, uploads
+from common.places import mirror_names, mirror_record, remote, remote_reader, uploads
+from common.places.mirror_record import REMOTE_ALONE, Copied, Record
 
-_STATE = "checkpoint"
-_RECORD = ".mirror.json"
 _LOCK = ".mirror.lock"
-_UNFINISHED = re.compile(r"(^|/)temp-|_temp_|\.tmp\d*|tempstate|\.mirror\.|(^|/)\.write-test$")
-_CHECKPOINT = re.compile(r"model\.ckpt-\d+\.")
 _BLOCK_BYTES = 8 << 20
 _THREADS = 8
-# Later ones name or complete earlier ones.
-_LAST = (re.compile(r"\.index$|(^|/)saved_model\.pb$"), re.compile(r"(^|/)checkpoint$"),
-         re.compile(r"(^|/)metrics\.json$"))
 
 
 class NotAlone(BadInput):
     """Another run has written to the same folder of a store."""
-
-
-class Copied(NamedTuple):
-    """A file as it was when local folder and store were the same.
-
-    Attributes:
-      num_bytes, modified_ns: of the local file; -1 where only the store has it.
-      version: in the store.
-    """
-
-    num_bytes: int
-    modified_ns: int
-    version: str
-
-
-_REMOTE_ALONE = Copied(-1, 0, "")
 
 
 class Mirror:
@@ -63,7 +40,7 @@ class Mirror:
         self.address, self.folder = address.rstrip("/"), folder
         self._lock: Optional[IO[str]] = None
         self._copied: Dict[str, Copied] = {}
-        self._tried: Dict[str, bytes] = {}  # what states held that perhaps were copied
+        self._tried: Dict[str, str] = {}
 
     def open(self) -> None:
         """Sees that the folder can be written to, and makes the local folder the same as it.
@@ -74,14 +51,12 @@ class Mirror:
         uploads.check_writable(self.address)
         os.makedirs(self.folder, exist_ok=True)
         self._take_lock()
-        before, there = self._read_record(), self._names_there()
-        if self._is_ahead(before, there):
-            strange = set(there) - set(before)
-            orphans = {name: _REMOTE_ALONE for name in strange if _CHECKPOINT.match(_base(name))}
-            self._copied = {**before, **orphans}
-            log("{}: resumed from its local copy, {}".format(self.address, self.folder))
+        before, there = mirror_record.read(self.folder, self.address), self._names_there()
+        self._tried = before.tried if before else {}
+        if before and self._is_ahead(before, there):
+            self._resume(before, there)
         else:
-            self._fetch(before, there)
+            self._fetch(before.files if before else {}, there)
 
     def _take_lock(self) -> None:
         self._lock = open(os.path.join(self.folder, _LOCK), "a+")
@@ -95,12 +70,56 @@ class Mirror:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
 
-    def _is_ahead(self, before: Dict[str, Copied], there: Sequence[str]) -> bool:
-        """Whether the store has what this folder was copied to last, so that nothing is newer."""
-        if not before or not set(_local(before)) <= set(there):
+    def _is_ahead(self, before: Record, there: Sequence[str]) -> bool:
+        """Whether the store has what this folder was copied to last, so that nothing is newer.
+
+        A local folder that lost its newest checkpoint is behind whatever the store has.
+        """
+        if not set(before.local()) <= set(there) or not self._has_newest(before):
             return False
-        return all(self._version_there(name) == before[name].version
-                   for name in before if _base(name) == _STATE)
+        compared = {name for name in (*before.files, *there) if mirror_names.is_state(name)}
+        if not compared.intersection(before.files):
+            compared.update(before.local())
+        return all(self._is_ours(name, before.files.get(name)) for name in compared)
+
+    def _has_newest(self, before: Record) -> bool:
+        """Whether the newest checkpoint of each state is here, or was copied and can be fetched."""
+        texts = self._local_states()
+        for state in filter(mirror_names.is_lasting_state, before.local()):
+            index = mirror_names.newest_index(state, texts.get(state, ""))
+            if not index or index not in before.files and not os.path.exists(self._path(index)):
+                log("{}: {} or what it names is gone from this machine, it is fetched".format(
+                    self.address, self._path(state)))
+                return False
+        return True
+
+    def _is_ours(self, name: str, copied: Optional[Copied]) -> bool:
+        """Whether the store has the version that was copied last, or one that was tried."""
+        if self._version_there(name) == (copied.version if copied else ""):
+            return True
+        tried = self._tried.get(name)
+        content = self._content_there(name) if tried else None
+        return content is not None and mirror_record.digest(content) == tried
+
+    def _resume(self, before: Record, there: Sequence[str]) -> None:
+        """Takes the local folder as it is, with those files that something else removed here."""
+        states = self._local_states()
+        here = set(mirror_names.below(self.folder))
+        lost = [name for name in before.local()
+                if name not in here and not mirror_names.is_rotated(name, states)]
+        strange = set(there) - set(before.files)
+        orphans = {name: REMOTE_ALONE for name in strange if mirror_names.is_of_checkpoint(name)}
+        self._copied = {**before.files, **orphans}
+        self._fetch_files(lost, {})
+        log("{}: resumed from its local copy, {}".format(self.address, self.folder))
+
+    def _local_states(self) -> Dict[str, str]:
+        """What each local state holds, by its name."""
+        states = {}
+        for name in filter(mirror_names.is_state, mirror_names.below(self.folder)):
+            with open(self._path(name), errors="replace") as file:
+                states[name] = file.read()
+        return states
 
     def _version_there(self, name: str) -> str:
         file = remote.find(self._address(name))
@@ -112,32 +131,34 @@ class Mirror:
 
     def _fetch(self, before: Dict[str, Copied], there: Sequence[str]) -> None:
         """Makes the local folder the same as that of the store."""
-        kept = _restorable(there, self._read_states(there))
-        for name in set(_names(self.folder)) - set(there):
+        kept = mirror_names.restorable(there, self._read_states(there))
+        for name in set(mirror_names.below(self.folder)) - set(there):
             os.remove(self._path(name))
-        self._copied = {name: _REMOTE_ALONE for name in there if name not in kept}
-        with ThreadPoolExecutor(_THREADS) as threads:
-            copied = threads.map(lambda name: self._fetch_file(name, before.get(name)), kept)
-            self._copied.update(zip(kept, copied))
+        self._copied = {name: REMOTE_ALONE for name in there if name not in kept}
+        self._fetch_files(kept, before)
         self._write_record()
         if kept:
             num_bytes = sum(self._copied[name].num_bytes for name in kept)
             log("{}: {} files of {} MB are there".format(
                 self.address, len(kept), num_bytes // 1000000))
 
+    def _fetch_files(self, names: Sequence[str], before: Dict[str, Copied]) -> None:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            copied = threads.map(lambda name: self._fetch_file(name, before.get(name)), names)
+            self._copied.update(zip(names, copied))
+
     def _names_there(self) -> List[str]:
         """The names of the store's files below the folder."""
         start = len(self.address) + 1
         names = [address[start:] for address in remote.files_below(self.address)]
-        return [name for name in names if not _UNFINISHED.search(name)]
+        return list(filter(mirror_names.is_whole, names))
 
     def _read_states(self, names: Sequence[str]) -> Dict[str, str]:
-        """What each file that says which checkpoints there are holds, by its folder."""
+        """What each of the store's states holds, by its name."""
         states = {}
-        for name in names:
-            if _base(name) == _STATE:
-                content = self._content_there(name) or b""
-                states[os.path.dirname(name)] = content.decode("utf-8", "replace")
+        for name in filter(mirror_names.is_state, names):
+            content = self._content_there(name) or b""
+            states[name] = content.decode("utf-8", "replace")
         return states
 
     def _fetch_file(self, name: str, before: Optional[Copied]) -> Copied:
@@ -147,7 +168,7 @@ class Mirror:
             raise BadInput("{}: it was removed while the folder was fetched.".format(
                 self._address(name)))
         path = self._path(name)
-        if before and before.version == file.version and _is_same(path, before):
+        if before and before.version == file.version and before.is_same(path):
             return before
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with replacing(path) as temporary, open(temporary, "wb") as out:
@@ -156,54 +177,59 @@ class Mirror:
                 while block:
                     out.write(block)
                     block = source.read(_BLOCK_BYTES)
-        return _copied(path, file.version)
+        return mirror_record.copied(path, file.version)
 
     def push(self) -> None:
-        """Copies what changed locally to the store, and removes there what was removed here.
+        """Copies what changed locally to the store, and removes there what the run removed here.
 
         Raises:
           BadInput: the store fails each time, or another run writes to the same folder.
         """
         self._check_alone()
-        names = _names(self.folder)
-        changed = [name for name in names if not self._is_copied(name)]
-        for rank in range(len(_LAST) + 1):
-            self._put([name for name in changed if _rank(name) == rank])
-        gone = sorted(set(self._copied) - set(names))
-        uploads.remove([self._address(name) for name in gone])
-        for name in gone:
-            del self._copied[name]
-        self._write_record()
+        try:
+            names = mirror_names.below(self.folder)
+            changed = [name for name in names if not self._is_copied(name)]
+            for rank in mirror_names.RANKS:
+                self._put([name for name in changed if mirror_names.rank(name) == rank])
+            self._remove(set(self._copied) - set(names))
+        finally:
+            self._write_record()
 
     def _is_copied(self, name: str) -> bool:
         copied = self._copied.get(name)
-        return copied is not None and _is_same(self._path(name), copied)
+        return copied is not None and copied.is_same(self._path(name))
 
     def _put(self, names: Sequence[str]) -> None:
         with ThreadPoolExecutor(_THREADS) as threads:
-            copied = list(threads.map(self._put_file, names))
-        self._copied.update((name, one) for name, one in zip(names, copied) if one)
+            list(threads.map(self._put_file, names))
 
-    def _put_file(self, name: str) -> Optional[Copied]:
-        """Copies one file; None where it is gone meanwhile."""
+    def _put_file(self, name: str) -> None:
+        """Copies one file, unless it is gone meanwhile."""
         path = self._path(name)
         try:
             modified_ns = os.stat(path).st_mtime_ns
-            if _base(name) == _STATE:
+            if mirror_names.is_state(name):
                 with open(path, "rb") as state:
-                    self._tried[name] = state.read()
+                    self._tried[name] = mirror_record.digest(state.read())
             file = uploads.put(path, self._address(name))
         except FileNotFoundError:
-            return None
-        return Copied(file.num_bytes, modified_ns, file.version)
+            return
+        self._tried.pop(name, None)
+        self._copied[name] = Copied(file.num_bytes, modified_ns, file.version)
+
+    def _remove(self, gone: Set[str]) -> None:
+        """Removes from the store those of the files gone here that the run has removed."""
+        states = self._local_states()
+        for name in sorted(gone):
+            if mirror_names.is_removed_by_runs(name, states):
+                uploads.remove([self._address(name)])
+                del self._copied[name]
 
     def _check_alone(self) -> None:
-        """Raises BadInput where the store's list of checkpoints is not the one copied last."""
-        states = {_STATE} | {name for name in self._copied if _base(name) == _STATE}
+        """Raises NotAlone where the store's list of checkpoints is not the one copied last."""
+        states = {mirror_names.STATE}.union(filter(mirror_names.is_state, self._copied))
         for name in sorted(states):
-            copied = self._copied.get(name)
-            is_same = self._version_there(name) == (copied.version if copied else "")
-            if not is_same and self._content_there(name) != self._tried.get(name):
+            if not self._is_ours(name, self._copied.get(name)):
                 raise NotAlone(
                     "{}: something else has written checkpoints there since this run began or "
                     "saved. Two runs cannot share a folder: end one, or give it another folder."
@@ -221,71 +247,5 @@ class Mirror:
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
 
-    def _read_record(self) -> Dict[str, Copied]:
-        try:
-            with open(self._path(_RECORD)) as file:
-                record = json.load(file)
-            if record["address"] != self.address:
-                return {}
-            return {name: Copied(*values) for name, values in record["files"].items()}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}  # without a record everything is fetched
-
     def _write_record(self) -> None:
-        record = {"address": self.address, "files": self._copied}
-        with replacing(self._path(_RECORD)) as temporary, open(temporary, "w") as file:
-            json.dump(record, file)
-
-
-def _base(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
-
-
-def _local(files: Dict[str, Copied]) -> List[str]:
-    """The names of those that the local folder had, too."""
-    return [name for name, copied in files.items() if copied.num_bytes >= 0]
-
-
-def _names(folder: str) -> List[str]:
-    """The names of a local folder's files that are whole, relative to it."""
-    names = []
-    for parent, _, of_parent in os.walk(folder):
-        for name in of_parent:
-            relative = os.path.relpath(os.path.join(parent, name), folder)
-            if not _UNFINISHED.search(relative):
-                names.append(relative)
-    return sorted(names)
-
-
-def _restorable(names: Sequence[str], states: Dict[str, str]) -> List[str]:
-    """The names but for files of checkpoints that no state names: such were not written whole."""
-    kept = []
-    for name in names:
-        folder, base = os.path.split(name)
-        if _CHECKPOINT.match(base):
-            prefix = base[:base.index(".", len("model.ckpt-"))]
-            if '"{}"'.format(prefix) not in states.get(folder, ""):
-                continue
-        kept.append(name)
-    return kept
-
-
-def _rank(name: str) -> int:
-    """Where a file comes among those that are copied."""
-    for rank, pattern in enumerate(_LAST, 1):
-        if pattern.search(name):
-            return rank
-    return 0
-
-
-def _is_same(path: str, copied: Copied) -> bool:
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (copied.num_bytes, copied.modified_ns)
-
-
-def _copied(path: str, version: str) -> Copied:
-    status = os.stat(path)
-    return Copied(status.st_size, status.st_mtime_ns, version)
+        mirror_record.write(self.folder, self.address, Record(self._copied, self._tried))

@@ -1,12 +1,14 @@
 import json
 import os
+import re
+import shutil
 import time
 from typing import Callable, Dict, List, Optional
 
 import pytest
 
 from common.errors import BadInput
-from common.places import asking, mirrors
+from common.places import asking, mirror_names, mirror_record, mirrors
 from common.places.mirrors import Mirror
 from common.testing.fault_proxy import Fault, Request
 from common.testing.object_store import ObjectStore
@@ -52,7 +54,7 @@ def _save(mirror: Mirror, step: int, remove: Optional[int] = None) -> None:
 
 def _files(mirror: Mirror) -> Dict[str, str]:
     found = {}
-    for name in mirrors._names(mirror.folder):
+    for name in mirror_names.below(mirror.folder):
         with open(os.path.join(mirror.folder, name)) as file:
             found[name] = file.read()
     return found
@@ -240,7 +242,7 @@ def test_a_damaged_record_is_left_out(store: ObjectStore, make: Callable[[str], 
     _save(mirror, 5)
     mirror.push()
     mirror.close()
-    record = os.path.join(mirror.folder, mirrors._RECORD)
+    record = os.path.join(mirror.folder, mirror_record.NAME)
     for text in ("{", "{}", json.dumps({"address": mirror.address, "files": {"x": [1]}})):
         with open(record, "w") as file:
             file.write(text)
@@ -249,11 +251,8 @@ def test_a_damaged_record_is_left_out(store: ObjectStore, make: Callable[[str], 
         again.close()
 
 
-def test_a_state_that_was_written_though_the_answer_was_lost(
-        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
-    mirror = make("a")
-    _save(mirror, 5)
-    mirror.push()
+def _lose_answers_of_states(store: ObjectStore) -> None:
+    """From now on states are written, but whoever asks for them afterwards is denied."""
     puts: List[int] = []
 
     def fail(request: Request) -> Optional[Fault]:
@@ -263,6 +262,14 @@ def test_a_state_that_was_written_though_the_answer_was_lost(
         return None
 
     store.proxy.fault = fail
+
+
+def test_a_state_that_was_written_though_the_answer_was_lost(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _save(mirror, 5)
+    mirror.push()
+    _lose_answers_of_states(store)
     _save(mirror, 10, remove=5)
     with pytest.raises(BadInput, match="denies it"):
         mirror.push()
@@ -270,3 +277,132 @@ def test_a_state_that_was_written_though_the_answer_was_lost(
     store.proxy.heal()
     mirror.push()
     assert not any("ckpt-5" in key for key in store.keys())
+
+
+def _remove(mirror: Mirror, pattern: str) -> None:
+    for name in mirror_names.below(mirror.folder):
+        if re.search(pattern, name):
+            os.remove(os.path.join(mirror.folder, name))
+
+
+def _contents(store: ObjectStore) -> Dict[str, bytes]:
+    return {key: store.get(key) for key in store.keys()}
+
+
+@pytest.mark.parametrize("pattern", ["", "^checkpoint", "ckpt-5", "ckpt-5.data", "config|export"])
+def test_what_something_else_removed_here_is_fetched_at_the_next_start(
+        pattern: str, store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _save(mirror, 5)
+    for name in ("config.json", "export_best/17/saved_model.pb"):
+        _write(mirror, name, name)
+    mirror.push()
+    before, local = _contents(store), _files(mirror)
+    mirror.close()
+    _remove(mirror, pattern)
+    again = make("a")
+    assert _files(again) == local
+    again.push()
+    assert _contents(store) == before
+
+
+@pytest.mark.parametrize("pattern", ["", "^checkpoint", "ckpt-5", "ckpt-5.data", "config"])
+def test_what_something_else_removes_while_a_run_goes_on_stays_in_the_store(
+        pattern: str, store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _save(mirror, 5)
+    _write(mirror, "config.json", "{}")
+    mirror.push()
+    before = _contents(store)
+    _remove(mirror, pattern)
+    mirror.push()
+    assert _contents(store) == before
+    _save(mirror, 10)
+    _remove(mirror, "ckpt-5")
+    mirror.push()
+    assert "ckpt-10" in store.get("run/checkpoint").decode()
+    assert not any("ckpt-5" in key for key in store.keys())
+    mirror.close()
+    assert _files(make("a"))["config.json"] == "{}"
+
+
+def test_a_folder_that_is_gone_while_a_run_goes_on(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _save(mirror, 5)
+    mirror.push()
+    before = _contents(store)
+    shutil.rmtree(mirror.folder)
+    mirror.push()
+    assert _contents(store) == before
+
+
+def test_what_runs_remove_is_removed_there(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _save(mirror, 5)
+    names = ["metrics.json", "ended_early.json", "export_best/17/saved_model.pb",
+             ".incremental_checkpoint/checkpoint", ".incremental_checkpoint/model.ckpt-7.index"]
+    for name in names:
+        _write(mirror, name, 'model_checkpoint_path: "model.ckpt-7"')
+    mirror.push()
+    assert set(store.keys("run")) > {"run/" + name for name in names}
+    for name in names:
+        os.remove(os.path.join(mirror.folder, name))
+    mirror.push()
+    assert store.keys() == ["run/" + name for name in _files(mirror)]
+
+
+def test_what_an_empty_store_did_not_take_is_taken_up_from_the_local_copy(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    store.proxy.fault = lambda request: Fault(403) if request.method == "PUT" else None
+    _save(mirror, 5)
+    with pytest.raises(BadInput, match="denies it"):
+        mirror.push()
+    mirror.close()
+    store.proxy.heal()
+    again = make("a")
+    again.push()
+    assert store.keys() == ["run/" + name for name in _files(mirror)] and "checkpoint" in _files(
+        again)
+
+
+def test_the_local_copy_goes_on_where_an_answer_was_lost(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _save(mirror, 5)
+    mirror.push()
+    _lose_answers_of_states(store)
+    _save(mirror, 10, remove=5)
+    with pytest.raises(BadInput, match="denies it"):
+        mirror.push()
+    _save(mirror, 20, remove=10)
+    mirror.close()
+    store.proxy.heal()
+    again = make("a")
+    assert "ckpt-20" in _files(again)["checkpoint"]
+    again.push()
+    assert store.keys() == ["run/" + name for name in _files(again)]
+
+
+def test_a_folder_without_checkpoints(store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    first = make("a")
+    _write(first, "metrics.json", "1")
+    first.push()
+    first.close()
+    _write(first, "config.json", "newer")
+    again = make("a")
+    assert sorted(_files(again)) == ["config.json", "metrics.json"]
+    again.close()
+    store.put("run/metrics.json", b"2")
+    assert _files(make("a")) == {"metrics.json": "2"}
+
+
+def test_a_store_that_has_checkpoints_by_now_counts(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    first = make("a")
+    first.close()
+    _save(first, 3)
+    store.put("run/checkpoint", b'model_checkpoint_path: "model.ckpt-9"')
+    assert sorted(_files(make("a"))) == ["checkpoint"]
