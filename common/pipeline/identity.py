@@ -77,7 +77,7 @@ def listing(paths: Sequence[str]) -> Listing:
     Raises:
       OSError: one of them is gone.
     """
-    stamps = tuple(map(location.stamp, paths))
+    stamps = tuple(location.stamps(paths))
     whole = [_whole(path) for path in paths]
     folder = _common_folder(whole)
     names = [path[len(folder):].lstrip("/") for path in whole]
