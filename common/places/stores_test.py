@@ -100,3 +100,10 @@ def test_keys_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, _KEYS)
     assert stores.without_secrets("AKIDX and hidden") == (
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+
+
+def test_a_key_of_few_letters_leaves_other_words_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "long.enough")
+    assert stores.without_secrets("a bucket was asked: a/us, xlong.enoughx") == (
+        "AWS_ACCESS_KEY_ID bucket was asked: AWS_ACCESS_KEY_ID/us, xAWS_SECRET_ACCESS_KEYx")
