@@ -282,7 +282,7 @@ def test_lists_of_unequal_length_are_bad_rows(tmp_path: object) -> None:
 def test_a_missing_vocabulary_names_the_commands(folder: str, tmp_path: object) -> None:
     write_rows(tmp_path, "i1", "c")
     os.remove(os.path.join(str(tmp_path), "mid_voc.txt"))
-    message = ("mid_voc.txt: no such file, and no .*mid_voc.pkl either. Make them of "
+    message = ("mid_voc.txt: no such file, and no .*mid_voc.pkl either. Name the folder .*"
                "your rows with data/din/script/gen")
     with pytest.raises(BadInput, match=message):
         train.main(["--data_location", str(tmp_path)])

@@ -39,8 +39,9 @@ def load(path_stem: str) -> List[str]:
     if location.exists(pickle_path):
         return load_pkl(pickle_path)
     folder = os.path.dirname(path_stem) or "."
-    message = ("{0}.txt: no such file, and no {0}.pkl either. Make them of your rows with "
-               "data/din/script/generate_voc.py, of the raw files with data/din/prepare_data.sh, "
+    message = ("{0}.txt: no such file, and no {0}.pkl either. Name the folder that holds them by "
+               "--data_location, or make them of your rows with data/din/script/generate_voc.py, "
+               "of the raw files with data/din/prepare_data.sh, "
                "or with synthetic rows: python data/amazon.py make --out {1}")
     raise BadInput(message.format(path_stem, folder))
 

@@ -174,8 +174,9 @@ def test_other_line_ends_of_unicode_are_part_of_a_name(tmp_path: object) -> None
 
 def test_missing_names_both_files_and_how_to_make_them(tmp_path: object) -> None:
     with pytest.raises(BadInput,
-                       match="cat_voc.txt: no such file, and no .*cat_voc.pkl either. Make them of "
-                       "your rows with data/din/script/generate_voc.py.* --out " + str(tmp_path)):
+                       match="cat_voc.txt: no such file, and no .*cat_voc.pkl either. Name the "
+                       "folder that holds them by --data_location, or make them of your rows "
+                       "with data/din/script/generate_voc.py.* --out " + str(tmp_path)):
         vocabulary.load(stem(tmp_path))
 
 
