@@ -78,7 +78,7 @@ class FilePart:
       saved: what the checkpoint says from which training goes on; None without one.
 
     Attributes:
-      identity: what tells the rows from others.
+      reading: how the rows are read.
       counter: what counts the rows of steps: this object.
       queue, error: as Queue has them; None.
     """
@@ -88,10 +88,9 @@ class FilePart:
 
     def __init__(self, run: Run, data: Data, saved: Optional[Saved]) -> None:
         self._run, self._data = run, data
-        self._reading = reading_of(run, data)
-        self.identity = self._reading.rows.to_json()
+        self.reading = reading_of(run, data)
         self.counter = self
-        self._first_plan = position.resume(saved, self._reading).plan
+        self._first_plan = position.resume(saved, self.reading).plan
         self._trainer, self._device = 0, ""
         cluster = run.cluster
         if cluster and cluster.trains:
@@ -100,21 +99,21 @@ class FilePart:
             self._device = "/job:{}/task:{}".format(cluster.role, cluster.task)
         self._position: Optional[Position] = None
         self._stream = Stream(
-            run.batch_size, shard=self._trainer, shards=self._reading.trainers)
+            run.batch_size, shard=self._trainer, shards=self.reading.trainers)
 
     def standing(self, saved: Optional[Saved]) -> Standing:
         """How far a checkpoint is in the rows."""
-        place = position.resume(saved, self._reading)
+        place = position.resume(saved, self.reading)
         return Standing(place.rows_trained, place.note)
 
     def steps_left(self, saved: Optional[Saved]) -> int:
         """How many steps of all trainers are left of the epochs of the run."""
-        return position.steps_left(position.resume(saved, self._reading), self._reading)
+        return position.steps_left(position.resume(saved, self.reading), self.reading)
 
     def input_fn(self) -> InputFn:
         """The rows from where training goes on; to be called in the graph of training."""
         run, data = self._run, self._data
-        self._position = Position(self._reading, self._device)
+        self._position = Position(self.reading, self._device)
         place = self._position.read(self._trainer)
         if run.toggles.tf:
             return self._tf_input(place)
@@ -130,7 +129,7 @@ class FilePart:
     def rows_left(self, session: tf.Session) -> List[int]:
         """How many rows each trainer has left of the epochs of the run."""
         assert self._position
-        return position.rows_left(self._position.now(session), self._reading)
+        return position.rows_left(self._position.now(session), self.reading)
 
     def rows_of_batch(self, batch: int) -> List[int]:
         """The numbers from 0 of the rows in a batch; batches count from where training resumed."""
@@ -169,10 +168,10 @@ class FilePart:
         return not self._run.epochs or epoch < self._run.epochs
 
     def _check_same(self, plan: Plan) -> None:
-        rows, name = self._reading.rows, self._run.cluster.name if self._run.cluster else ""
-        if plan.trainers != self._reading.trainers:
+        rows, name = self.reading.rows, self._run.cluster.name if self._run.cluster else ""
+        if plan.trainers != self.reading.trainers:
             raise BadInput("{} was started for {} trainers, and its chief for {}. Give all the "
-                           "same cluster.".format(name, self._reading.trainers, plan.trainers))
+                           "same cluster.".format(name, self.reading.trainers, plan.trainers))
         if plan.rows.names != rows.names:
             raise BadInput("{} reads other rows than its chief: {}. Give all trainers the same "
                            "files.".format(name, rows.difference(plan.rows)))
@@ -198,7 +197,7 @@ class Queue:
     """The items of the work queue that this process is given.
 
     Attributes:
-      identity: what tells the rows from others.
+      reading: how the rows are read.
       queue: the process's end of it, which counts rows by itself.
     """
 
@@ -206,9 +205,8 @@ class Queue:
 
     def __init__(self, run: Run, data: Data) -> None:
         self._run, self._data = run, data
-        self._reading = reading_of(run, data)
-        self.identity = self._reading.rows.to_json()
-        self.queue = RunQueue(run, data, self._reading)
+        self.reading = reading_of(run, data)
+        self.queue = RunQueue(run, data, self.reading)
 
     @property
     def error(self) -> Optional[Exception]:
@@ -217,12 +215,12 @@ class Queue:
 
     def standing(self, saved: Optional[Saved]) -> Standing:
         """How far a checkpoint is in the rows."""
-        rows, note = position.resume_queue(saved, self._reading)
+        rows, note = position.resume_queue(saved, self.reading)
         return Standing(rows, note)
 
     def steps_left(self, saved: Optional[Saved]) -> int:
         """How many steps of all trainers are left of the epochs of the run."""
-        reading = self._reading
+        reading = self.reading
         left = reading.epochs * reading.count(0, 1) - self.standing(saved).rows_trained
         return max(-(-left // reading.batch_size), 0)
 

@@ -39,6 +39,7 @@ from common.deeprec import symbols as deeprec
 from common.errors import Stopped
 from common.log import log
 from common.pipeline import position_graph
+from common.pipeline.identity import Rows
 from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.places.mirrors import Mirror
@@ -164,8 +165,18 @@ class Trainer:
     def ended_early(self) -> Optional[EarlyEnd]:
         """Why the run ends before its steps and epochs, None where it does not."""
         end = early_end.read(self.run.checkpoint_dir, self._rules)
-        is_of_others = end is not None and end.rows not in ("", self.rows.identity)
-        return None if is_of_others else end
+        if end is not None and self.are_other_rows(end.rows):
+            return None
+        return end
+
+    def are_other_rows(self, text: str) -> bool:
+        """Whether a run with the rows that a text tells from others was another pass.
+
+        Args:
+          text: of identity.Rows.to_json; empty, as files of earlier versions have it, is of any
+            rows.
+        """
+        return bool(text) and self.rows.reading.reads_others_than(Rows.from_json(text))
 
     @property
     def has_ended_early(self) -> bool:
@@ -187,7 +198,9 @@ class Trainer:
                              "{}. Got: {}.".format(self._rules, decided_by))
         if self.ended_early():
             return
-        self._early_end = EarlyEnd(step, reason, decided_by, rows=self.rows.identity)
+        # As the chief has written them: this process may have a copy of the files, of other times.
+        trained = newest.read(self.run.checkpoint_dir, _rows_of) or ""
+        self._early_end = EarlyEnd(step, reason, decided_by, rows=trained)
         early_end.write(self.run.checkpoint_dir, self._early_end)
         log("step {}: training ends early: {}".format(step, reason))
 
@@ -267,9 +280,10 @@ class Trainer:
 
     def evaluate_checkpoint(self, checkpoint: str) -> Dict[str, float]:
         """The metrics of a checkpoint, which all callbacks are told."""
+        trained = _rows_of(checkpoint)
         values = self._eval_estimator.evaluate(rows.evaluation_input(self.run, self._data),
                                                checkpoint_path=checkpoint)
-        self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values)
+        self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values, trained)
         for callback in self._callbacks:
             callback.evaluated(self._evaluation)
         return values
@@ -326,6 +340,12 @@ class Trainer:
             return spec
         added = [hook for callback in self._callbacks for hook in callback.hooks(spec)]
         return spec._replace(training_hooks=[*added, *spec.training_hooks])
+
+
+def _rows_of(checkpoint: str) -> str:
+    """What tells the rows of a checkpoint from others; empty where it does not say."""
+    trained = position_graph.read_saved(checkpoint).rows
+    return trained.to_json() if trained else ""
 
 
 def _alone(params: NamedTuple) -> NamedTuple:

@@ -29,12 +29,15 @@ class BestExport(Callback):
         """Learns what was best before the step at which training goes on."""
         self._trainer = trainer
         if self._is_on:
-            for line in evaluation_log.read(self._run.result_dir, trainer.first_step()):
+            for line in evaluation_log.read(
+                    self._run.result_dir, trainer.first_step(), trainer.are_other_rows):
                 self._improvement.update(line.values)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Exports the checkpoint, if it is the best."""
-        if not self._is_on or not self._improvement.is_better(evaluation.values):
+        if not self._is_on or self._trainer.are_other_rows(evaluation.rows):
+            return
+        if not self._improvement.is_better(evaluation.values):
             return
         try:
             self._trainer.export(self._folder, evaluation.checkpoint)

@@ -30,11 +30,14 @@ class Evaluation(NamedTuple):
       step: of the checkpoint.
       checkpoint: the prefix of its files.
       values: each metric by "task/metric", and TensorFlow's own `loss` and `global_step`.
+      rows: what tells the rows that it was trained with from others, as the checkpoint says it;
+        empty where it does not.
     """
 
     step: int
     checkpoint: str
     values: Dict[str, float]
+    rows: str = ""
 
 
 class Trainer(Protocol):
@@ -68,6 +71,9 @@ class Trainer(Protocol):
 
     def ended_early(self) -> Optional[EarlyEnd]:
         """Why the run ends before --steps, None where it does not."""
+
+    def are_other_rows(self, text: str) -> bool:
+        """Whether a run with the rows that a text tells from others was another pass."""
 
     def end_early(self, step: int, reason: str, decided_by: Rules) -> None:
         """Ends the run in all of its processes, for a reason that the checkpoint of a step gave."""

@@ -6,12 +6,13 @@ from typing import List, Optional
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.callbacks import evaluation_log
 from common.callbacks.early_stopping import EarlyStopping
+from common.callbacks.evaluation_log import EvaluationLog
 from common.checkpoint import early_end
 from common.checkpoint.early_end import Rules
 from common.testing import toy
-from common.testing.evaluations import METRIC, evaluated_steps, evaluation, folder_of, settings_of
+from common.testing.evaluations import (
+    METRIC, evaluated_steps, evaluation, evaluations, folder_of, settings_of)
 from common.testing.runs import TEST, TRAIN, make_run, start_child, train, wait_for
 
 
@@ -23,6 +24,9 @@ class Trainer:
 
     def first_step(self) -> int:
         return 0
+
+    def are_other_rows(self, text: str) -> bool:
+        return text == "others"
 
     def end_early(self, step: int, reason: str, decided_by: Rules) -> None:
         self.ended = step
@@ -57,6 +61,19 @@ def test_patience(tmp_path: object, metric: str, values: List[float], patience: 
     assert trainer.ended == ended
 
 
+def test_evaluations_of_an_earlier_pass_do_not_count(tmp_path: object) -> None:
+    os.makedirs(folder_of(tmp_path))
+    log = EvaluationLog(folder_of(tmp_path))
+    log.evaluated(evaluation(0, 0.9)._replace(rows="others"))
+    stopping, trainer = EarlyStopping(make_run(tmp_path, **settings_of(1, 1))), Trainer()
+    stopping.attach(trainer)
+    stopping.evaluated(evaluation(1, 0.9)._replace(rows="others"))
+    stopping.evaluated(evaluation(2, 0.5))
+    assert trainer.ended is None
+    stopping.evaluated(evaluation(3, 0.4))
+    assert trainer.ended == 3
+
+
 @pytest.mark.slow
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
                                                   capsys: pytest.CaptureFixture) -> None:
@@ -69,7 +86,7 @@ def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
     end = early_end.read(folder_of(tmp_path), rules_of(2))
     assert end and end.step == end.last_step == steps[-1]
     assert tf.train.load_variable(folder_of(tmp_path), "global_step") == steps[-1]
-    values = [line.values[METRIC] for line in evaluation_log.read(folder_of(tmp_path), 400)]
+    values = [line.values[METRIC] for line in evaluations(tmp_path)]
     assert max(values[-2:]) <= max(values[:-2])
     assert metrics["y"]["auc"] == pytest.approx(values[-1])
 

@@ -5,11 +5,10 @@ from typing import List
 
 import pytest
 
-from common.callbacks import evaluation_log
 from common.callbacks.evaluate_every import EvaluateEvery
 from common.config.cluster import Cluster
 from common.testing import toy
-from common.testing.evaluations import evaluated_steps, exports, folder_of, settings_of
+from common.testing.evaluations import evaluated_steps, evaluations, exports, settings_of
 from common.testing.runs import make_run, train
 
 
@@ -20,7 +19,7 @@ def test_evaluates_every_so_many_steps_and_the_last_one_once(
     logged = re.findall(r"step (\d+): y/auc (0\.\d{4})\n", capsys.readouterr().err)
     assert [int(step) for step, _ in logged] == [10, 20]  # the last one is printed as a table
     assert evaluated_steps(tmp_path) == [10, 20, 25]
-    lines = evaluation_log.read(folder_of(tmp_path), 25)
+    lines = evaluations(tmp_path)
     assert float(logged[0][1]) == pytest.approx(lines[0].values["y/auc"], abs=1e-4)
     assert lines[-1].values["y/auc"] == pytest.approx(metrics["y"]["auc"])
     assert exports(tmp_path, "export") and exports(tmp_path, "export_best")

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from typing import Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from common.callbacks.callback import Callback, Evaluation
 
@@ -12,10 +12,14 @@ FILE = "metrics.jsonl"
 
 
 class Line(NamedTuple):
-    """A line of metrics.jsonl: the step, and each metric by "task/metric"."""
+    """A line of metrics.jsonl: the step, each metric by "task/metric", and the rows trained.
+
+    The rows are as Evaluation has them; empty in lines of earlier versions.
+    """
 
     step: int
     values: Dict[str, float]
+    rows: str = ""
 
 
 class EvaluationLog(Callback):
@@ -37,15 +41,19 @@ class EvaluationLog(Callback):
             task, _, metric = name.rpartition("/")
             if task:
                 tasks.setdefault(task, {})[metric] = None if math.isnan(value) else float(value)
-        record = {"step": evaluation.step, "time": round(time.time(), 3), "tasks": tasks}
+        record = {"step": evaluation.step, "time": round(time.time(), 3), "tasks": tasks,
+                  "rows": evaluation.rows}
         _add_line(os.path.join(self._folder, FILE), json.dumps(record, sort_keys=True))
 
 
-def read(folder: str, last_step: int) -> List[Line]:
+def read(folder: str, last_step: int, are_other_rows: Callable[[str], bool]) -> List[Line]:
     """The evaluations of steps up to last_step, the last one of each step, in their order.
 
     A run that was killed evaluates the steps after its last checkpoint again, so what stands of
-    them is left out.
+    them is left out; so are evaluations of an earlier pass, with other rows.
+
+    Args:
+      are_other_rows: as Trainer of common.callbacks.callback has it.
     """
     path = os.path.join(folder, FILE)
     if not os.path.exists(path):
@@ -54,7 +62,7 @@ def read(folder: str, last_step: int) -> List[Line]:
     with open(path) as file:
         for text in file:
             line = _parse(text)
-            if line and line.step <= last_step:
+            if line and line.step <= last_step and not are_other_rows(line.rows):
                 by_step[line.step] = line
     return [by_step[step] for step in sorted(by_step)]
 
@@ -68,7 +76,7 @@ def _parse(text: str) -> Optional[Line]:
     for task, metrics in record["tasks"].items():
         for name, value in metrics.items():
             values["{}/{}".format(task, name)] = math.nan if value is None else value
-    return Line(record["step"], values)
+    return Line(record["step"], values, record.get("rows", ""))
 
 
 def _add_line(path: str, text: str) -> None:

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import sys
 from typing import Any, Dict, List
 
 from common.callbacks import evaluation_log
@@ -28,6 +29,11 @@ def evaluated_steps(tmp_path: object) -> List[int]:
     """The steps in metrics.jsonl, a line each."""
     with open(os.path.join(folder_of(tmp_path), evaluation_log.FILE)) as file:
         return [json.loads(line)["step"] for line in file]
+
+
+def evaluations(tmp_path: object) -> List[evaluation_log.Line]:
+    """All evaluations of a run of one pass, the last one of each step."""
+    return evaluation_log.read(folder_of(tmp_path), sys.maxsize, lambda rows: False)
 
 
 def exports(tmp_path: object, name: str) -> List[str]:
