@@ -5,7 +5,7 @@ from typing import List
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import location
+from common.pipeline import location, text_forms
 
 _COPYING_SECS = 600  # files that are copied together may differ by this much
 _MAKE = ("no rows of {name}: {reason}.\n  Write synthetic rows: python {module} make --out "
@@ -95,7 +95,8 @@ def _near(missing: str) -> str:
     if _is_there(missing + ".parquet"):
         return "; {}.parquet is there, which --tf and --parquet_dataset false do not read".format(
             missing)
-    for ending in (".gz", ".csv", ".csv.gz", ".zst", ".bz2", ".lz4"):
+    packed = [form + ending for ending in text_forms.ENDINGS for form in ("", ".csv")]
+    for ending in (".csv", *packed):
         if _is_there(missing + ending):
             return "; {} is there".format(missing + ending)
     return ""

@@ -89,9 +89,14 @@ def _check_new(paths: List[str], entry: str, entry_of: Dict[str, str]) -> None:
 
 def _check_text(files: Sequence[NamedFile]) -> None:
     for file in files:
-        if row_files.is_parquet(file.path):
-            raise BadInput("{} is Parquet, which --tf and --parquet_dataset false do not read. "
-                           "Name text, or drop the flag.".format(file.path))
+        if row_files.is_named_parquet(file.path):
+            raise parquet_error(file.path)
+
+
+def parquet_error(path: str) -> BadInput:
+    """The error of a Parquet file where text alone is read."""
+    return BadInput("{} is Parquet, which --tf and --parquet_dataset false do not read. Name text, "
+                    "or drop the flag.".format(path))
 
 
 def warn_of_shared(train: Sequence[NamedFile], test: Sequence[NamedFile]) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.log import log
-from common.pipeline import joined_columns, location, parquet_columns, reader
+from common.pipeline import file_names, joined_columns, location, parquet_columns, reader
 from common.pipeline.chunks import Chunk, RawColumns, file_of, first_row_of, row_in_file
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.named_files import NamedFile
@@ -58,6 +58,7 @@ class Files:
       layouts: those of Parquet files, to share with other files of the data set.
       header: finds the columns of text in the first line of each file; None where there are no
         headers.
+      text_alone: whether Parquet files are refused, whatever their names.
 
     Attributes:
       paths: the files' paths, by their numbers.
@@ -70,8 +71,10 @@ class Files:
         schema: Schema,
         layouts: Optional[Layouts] = None,
         header: Optional[ColumnNames] = None,
+        text_alone: bool = False,
     ) -> None:
         self.schema = schema
+        self._text_alone = text_alone
         self._layouts = layouts or Layouts(schema, ColumnNames(schema))
         self.paths = [file.path for file in named]
         self._named = named
@@ -299,6 +302,8 @@ class Files:
 
     def _open_first(self, number: int) -> InputFile:
         path, partition = self._named[number]
+        if self._text_alone and reader.is_parquet(path):
+            raise file_names.parquet_error(path)
         in_folders = dict(partition)
         columns = tuple(column for column in self.schema.columns if column.name not in in_folders)
         schema = self.schema._replace(columns=columns)

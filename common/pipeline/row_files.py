@@ -10,23 +10,23 @@ from typing import Dict, List, Sequence, Set
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.log import log
+from common.pipeline import text_forms
 
 PARQUET = (".parquet", ".parq", ".pq")
-COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _TEXT = (".csv", ".tsv", ".txt")
 # Checksums, and what Hadoop puts in place of folders into object stores.
 _BESIDE_ROWS = (".crc", ".md5", ".sha1", ".sha256", "_$folder$")
 _OTHER = frozenset(
     ".json .jsonl .ndjson .xml .html .yaml .yml .toml .ini .cfg .md .rst .log .pdf .py .ipynb .sh "
     ".sql .pkl .npy .npz .pt .h5 .hdf5 .pb .tfrecord .tfrecords .orc .avro .arrow .feather .ipc "
-    ".lance .vortex .xls .xlsx .db .sqlite .duckdb .zip .tar .tgz .7z .rar .xz .snappy .deflate "
-    ".br .lzo .z".split())
+    ".lance .vortex .xls .xlsx .db .sqlite .duckdb .tar .tgz .rar".split()
+) | frozenset(text_forms.OTHER_ENDINGS)
 _UNFINISHED = re.compile(
     r"(\._COPYING_|[._]te?mp\d*|\.inprogress(\.[\w-]+)*|\.partial|\.crdownload|\.filepart)$",
     re.IGNORECASE)
 
 
-def is_parquet(path: str) -> bool:
+def is_named_parquet(path: str) -> bool:
     """Whether a name says Parquet."""
     return path.lower().endswith(PARQUET)
 
@@ -68,7 +68,7 @@ def _is_unfinished(path: str) -> bool:
 def _check_name(entry: str, path: str, schema: Schema) -> None:
     name = os.path.basename(path)
     stem, ending = os.path.splitext(name)
-    if ending.lower() in COMPRESSED:
+    if ending.lower() in text_forms.ENDINGS:
         stem, ending = os.path.splitext(stem)
     is_vocabulary = ending in ("", ".txt", ".pkl") and stem in schema.vocabularies
     if ending.lower() in _OTHER or is_vocabulary:
@@ -102,6 +102,6 @@ def _folders(paths: Sequence[str], below: int) -> List[str]:
 def _stem(path: str) -> str:
     """A path without what its format adds to the name."""
     stem, ending = os.path.splitext(path)
-    if ending.lower() in PARQUET + COMPRESSED + _TEXT:
+    if ending.lower() in (*PARQUET, *_TEXT, *text_forms.ENDINGS):
         return _stem(stem)
     return path

@@ -18,14 +18,15 @@ def choose(*names: str) -> List[str]:
 @pytest.mark.parametrize("name", [
     SPARK + ".snappy.parquet", SPARK + ".csv.gz", "part-00000", "000000_0", "part.0.parquet",
     "data_0.parquet", "00000000.parquet", "day.20261120", "rows.PQ", "a.txt.zst", "a.csv.lz4",
-    "a.tsv.bz2", "a b.csv", "naïve", "new\nline", "tmp", "temperature.csv", "x.000"])
+    "a.tsv.bz2", "a.csv.zstd", "a.csv.bgz", "a b.csv", "naïve", "new\nline", "tmp", "temperature.csv", "x.000"])
 def test_files_of_rows(name: str) -> None:
     assert choose(name) == [name]
 
 
 @pytest.mark.parametrize("name", [
     "a.json", "a.JSONL", "a.json.gz", "b.orc", "b.avro", "planted.xml", "a.pkl", "a.zip",
-    "a.csv.xz", "a.csv.snappy", "README.md", "x/run.log"])
+    "a.csv.xz", "a.csv.snappy", "a.csv.lzma", "a.csv.sz", "a.csv.lzop", "a.tgz",
+    "README.md", "x/run.log"])
 def test_files_that_are_no_rows(name: str) -> None:
     with pytest.raises(
             BadInput, match="^rows: rows/{} in it is no file of rows of toy, by its name. Remove "
@@ -71,7 +72,8 @@ def test_a_folder_without_rows(names: tuple, count: int) -> None:
 
 @pytest.mark.parametrize("first, second", [
     ("part-0.csv", "part-0.parquet"), ("toy_train", "toy_train.parquet"), ("a.csv", "a.csv.gz"),
-    ("x/a.PARQUET", "x/a.txt.zst")])
+    ("x/a.PARQUET", "x/a.txt.zst"), ("a.csv", "a.csv.zstd"), ("a.csv", "a.csv.bgz"),
+    ("a", "a.gzip"), ("a.tsv", "a.tsv.bz")])
 def test_the_same_rows_in_two_formats(first: str, second: str) -> None:
     with pytest.raises(BadInput, match="rows/{} and rows/{} seem to be the same rows in two "
                        "formats, so each would be read twice. Remove one".format(first, second)):

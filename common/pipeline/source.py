@@ -14,6 +14,7 @@ from common.pipeline.chunks import Chunk
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.encoder import Encoder
 from common.pipeline.files import Files
+from common.pipeline.named_files import NamedFile
 from common.pipeline.parquet_types import Layouts
 from common.pipeline.string_ids import WordIds
 
@@ -147,11 +148,15 @@ def open_data(
     names = ColumnNames(sized_schema, strict_columns)
     layouts = Layouts(sized_schema, names)
     header = names if csv_header else None
+
+    def open_files(named: Sequence[NamedFile]) -> Files:
+        return Files(named, sized_schema, layouts, header, text_alone=not parquet)
+
     data = Data(
         schema=sized_schema,
         vocabularies=vocabularies,
-        train=Files(train, sized_schema, layouts, header),
-        test=Files(test, sized_schema, layouts, header) if test else None,
+        train=open_files(train),
+        test=open_files(test) if test else None,
         bad_rows=BadRows(max_bad_rows),
         declared=schema,
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from common import rows as rows_of
+from common.errors import BadInput
 from common.pipeline import csv_file, source
 from common.testing import runs, toy
 from common.testing.toy import SCHEMA
@@ -66,3 +67,15 @@ def test_without_test_rows(tmp_path: object) -> None:
     assert data.test is None and data.train_rows == len(TEST)
     with pytest.raises(ValueError, match="there are no test rows: the data were opened without"):
         rows_of.evaluation_input(runs.make_run(tmp_path), data)
+
+
+def test_parquet_by_its_bytes_where_text_is_wanted(tmp_path: object) -> None:
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 20), toy.random_rows(2, 10))
+    part = toy.write_parquet(str(tmp_path.joinpath("part")), toy.random_rows(1, 20))
+    files = "{},{}".format(data.train.path, part)
+    both = source.open_data(str(tmp_path), toy.SCHEMA, True, 0, False, train_files=files)
+    assert both.train.num_rows == 40
+    text = source.open_data(str(tmp_path), toy.SCHEMA, False, 0, False, train_files=files)
+    with pytest.raises(BadInput, match="{} is Parquet, which --tf and --parquet_dataset false do "
+                       "not read. Name text, or drop the flag.".format(part)):
+        text.train.count()

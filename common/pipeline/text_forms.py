@@ -10,11 +10,12 @@ HEAD_BYTES = 1 << 14  # that are looked at
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BZ2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # of a first block, and of the end of empty text
 _SKIPPABLE_FRAME = b"\x2a\x4d\x18"  # behind one other byte; zstd and lz4 both have such frames
-_CODECS = {  # as pyarrow names them, of the endings of names
-    ".gz": "gzip", ".gzip": "gzip", ".bgz": "gzip", ".tgz": "gzip", ".bz2": "bz2", ".bz": "bz2",
-    ".zst": "zstd", ".zstd": "zstd", ".lz4": "lz4",
+ENDINGS = {  # of the names of compressed text -> the codec as pyarrow names it
+    ".gz": "gzip", ".gzip": "gzip", ".bgz": "gzip", ".bz2": "bz2", ".bz": "bz2", ".zst": "zstd",
+    ".zstd": "zstd", ".lz4": "lz4",
 }
-_OTHER_CODECS = (".xz", ".lzma", ".zip", ".snappy", ".sz", ".lzo", ".lzop", ".br", ".z", ".7z")
+OTHER_ENDINGS = (  # of what is compressed otherwise, and refused
+    ".xz", ".lzma", ".zip", ".snappy", ".sz", ".lzo", ".lzop", ".br", ".z", ".7z", ".deflate")
 
 _UNPACK = "Unpack it, or compress the text with gzip, bzip2, zstd or lz4."
 _AS_ROWS = "Write its rows as text or Parquet."
@@ -72,9 +73,9 @@ def codec_of(path: str, head: bytes) -> str:
 
 def _codec_of_name(path: str) -> str:
     _, ending = os.path.splitext(path.lower())
-    if ending in _OTHER_CODECS:
+    if ending in OTHER_ENDINGS:
         return ending[1:]
-    return _CODECS.get(ending, "")
+    return ENDINGS.get(ending, "")
 
 
 def _codec_of_bytes(path: str, head: bytes) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.errors import BadInput
-from common.pipeline import source, unchanged
+from common.pipeline import file_names, source, unchanged
 from common.pipeline.chunks import ROW_BITS
 from common.pipeline.csv_file import CsvFile
 from common.pipeline.files import Files
@@ -103,8 +103,7 @@ def _form_of(files: Files, number: int) -> _Form:
 def _text_file(files: Files, number: int) -> CsvFile:
     file = files.file(number)
     if not isinstance(file, CsvFile):
-        raise BadInput("{}: --tf reads text alone, and this is a Parquet file. Give text files, or "
-                       "leave out --tf.".format(file.path))
+        raise file_names.parquet_error(file.path)
     return file
 
 

@@ -143,7 +143,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_an_error(tmp_path: object,
 def test_what_cannot_be_read_by_lines(tmp_path: object) -> None:
     text = keep("{}/a".format(tmp_path), ROWS)
     parquet = toy.write_parquet("{}/b".format(tmp_path), ROWS)
-    with pytest.raises(BadInput, match="b: --tf reads text alone, and this is a Parquet "):
+    with pytest.raises(BadInput, match="b is Parquet, which --tf and --parquet_dataset "):
         users_and_kinds(opened(tmp_path, [text, parquet]))
     without = [name for name in NAMES if name != "kind"]
     path = keep("{}/kind=a%2Cb/d".format(tmp_path), ROWS, without)
