@@ -171,5 +171,5 @@ def test_the_model_takes_the_arguments(job: str) -> None:
     model.add_flags(parser)
     args = flags.parse(parser, argv)
     assert args.bf16 == job.endswith("-bf16")
-    assert args.data_location == "/data/" + model.SCHEMA.name
+    assert args.data_location == "/data/" + args.schema.name
     assert args.checkpoint == "/data/runs/" + job
