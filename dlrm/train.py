@@ -27,6 +27,7 @@ from common.config.model import Model  # noqa: E402
 from common.config.schema import USER, Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
+from common.embedding.numbers import beside, logarithms  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
@@ -95,7 +96,7 @@ def forward(features: Features, params: Params, training: bool) -> Outputs:
     schema = params.schema
     bottoms = []
     if schema.numbers:
-        raw = tf.stack([features[column.name] for column in schema.numbers], axis=1)
+        raw = beside(features, schema.numbers)
         numbers = normalise(raw, training, params.dense)  # [B, N]
         sizes = params.bottom + (width,)
         bottoms.append(layers.mlp(numbers, sizes, "bottom", params.dense, Norm(training)))
@@ -115,7 +116,7 @@ def normalise(numbers: tf.Tensor, training: bool, config: Dense) -> tf.Tensor:
 
     The logarithm of their size, with their sign, is normalised by the batch.
     """
-    logs = tf.sign(numbers) * tf.log1p(tf.abs(numbers))
+    logs = logarithms(numbers)
     return layers.batch_norm(logs, "numbers_norm", Norm(training), config, affine=False)
 
 

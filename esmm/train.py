@@ -25,8 +25,9 @@ from common import flags, layers, runner  # noqa: E402
 from common.config import parts  # noqa: E402
 from common.config.model import Model  # noqa: E402
 from common.config.schema import USER, Schema  # noqa: E402
-from common.embedding import input_layer  # noqa: E402
+from common.embedding import numbers  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
+from common.embedding.numbers import Statistics  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
@@ -41,7 +42,7 @@ MODEL = Model(
     optimizer="adagrad",
     sample_flags="--steps 1954",
     roles=("click", "purchase"),
-    reads=("groups",),
+    reads=("groups", "numbers"),
 )
 DIMENSION = 16
 GROUP_MLP = (256, 128, 96, 64)
@@ -59,6 +60,7 @@ class Params(NamedTuple):
       training: how it is trained.
       click_rate: share of rows clicked, where the CTR tower starts.
       buy_rate: share of clicked rows bought, where the CVR tower starts.
+      numbers: statistics of the number columns.
       group_mlp: hidden sizes of the bottom MLP of a group of columns.
       group_mlps: group -> its own in place of those.
       tower: hidden sizes of the CTR and of the CVR tower.
@@ -70,6 +72,7 @@ class Params(NamedTuple):
     training: Training
     click_rate: float
     buy_rate: float
+    numbers: Statistics = {}
     group_mlp: Tuple[int, ...] = GROUP_MLP
     group_mlps: Mapping[str, Tuple[int, ...]] = GROUP_MLPS
     tower: Tuple[int, ...] = TOWER
@@ -97,7 +100,8 @@ def forward(features: Features, params: Params) -> Outputs:
     """Embeds each group of columns, feeds it through its MLP, and all of them to each tower."""
     inputs, sizes, names = [], [], []
     for group, columns in parts.groups(params.schema).items():
-        inputs.append(input_layer.embed(features, columns, group, params.embedding))
+        inputs.append(numbers.embed(
+            features, columns, group, params.embedding, params.numbers))
         sizes.append(params.group_mlps.get(group, params.group_mlp))
         names.append(group + "_mlp")
     bottoms = layers.mlps(inputs, sizes, names, params.dense)
@@ -159,7 +163,8 @@ def main(argv: Optional[List[str]] = None) -> None:
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
         click_rate=click_rate,
-        buy_rate=buy_rate)
+        buy_rate=buy_rate,
+        numbers=numbers.statistics(data.schema.numbers, data.sample_numbers()))
     run = flags.make_run(args, MODEL)
     runner.train_and_evaluate(run, data, model_fn, params, args.tasks)
 

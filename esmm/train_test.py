@@ -19,7 +19,7 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.testing import data_sets, graphs, own_rows, toy
-from common.testing.mains import FUSED, run_main, run_of, unread_flags
+from common.testing.mains import FUSED, run_main, run_of, serve_sample_request, unread_flags
 from data import taobao
 from esmm import train
 from esmm.train import Outputs, Params
@@ -210,6 +210,28 @@ def test_labels_are_taken_by_role_and_any_groups_do(tmp_path: object, groups: Se
     names = [name for name, _ in tf.train.list_variables(str(tmp_path.joinpath("run")))]
     for group in set(groups):
         assert (group or "input") + "_mlp/dense_0/kernel" in names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", ["", "shop"])
+def test_numbers_are_inputs(tmp_path: object, group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = Schema("own", (
+        Column("paid", "label", role="purchase"), Column("seen", "label", role="click"),
+        Column("who", "hash", 20, group and "user"), Column("price", "number", 0, group,
+                                                            default="0")),
+        "train", "test", "who", "")
+    monkeypatch.setattr(taobao, "SCHEMA", schema)
+    own_rows.write(tmp_path, schema, signal="price")
+    checkpoint = str(tmp_path.joinpath("run"))  # type: ignore[attr-defined]
+    common = ["--data_location", str(tmp_path), "--batch_size", "50", "--checkpoint", checkpoint]
+    report = run_main(train.main, *common, "--steps", "60")
+    assert report["tasks"]["click"]["auc"] > 0.7
+    scope = group or "input"
+    mean = tf.train.load_variable(checkpoint, scope + "/numbers/mean")
+    rows = own_rows.open_data(tmp_path, schema).sample_numbers()
+    np.testing.assert_allclose(mean, np.log1p(rows).mean(axis=0), rtol=1e-5)
+    served = serve_sample_request(checkpoint)["click"]
+    assert len(set(served.tolist())) > 1
 
 
 def test_no_flag_is_left_unread(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
 from common.config.model import Model  # noqa: E402
 from common.config.schema import USER, Schema  # noqa: E402
-from common.embedding import input_layer  # noqa: E402
+from common.embedding import numbers  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
+from common.embedding.numbers import Statistics  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
@@ -38,6 +39,7 @@ MODEL = Model(
     learning_rate=0.001,
     optimizer="adamasync",
     sample_flags="--steps 977",
+    reads=("numbers",),
 )
 DIMENSION = 16
 EXPERTS = 4
@@ -54,6 +56,7 @@ class Params(NamedTuple):
       dense: how dense layers are built.
       training: how it is trained.
       rates: share of rows with each label, where its tower starts.
+      numbers: statistics of the number columns.
       experts: the number of experts E.
       expert: hidden sizes of an expert.
       tower: hidden sizes of a tower.
@@ -64,6 +67,7 @@ class Params(NamedTuple):
     dense: Dense
     training: Training
     rates: Tuple[float, ...]
+    numbers: Statistics = {}
     experts: int = EXPERTS
     expert: Tuple[int, ...] = EXPERT
     tower: Tuple[int, ...] = TOWER
@@ -81,7 +85,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def forward(features: Features, params: Params) -> Outputs:
     """Feeds the embedded columns through the experts, and each task's mixture through its tower."""
-    inputs = input_layer.embed(features, params.schema.features, "input", params.embedding)
+    inputs = numbers.embed(
+        features, params.schema.inputs, "input", params.embedding, params.numbers)
     tasks, labels = zip(*params.schema.tasks)
     count, num_tasks = params.experts, len(tasks)
     names = ["expert_{}".format(i) for i in range(count)]
@@ -132,7 +137,8 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
-        rates=tuple(data.label_rates().diagonal()))
+        rates=tuple(data.label_rates().diagonal()),
+        numbers=numbers.statistics(data.schema.numbers, data.sample_numbers()))
     run = flags.make_run(args, MODEL)
     runner.train_and_evaluate(run, data, model_fn, params, args.tasks)
 

@@ -85,7 +85,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal([9, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.input_layer, "embed", lambda *args: tf.constant(x))
+        patch.setattr(train.numbers, "embed", lambda *args: tf.constant(x))
         outputs = train.forward({}, params(FUSED, **SMALL))
         session.run(tf.global_variables_initializer())
         for variable in tf.trainable_variables():
@@ -147,10 +147,12 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 @pytest.mark.parametrize("toggles", [FUSED, Toggles(tf=True)])
 def test_each_label_of_a_schema_is_a_task(tmp_path: object, toggles: Toggles) -> None:
     columns = [Column("who", "hash", 20)] + [Column(name, "label") for name in ("a", "b", "c")]
+    columns.append(Column("age", "number", default="0"))
     schema = Schema("own", (*columns, Column("b_of_c", "words", words=("x", "y"))), "train", "test",
                     "who", "")
     data = own_rows.open_data(own_rows.write(tmp_path, schema), schema)
-    small = params(toggles, **SMALL)._replace(schema=schema, rates=(0.3, 0.2, 0.1))
+    small = params(toggles, numbers={"age": (0.0, 3.0)}, **SMALL)
+    small = small._replace(schema=schema, rates=(0.3, 0.2, 0.1))
     assert graphs.logit_shapes(data, train.model_fn, small, toggles, 3) == {
         "a": (3,), "b": (3,), "c": (3,)}
 

@@ -24,8 +24,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
 from common.config.model import Model  # noqa: E402
 from common.config.schema import USER, Schema  # noqa: E402
-from common.embedding import input_layer  # noqa: E402
+from common.embedding import numbers  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
+from common.embedding.numbers import Statistics  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
@@ -39,6 +40,7 @@ MODEL = Model(
     learning_rate=0.001,
     optimizer="adam",
     sample_flags="--steps 977",
+    reads=("numbers",),
 )
 DIMENSION = 16
 LEVELS = 3
@@ -59,6 +61,7 @@ class Params(NamedTuple):
       dense: how dense layers are built.
       training: how it is trained.
       rates: share of rows with each label, where its tower starts.
+      numbers: statistics of the number columns.
       levels: the number of extraction layers.
       specific, shared: experts of each task, and shared ones, in a layer.
       expert, gate, tower: hidden sizes of an expert, of a gate's network and of a tower.
@@ -70,6 +73,7 @@ class Params(NamedTuple):
     dense: Dense
     training: Training
     rates: Tuple[float, ...]
+    numbers: Statistics = {}
     levels: int = LEVELS
     specific: int = SPECIFIC
     shared: int = SHARED
@@ -92,7 +96,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def forward(features: Features, params: Params, training: bool) -> Outputs:
     """Feeds embedded columns through extraction layers, and each task's result to its tower."""
     norm = Norm(training, params.epsilon)
-    inputs = input_layer.embed(features, params.schema.features, "input", params.embedding)
+    inputs = numbers.embed(
+        features, params.schema.inputs, "input", params.embedding, params.numbers)
     tasks, labels = zip(*params.schema.tasks)
     streams = dict.fromkeys([*tasks, "shared"], inputs)
     for level in range(params.levels):
@@ -183,7 +188,8 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
-        rates=tuple(data.label_rates().diagonal()))
+        rates=tuple(data.label_rates().diagonal()),
+        numbers=numbers.statistics(data.schema.numbers, data.sample_numbers()))
     run = flags.make_run(args, MODEL)
     runner.train_and_evaluate(run, data, model_fn, params, args.tasks)
 

@@ -120,7 +120,7 @@ def test_forward_is_the_papers_equations_in_numpy() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal([9, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.input_layer, "embed", lambda *args: tf.constant(x))
+        patch.setattr(train.numbers, "embed", lambda *args: tf.constant(x))
         outputs = train.forward({}, params(FUSED, **SMALL), training=False)
         session.run(tf.global_variables_initializer())
         for variable in tf.global_variables():
@@ -140,7 +140,7 @@ def test_batch_norm_uses_the_batch_in_training_and_running_means_in_evaluation()
     x = np.random.default_rng(0).standard_normal([50, 4]).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as session, pytest.MonkeyPatch.context() as patch:
         inputs = tf.placeholder(tf.float32, [None, 4])
-        patch.setattr(train.input_layer, "embed", lambda *args: inputs)
+        patch.setattr(train.numbers, "embed", lambda *args: inputs)
         with tf.variable_scope("", reuse=tf.AUTO_REUSE):
             training, evaluating = [train.forward({}, params(FUSED, **SMALL), mode).logits["clk"]
                                     for mode in (True, False)]
@@ -179,9 +179,11 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
 @pytest.mark.parametrize("labels", [("a",), ("a", "b", "c")])
 def test_each_label_of_a_schema_is_a_task(tmp_path: object, labels: Sequence[str]) -> None:
     columns = [Column("who", "hash", 20)] + [Column(name, "label") for name in labels]
+    columns.append(Column("age", "number", default="0"))
     schema = Schema("own", tuple(columns), "train", "test", "who", "")
     data = own_rows.open_data(own_rows.write(tmp_path, schema), schema)
-    small = params(FUSED, levels=2, **SMALL)._replace(schema=schema, rates=len(labels) * (0.4,))
+    small = params(FUSED, levels=2, numbers={"age": (0.0, 3.0)}, **SMALL)
+    small = small._replace(schema=schema, rates=len(labels) * (0.4,))
     assert graphs.logit_shapes(data, train.model_fn, small, FUSED, 3) == {
         label: (3,) for label in labels}
 

@@ -80,8 +80,8 @@ def _of_inputs(model: Model, schema: Schema) -> List[str]:
 
 
 def _of_groups(schema: Schema) -> List[str]:
-    grouped = [column for column in schema.features if column.group]
-    alone = [column for column in schema.features if not column.group]
+    grouped = [column for column in schema.inputs if column.group]
+    alone = [column for column in schema.inputs if not column.group]
     if grouped and alone:
         return ["column {} has no group, while others have. Give all a group, or none".format(
             _names(alone))]

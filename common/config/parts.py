@@ -15,9 +15,10 @@ def by_role(labels: Mapping[str, Value], schema: Schema) -> Dict[str, Value]:
 
 
 def groups(schema: Schema) -> Dict[str, List[Column]]:
-    """Group -> its feature columns in file order: user, item, combo, then others by name."""
+    """Group -> its columns with an embedding, then its numbers: user, item, combo, others by name.
+    """
     members: Dict[str, List[Column]] = {}
-    for column in schema.features:
+    for column in schema.inputs:
         members.setdefault(column.group or UNNAMED, []).append(column)
     first = [name for name in _FIRST_GROUPS if name in members]
     others = sorted(set(members) - set(first))

@@ -28,7 +28,7 @@ def test_groups_are_in_one_order_whatever_the_files() -> None:
 def test_columns_without_group_are_one() -> None:
     made = schema(Column("a", "hash", 9), Column("n", "number", default="0"))
     assert {name: names(columns) for name, columns in parts.groups(made).items()} == {
-        "input": ["a", "u"]}
+        "input": ["a", "u", "n"]}
 
 
 def test_histories_candidates_and_profile() -> None:

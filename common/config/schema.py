@@ -272,6 +272,11 @@ class Schema(_SchemaFields):
         return [column for column in self.columns if column.kind == "label"]
 
     @property
+    def inputs(self) -> List[Column]:
+        """The columns that a model takes: those that have an embedding, then numbers."""
+        return self.features + self.numbers
+
+    @property
     def tasks(self) -> List[Tuple[str, str]]:
         """The name of each label's task and of the label, in file order."""
         return [(label.task or label.name, label.name) for label in self.labels]

@@ -75,6 +75,14 @@ class Encoder:
         is_good = _is_good(columns.rows, decoder.rejects)
         return np.stack(labels, 1)[is_good].astype(np.float32)
 
+    def read_numbers(self, columns: RawColumns) -> ndarray:
+        """Decodes the numbers of one chunk alone, float32 [N, M], checked as encode checks them."""
+        decoder = ColumnDecoder(columns)
+        numbers = [_decode_numbers(decoder, column) for column in self._schema.numbers]
+        self._bad_rows.add(self._paths, decoder.rejects)
+        is_good = _is_good(columns.rows, decoder.rejects)
+        return np.stack(numbers, 1)[is_good].astype(np.float32)
+
     def _without_rejects(self, block: Block, rejects: List[Reject]) -> Block:
         if not rejects:
             return block

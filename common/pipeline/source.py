@@ -1,16 +1,16 @@
 """The rows of a data set: their files looked up, opened and checked."""
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Sequence, TypeVar
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, TypeVar
 
 import numpy as np
 
 from common.config.flag_types import FILES, FlagParser, add_switch, place
-from common.config.schema import Schema
+from common.config.schema import Column, Schema
 from common.errors import BadInput
 from common.pipeline import file_names, first_rows, vocabulary
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import Chunk
+from common.pipeline.chunks import Chunk, RawColumns
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.encoder import Encoder
 from common.pipeline.files import Files
@@ -72,15 +72,25 @@ class Data(NamedTuple):
           float64 [K, K]: entry (i, j) is the share of rows with both label i and label j, half a
           row added to each count so that none is 0.
         """
-        names = [column.name for column in self.schema.labels]
-        encoder = make_encoder(self.train, self)
-        parts = []
-        for chunk in _sample(self.train):
-            columns = self.train.read(chunk, names, as_views=True)
-            parts.append(encoder.read_labels(columns))
-        labels = np.concatenate(parts).astype(np.float64)
+        read = make_encoder(self.train, self).read_labels
+        labels = self._read_sample(self.schema.labels, read).astype(np.float64)
         counts = labels.T.dot(labels)
         return (counts + 0.5) / (len(labels) + 1.0)
+
+    def sample_numbers(self) -> np.ndarray:
+        """The number columns of the same sample, float32 [N, M]."""
+        if not self.schema.numbers:
+            return np.zeros([0, 0], np.float32)
+        read = make_encoder(self.train, self).read_numbers
+        return self._read_sample(self.schema.numbers, read)
+
+    def _read_sample(self, columns: Sequence[Column],
+                     read: Callable[[RawColumns], np.ndarray]) -> np.ndarray:
+        names = [column.name for column in columns]
+        parts = []
+        for chunk in _sample(self.train):
+            parts.append(read(self.train.read(chunk, names, as_views=True)))
+        return np.concatenate(parts)
 
     def role_rates(self, *roles: str) -> np.ndarray:
         """The same of the labels that have some roles, in that order."""
