@@ -134,7 +134,7 @@ def _without_schema(params: NamedTuple) -> Dict[str, object]:
 
 def _listed(rows: Files) -> Dict[str, object]:
     """The files of some rows, each on a line of its own."""
-    files = identity.listing(rows.paths)
+    files = identity.listing(rows.paths, rows.stamps)
     named = {name: "{} bytes, version {}".format(*stamp)
              for name, stamp in zip(files.names, files.stamps)}
     return {"folder": files.folder, "files": named}

@@ -62,7 +62,7 @@ def reading_of(run: Run, data: Data) -> Reading:
         return row_order.count_shard(data.train, bad_rows, part)
 
     return Reading(
-        rows=identity.listing(data.train.paths).rows(),
+        rows=identity.listing(data.train.paths, data.train.stamps).rows(),
         order=Order.of(run.seed, run.shuffle_rows, any_order, by_lines),
         trainers=trainers,
         batch_size=run.batch_size,

@@ -18,9 +18,11 @@ import pyarrow as pa
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.log import log
-from common.pipeline import file_names, joined_columns, location, parquet_columns, reader
+from common.pipeline import (
+    file_names, joined_columns, location, parquet_columns, reader, unchanged)
 from common.pipeline.chunks import Chunk, RawColumns, file_of, first_row_of, row_in_file
 from common.pipeline.column_names import ColumnNames
+from common.pipeline.location import Stamp
 from common.pipeline.named_files import NamedFile
 from common.pipeline.parquet_columns import RowGroup
 from common.pipeline.parquet_types import Layouts
@@ -84,7 +86,19 @@ class Files:
         self._recent: Dict[int, InputFile] = {}
         self._opening: Dict[int, "futures.Future[List[Chunk]]"] = {}
         self._rows_before: Optional[np.ndarray] = None
+        self._stamps: List[Stamp] = []
         self._lock = threading.RLock()
+
+    @property
+    def stamps(self) -> List[Stamp]:
+        """The stamp of each file when they were first asked for; files opened later must have it.
+
+        Raises:
+          OSError: one of them is gone.
+        """
+        if not self._stamps:
+            self._stamps = location.stamps(self.paths)
+        return self._stamps
 
     @property
     def path(self) -> str:
@@ -307,7 +321,11 @@ class Files:
         in_folders = dict(partition)
         columns = tuple(column for column in self.schema.columns if column.name not in in_folders)
         schema = self.schema._replace(columns=columns)
-        return reader.open_part(path, schema, self._layouts, self._header, list(in_folders))
+        try:
+            return reader.open_part(path, schema, self._layouts, self._header, list(in_folders))
+        finally:  # should the file have changed, an error may have no other cause
+            if self._stamps:
+                unchanged.check_opened(path, self._stamps[number])
 
 
 def _numbered(chunk: Chunk, number: int) -> Chunk:

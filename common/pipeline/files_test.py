@@ -1,5 +1,5 @@
 import os
-from typing import Iterator, List
+from typing import Callable, Iterator, List
 
 import numpy as np
 import pytest
@@ -88,6 +88,20 @@ def test_files_are_opened_when_their_rows_are_wanted(
     assert len(opened) < 15 and not data.train.is_counted
     assert data.train_rows == 1000 and data.train.is_counted
     assert len(set(opened)) == 50 - 1  # the first was opened, and is still open, for checks
+
+
+@pytest.mark.parametrize("change", [os.remove, lambda path: os.truncate(path, 0),
+                                    lambda path: os.utime(path, (1, 1))])
+def test_a_file_that_changes_before_it_is_opened_is_an_error(
+        change: Callable[[str], None], tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_COUNTED_BYTES", 0)
+    paths = many_files.write_files(tmp_path, 50 * [20], "c")
+    data = many_files.open_files(tmp_path, paths)
+    assert len(data.train.stamps) == 50
+    change(paths[30])
+    with pytest.raises(BadInput, match="part-030 changed while it was read: it had .* bytes, "
+                                       "written .*, now it .*. Run the same command again"):
+        read_rows(data, Stream(8))
 
 
 def test_few_files_are_open_at_a_time(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

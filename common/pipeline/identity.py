@@ -7,7 +7,7 @@ folder that moved whole holds the same rows, so files go by their names below it
 import hashlib
 import json
 import os
-from typing import NamedTuple, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 from common.pipeline import location
 from common.pipeline.location import Stamp
@@ -71,17 +71,19 @@ class Listing(NamedTuple):
         return Rows(len(self.names), sum(sizes), _digest(names), _digest(versions))
 
 
-def listing(paths: Sequence[str]) -> Listing:
+def listing(paths: Sequence[str], stamps: Optional[Sequence[Stamp]] = None) -> Listing:
     """The files of some rows, in the order in which they are read.
+
+    Args:
+      stamps: of each, as Files.stamps keeps them; None to take them now.
 
     Raises:
       OSError: one of them is gone.
     """
-    stamps = tuple(location.stamps(paths))
     whole = [_whole(path) for path in paths]
     folder = _common_folder(whole)
     names = [path[len(folder):].lstrip("/") for path in whole]
-    return Listing(folder, tuple(names), stamps)
+    return Listing(folder, tuple(names), tuple(stamps or location.stamps(paths)))
 
 
 def _whole(path: str) -> str:

@@ -61,17 +61,21 @@ def check(path: str, opened: Stamp) -> None:
 
     Of an object store nothing is asked here: it is told with each read which version is meant.
     """
-    if location.is_remote(path):
-        return
+    if not location.is_remote(path):
+        check_opened(path, opened)
+
+
+def check_opened(path: str, known: Stamp) -> None:
+    """Raises BadInput where a file, as it was opened, is no longer the one with a known stamp."""
     current = _stamp(path)
-    if current == opened:
+    if current == known:
         return
     now = "now it is gone"
     if current:
         now = "now it has " + _described(current)
     message = ("{} changed while it was read: it had {}, {}. Run the same command again when "
                "nothing writes to it.")
-    raise BadInput(message.format(path, _described(opened), now))
+    raise BadInput(message.format(path, _described(known), now))
 
 
 def _stamp(path: str) -> Optional[Stamp]:
