@@ -1,14 +1,14 @@
-#!/bin/sh
-# pyarrow 12.0.1: a read from S3 that brings fewer bytes than asked for returns as many bytes as asked for, the rest being
-# whatever the memory held. It is seen where an object is replaced by a shorter one after it was opened: S3 answers the
-# range with the bytes that are there (206, with their number), and neither read(), nor readinto() or their counts tell.
-#
-# One would expect what the file interface of pyarrow promises, and its local files do: fewer bytes, and their number.
-#
-# Installs pinned packages into a temporary folder, starts moto's S3 server on this machine, prints what happens, and ends
-# with status 0 as long as it is so. Needs Python 3.7 to 3.11 with venv: sh findings/pyarrow-s3-short-read.sh [PYTHON]
+#!/usr/bin/env bash
+# One would guess that a read of an object in S3 tells how many bytes came, as a read of pyarrow's
+# local files does. Where an object is replaced by a shorter one after it was opened, S3 answers
+# with the bytes that are there, and pyarrow 12.0.1 says that all came that were asked for: read()
+# returns that many, readinto() counts that many, and no error is raised. What never came looks
+# like content, so a user trains on rows that no file holds. Our product puts a mark where the
+# last bytes belong before each read, and ends with an error if it is still there
+# (common/places/remote.py).
+
 set -eu
-python=${1:-python3}
+python=${PYTHON:-python3.11}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$python" -m venv "$folder/venv"

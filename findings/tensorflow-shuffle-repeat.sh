@@ -1,15 +1,14 @@
-#!/bin/sh
-# TensorFlow 1.15.5: the order of the first pass of Dataset.shuffle(buffer, seed).repeat(N) is another one for N = 1 than for
-# N = 2, though the seeds of the graph and of the op are the same. tf.data makes one op of a shuffle and a repetition
-# (shuffle_and_repeat_fusion, on by default), which draws from its buffer otherwise, and leaves a repetition of one time out.
-#
-# One would expect that a seed fixes the order of a pass, however many follow, as it does without that optimization. A
-# program that goes on at the element where an earlier one stopped, with another number of passes, gets elements twice.
-#
-# Installs pinned packages into a temporary folder, prints the orders, and ends with status 0 as long as it is so. Needs
-# Python 3.7 with venv: sh findings/tensorflow-shuffle-repeat.sh [PYTHON]
+#!/usr/bin/env bash
+# One would guess that a seed fixes the order of a pass, however many passes follow. In TensorFlow
+# 1.15.5 the first pass of shuffle(buffer, seed).repeat(N) has another order for N = 1 than for N
+# = 2: a default optimization makes one op of both, which draws from its buffer otherwise, and
+# leaves N = 1 out. Without the default optimizations all are alike. A program that resumes at the
+# element where it stopped, with another number of passes, gets some elements twice and others
+# never. Our product always repeats without end and takes the rows that it needs
+# (common/pipeline/tf_path.py).
+
 set -eu
-python=${1:-python3.7}
+python=${PYTHON:-python3.7}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$python" -m venv "$folder/venv"
