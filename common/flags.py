@@ -73,22 +73,28 @@ def parse(parser: FlagParser, argv: Optional[List[str]]) -> argparse.Namespace:
 def _check_places(parser: FlagParser, args: argparse.Namespace) -> None:
     """Ends the process with status 2 for places that what was asked for cannot use."""
     for flag in ("checkpoint", "output_dir"):
-        address = getattr(args, flag) or ""
-        if args.cluster and addresses.is_remote(address):
-            parser.error(
-                "--{} {}: the processes of a cluster write parts of one checkpoint, and read "
-                "them, while they train, which they cannot through an object store. Give a folder "
-                "that all of them mount, and copy it afterwards.".format(flag, address))
-        taken = None if addresses.is_remote(address) else _file_in(address)
-        if taken:
-            parser.error("--{} {}: {} is a file. Give the name of a folder, which need not be "
-                         "there.".format(flag, address, taken))
+        _check_folder(parser, args, flag)
     rows = [args.data_location, args.train_files, args.eval_files]
     schemes = [scheme + "://" for scheme in addresses.SCHEMES]
     if args.tf and any(scheme in names for scheme in schemes for names in rows):
         parser.error(
             "--tf reads rows with TensorFlow's own file systems, which take a failed answer for "
             "the end of a file. Copy the rows to a local disk, or drop --tf.")
+
+
+def _check_folder(parser: FlagParser, args: argparse.Namespace, flag: str) -> None:
+    """Ends the process with status 2 where a flag names what cannot be a run's folder."""
+    address = getattr(args, flag) or ""
+    if not addresses.is_remote(address):
+        taken = _file_in(address)
+        if taken:
+            parser.error("--{} {}: {} is a file. Give the name of a folder, which need not be "
+                         "there.".format(flag, address, taken))
+    elif args.cluster:
+        parser.error(
+            "--{} {}: the processes of a cluster write parts of one checkpoint, and read "
+            "them, while they train, which they cannot through an object store. Give a folder "
+            "that all of them mount, and copy it afterwards.".format(flag, address))
 
 
 def _file_in(path: str) -> str:

@@ -18,7 +18,8 @@ def choose(*names: str) -> List[str]:
 @pytest.mark.parametrize("name", [
     SPARK + ".snappy.parquet", SPARK + ".csv.gz", "part-00000", "000000_0", "part.0.parquet",
     "data_0.parquet", "00000000.parquet", "day.20261120", "rows.PQ", "a.txt.zst", "a.csv.lz4",
-    "a.tsv.bz2", "a.csv.zstd", "a.csv.bgz", "a b.csv", "naïve", "new\nline", "tmp", "temperature.csv", "x.000"])
+    "a.tsv.bz2", "a.csv.zstd", "a.csv.bgz", "a b.csv", "naïve", "new\nline", "tmp",
+    "temperature.csv", "x.000"])
 def test_files_of_rows(name: str) -> None:
     assert choose(name) == [name]
 

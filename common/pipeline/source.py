@@ -170,20 +170,25 @@ def open_data(
         bad_rows=BadRows(max_bad_rows),
         declared=schema,
     )
+    _check(data, check_all or max_bad_rows > 0)
+    return data
+
+
+def _check(data: Data, check_all: bool) -> None:
+    """Looks at the first rows of all files, and at every row if wanted."""
     both = [files for files in (data.train, data.test) if files]
     for files in both:
         files.first_chunk()  # raises where there is none
         if files.is_parquet:
             files.count()  # footers tell at once what is wrong with a file
-    names_read = used_columns(sized_schema)
-    first_rows.check_training(data.train, sized_schema, vocabularies, names_read)
-    if data.test and not max_bad_rows:
-        first_rows.check_test(data.test, sized_schema, vocabularies, names_read)
-    if check_all or max_bad_rows:
+    names_read = used_columns(data.schema)
+    first_rows.check_training(data.train, data.schema, data.vocabularies, names_read)
+    if data.test and not data.bad_rows.limit:
+        first_rows.check_test(data.test, data.schema, data.vocabularies, names_read)
+    if check_all:
         for files in both:
             _find_bad_rows(files, data)
             _check_any_rows(files, data.usable_rows(files))
-    return data
 
 
 def _load_words(folder: str, name: str) -> WordIds:

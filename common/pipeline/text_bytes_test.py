@@ -68,7 +68,7 @@ def test_frames_that_are_to_be_skipped(tmp_path: object, codec: str) -> None:
     b"".join(map(bz2.compress, cut_at(TEXT, 5))),
     gzip.compress(b"") + gzip.compress(TEXT),
     bz2.compress(b"") + bz2.compress(TEXT),
-])
+], ids=["bgzip", "bzip2", "empty gzip", "empty bzip2"])
 def test_members_of_other_compressors(tmp_path: object, packed: bytes) -> None:
     text = text_of(tmp_path, "rows", packed)
     assert text.read(0, text.num_bytes) == TEXT
