@@ -111,7 +111,7 @@ class Files:
     @property
     def num_bytes(self) -> int:
         """The size of all files."""
-        return sum(location.num_bytes(path) for path in self.paths)
+        return sum(location.sizes(self.paths))
 
     @property
     def is_parquet(self) -> bool:
@@ -206,7 +206,8 @@ class Files:
         if len(missing) < 2:
             return
         is_remote = location.is_remote(self.paths[0])
-        num_threads = _REMOTE_THREADS if is_remote else _COUNTING_THREADS
+        # Text is counted by cores, and unpacked text takes room for each file that is open.
+        num_threads = _REMOTE_THREADS if is_remote and self.is_parquet else _COUNTING_THREADS
         with futures.ThreadPoolExecutor(num_threads) as pool:
             last = time.monotonic()
             for done, _ in enumerate(pool.map(self.chunks_of, missing), 1):
@@ -309,9 +310,10 @@ class Files:
         with self._lock:
             self._recent.pop(number, None)
             self._recent[number] = file
-            while len(self._recent) > _MAX_OPEN:
-                oldest = next(iter(self._recent))
-                self._recent.pop(oldest).close()
+            rest = max(len(self._recent) - _MAX_OPEN, 0)
+            oldest = [self._recent.pop(other) for other in list(self._recent)[:rest]]
+        for other_file in oldest:  # may wait for a whole unpacking, so nothing else waits for it
+            other_file.close()
         return file
 
     def _open_first(self, number: int) -> InputFile:
@@ -325,7 +327,7 @@ class Files:
             return reader.open_part(path, schema, self._layouts, self._header, list(in_folders))
         finally:  # should the file have changed, an error may have no other cause
             if self._stamps:
-                unchanged.check_opened(path, self._stamps[number])
+                unchanged.check(path, self._stamps[number])
 
 
 def _numbered(chunk: Chunk, number: int) -> Chunk:

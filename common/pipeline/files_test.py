@@ -1,4 +1,5 @@
 import os
+import threading
 from typing import Callable, Iterator, List
 
 import numpy as np
@@ -112,6 +113,40 @@ def test_few_files_are_open_at_a_time(tmp_path: object, monkeypatch: pytest.Monk
     rows = read_rows(data, Stream(8, 2))
     assert rows == 2 * many_files.numbers_of(20 * [10])
     assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_closing_a_file_that_is_unpacked_keeps_nobody_waiting(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_MAX_OPEN", 1)
+    paths = many_files.write_files(tmp_path, [3, 4, 5], "c")
+    read = Files([NamedFile(path) for path in paths], SCHEMA)
+    go, closing = threading.Event(), threading.Event()
+
+    def close() -> None:
+        closing.set()
+        assert go.wait(10)
+
+    monkeypatch.setattr(read.file(0), "close", close)
+    other = threading.Thread(target=read.file, args=(1,))
+    other.start()
+    assert closing.wait(10)
+    assert read.file(2).path == paths[2]
+    go.set()
+    other.join()
+
+
+@pytest.mark.parametrize("is_parquet, expected", [(False, 8), (True, 32)])
+def test_files_of_a_store_that_are_counted_at_once(
+        is_parquet: bool, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files.reader, "is_parquet", lambda path: is_parquet)
+    pools: List[int] = []
+    pool = files.futures.ThreadPoolExecutor
+    monkeypatch.setattr(files.futures, "ThreadPoolExecutor", lambda most: (
+        pools.append(most) or pool(most)))
+    read = Files([NamedFile("s3://bucket/a"), NamedFile("s3://bucket/b")], SCHEMA)
+    monkeypatch.setattr(read, "chunks_of", lambda number: [])
+    read.count()
+    assert pools == [expected]
 
 
 def test_rows_that_cannot_be_used_are_named_by_file(tmp_path: object) -> None:

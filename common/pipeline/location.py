@@ -6,13 +6,14 @@ paths by itself.
 
 import concurrent.futures
 import os
-from typing import Callable, List, NamedTuple, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Sequence, Tuple, TypeVar
 
 import pyarrow as pa
 
 from common.places import addresses, remote, remote_reader
 
 _THREADS = 64
+Answer = TypeVar("Answer")
 
 
 class Stamp(NamedTuple):
@@ -51,6 +52,11 @@ def folder_exists(path: str) -> bool:
 def num_bytes(path: str) -> int:
     """The size of a file."""
     return remote.num_bytes(path) if is_remote(path) else os.path.getsize(path)
+
+
+def sizes(paths: Sequence[str]) -> List[int]:
+    """The sizes of many files; object stores are asked for many at a time."""
+    return _of_many(num_bytes, paths)
 
 
 def modified_secs(path: str) -> float:
@@ -162,7 +168,12 @@ def opened_stamp(path: str) -> Stamp:
 
 def stamps(paths: Sequence[str]) -> List[Stamp]:
     """The stamps of many files; object stores are asked for many at a time."""
+    return _of_many(stamp, paths)
+
+
+def _of_many(ask: Callable[[str], Answer], paths: Sequence[str]) -> List[Answer]:
+    """What is asked of each path, in order."""
     if not any(map(is_remote, paths)):
-        return [stamp(path) for path in paths]
+        return list(map(ask, paths))
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
-        return list(threads.map(stamp, paths))
+        return list(threads.map(ask, paths))

@@ -203,6 +203,7 @@ def test_stamps_of_many_files(store: ObjectStore, tmp_path: object) -> None:
     stamps = location.stamps(paths)
     assert time.monotonic() - began < 3
     assert [stamp.num_bytes for stamp in stamps] == list(range(40))
+    assert location.sizes(paths) == list(range(40))
     assert len({stamp.version for stamp in stamps}) == 40
     store.proxy.delay_secs = 0.0
     store.put("rows/3", b"yyy")

@@ -6,7 +6,7 @@ From an object store many are read at the same time, as each takes round trips.
 import collections
 import contextlib
 from concurrent import futures
-from typing import Callable, Deque, Dict, Iterator, Sequence, Tuple
+from typing import Callable, Deque, Dict, Iterator, Optional, Sequence, Tuple
 
 from common.pipeline import location
 from common.pipeline.chunks import Chunk
@@ -71,6 +71,7 @@ class _Upcoming:
         self._chunks, self._begin = chunks, begin
         self._most, self._is_bounded = most, is_bounded
         self._pending: Deque[Pending] = collections.deque()
+        self._newest: Optional[Pending] = None  # stays when it is no longer pending
 
     def read_next(self, _: Chunk) -> Fetched:
         """The next chunk, which the caller names."""
@@ -83,8 +84,9 @@ class _Upcoming:
         return columns.result()
 
     def _append(self, chunk: Chunk) -> None:
-        is_same = bool(self._pending) and self._pending[-1][0] == chunk
-        self._pending.append(self._pending[-1] if is_same else (chunk, self._begin(chunk)))
+        if self._newest is None or self._newest[0] != chunk:
+            self._newest = chunk, self._begin(chunk)
+        self._pending.append(self._newest)
 
     def _has_room(self) -> bool:
         has_place = len(self._pending) < self._most

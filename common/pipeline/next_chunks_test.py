@@ -19,11 +19,12 @@ class Recorded(Files):
     def __init__(self, bad: int = -1) -> None:
         self.bad = bad
         self.paths = ["rows"]
+        self.known = CHUNKS
         self.numbers: List[int] = []
         self.threads: List[int] = []
 
     def fetch(self, chunk: Chunk, names: object) -> object:
-        number = CHUNKS.index(chunk)
+        number = self.known.index(chunk)
         if number == self.bad:
             raise BadInput("chunk {} is bad".format(number))
         self.numbers.append(number)
@@ -46,6 +47,17 @@ def test_a_chunk_that_follows_itself_for_ever_is_read_once(ahead: int) -> None:
     with next_chunks.reading(files, ["a"], itertools.repeat(CHUNKS[2]), ahead) as read:
         assert [read(CHUNKS[2]) for _ in range(9)] == 9 * [2]
     assert files.numbers == [2]
+
+
+def test_a_chunk_that_fills_the_memory_is_read_from_a_store_once() -> None:
+    files = Recorded()
+    files.paths = ["s3://bucket/rows"]
+    large = CHUNKS[2]._replace(size=9 * next_chunks._REMOTE_BYTES)
+    files.known = [*CHUNKS[:2], large]
+    chunks = [CHUNKS[0], *9 * [large], CHUNKS[1]]
+    with next_chunks.reading(files, ["a"], iter(chunks), 3) as read:
+        assert [read(chunk) for chunk in chunks] == [0, *9 * [2], 1]
+    assert sorted(files.numbers) == [0, 1, 2]
 
 
 def test_no_more_are_read_than_wanted() -> None:

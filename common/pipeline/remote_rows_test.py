@@ -5,6 +5,7 @@ from typing import List
 import numpy as np
 import pytest
 
+from common.errors import BadInput
 from common.pipeline import blocks, reader, source, tf_path
 from common.pipeline.blocks import Stream
 from common.pipeline.source import Data
@@ -67,3 +68,16 @@ def test_a_row_group_is_asked_for_at_once(store: ObjectStore, tmp_path: object) 
         assert store.proxy.count("GET") == 1
         for name, array in local.read(same, toy.NAMES).arrays.items():
             assert columns.arrays[name].equals(array)
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_a_file_that_is_replaced_once_its_chunks_are_known(
+        parquet: bool, store: ObjectStore, tmp_path: object) -> None:
+    toy.open_toy(tmp_path, TRAIN, TEST, parquet)
+    train = _open(store.put_folder("rows", tmp_path), parquet).train
+    chunk = train.chunks[0]
+    toy.open_toy(tmp_path, TEST, TRAIN, parquet)
+    store.put_folder("rows", tmp_path)
+    assert train.stamps  # asks the store for what is there now
+    with pytest.raises(BadInput, match=train.path + " changed while it was read: it had "):
+        train.read(chunk, toy.NAMES)

@@ -4,11 +4,13 @@ Compressed text is unpacked into a temporary file that has no name, so that noth
 whatever ends the process, and chunks can be read in any order.
 """
 
+import contextlib
+import functools
 import os
 import tempfile
 import threading
 import time
-from typing import IO, Iterator, Optional, Tuple
+from typing import IO, Callable, Iterator, Optional, Tuple
 
 import pyarrow as pa
 
@@ -81,9 +83,11 @@ class TextBytes:
         """
         if not self.codec:
             return self._read_plain(start, size)
+        return self._read_unpacked(self._unpack(), start, size)
+
+    def _read_unpacked(self, file: IO[bytes], start: int, size: int) -> bytes:
         # Who closes this object takes the file from it alone: it is closed when its last reader is
         # done, and no other file gets its number before.
-        file = self._unpack()
         unchanged.check(self.path, self.opened)
         data = os.pread(file.fileno(), size, start)
         unchanged.check_whole(self.path, start, size, len(data))
@@ -92,16 +96,27 @@ class TextBytes:
     def blocks(self, start: int, end: int, size: int) -> Iterator[Tuple[int, bytes]]:
         """Some bytes of the text in blocks, each with its offset; raises as `read` does.
 
-        From an object store the next blocks are fetched meanwhile.
+        From an object store the next blocks are fetched meanwhile. Compressed text is unpacked once
+        for all blocks, whoever closes this object between them.
         """
-        if self.codec or not location.is_remote(self.path):
+        with contextlib.ExitStack() as opened:
+            read = self._block_reader(start, opened)
             for offset in range(start, end, size):
-                yield offset, self.read(offset, min(size, end - offset))
-            return
-        with location.open_binary(self.path) as file:
-            file.seek(start)
-            for offset in range(start, end, size):
-                yield offset, file.read(min(size, end - offset))
+                yield offset, read(offset, min(size, end - offset))
+
+    def _block_reader(
+        self,
+        start: int,
+        opened: contextlib.ExitStack,
+    ) -> Callable[[int, int], bytes]:
+        """Reads blocks at offsets, one after another from start."""
+        if self.codec:
+            return functools.partial(self._read_unpacked, self._unpack())
+        if not location.is_remote(self.path):
+            return self.read
+        file = opened.enter_context(location.open_binary(self.path))
+        file.seek(start)
+        return lambda _, size: file.read(size)
 
     def local_file(self) -> Optional[IO[bytes]]:
         """A local file of the text for what reads no other; None where the file itself is one.

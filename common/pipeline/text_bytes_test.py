@@ -176,6 +176,20 @@ def test_readers_in_threads_may_be_closed_under_them(tmp_path: object) -> None:
     assert wrong == []
 
 
+def test_text_closed_between_its_blocks_is_unpacked_once(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: List[TextBytes] = []
+    really_unpack = TextBytes._unpack_now
+    monkeypatch.setattr(TextBytes, "_unpack_now", lambda text: (
+        unpacked.append(text) or really_unpack(text)))
+    text = text_of(tmp_path, "rows", pack("gzip", TEXT))
+    size = len(TEXT) // 5 + 1
+    for offset, content in text.blocks(0, len(TEXT), size):
+        assert content == TEXT[offset:offset + size]
+        text.close()
+    assert len(unpacked) == 1
+
+
 def test_a_local_file_for_others(tmp_path: object) -> None:
     text = text_of(tmp_path, "rows", pack("lz4", TEXT))
     file = text.local_file()

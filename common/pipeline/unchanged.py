@@ -57,25 +57,16 @@ def check_whole(path: str, start: int, size: int, num_read: int) -> None:
 
 
 def check(path: str, opened: Stamp) -> None:
-    """Raises BadInput where a file is no longer the one that was opened.
-
-    Of an object store nothing is asked here: it is told with each read which version is meant.
-    """
-    if not location.is_remote(path):
-        check_opened(path, opened)
-
-
-def check_opened(path: str, known: Stamp) -> None:
-    """Raises BadInput where a file, as it was opened, is no longer the one with a known stamp."""
+    """Raises BadInput where a file is no longer the one that was opened."""
     current = _stamp(path)
-    if current == known:
+    if current == opened:
         return
     now = "now it is gone"
     if current:
         now = "now it has " + _described(current)
     message = ("{} changed while it was read: it had {}, {}. Run the same command again when "
                "nothing writes to it.")
-    raise BadInput(message.format(path, _described(known), now))
+    raise BadInput(message.format(path, _described(opened), now))
 
 
 def _stamp(path: str) -> Optional[Stamp]:

@@ -6,6 +6,7 @@ import pytest
 from common.errors import BadInput
 from common.pipeline import location, unchanged
 from common.pipeline.location import Stamp
+from common.testing.object_store import ObjectStore
 
 
 def replace(path: str) -> None:
@@ -48,8 +49,16 @@ def test_a_removed_file_is_an_error(tmp_path: object) -> None:
         unchanged.read_range(path, Stamp(6, "abc"), 0, 3)
 
 
-def test_an_object_store_is_not_asked_again() -> None:
-    unchanged.check("s3://nowhere/rows", Stamp(6, "abc"))
+def test_a_key_that_was_found_anew_is_another_file(store: ObjectStore) -> None:
+    path = store.put("rows", b"abcdef")
+    opened = location.opened_stamp(path)
+    store.proxy.heal()
+    unchanged.check(path, opened)
+    assert store.proxy.requests == []
+    now = location.stamp(store.put("rows", b"ghijkl"))
+    message = "rows changed while it was read: it had 6 bytes, version {}, now .* version {}"
+    with pytest.raises(BadInput, match=message.format(opened.version, now.version)):
+        unchanged.read_range(path, opened, 2, 3)
 
 
 def test_other_errors_stay_what_they_are(tmp_path: object) -> None:
