@@ -8,9 +8,11 @@ graphs are made of very many objects that stay for long.
 import gc
 import os
 import sys
-from typing import Iterator, List
+from typing import Iterator, List, Optional
 
 import pytest
+
+_SHORT_BYTES = 20
 
 
 def pytest_configure() -> None:
@@ -51,3 +53,10 @@ def cheap_module() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+def pytest_make_parametrize_id(val: object) -> Optional[str]:
+    """Names long bytes by their number, as what gzip writes differs from second to second."""
+    if isinstance(val, bytes) and len(val) > _SHORT_BYTES:
+        return "{} bytes".format(len(val))
+    return None

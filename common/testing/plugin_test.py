@@ -23,3 +23,9 @@ def test_each_part_begins_with_its_share_of_slow_tests(names: str, parts: int,
     items: List[Item] = [Item(name) for name in names.split()]
     ordered = plugin.slow_first(items, parts)  # type: ignore[arg-type]
     assert " ".join(item.name for item in ordered) == expected  # type: ignore[attr-defined]
+
+
+def test_long_bytes_are_named_by_their_number() -> None:
+    assert plugin.pytest_make_parametrize_id(b"x" * 30) == "30 bytes"
+    assert plugin.pytest_make_parametrize_id(b"x") is None
+    assert plugin.pytest_make_parametrize_id("x" * 30) is None
