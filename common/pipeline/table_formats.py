@@ -7,10 +7,12 @@ longer names. Read as a plain folder, these rows come back.
 import concurrent.futures
 import os
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Union
 
 from common.errors import BadInput
+from common.log import log
 from common.pipeline import location
+from common.places.asking import Denied
 
 _LEVELS_ABOVE = 6
 
@@ -76,7 +78,7 @@ def check(entry: str, root: str, below: Sequence[str], rows: Sequence[str]) -> N
 
 
 def _check_above(entry: str, root: str) -> None:
-    """Raises BadInput where a folder is a part of a table."""
+    """Raises BadInput where a folder is a part of a table, as far as the keys may see that."""
     folders: List[str] = []
     above = os.path.dirname(root)
     while above not in folders and not above.endswith(":") and len(folders) < _LEVELS_ABOVE:
@@ -84,10 +86,22 @@ def _check_above(entry: str, root: str) -> None:
         above = os.path.dirname(above)
     # Of an object store each question takes some round trips.
     with concurrent.futures.ThreadPoolExecutor(_LEVELS_ABOVE) as threads:
-        tables = list(threads.map(_table_at, folders))
-    for folder, table in zip(folders, tables):
-        if table:
-            raise _refusal(entry, folder, table)
+        answers = list(threads.map(_table_or_denial, folders))
+    for folder, answer in zip(folders, answers):
+        if isinstance(answer, _Format):
+            raise _refusal(entry, folder, answer)
+    denials = [answer for answer in answers if answer]
+    if denials:
+        log("{}: whether a folder above is a table, as of Delta, cannot be seen, so all files "
+            "below are taken for rows: {}".format(entry, denials[0]))
+
+
+def _table_or_denial(folder: str) -> Union[_Format, Denied, None]:
+    """The table at a folder, or why that cannot be seen."""
+    try:
+        return _table_at(folder)
+    except Denied as denial:
+        return denial
 
 
 def _tables_below(paths: Sequence[str]) -> Dict[str, _Format]:

@@ -1,11 +1,15 @@
 import os
 import re
+import urllib.parse
 from typing import List
 
 import pytest
 
 from common.errors import BadInput
 from common.pipeline import named_files
+from common.places import asking
+from common.testing.fault_proxy import Fault, Request
+from common.testing.object_store import ObjectStore
 from common.testing.toy import SCHEMA
 
 TABLES = [
@@ -90,3 +94,44 @@ def test_a_table_beside_the_rows() -> None:
 def test_folders_that_only_look_like_a_table(path: str) -> None:
     write("t/" + path)
     assert read("t") == ["t/" + path]
+
+
+def _deny_all_but(store: ObjectStore, key: str) -> None:
+    """Makes a key that may look at nothing but what lies below one folder."""
+    def deny(request: Request) -> Fault:
+        return Fault() if key in urllib.parse.unquote(request.path) else Fault(403)
+
+    store.proxy.fault = deny
+
+
+def test_keys_that_may_only_see_the_rows(
+        store: ObjectStore, capsys: pytest.CaptureFixture) -> None:
+    path = store.put("team/rows/a.parquet", b"")
+    _deny_all_but(store, "team/rows")
+    assert read(store.address("team/rows")) == [path]
+    said = "rows: whether a folder above is a table, as of Delta, cannot be seen.* denies it"
+    assert len(re.findall(said, capsys.readouterr().err)) == 1
+
+
+def test_a_table_that_keys_may_see_among_folders_that_they_may_not(store: ObjectStore) -> None:
+    store.put("team/table/_delta_log/0.json", b"")
+    store.put("team/table/ds=1/a.parquet", b"")
+    _deny_all_but(store, "team/table")
+    with pytest.raises(BadInput, match="team/table/ds=1: s3:.*/team/table is a Delta table"):
+        read(store.address("team/table/ds=1"))
+
+
+def test_rows_that_keys_may_not_see(store: ObjectStore) -> None:
+    store.put("team/rows/a.parquet", b"")
+    store.proxy.fault = lambda request: Fault(403)
+    with pytest.raises(BadInput, match="team/rows: to .* it failed: .* denies it"):
+        read(store.address("team/rows"))
+
+
+def test_a_store_that_fails_above_the_rows(
+        store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_PAUSES_SECS", ())
+    store.put("team/rows/a.parquet", b"")
+    store.proxy.fault = lambda request: Fault(500 if "_delta_log" in request.path else 0)
+    with pytest.raises(BadInput, match="_delta_log: to read it failed: .* failed each time"):
+        read(store.address("team/rows"))

@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import Callable, NamedTuple, Set, TypeVar
+from typing import Callable, NamedTuple, Set, Type, TypeVar
 
 import pyarrow.fs
 
@@ -24,16 +24,22 @@ class ShortBody(OSError):
     """A server sent fewer bytes than were asked for."""
 
 
+class Denied(BadInput):
+    """The keys of the environment may not do this."""
+
+
 class _Reason(NamedTuple):
     """What an error of the library's means.
 
     Attributes:
       pattern: found in its text.
       meaning: in words; may hold {server} and {bucket}.
+      error: what is raised.
     """
 
     pattern: str
     meaning: str
+    error: Type[BadInput] = BadInput
 
 
 _REASONS = (
@@ -49,7 +55,7 @@ _REASONS = (
             "the bucket {bucket} is in another region. Set AWS_REGION to it"),
     _Reason("ACCESS_DENIED|HTTP status 403|PERMISSION_DENIED",
             "{server} denies it. Check which keys are in the environment, and that they may list, "
-            "read and, for a run's folder, write and delete there"),
+            "read and, for a run's folder, write and delete there", Denied),
     _Reason("NO_SUCH_BUCKET",
             "there is no bucket {bucket} at {server}"),
     _Reason("NO_SUCH_KEY|RESOURCE_NOT_FOUND|HTTP status 404|HTTP status 416",
@@ -117,5 +123,6 @@ def in_words(address: str, store: Store, action: str, error: Exception) -> BadIn
     for reason in _REASONS:
         if re.search(reason.pattern, text):
             meaning = reason.meaning.format(server=store.server, bucket=bucket)
-            return BadInput("{}: to {} it failed: {} ({}).".format(address, action, meaning, text))
+            message = "{}: to {} it failed: {} ({}).".format(address, action, meaning, text)
+            return reason.error(message)
     return BadInput("{}: to {} it failed at {}: {}".format(address, action, store.server, text))

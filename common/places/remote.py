@@ -15,7 +15,7 @@ import pyarrow.fs
 
 from common.errors import BadInput
 from common.places import asking, stores
-from common.places.asking import ShortBody
+from common.places.asking import Denied, ShortBody
 from common.places.stores import Store
 
 _MARK_BYTES = 16
@@ -186,11 +186,14 @@ def _is_folder(address: str, store: Store) -> bool:
 
 
 def _check_bucket(address: str, store: Store) -> None:
-    """Raises BadInput where not even the bucket is there, or it may not be listed."""
+    """Raises BadInput where not even the bucket is there."""
     bucket = stores.path_in(address).split("/")[0]
     if not bucket:  # of HDFS, where paths begin with a slash
         return
-    info = asking.ask(address, store, "read", lambda: store.files.get_file_info(bucket))
+    try:
+        info = asking.ask(address, store, "read", lambda: store.files.get_file_info(bucket))
+    except Denied:  # of keys that may list a part of it alone; it is there
+        return
     if info.type == pyarrow.fs.FileType.NotFound:
         raise BadInput("{}: there is no bucket {} at {}.".format(address, bucket, store.server))
 
