@@ -221,8 +221,8 @@ class _Process:
           evaluation: of the last checkpoint; empty where it was not evaluated.
         """
         run, trainer, data = self._run, self._trainer, self._data
+        trainer.export(os.path.join(run.result_dir, EXPORT))  # refuses checkpoints of other flags
         self._start_results()
-        trainer.export(os.path.join(run.result_dir, EXPORT))
         by_task = heads.task_metrics(evaluation, self._tasks) if evaluation else {}
         trained = trainer.trained(time.monotonic() - self._began)
         step = newest.checkpoint_step(run.checkpoint_dir)

@@ -221,3 +221,18 @@ def test_export_gives_the_same_probabilities_without_our_code(tmp_path: object,
         tf.train.Saver().restore(session, checkpoint)
         expected = session.run(spec.predictions["y"])
     np.testing.assert_allclose(json.loads(done.stdout)["y"], expected, rtol=1e-6)
+
+
+def test_a_refused_run_without_steps_to_make_leaves_its_folder_as_it_was(tmp_path: object) -> None:
+    def wider(*args: object) -> tf.estimator.EstimatorSpec:
+        tf.get_variable("more", [3])
+        return model_fn(*args)  # type: ignore[arg-type]
+
+    train(tmp_path, steps=2, evaluate=False)
+    config = os.path.join(str(tmp_path), "run", "config.json")
+    os.utime(config, (1, 1))
+    run = make_run(tmp_path, steps=2, evaluate=False)
+    with pytest.raises(BadInput, match="lacks 1 of .* variables, such as more"):
+        runner.train_and_evaluate(run, toy.open_toy(tmp_path, TRAIN, TEST), wider, Params(), ["y"])
+    assert os.path.getmtime(config) == 1
+    assert os.path.exists(os.path.join(str(tmp_path), "run", "metrics.json"))
