@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Optional, Tuple, Union
 import tensorflow.compat.v1 as tf
 
 from common.config.run import Run
-from common.errors import BadInput
+from common.errors import BadInput, Lost
 from common.pipeline import dataset, identity, position, row_order, tf_path
 from common.pipeline.dataset import Begin, InputFn
 from common.pipeline.plans import Order, Plan
@@ -58,7 +58,6 @@ def reading_of(run: Run, data: Data) -> Reading:
             return tf_path.rows_of_part(data.train, data, shard, shards)
         part = Stream(run.batch_size, shard=shard, shards=shards)
         bad_rows = data.bad_rows.rows(data.train.paths)
-        row_order.check_shard(data.train, bad_rows, part)
         return row_order.count_shard(data.train, bad_rows, part)
 
     return Reading(
@@ -80,7 +79,8 @@ class FilePart:
     Attributes:
       reading: how the rows are read.
       counter: what counts the rows of steps: this object.
-      queue, error: as Queue has them; None.
+      queue: as Queue has it; None.
+      error: what ended the input of --tf, where TensorFlow made of it an error that names no type.
     """
 
     queue: Optional[RunQueue] = None
@@ -168,7 +168,7 @@ class FilePart:
         return not self._run.epochs or epoch < self._run.epochs
 
     def _check_same(self, plan: Plan) -> None:
-        rows, name = self.reading.rows, self._run.cluster.name if self._run.cluster else ""
+        rows, name = self.reading.rows, self._name()
         if plan.trainers != self.reading.trainers:
             raise BadInput("{} was started for {} trainers, and its chief for {}. Give all the "
                            "same cluster.".format(name, self.reading.trainers, plan.trainers))
@@ -176,16 +176,29 @@ class FilePart:
             raise BadInput("{} reads other rows than its chief: {}. Give all trainers the same "
                            "files.".format(name, rows.difference(plan.rows)))
 
+    def _check_legs(self, plan: Plan) -> None:
+        """Raises Lost where the chief plans other legs than those that the graph of --tf reads."""
+        if plan.legs != self._first_plan.legs:
+            raise Lost("the chief began at another checkpoint than {} was started with".format(
+                self._name()))
+
+    def _name(self) -> str:
+        """What messages call this process."""
+        return self._run.cluster.name if self._run.cluster else "this process"
+
     def _tf_input(self, place: List[tf.Tensor]) -> InputFn:
         """The same as --tf reads it, whose graph is made for the plan of this start."""
         plan = self._first_plan
         self._begin(plan.to_json().encode(), 0)
 
         def begin(plan_text: bytes, trained: int) -> int:
-            if Plan.from_json(plan_text.decode()).legs != plan.legs:
-                raise BadInput("the chief has another plan of the rows than this process made of "
-                               "the newest checkpoint. Start it again.")
-            return self._begin(plan_text, trained).start_row
+            try:
+                start_row = self._begin(plan_text, trained).start_row
+                self._check_legs(Plan.from_json(plan_text.decode()))
+                return start_row
+            except (BadInput, Lost) as error:  # of which tf.py_func makes one that names no type
+                self.error = error
+                raise
 
         start_row = tf.py_func(begin, place, tf.int64)
         start_row.set_shape([])

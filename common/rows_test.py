@@ -8,9 +8,13 @@ from unittest import mock
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common import rows as rows_module
 from common import runner
-from common.errors import BadInput
-from common.pipeline import files, position_graph
+from common.config.toggles import Toggles
+from common.errors import BadInput, Lost
+from common.pipeline import files, position, position_graph
+from common.pipeline.identity import Rows
+from common.pipeline.row_order import Leg
 from common.pipeline.source import Data
 from common.testing import many_files, runs, toy
 from common.testing.runs import TEST, TRAIN, Params, make_run, rows_by_step, train
@@ -165,6 +169,28 @@ def test_the_work_queue_and_parts_of_the_files_count_each_others_rows(
     assert "was trained with --workqueue: training resumes behind 400 rows" in \
         capsys.readouterr().out
     assert sorted(rows[400:]) == EPOCH
+
+
+@pytest.mark.parametrize("change, error, message", [
+    (dict(legs=((Leg(0, high=7),),)), Lost, "the chief began at another checkpoint than this "),
+    (dict(legs=((), ())), BadInput, "this process was started for 1 trainers, and its chief for 2"),
+    (dict(rows=Rows(1, 5, "others", "")), BadInput, "this process reads other rows than its chief"),
+])
+def test_errors_of_the_plan_with_tf_keep_their_type(
+        tmp_path: object, data: Data, change: Dict[str, Any], error: type, message: str) -> None:
+    part = rows_module.FilePart(make_run(tmp_path, toggles=Toggles(tf=True)), data, None)
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.train.create_global_step()
+        iterator = tf.data.make_initializable_iterator(part.input_fn()())
+        session.run(tf.global_variables_initializer())
+        plan = position.resume(None, part.reading).plan._replace(**change)
+        session.run(part._position.plan.assign(plan.to_json()))
+        session.run(part._position.trained.initializer)
+        with pytest.raises(tf.errors.OpError):
+            session.run([iterator.initializer, tf.tables_initializer()])
+            session.run(iterator.get_next())
+    assert type(part.error) is error
+    assert str(part.error).startswith(message)
 
 
 def contents(folder: object) -> Dict[str, str]:
