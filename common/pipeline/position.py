@@ -191,9 +191,16 @@ def _read_otherwise(plan: Plan, trained: Sequence[int], reading: Reading) -> Pla
     place = resume(Saved(0, plan._replace(order=order), tuple(trained)), reading)
     path = "with --tf" if reading.order.by_lines else "without --tf"
     note = "{} rows come in another order: {}".format(path, _MIXED)
-    if not reading.order.shuffle_rows and reading.trainers == 1:
-        return place  # both read the files' order
+    if _is_in_files_order(plan, reading):
+        return place
     return place._replace(note="; ".join(filter(None, [place.note, note])))
+
+
+def _is_in_files_order(plan: Plan, reading: Reading) -> bool:
+    """Whether rows were read in the order of the files and are to be, which is the same for --tf.
+    """
+    was_mixed = plan.order.shuffle_rows > 0 or plan.trainers > 1 or bool(plan.legs[0])
+    return not was_mixed and not reading.order.shuffle_rows and reading.trainers == 1
 
 
 def _what_changed(plan: Plan, reading: Reading, legs: Sequence[Leg]) -> str:

@@ -177,6 +177,18 @@ def test_tf_reads_as_many_rows_in_its_own_order_and_says_so() -> None:
     assert (place.trained, place.note) == ((40,), "")
 
 
+@pytest.mark.parametrize("shuffle_rows, trainers, legs", [
+    (100, 1, ()), (0, 2, ()), (0, 1, (Leg(0, high=50), ))])
+def test_tf_in_the_files_order_says_where_rows_came_in_another_before(
+        shuffle_rows: int, trainers: int, legs: Tuple[Leg, ...]) -> None:
+    order = Order.of(3, shuffle_rows, True, False)
+    plan = Plan(ROWS, order, 0, int(bool(legs)), trainers * (legs,))
+    before = Saved(7, plan, trainers * (40,))
+    place = position.resume(before, reading(order=Order.of(3, 0, True, True)))
+    assert place.note.endswith("with --tf rows come in another order: some rows of the current "
+                               "epoch are read twice and others not at all")
+
+
 def test_the_rows_left_of_some_epochs() -> None:
     first = position.resume(None, reading())
     wanted = reading(epochs=10)
