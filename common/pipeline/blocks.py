@@ -10,7 +10,7 @@ from common.pipeline.chunks import Chunk
 from common.pipeline.features import Block
 from common.pipeline.files import Files
 from common.pipeline.next_chunks import Read
-from common.pipeline.row_order import Part, Stream, permutation
+from common.pipeline.row_order import Part, Stream, Window, permutation
 from common.pipeline.source import Data
 
 _CHUNKS_AHEAD = 2
@@ -36,7 +36,11 @@ def read_blocks(
     num_batches = max(_SLICE_ROWS // stream.batch_size, 1)
     rows_of_slice = num_batches * stream.batch_size
     bad_rows = data.bad_rows.rows(files.paths)
-    upcoming, windows = itertools.tee(row_order.windows(files, bad_rows, stream))
+    windows = row_order.windows(files, bad_rows, stream)
+    upcoming: Iterator[Window] = iter(())
+    if ahead:
+        # What is not read ahead is not kept: a tee holds what one of its sides has not asked for.
+        upcoming, windows = itertools.tee(windows)
     chunks = (part.chunk for window in upcoming for part in window.parts)
     names = source.used_columns(data.schema)
     with next_chunks.reading(files, names, chunks, _CHUNKS_AHEAD if ahead else 0) as read:

@@ -1,9 +1,10 @@
-from typing import List
+import weakref
+from typing import Iterator, List
 
 import numpy as np
 import pytest
 
-from common.pipeline import blocks, csv_file, dataset, source
+from common.pipeline import blocks, csv_file, dataset, row_order, source
 from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 
@@ -64,3 +65,26 @@ def test_a_file_of_one_chunk_is_repeated_for_ever(parquet: bool, tmp_path: objec
     rows = (row for block in blocks.read_blocks(data.train, data, Stream(8, 0, 100, 3))
             for row in block.rows)
     assert sorted(next(rows) for _ in range(60)) == sorted(3 * list(range(20)))
+
+
+class Parts(list):
+    """Parts of a window that can be seen to be kept."""
+
+
+def test_windows_that_were_read_are_not_kept(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 500), TEST)
+    windows = row_order.windows
+    kept: List["weakref.ref[Parts]"] = []
+
+    def watched(*args: object) -> Iterator[row_order.Window]:
+        for window in windows(*args):
+            parts = Parts(window.parts)
+            kept.append(weakref.ref(parts))
+            yield window._replace(parts=parts)
+
+    monkeypatch.setattr(row_order, "windows", watched)
+    stream = Stream(10, shuffle_rows=50)
+    for block in blocks.read_blocks(data.train, data, stream, ahead=False):
+        assert sum(parts() is not None for parts in kept) <= 2
+    assert len(kept) == 10

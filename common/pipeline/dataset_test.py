@@ -184,11 +184,11 @@ def test_rows_are_read_ahead_only_if_wanted(tmp_path: object,
                                             monkeypatch: pytest.MonkeyPatch) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 2000), TEST, parquet=True)
     monkeypatch.setattr(row_order, "_FILE_ORDER_WINDOW", 50)
-    read = data.train.read
+    fetch = data.train.fetch
     for ahead in (False, True):
         reads: List[int] = []
-        monkeypatch.setattr(data.train, "read", lambda *args, **kwargs: (
-            reads.append(1) or read(*args, **kwargs)))
+        monkeypatch.setattr(data.train, "fetch", lambda *args, **kwargs: (
+            reads.append(1) or fetch(*args, **kwargs)))
         make = dataset.columnar_input(data.train, data, Stream(50), ahead=ahead)
         with tf.Graph().as_default(), tf.Session() as session:
             session.run(tf.data.make_one_shot_iterator(make()).get_next())

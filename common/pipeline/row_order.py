@@ -187,9 +187,20 @@ def permutation(size: int, key: Optional[List[int]]) -> np.ndarray:
 
 def check_shard(files: Files, bad_rows: Iterable[int], stream: Stream) -> None:
     """Raises BadInput where a stream has one part of several and no row falls to it."""
-    if stream.shards == 1:
-        return
-    if not count_shard(files, bad_rows, stream):
+    if stream.shards > 1:
+        count_shard(files, bad_rows, stream)
+
+
+def count_shard(files: Files, bad_rows: Iterable[int], stream: Stream) -> int:
+    """The usable rows of an epoch of a stream; all files are counted for it.
+
+    Raises:
+      BadInput: the stream has one part of several and no row falls to it.
+    """
+    bad = np.array(sorted(bad_rows), np.int64)
+    parts = _parts_of_leg(files, stream.whole_epoch(0))
+    num_rows = sum(_count_usable(part, bad) for part in parts)
+    if stream.shards > 1 and not num_rows:
         message = "{}: its {} rows leave none for part {} of {}. Train with fewer workers."
         raise BadInput(message.format(
             files.path,
@@ -197,13 +208,7 @@ def check_shard(files: Files, bad_rows: Iterable[int], stream: Stream) -> None:
             stream.shard + 1,
             stream.shards,
         ))
-
-
-def count_shard(files: Files, bad_rows: Iterable[int], stream: Stream) -> int:
-    """The usable rows of an epoch of a stream; all files are counted for it."""
-    bad = np.array(sorted(bad_rows), np.int64)
-    parts = _parts_of_leg(files, stream.whole_epoch(0))
-    return sum(_count_usable(part, bad) for part in parts)
+    return num_rows
 
 
 def _parts_of_leg(files: Files, leg: Leg) -> Iterator[Part]:
