@@ -161,6 +161,11 @@ class Files:
         by_file = map(self.chunks_of, range(len(self.paths)))
         return list(itertools.chain.from_iterable(by_file))
 
+    def first_chunk_of(self, number: int) -> Optional[Chunk]:
+        """The first chunk of one file, whose rows are not counted for it; None without rows."""
+        chunk = reader.first_chunk(self.file(number))
+        return _numbered(chunk, number) if chunk else None
+
     def first_chunk(self) -> Chunk:
         """The first chunk, for which no file's rows are counted.
 
@@ -168,9 +173,9 @@ class Files:
           BadInput: no file has a row.
         """
         for number in range(len(self.paths)):
-            chunk = reader.first_chunk(self.file(number))
+            chunk = self.first_chunk_of(number)
             if chunk:
-                return _numbered(chunk, number)
+                return chunk
         message = "{}: the file is empty. Expected rows of the {} columns of {}."
         if len(self.paths) > 1:
             message = "{}: all of them are empty. Expected rows of the {} columns of {}."

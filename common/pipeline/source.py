@@ -100,13 +100,15 @@ class Data(NamedTuple):
 
 
 def _sample(files: Files) -> List[Chunk]:
-    """A few chunks of some files, which alone are opened where there are many."""
-    if len(files.paths) <= _RATE_CHUNKS:
+    """A few chunks of some files, which alone are opened where there are many.
+
+    The lines of one text file are counted for it, those of several are not.
+    """
+    num_files = len(files.paths)
+    if num_files == 1 or (files.is_parquet and num_files <= _RATE_CHUNKS):
         return _evenly(files.chunks)
-    first_chunks = []
-    for number in _evenly(range(len(files.paths))):
-        first_chunks += files.chunks_of(number)[:1]
-    return first_chunks or [files.first_chunk()]
+    first_chunks = map(files.first_chunk_of, _evenly(range(num_files)))
+    return [chunk for chunk in first_chunks if chunk] or [files.first_chunk()]
 
 
 def _evenly(values: Sequence[Item]) -> List[Item]:

@@ -79,3 +79,20 @@ def test_parquet_by_its_bytes_where_text_is_wanted(tmp_path: object) -> None:
     with pytest.raises(BadInput, match="{} is Parquet, which --tf and --parquet_dataset false do "
                        "not read. Name text, or drop the flag.".format(part)):
         text.train.count()
+
+
+def test_label_rates_of_several_text_files_count_no_lines(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 60), TEST)
+    paths = []
+    for number, label in enumerate("01"):
+        rows = [[label] + row[1:] for row in toy.random_rows(number, 200)]
+        paths.append(toy.write_csv(str(tmp_path.joinpath(label)), rows))
+    paths.append(toy.write_csv(str(tmp_path.joinpath("empty")), []))
+    data = source.open_data(str(tmp_path), SCHEMA, False, 0, False, train_files=",".join(paths))
+
+    def counted(number: int) -> None:
+        raise AssertionError("file {} is counted".format(number))
+
+    monkeypatch.setattr(data.train, "chunks_of", counted)
+    assert data.label_rates()[0, 0] == pytest.approx((30 + 0.5) / (60 + 1))
