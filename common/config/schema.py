@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 # Features of every batch besides the columns: the numbers of its rows, and of each row's user.
 ROW = "_row"
 USER = "_user"
-KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "unused")
+KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "user", "unused")
 DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "string",
           "vocabulary": "string", "number": "float"}
 # The buckets of a hash column whose hash is itself the key of an embedding variable.
@@ -43,7 +43,8 @@ class Column(_ColumnFields):
       kind: 'label' (0 or 1), 'hash' (a string hashed into buckets), 'identity' (an integer that is
         its own bucket), 'words' (a string from a fixed list; others are errors), 'vocabulary' (a
         string from a vocabulary file; others are id 0), 'number' (a float; a list stands for its
-        mean) or 'unused' (read past, never decoded).
+        mean), 'user' (the schema's user_column where it is no feature) or 'unused' (read past,
+        never decoded).
       buckets: the rows of the column's embedding table, at most 2**31 - 1; KEYS for a hash column
         without one, whose ids are keys. A vocabulary's are known when its file is read.
       group: the name of the group of columns whose embeddings are concatenated.
@@ -99,7 +100,7 @@ class Column(_ColumnFields):
                               "newest.")
 
     def _check_list(self) -> None:
-        if self.separator and self.kind in ("label", "identity"):
+        if self.separator and self.kind in ("label", "identity", "user"):
             raise self._wrong("a column of kind {} cannot be a list.".format(self.kind))
         is_used_list = bool(self.separator) and self.kind != "unused"
         if (self.newest or self.aligned) and not is_used_list:
@@ -210,10 +211,18 @@ class Schema(_SchemaFields):
         self._check_distinct("tasks named", [task for task, _ in self.tasks])
         roles = [label.role for label in self.labels if label.role]
         self._check_distinct("roles given", roles)
-        users = [column.name for column in self.scalars if column.kind in ("hash", "vocabulary")]
+        self._check_user()
+
+    def _check_user(self) -> None:
+        users = [column.name for column in self.columns
+                 if column.kind in ("hash", "vocabulary", "user") and not column.is_list]
         if self.user_column and self.user_column not in users:
-            raise self._wrong("user_column {!r} is not a hash or vocabulary column.".format(
-                self.user_column))
+            raise self._wrong("user_column {!r} is not a hash or vocabulary column of one value a "
+                              "row, or a column of kind 'user'.".format(self.user_column))
+        for column in self.columns:
+            if column.kind == "user" and column.name != self.user_column:
+                raise self._wrong("column {!r} has kind 'user' and is not the user column, {!r}."
+                                  .format(column.name, self.user_column))
 
     def _check_distinct(self, what: str, names: Sequence[str]) -> None:
         repeated = sorted({name for name in names if names.count(name) > 1})

@@ -26,6 +26,7 @@ from common.testing import toy
     (dict(kind="number", aligned=True), r"column 'a': newest and aligned are for lists"),
     (dict(kind="unused", separator=";", aligned=True),
      r"column 'a': newest and aligned are for lists that are used"),
+    (dict(kind="user", separator="|"), r"a column of kind user cannot be a list"),
     (dict(kind="hash", buckets=3, task="t"), r"task and role are for labels. Its kind is 'hash'"),
     (dict(kind="number", role="click"), r"task and role are for labels. Its kind is 'number'"),
     (dict(kind="label", role="buy"), r"role must be one of \('click', 'purchase'\). Got: 'buy'"),
@@ -40,8 +41,12 @@ def test_schema_is_checked_when_made() -> None:
     with pytest.raises(ValueError, match="schema 's': columns named twice: y"):
         Schema("s", (label, label, user), "a", "b", "u", "m")
     with pytest.raises(ValueError,
-                       match="schema 's': user_column 'y' is not a hash or vocabulary column"):
+                       match="schema 's': user_column 'y' is not a hash or vocabulary column of "
+                             "one value a row, or a column of kind 'user'"):
         Schema("s", (label, user), "a", "b", "y", "m")
+    with pytest.raises(ValueError, match="column 'v' has kind 'user' and is not the user column, "
+                                         "'u'"):
+        Schema("s", (label, user, Column("v", "user")), "a", "b", "u", "m")
     other = Column("v", "hash", 11, "g", table="t")
     with pytest.raises(ValueError, match="schema 's': only one column names the table 't'"):
         Schema("s", (label, user, other), "a", "b", "u", "m")
@@ -56,6 +61,13 @@ def test_schema_is_checked_when_made() -> None:
             ValueError,
             match="schema 's': an empty list has no items where lists are stored as lists"):
         Schema("s", (label, user, tags), "a", "b", "u", "m", parquet_lists=True)
+
+
+def test_a_user_may_be_no_feature_or_none() -> None:
+    columns = (Column("y", "label"), Column("a", "hash", 10), Column("who", "user"))
+    schema = Schema("s", columns, "a", "b", "who", "m")
+    assert [column.name for column in schema.inputs] == ["a"]
+    assert Schema("s", columns[:2], "a", "b", "", "m").user_column == ""
 
 
 def test_tasks_and_roles_are_told_apart() -> None:

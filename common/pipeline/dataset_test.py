@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.config.schema import Schema
+from common.config.schema import Column, Schema
 from common.errors import BadInput
 from common.kernels.native import Native
 from common.pipeline import batches, csv_file, dataset, row_order, source, tf_path
@@ -267,3 +267,32 @@ def test_without_native_ops_batches_are_the_same(tmp_path: object, monkeypatch: 
         for name in plain:
             assert ours[name].dtype == plain[name].dtype
             np.testing.assert_array_equal(ours[name], plain[name])
+
+
+def with_user(kind: str) -> Schema:
+    """The toy schema with a user that is a feature, is none, or is not there."""
+    columns = []
+    for column in SCHEMA.columns:
+        if column.name == "user" and kind == "user":
+            column = Column("user", "user")
+        columns.append(column)
+    user = "" if kind == "none" else "user"
+    return Schema("toy", tuple(columns), "toy_train", "toy_test", user, "data/toy.py")
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+@pytest.mark.parametrize("kind", ["hash", "user", "none"])
+def test_users_are_told_apart_whether_they_are_features_or_not(tmp_path: object, kind: str,
+                                                               parquet: bool) -> None:
+    rows = [["1", "0", user, "x", "", "3", "a"] for user in ("7", "", "8", "7")]
+    data = toy.open_toy(tmp_path, rows, rows, parquet, schema=with_user(kind))
+    makes = [dataset.columnar_input(data.train, data, Stream(4))]
+    if not parquet:
+        makes.append(tf_path.tf_input(data.train, data, Stream(4), with_users=True))
+    for make in makes:
+        batch = graphs.read_batches(make, 1)[0]
+        assert ("user" in batch) == (kind != "user")
+        assert (dataset.USER in batch) == (kind != "none")
+        if kind != "none":
+            users = batch[dataset.USER].tolist()
+            assert users[0] == users[3] and len(set(users)) == 3
