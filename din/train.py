@@ -50,8 +50,7 @@ class Params(NamedTuple):
     """Sizes and settings of the network.
 
     Attributes:
-      schema: the columns, with the sizes of their vocabularies: histories, their candidates, and a
-        profile of any others.
+      schema: histories, their candidates and a profile, with the sizes of their vocabularies.
       embedding: width 18 and how columns are embedded.
       dense: how dense layers are built.
       training: how it is trained.
@@ -83,7 +82,8 @@ def forward(features: Features, params: Params, training: bool) -> Outputs:
     """Attends to the history with the candidate, and feeds all vectors through the top layers."""
     schema, config = params.schema, params.embedding
     candidates, histories = parts.candidates(schema), parts.histories(schema)
-    user = embed_profile(features, params)  # [B, D] each
+    profile = parts.profile(schema)
+    user = input_layer.embed_any(features, profile, "input", config)  # [B, U D] in parts
     item = input_layer.look_up(features, candidates, "input", config)  # [B, 2 D]
     history = input_layer.look_up_history(features, histories, "input", config)  # items [P, 2 D]
     interest, total = attend(item, history, params)  # [B, 2 D] each
@@ -95,19 +95,6 @@ def forward(features: Features, params: Params, training: bool) -> Outputs:
         hidden = dice(hidden, "dice_{}".format(i), training, params)
     (task, label), = schema.tasks
     return Outputs({label: layers.logit(hidden, task + "_logit", params.rate, params.dense)})
-
-
-def embed_profile(features: Features, params: Params) -> List[tf.Tensor]:
-    """The embeddings of all columns but candidates and histories: none, [B, D], or two parts."""
-    columns = parts.profile(params.schema)
-    words = [column for column in columns if column.vocabulary]
-    others = [column for column in columns if not column.vocabulary]
-    embedded = []
-    if words:
-        embedded.append(input_layer.look_up(features, words, "input", params.embedding))
-    if others:
-        embedded.append(input_layer.embed(features, others, "input", params.embedding))
-    return embedded
 
 
 def attend(item: tf.Tensor, history: History, params: Params) -> Tuple[tf.Tensor, tf.Tensor]:

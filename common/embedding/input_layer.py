@@ -42,6 +42,28 @@ def embed(
     return look_up(features, feature_columns.joined_order(columns), scope, config)
 
 
+def embed_any(
+        features: Features,
+        columns: Sequence[Column],
+        scope: str,
+        config: Embedding,
+) -> List[tf.Tensor]:
+    """The embeddings of columns of any kind but histories, in parts to be joined.
+
+    Returns:
+      float32 [B, columns * D] of those with a vocabulary file, which tf.feature_column does not
+      know, and of the others; a part without columns is left out.
+    """
+    words = [column for column in columns if column.vocabulary]
+    others = [column for column in columns if not column.vocabulary]
+    embedded = []
+    if words:
+        embedded.append(look_up(features, words, scope, config))
+    if others:
+        embedded.append(embed(features, others, scope, config))
+    return embedded
+
+
 def look_up(
         features: Features,
         columns: Sequence[Column],
