@@ -74,12 +74,6 @@ def _check_places(parser: FlagParser, args: argparse.Namespace) -> None:
     """Ends the process with status 2 for places that what was asked for cannot use."""
     for flag in ("checkpoint", "output_dir"):
         _check_folder(parser, args, flag)
-    rows = [args.data_location, args.train_files, args.eval_files]
-    schemes = [scheme + "://" for scheme in addresses.SCHEMES]
-    if args.tf and any(scheme in names for scheme in schemes for names in rows):
-        parser.error(
-            "--tf reads rows with TensorFlow's own file systems, which take a failed answer for "
-            "the end of a file. Copy the rows to a local disk, or drop --tf.")
 
 
 def _check_folder(parser: FlagParser, args: argparse.Namespace, flag: str) -> None:
