@@ -189,7 +189,7 @@ def save_now(hook: tf.train.CheckpointSaverHook, session: tf.Session, step: int)
 
 
 def write_no_graph_texts() -> None:
-    """Lets no session of this process write graph.pbtxt from now on."""
+    """Lets no session of this process write graph.pbtxt from now on; for tests, to be quick."""
     # A CheckpointSaverHook prints its graph as text when a session starts, which takes up to half
     # as long as building it, and no argument prevents that.
     training_util.write_graph = _write_nothing
@@ -203,7 +203,10 @@ _inspected = functools.lru_cache(maxsize=4096)(inspect.getfullargspec)
 
 
 def inspect_once() -> None:
-    """Lets TensorFlow look up each function's signature once in this process, from now on."""
+    """Lets TensorFlow look up each function's signature once in this process, from now on.
+
+    For tests, to be quick.
+    """
     # Its decorators of deprecated arguments look up what they decorate in every call.
     tf_inspect._getfullargspec = _full_argspec
 

@@ -21,7 +21,11 @@ class Mirroring(Callback):
         self._mirrors = mirrors
 
     def around(self) -> "contextlib.AbstractContextManager[object]":
-        """Copies what is there before the first step, as config.json."""
+        """Copies what an earlier start could not, before this one trains anything.
+
+        Raises:
+          BadInput: the store fails or denies.
+        """
         for mirror in self._mirrors:
             mirror.push()
         return contextlib.nullcontext()

@@ -1,7 +1,7 @@
 """The word that ends a run before its last step: a file beside the checkpoints.
 
-All processes of a run see the checkpoints' folder, so trainers, servers, the evaluator and the next
-start of each read the same word.
+Trainers, servers, the evaluator and the next start of each read the same word, where the folder is
+one that all of them see.
 """
 
 import json

@@ -118,10 +118,6 @@ class Files:
         """Whether the first file is a Parquet file."""
         return reader.is_parquet(self.paths[0])
 
-    def place(self, row: int) -> str:
-        """The file of a row, and the row's number in it from 1."""
-        return "{}, row {}".format(self.paths[file_of(row)], row_in_file(row) + 1)
-
     def chunks_of(self, number: int) -> List[Chunk]:
         """The chunks of one file, whose first rows are numbered among all files."""
         chunks = self._chunks.get(number)

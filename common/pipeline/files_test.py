@@ -196,12 +196,11 @@ def test_empty_files_among_others_and_alone(tmp_path: object) -> None:
         many_files.open_files(tmp_path, paths[:1])
 
 
-def test_a_row_is_placed_in_its_file(tmp_path: object) -> None:
+def test_the_number_of_a_row_holds_its_file(tmp_path: object) -> None:
     paths = many_files.write_files(tmp_path, [3, 4], "c")
     read = Files([NamedFile(path) for path in paths], SCHEMA)
     row = first_row_of(1) + 2
     assert (file_of(row), row_in_file(row)) == (1, 2)
-    assert read.place(row).endswith("part-001, row 3")
     assert read.path.endswith("part-000 and 1 more files") and read.num_rows == 7
 
 

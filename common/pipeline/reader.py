@@ -68,8 +68,3 @@ def first_chunk(file: InputFile) -> Optional[Chunk]:
     if isinstance(file, CsvFile):
         return file.first_chunk
     return next(iter(file.chunks), None)
-
-
-def num_rows(file: InputFile) -> int:
-    """Rows of a file, readable or not."""
-    return sum(chunk.num_rows for chunk in file.chunks)

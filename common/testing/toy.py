@@ -116,7 +116,7 @@ def read_all(path: str) -> List[List[bytes]]:
     file = reader.open_file(path, SCHEMA)
     parts = [file.read(chunk, NAMES) for chunk in file.chunks]
     assert np.concatenate([part.rows for part in parts]).tolist() == list(
-        range(reader.num_rows(file)))
+        range(sum(chunk.num_rows for chunk in file.chunks)))
     return [
         list(row)
         for part in parts
