@@ -71,6 +71,22 @@ def test_a_killed_run_resumes_from_what_was_whole(
     assert saved["global_step"] == 150 and saved["steps_trained_here"] == 150 - first
 
 
+@pytest.mark.parametrize("lost", ["checkpoint", "ckpt", ""])
+def test_a_run_whose_local_copy_was_emptied_resumes_from_the_store(
+        lost: str, store: ObjectStore, tmp_path: object) -> None:
+    folders = _folders(store, tmp_path)
+    runs.train(tmp_path, steps=20, save_steps=10, **folders)
+    local = folders["result_dir"]
+    kept = {key for key in store.keys("run") if not mirror_names.is_of_checkpoint(key)}
+    for name in mirror_names.below(local):
+        if lost in name:
+            os.remove(os.path.join(local, name))
+    runs.train(tmp_path, steps=30, save_steps=10, **folders)
+    assert json.loads(store.get("run/metrics.json").decode())["steps_trained_here"] == 10
+    assert kept <= set(store.keys("run"))
+    assert "model.ckpt-30" in store.get("run/checkpoint").decode()
+
+
 def test_no_key_is_in_what_a_run_writes(
         store: ObjectStore, tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     folder = store.put_folder("rows", _rows(tmp_path))

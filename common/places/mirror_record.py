@@ -39,7 +39,8 @@ class Record(NamedTuple):
 
     Attributes:
       files: by their names.
-      tried: digests of the states that were sent last, which perhaps came though no answer did.
+      tried: digests of states and other small files that were sent, and perhaps came though no
+        answer did.
     """
 
     files: Dict[str, Copied]
@@ -57,7 +58,7 @@ def copied(path: str, version: str) -> Copied:
 
 
 def digest(content: bytes) -> str:
-    """What tells a state from others."""
+    """What tells the content of a file from others."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -207,15 +207,15 @@ class Mirror:
         """Copies one file, unless it is gone meanwhile."""
         path = self._path(name)
         try:
-            modified_ns = os.stat(path).st_mtime_ns
-            if mirror_names.is_state(name):
-                with open(path, "rb") as state:
-                    self._tried[name] = mirror_record.digest(state.read())
+            status = os.stat(path)
+            if status.st_size <= _BLOCK_BYTES:
+                with open(path, "rb") as content:
+                    self._tried[name] = mirror_record.digest(content.read())
             file = uploads.put(path, self._address(name))
         except FileNotFoundError:
             return
         self._tried.pop(name, None)
-        self._copied[name] = Copied(file.num_bytes, modified_ns, file.version)
+        self._copied[name] = Copied(file.num_bytes, status.st_mtime_ns, file.version)
 
     def _remove(self, gone: Set[str]) -> None:
         """Removes from the store those of the files gone here that the run has removed."""

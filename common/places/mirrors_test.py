@@ -251,12 +251,12 @@ def test_a_damaged_record_is_left_out(store: ObjectStore, make: Callable[[str], 
         again.close()
 
 
-def _lose_answers_of_states(store: ObjectStore) -> None:
-    """From now on states are written, but whoever asks for them afterwards is denied."""
+def _lose_answers(store: ObjectStore, name: str = "checkpoint") -> None:
+    """From now on files of a name are written, but whoever asks for them afterwards is denied."""
     puts: List[int] = []
 
     def fail(request: Request) -> Optional[Fault]:
-        if request.path.split("?")[0].endswith("/checkpoint"):
+        if request.path.split("?")[0].endswith("/" + name):
             puts.extend([request.number] if request.method == "PUT" else [])
             return Fault(403) if puts and request.method == "HEAD" else None
         return None
@@ -269,7 +269,7 @@ def test_a_state_that_was_written_though_the_answer_was_lost(
     mirror = make("a")
     _save(mirror, 5)
     mirror.push()
-    _lose_answers_of_states(store)
+    _lose_answers(store)
     _save(mirror, 10, remove=5)
     with pytest.raises(BadInput, match="denies it"):
         mirror.push()
@@ -373,7 +373,7 @@ def test_the_local_copy_goes_on_where_an_answer_was_lost(
     mirror = make("a")
     _save(mirror, 5)
     mirror.push()
-    _lose_answers_of_states(store)
+    _lose_answers(store)
     _save(mirror, 10, remove=5)
     with pytest.raises(BadInput, match="denies it"):
         mirror.push()
@@ -397,6 +397,24 @@ def test_a_folder_without_checkpoints(store: ObjectStore, make: Callable[[str], 
     again.close()
     store.put("run/metrics.json", b"2")
     assert _files(make("a")) == {"metrics.json": "2"}
+
+
+def test_a_folder_without_checkpoints_goes_on_where_an_answer_was_lost(
+        store: ObjectStore, make: Callable[[str], Mirror]) -> None:
+    mirror = make("a")
+    _write(mirror, "config.json", "1")
+    mirror.push()
+    _lose_answers(store, "config.json")
+    _write(mirror, "config.json", "23")
+    _write(mirror, "metrics.json", "4")
+    with pytest.raises(BadInput, match="denies it"):
+        mirror.push()
+    mirror.close()
+    assert store.keys() == ["run/config.json"] and store.get("run/config.json") == b"23"
+    store.proxy.heal()
+    again = make("a")
+    again.push()
+    assert store.get("run/metrics.json") == b"4"
 
 
 def test_a_store_that_has_checkpoints_by_now_counts(
