@@ -21,12 +21,14 @@ from common.pipeline.parquet_reader import Columns, ParquetReader
 from common.pipeline.parquet_types import Layout, Layouts, Place
 
 _ERRORS = (pa.ArrowException, OSError)
+_KEPT_BYTES = 1 << 16  # of a footer, of each file that was opened
 
 
 class ParquetFile:
     """A Parquet file with the schema's columns, in any order.
 
-    It is opened at the first read, and again after close(), which leaves the bytes of its footer.
+    It is opened at the first read, and again after close(), which leaves the bytes of its footer if
+    they are few: those of thousands of files would fill the memory.
     Threads may read it at the same time.
 
     Attributes:
@@ -51,7 +53,7 @@ class ParquetFile:
         self.chunks = _chunks(footer.metadata)
         self.columns = list(layout)
         self._stamp = stamp
-        self._content = content
+        self._content = content if len(content) <= _KEPT_BYTES else None
         self._footer: Optional[Footer] = footer
         self._layouts = layouts
         self._layout = layout
@@ -114,9 +116,12 @@ class ParquetFile:
     def _open(self) -> ParquetReader:
         with self._lock:
             if self._reader is None:
-                footer = self._footer or parquet_footer.parse(self._content)
+                footer = self._footer or self._parse_again()
                 self._reader = ParquetReader(self.path, footer, self._layout)
             return self._reader
+
+    def _parse_again(self) -> Footer:
+        return parquet_footer.parse(self._content or parquet_footer.read(self.path))
 
 
 def is_parquet(path: str) -> bool:

@@ -1,13 +1,14 @@
 import concurrent.futures
 import datetime
 import os
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from common.errors import BadInput
-from common.pipeline import location, parquet_file, reader, source
+from common.pipeline import location, parquet_file, parquet_footer, reader, source
 from common.pipeline.chunks import Chunk
 from common.pipeline.column_names import ColumnNames
 from common.pipeline.parquet_types import Layouts
@@ -128,6 +129,20 @@ def test_names_with_dots_nested_and_repeated_columns_beside_the_schemas(tmp_path
     path = write_table(tmp_path, pa.table(columns, names=names))
     plain = toy.write_parquet("{}/b.parquet".format(tmp_path), rows)
     assert read_all(path) == read_all(plain)
+
+
+@pytest.mark.parametrize("kept_bytes, reads_again", [(1 << 16, 0), (0, 1)])
+def test_a_footer_is_read_again_only_if_it_is_large(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch, kept_bytes: int,
+        reads_again: int) -> None:
+    monkeypatch.setattr(parquet_file, "_KEPT_BYTES", kept_bytes)
+    path = toy.write_parquet("{}/a.parquet".format(tmp_path), toy.random_rows(1, 100))
+    file = reader.open_file(path, SCHEMA)
+    first = file.read(file.chunks[0], NAMES).arrays
+    file.close()
+    with mock.patch.object(parquet_footer, "read", side_effect=parquet_footer.read) as read:
+        assert file.read(file.chunks[0], NAMES).arrays["user"].equals(first["user"])
+    assert read.call_count == reads_again
 
 
 def test_files_are_opened_as_they_are_read_and_can_be_closed(tmp_path: object) -> None:
