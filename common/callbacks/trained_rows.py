@@ -84,7 +84,7 @@ class _AwaitTrainers(tf.train.SessionRunHook):
             return
         try:
             waiting.wait(
-                lambda: self._ends_otherwise(session) or not self._left_to_others(session),
+                lambda: self._ends_otherwise(session) or self._others_are_done(session),
                 lambda: self._describe(session), self._trainer.run.wait_secs, self._are_there)
             if self._cluster.role == "worker":
                 self._await_last_checkpoint(session)
@@ -105,15 +105,22 @@ class _AwaitTrainers(tf.train.SessionRunHook):
         left = zip(trainers, self._counter.rows_left(session))
         return {name: rows for name, rows in left if rows}
 
-    def _left_to_others(self, session: tf.Session) -> Dict[str, int]:
-        """The same once this trainer has read its rows."""
+    def _others_are_done(self, session: tf.Session) -> bool:
+        """Whether no other trainer has rows left, once this one has none."""
+        self._tell_waiting()
+        left = self._left(session)
+        self._check_not_set_back(left)
+        return not left
+
+    def _tell_waiting(self) -> None:
         # Whoever watches for steps that do not end takes this for a save, which takes its time.
         self._trainer.tell_saving(True)
-        left = self._left(session)
+
+    def _check_not_set_back(self, left: Dict[str, int]) -> None:
+        """Raises Lost where this trainer, which had read its rows, has some left again."""
         if self._cluster.name in left:
             raise Lost("{} was set back to a checkpoint at the end of its rows".format(
                 self._cluster.name))
-        return left
 
     def _await_last_checkpoint(self, session: tf.Session) -> None:
         (chief, address), = self._cluster.processes("chief").items()
@@ -126,7 +133,8 @@ class _AwaitTrainers(tf.train.SessionRunHook):
             if not waiting.is_reachable(address):
                 raise Lost("{} lost {} before the last checkpoint was saved".format(
                     self._cluster.name, chief))
-            self._left_to_others(session)
+            self._tell_waiting()
+            self._check_not_set_back(self._left(session))
             return False
 
         waiting.wait(is_saved, lambda: "the last checkpoint of {} ({})".format(chief, address),
