@@ -20,6 +20,7 @@ from common.pipeline.string_ids import WordIds
 _DIVIDERS = (" ", ",", ";", "|", "\t", "\x01", "\x02", "\x03")
 _MOST_IN_TARGETS = 0.5  # where more single values hold a divider, it is a part of names
 _ENOUGH_HASHED = 100  # lists without a vocabulary, of which little can be told
+_MOST_ARE_WRONG = 0.5  # where no list holds the separator
 _FEWEST_TOLD = 0.01  # a name may hold anything
 
 
@@ -50,8 +51,8 @@ def check(
       columns: of some rows, as dictionaries; columns that are stored as lists are left out.
 
     Raises:
-      BadInput: all lists of a column of a vocabulary are such, or all of any column are lists as
-        programs print them.
+      BadInput: no list of a column of a vocabulary holds the separator and most are such, or all
+        of any column are lists as programs print them.
     """
     texts = {}
     for name, array in columns.arrays.items():
@@ -117,8 +118,9 @@ def _check_column(
         share = lists.share(is_wrong)
         if share >= _FEWEST_TOLD:
             message = _message(path, column, lists, divider, is_wrong)
-            if share == 1 and words is not None:
-                raise BadInput(message)
+            is_divided_elsewhere = lists.holding(column.separator).any()
+            if words is not None and not is_divided_elsewhere and share >= _MOST_ARE_WRONG:
+                raise BadInput(message)  # the others have one item, which nothing divides
             log(message)
             return
 

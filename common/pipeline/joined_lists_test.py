@@ -94,3 +94,10 @@ def test_printed_lists_are_refused() -> None:
 def test_columns_that_hold_something_else_are_left_out() -> None:
     arrays = {"history_items": pa.array([[b"b1 b2"]]), "item": pa.array([1])}
     joined_lists.check("rows", RawColumns(arrays, np.arange(1), []), amazon.SCHEMA, VOCABULARIES)
+
+
+def test_lists_of_one_item_do_not_hide_what_divides_the_others() -> None:
+    for divider in (b" ", b",", b"\\x02"):
+        lists = [divider.join([b"b1", b"b2"]), divider.join([b"b2", b"b3", b"b1"]), b"b3"]
+        with pytest.raises(BadInput, match="2 of the 3 lists in the first rows are divided by"):
+            check(history_items=lists)
