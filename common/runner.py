@@ -196,19 +196,26 @@ class _Process:
 
     def _say_where(self) -> None:
         """Prints where training goes on, or why it does not."""
-        run, trainer = self._run, self._trainer
+        trainer = self._trainer
         first, end = trainer.first_step(), trainer.ended_early()
+        standing = trainer.rows.standing(trainer.saved)
         if end:
             flags = " or ".join("--" + name for name in end.decided_by)
             print("training ended early at step {}: {}. Give another {} to resume".format(
                 end.step, end.reason, flags))
         elif trainer.is_over():
             print("the newest checkpoint has step {}: nothing to train".format(first))
+            if first and not standing.rows_trained:
+                print("none of these rows was trained: give a higher --steps to read them")
         elif first:
             print("going on from step {}".format(first))
-        standing = trainer.rows.standing(trainer.saved)
-        if standing.note:
+        if standing.note and not trainer.is_over():
             print(standing.note)
+        self._say_left_out(first)
+
+    def _say_left_out(self, first: int) -> None:
+        """Prints which increments are behind the step that is resumed, if they are not read."""
+        run = self._run
         increment = 0 if run.incremental_ckpt else newest.resume_step(run.checkpoint_dir)
         if increment > first:
             print("increments up to step {} are left out, as --incremental_ckpt is 0".format(
