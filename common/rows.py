@@ -96,7 +96,7 @@ class FilePart:
         if cluster and cluster.trains:
             self._trainer = cluster.shard
         if cluster and cluster.has_servers:
-            self._device = "/job:{}/task:{}".format(cluster.role, cluster.task)
+            self._device = cluster.device
         self._position: Optional[Position] = None
         self._stream = Stream(
             run.batch_size, shard=self._trainer, shards=self.reading.trainers)

@@ -62,6 +62,11 @@ class Cluster(NamedTuple):
         return bool(self.jobs.get("evaluator"))
 
     @property
+    def device(self) -> str:
+        """What TensorFlow calls this process among the devices of the cluster."""
+        return "/job:{}/task:{}".format(self.role, self.task)
+
+    @property
     def num_trainers(self) -> int:
         """How many processes compute gradients."""
         return 1 + len(self.jobs.get("worker", []))

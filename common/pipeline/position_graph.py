@@ -18,7 +18,8 @@ from common.tf_private import SelfRestoring
 
 _PREFIX = "position/"
 _PLAN, _TRAINED = _PREFIX + "plan", _PREFIX + "trained"
-QUEUE_ROWS, QUEUE_TRAINED = "work_queue/rows", "work_queue/trained"
+QUEUE_PREFIX = "work_queue/"
+QUEUE_ROWS, QUEUE_TRAINED = QUEUE_PREFIX + "rows", QUEUE_PREFIX + "trained"
 
 
 class Position:

@@ -16,13 +16,14 @@ from common.log import log
 from common.pipeline import position
 from common.pipeline.feed import Feed, Item, Later, Line
 from common.pipeline.position import Reading
-from common.pipeline.position_graph import read_saved
+from common.pipeline.position_graph import (
+    QUEUE_PREFIX, QUEUE_ROWS, QUEUE_TRAINED, read_saved)
 from common.tf_private import SelfRestoring, save_whole
 
 _AGAIN_SECS = 0.5
 _ALIVE_SECS = 10.0  # a sixth of the silence after which the queue counts a worker as lost
 _LOSS_SECS = 2.0
-_PREFIX = "work_queue/"
+_ITEMS, _EPOCH, _LEFT = QUEUE_PREFIX + "items", QUEUE_PREFIX + "epoch", QUEUE_PREFIX + "left"
 
 
 class Taking(tf.train.SessionRunHook):
@@ -107,7 +108,7 @@ def _answer(line: Line, taken: Assignment, coord: tf.train.Coordinator) -> None:
         line.answer(None)
 
 
-class Place(NamedTuple):
+class QueuePlace(NamedTuple):
     """Where a queue is, as WorkQueue.reset takes it.
 
     Attributes:
@@ -121,7 +122,7 @@ class Place(NamedTuple):
     skip: np.int64
 
 
-class Position(SelfRestoring):
+class QueueState(SelfRestoring):
     """A queue in checkpoints: what its items are, how many epochs were begun, what of them is left.
 
     A checkpoint of other items, or of none, gives the number of rows to leave out of this queue's
@@ -153,14 +154,13 @@ class Position(SelfRestoring):
         state = shared.state()
         with tf.device(device):
             tensors = {
-                "items": tf.constant(identity),
-                "epoch": state.epoch,
-                "left": state.left,
-                "rows": tf.constant(reading.rows.to_json()),
-                "trained": _count_trained(state, sizes),
+                _ITEMS: tf.constant(identity),
+                _EPOCH: state.epoch,
+                _LEFT: state.left,
+                QUEUE_ROWS: tf.constant(reading.rows.to_json()),
+                QUEUE_TRAINED: _count_trained(state, sizes),
             }
-        names = [_PREFIX + name for name in tensors]
-        specs = save_whole(names, list(tensors.values()))
+        specs = save_whole(list(tensors), list(tensors.values()))
         super().__init__(shared.handle, specs, "work_queue")
 
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
@@ -169,19 +169,19 @@ class Position(SelfRestoring):
             place = tf.py_func(self._read, [path], 3 * [tf.int64])
         return self._shared.reset(*place)
 
-    def _read(self, path: bytes) -> Place:
+    def _read(self, path: bytes) -> QueuePlace:
         saved = read_saved(path.decode())
         skip, note = position.resume_queue(saved, self._reading)
         nothing_left = np.zeros([0, 3], np.int64)
-        start = Place(np.int64(0), nothing_left, np.int64(skip))
+        start = QueuePlace(np.int64(0), nothing_left, np.int64(skip))
         checkpoint = tf.train.load_checkpoint(path.decode())
-        if note or not checkpoint.has_tensor(_PREFIX + "items"):
+        if note or not checkpoint.has_tensor(_ITEMS):
             return start
-        identity = checkpoint.get_tensor(_PREFIX + "items").decode()
+        identity = checkpoint.get_tensor(_ITEMS).decode()
         if identity == self._identity:
-            epoch = checkpoint.get_tensor(_PREFIX + "epoch")
-            left = checkpoint.get_tensor(_PREFIX + "left")
-            return Place(epoch, left, np.int64(0))
+            epoch = checkpoint.get_tensor(_EPOCH)
+            left = checkpoint.get_tensor(_LEFT)
+            return QueuePlace(epoch, left, np.int64(0))
         log("{} has a work queue of other items ({}; now {}): training resumes behind {:,} rows in "
             "another order".format(path.decode(), identity, self._identity, skip))
         return start

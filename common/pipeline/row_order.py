@@ -128,7 +128,7 @@ def windows(files: Files, bad_rows: Iterable[int], stream: Stream) -> Iterator[W
         leg = stream.whole_epoch(epoch)
         size = yield from _windows_of_leg(files, bad, leg, skip)
         if not size:
-            raise BadInput("{}: not one row can be used.".format(files.path))
+            raise no_rows(files)
         num_epochs, rest = divmod(skip, size)
         epoch += max(num_epochs, 1)
         skip = rest if num_epochs else 0
@@ -183,6 +183,11 @@ def permutation(size: int, key: Optional[List[int]]) -> np.ndarray:
     if key is None:
         return np.arange(size)
     return np.random.default_rng(key).permutation(size)
+
+
+def no_rows(files: Files) -> BadInput:
+    """The error of files of which no row is left."""
+    return BadInput("{}: not one row can be used.".format(files.path))
 
 
 def check_shard(files: Files, bad_rows: Iterable[int], stream: Stream) -> None:

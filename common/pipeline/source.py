@@ -7,8 +7,7 @@ import numpy as np
 
 from common.config.flag_types import FILES, FlagParser, add_switch, place
 from common.config.schema import Column, Schema
-from common.errors import BadInput
-from common.pipeline import file_names, first_rows, vocabulary
+from common.pipeline import file_names, first_rows, row_order, vocabulary
 from common.pipeline.checks import BadRows
 from common.pipeline.chunks import Chunk, RawColumns
 from common.pipeline.column_names import ColumnNames
@@ -200,7 +199,7 @@ def _load_words(folder: str, name: str) -> WordIds:
 
 def _check_any_rows(files: Files, num_rows: int) -> None:
     if not num_rows:
-        raise BadInput("{}: not one row can be used.".format(files.path))
+        raise row_order.no_rows(files)
 
 
 def make_encoder(files: Files, data: Data) -> Encoder:

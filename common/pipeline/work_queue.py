@@ -21,7 +21,7 @@ from common.pipeline.features import Block
 from common.pipeline.feed import Feed
 from common.pipeline.files import Files
 from common.pipeline.position import Reading
-from common.pipeline.queue_graph import Position, Taking
+from common.pipeline.queue_graph import QueueState, Taking
 from common.pipeline.source import Data
 
 _MAX_ROWS = 16384
@@ -116,7 +116,7 @@ class RunQueue:
         self._client = ""
         if cluster and cluster.has_servers:
             self._device = "/job:ps/task:0"
-            self._client = "/job:{}/task:{}".format(cluster.role, cluster.task)
+            self._client = cluster.device
 
     def described(self) -> str:
         """How many items there are, and where, for the start-up table."""
@@ -151,7 +151,7 @@ class RunQueue:
         shared = WorkQueue(self._items.plan, self._device, kernel.SILENT_SECS)
         with tf.control_dependencies([spec.train_op]):
             strays = shared.advance(self._worker, rows)
-        position = Position(
+        position = QueueState(
             shared,
             self._items.identity,
             self._items.plan.sizes,

@@ -35,9 +35,8 @@ def device_fn(cluster: Cluster) -> Optional[Callable[[tf.Operation], str]]:
     servers = cluster.jobs.get("ps", [])
     if not servers:
         return None
-    here = "/job:{}/task:{}".format(cluster.role, cluster.task)
     setter = tf.train.replica_device_setter(
-        worker_device=here, ps_tasks=len(servers), ps_ops=_VARIABLES,
+        worker_device=cluster.device, ps_tasks=len(servers), ps_ops=_VARIABLES,
         ps_strategy=BySize(len(servers)))
     return lambda op: setter(op)  # RunConfig refuses a device_fn whose argument has another name
 
@@ -48,4 +47,4 @@ def device_filters(cluster: Cluster) -> List[str]:
     Without other trainers among them, a session neither waits for their start nor fails when one
     ends.
     """
-    return ["/job:ps", "/job:{}/task:{}".format(cluster.role, cluster.task)]
+    return ["/job:ps", cluster.device]
