@@ -172,7 +172,7 @@ class FilePart:
         if plan.trainers != self.reading.trainers:
             raise BadInput("{} was started for {} trainers, and its chief for {}. Give all the "
                            "same cluster.".format(name, self.reading.trainers, plan.trainers))
-        if plan.rows.names != rows.names:
+        if plan.rows.names_digest != rows.names_digest:
             raise BadInput("{} reads other rows than its chief: {}. Give all trainers the same "
                            "files.".format(name, rows.difference(plan.rows)))
 

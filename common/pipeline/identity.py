@@ -17,15 +17,15 @@ class Rows(NamedTuple):
     """What tells rows from others, in a few words that a checkpoint holds.
 
     Attributes:
-      files, num_bytes: how many files they are, of how many bytes together.
-      names: a digest of the files' names below their folder and of their sizes, in order.
-      versions: a digest of the times or ETags of their last writing.
+      num_files, num_bytes: how many files they are, of how many bytes together.
+      names_digest: of the files' names below their folder and of their sizes, in order.
+      versions_digest: of the times or ETags of their last writing.
     """
 
-    files: int
+    num_files: int
     num_bytes: int
-    names: str
-    versions: str
+    names_digest: str
+    versions_digest: str
 
     def to_json(self) -> str:
         """The rows as checkpoints hold them."""
@@ -39,13 +39,13 @@ class Rows(NamedTuple):
     def described(self) -> str:
         """The files and bytes, for people."""
         return "{:,} {} of {:,} bytes".format(
-            self.files, "file" if self.files == 1 else "files", self.num_bytes)
+            self.num_files, "file" if self.num_files == 1 else "files", self.num_bytes)
 
     def difference(self, other: "Rows") -> str:
         """What makes these rows others than those, for people."""
         if self.described() != other.described():
             return "{}, now {}".format(other.described(), self.described())
-        if self.names != other.names:
+        if self.names_digest != other.names_digest:
             return "{} of other names or sizes".format(self.described())
         return "{}, written anew since".format(self.described())
 

@@ -32,7 +32,7 @@ def test_the_files_are_listed_below_their_folder(folder: str) -> None:
     sizes = [os.path.getsize(os.path.join(folder, name)) for name in listing.names]
     assert [stamp.num_bytes for stamp in listing.stamps] == sizes
     rows = listing.rows()
-    assert (rows.files, rows.num_bytes) == (2, sum(sizes))
+    assert (rows.num_files, rows.num_bytes) == (2, sum(sizes))
     assert rows.described() == "2 files of {:,} bytes".format(sum(sizes))
     assert Rows.from_json(rows.to_json()) == rows
 

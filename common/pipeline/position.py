@@ -68,7 +68,7 @@ class Reading(NamedTuple):
     def reads_others_than(self, rows: Rows) -> bool:
         """Whether the rows are others than those."""
         if self.has_own_copy:
-            return self.rows.names != rows.names
+            return self.rows.names_digest != rows.names_digest
         return self.rows != rows
 
 

@@ -66,7 +66,7 @@ def test_another_number_of_trainers_restores_to_a_plan_of_its_own(tmp_path: obje
 @pytest.mark.slow
 def test_other_rows_restore_to_their_first(tmp_path: object) -> None:
     train(str(tmp_path), reading(1), (30,))
-    others = ROWS._replace(versions="others")
+    others = ROWS._replace(versions_digest="others")
     place = train(str(tmp_path), reading(1, others), ())
     assert (place.plan.rows, place.trained) == (others, (0,))
 

@@ -143,7 +143,8 @@ def test_other_rows_are_a_new_pass(rows: Rows, difference: str) -> None:
 
 def test_a_copy_of_the_files_elsewhere_holds_the_same_rows() -> None:
     first = position.resume(None, reading())
-    for rows, trained in ((ROWS._replace(versions="v"), (40,)), (ROWS._replace(names="n"), (0,))):
+    for rows, trained in ((ROWS._replace(versions_digest="v"), (40,)),
+                          (ROWS._replace(names_digest="n"), (0,))):
         copied = reading(rows=rows, has_own_copy=True)
         assert position.resume(saved(first, [40]), copied).trained == trained
 
