@@ -322,8 +322,8 @@ def test_bad_rows_stop_the_run_or_are_counted(folder: str, tmp_path: object) -> 
                   os.path.join(str(tmp_path), "run" + "".join(mode)), *mode]
         with pytest.raises(
                 BadInput,
-                match="taobao_(train|test)_data, row 201, column 'price': '77' is given, expected a "
-                "whole number from 0 to 49"):
+                match=r"taobao_(train|test)_data, row 201, column 'price': '77' is given, "
+                      "expected a whole number from 0 to 49"):
             train.main(common)
         assert not os.path.exists(os.path.join(common[7], "metrics.json"))
         report = run_main(train.main, *common, "--max_bad_rows", "2")
