@@ -8,8 +8,8 @@ import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
+from common.formats.files import Files
 from common.pipeline import raw
-from common.pipeline.files import Files
 
 SAMPLE_REQUEST = "sample_request.json"
 _SAMPLE_ROWS = 3

@@ -7,8 +7,8 @@ import tensorflow.compat.v1 as tf
 
 from common import export
 from common.pipeline import dataset
-from common.pipeline.row_order import Stream
 from common.pipeline.features import Ragged, feature_names
+from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
 

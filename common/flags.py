@@ -18,10 +18,11 @@ from common.deeprec import conflicts, support
 from common.embedding import config as embedding_config
 from common.embedding import deeprec_tables, storage
 from common.embedding.storage import Storage
+from common.formats import column_names, csv_layout
 from common.layers import config as layers_config
+from common.naming import file_names
 from common.optimizers import train_step
-from common.pipeline import (
-    checks, column_names, csv_layout, file_names, row_order, source, work_queue)
+from common.pipeline import checks, row_order, source, work_queue
 from common.pipeline.source import Data
 from common.places import addresses, uploads
 from common.process import threads

@@ -6,8 +6,8 @@ from typing import List, NamedTuple
 
 import pytest
 
-import common
 from common import flags
+import common
 from common.callbacks.early_stopping import EarlyStop
 from common.callbacks.evaluate_every import EvalSteps
 from common.callbacks.improvement import StopMetric

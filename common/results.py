@@ -19,8 +19,8 @@ from common.config import schema_file
 from common.config.run import Run
 from common.errors import BadInput
 from common.files import write_json
+from common.formats.files import Files
 from common.pipeline import identity
-from common.pipeline.files import Files
 from common.pipeline.source import Data
 
 CONFIG = "config.json"

@@ -11,8 +11,8 @@ from common import results
 from common.config.toggles import Toggles
 from common.errors import BadInput
 from common.optimizers.train_step import Training
-from common.pipeline import location
 from common.pipeline.source import Data
+from common.places import location
 from common.testing import toy
 from common.testing.runs import make_run
 

@@ -12,7 +12,8 @@ from common import rows as rows_module
 from common import runner
 from common.config.toggles import Toggles
 from common.errors import BadInput, Lost
-from common.pipeline import files, position, position_graph
+from common.formats import files
+from common.pipeline import position, position_graph
 from common.pipeline.identity import Rows
 from common.pipeline.row_order import Leg
 from common.pipeline.source import Data

@@ -19,10 +19,10 @@ from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
 from common.deeprec import support
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
+from common.formats.files import Files
 from common.log import log
 from common.metrics import heads, metrics_table
 from common.pipeline import position_graph
-from common.pipeline.files import Files
 from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.places.mirrors import Mirror

@@ -11,13 +11,13 @@ from pyarrow.types import is_dictionary, is_float32, is_list, is_string
 
 from common.config.schema import Column, Schema
 from common.files import replacing
-from common.pipeline import reader
+from common.formats import reader
+from common.formats.chunks import RawColumns, Reject
+from common.formats.column_names import ColumnNames
+from common.formats.parsing import parse_numbers
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import RawColumns, Reject
 from common.pipeline.column_decoder import ColumnDecoder
-from common.pipeline.column_names import ColumnNames
 from common.pipeline.encoder import Encoder
-from common.pipeline.parsing import parse_numbers
 from data import ragged
 
 _STORED_TYPES = {

@@ -14,8 +14,8 @@ from numpy.random import Generator, default_rng
 from common.config.schema import Schema
 from common.errors import BadInput
 from common.files import replacing, write_json
+from common.formats.csv_file import CHUNK_ROWS
 from common.metrics import measures
-from common.pipeline.csv_file import CHUNK_ROWS
 from data.conversion import parquet_writer, write_text
 
 _BLOCK_ROWS = 1 << 16

@@ -4,7 +4,7 @@
 # 26.0.1 gives text, Polars 2.1.0 bytes. fastparquet itself reads lists of others and unpacks its
 # own, so a round trip on one machine shows nothing. A history of items arrives as one item that
 # no other row has: a model trains without an error, and learns nothing of it. Our product takes
-# such a column for what it is and decodes the JSON (common/pipeline/json_lists.py).
+# such a column for what it is and decodes the JSON (common/formats/json_lists.py).
 
 set -euo pipefail
 folder=$(mktemp -d)

@@ -4,7 +4,7 @@
 # DELTA_BYTE_ARRAY, which DuckDB and Spark write as Parquet's version 2, pyarrow 26.0.1 raises
 # "Not yet implemented". Without the option the same file reads well. A reader that has worked for
 # years fails on the day when a job upstream sets a newer format version. Our product asks for
-# dictionaries only in row groups whose encodings allow it (common/pipeline/parquet_reader.py).
+# dictionaries only in row groups whose encodings allow it (common/formats/parquet_reader.py).
 
 set -euo pipefail
 folder=$(mktemp -d)

@@ -6,7 +6,7 @@
 # refuses the copy with "Unrecognized type: 24", even if only its integers are asked for. The rows
 # are all right, and the message names neither the column nor the writer. Our product hides the
 # stored schema from pyarrow and reads the columns by Parquet's own
-# (common/pipeline/parquet_footer.py).
+# (common/formats/parquet_footer.py).
 
 set -euo pipefail
 folder=$(mktemp -d)

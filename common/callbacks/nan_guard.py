@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from common.callbacks.callback import Callback, Hooks, Tensors
 from common.config.schema import ROW
 from common.errors import NanLoss
-from common.pipeline.chunks import file_of, row_in_file
+from common.formats.chunks import file_of, row_in_file
 
 
 class NanGuard(Callback):

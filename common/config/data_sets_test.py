@@ -6,7 +6,7 @@ import pytest
 
 from common import flags
 from common.config import data_sets, model
-from common.pipeline import csv_layout
+from common.formats import csv_layout
 from data import eleme, taobao
 
 

@@ -5,10 +5,10 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from common.formats.chunks import Chunk
+from common.formats.files import Files
 from common.pipeline import features, next_chunks, row_order, source
-from common.pipeline.chunks import Chunk
 from common.pipeline.features import Block
-from common.pipeline.files import Files
 from common.pipeline.next_chunks import Read
 from common.pipeline.row_order import Part, Stream, Window, permutation
 from common.pipeline.source import Data

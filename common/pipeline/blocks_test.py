@@ -4,7 +4,8 @@ from typing import Iterator, List
 import numpy as np
 import pytest
 
-from common.pipeline import blocks, csv_file, dataset, row_order, source
+from common.formats import csv_file
+from common.pipeline import blocks, dataset, row_order, source
 from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 

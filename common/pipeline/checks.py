@@ -4,7 +4,7 @@ from typing import Dict, Optional, Sequence, Set, Tuple
 
 from common.config.flag_types import FILES, FlagParser, count
 from common.errors import BadInput
-from common.pipeline.chunks import Reject, file_of, first_row_of, row_in_file
+from common.formats.chunks import Reject, file_of, first_row_of, row_in_file
 
 
 def add_flags(parser: FlagParser) -> None:

@@ -1,9 +1,9 @@
 import pytest
 
 from common.errors import BadInput
-from common.pipeline import chunks
+from common.formats import chunks
+from common.formats.chunks import Reject
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import Reject
 
 
 def test_too_many_bad_rows_and_rows_counted_once() -> None:

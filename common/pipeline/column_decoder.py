@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from numpy import ndarray
 
 from common.config.schema import Column, Schema
-from common.pipeline import list_items, lists, parsing, string_views
-from common.pipeline import native_columns as compiled
-from common.pipeline.chunks import RawColumns, Reject
+from common.formats import native_columns as compiled
+from common.formats import parsing, string_views
+from common.formats.chunks import RawColumns, Reject
+from common.formats.splits import splits_of
+from common.formats.string_views import StringColumn, StringViews
+from common.pipeline import list_items, lists
 from common.pipeline.lists import Lists
-from common.pipeline.splits import splits_of
-from common.pipeline.string_views import StringColumn, StringViews
 
 _MAX_FLOAT = np.finfo(np.float32).max
 

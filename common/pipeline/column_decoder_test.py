@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from common.config.schema import Column, Schema
-from common.pipeline.chunks import RawColumns, Reject
+from common.formats.chunks import RawColumns, Reject
 from common.pipeline.column_decoder import ColumnDecoder
 
 

@@ -1,6 +1,6 @@
 """Files to batches, columns at a time; common/pipeline/tf_path.py has the path of a TF 1.15.5 user.
 
-A Python generator decodes whole chunks (common.pipeline.reader, common.pipeline.encoder),
+A Python generator decodes whole chunks (common.formats.reader, common.pipeline.encoder),
 mixes the rows of a window (common.pipeline.blocks) and hands blocks of many batches to tf.data,
 which cuts them into batches in C++.
 """
@@ -12,14 +12,14 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import ROW, USER, Schema
 from common.errors import BadInput
+from common.formats.files import Files
 from common.pipeline import batches as batches_of
 from common.pipeline import blocks as blocks_of
 from common.pipeline import row_order
 from common.pipeline.batches import Batch
-from common.pipeline.row_order import Stream
 from common.pipeline.features import Block, feature_names
-from common.pipeline.files import Files
 from common.pipeline.raw import Features
+from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 
 

@@ -9,11 +9,12 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
 from common.errors import BadInput
+from common.formats import csv_file
 from common.kernels.native import Native
-from common.pipeline import batches, csv_file, dataset, row_order, source, tf_path
-from common.pipeline.row_order import Stream
+from common.pipeline import batches, dataset, row_order, source, tf_path
 from common.pipeline.dataset import Begin
 from common.pipeline.features import Ragged, feature_names
+from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
 from data import conversion, taobao

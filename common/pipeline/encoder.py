@@ -10,14 +10,14 @@ import numpy as np
 from numpy import ndarray
 
 from common.config.schema import Column, Schema
+from common.formats import native_columns as compiled
+from common.formats.chunks import RawColumns, Reject
+from common.formats.string_views import StringColumn, is_empty_string
 from common.pipeline import lists
-from common.pipeline import native_columns as compiled
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import RawColumns, Reject
 from common.pipeline.column_decoder import ColumnDecoder
 from common.pipeline.features import Block, Ragged
 from common.pipeline.string_ids import StringIds, WordIds
-from common.pipeline.string_views import StringColumn, is_empty_string
 
 
 class Encoder:

@@ -7,11 +7,12 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.pipeline import csv_file, features, raw, reader
+from common.formats import csv_file, reader
+from common.formats.string_views import StringViews
+from common.pipeline import features, raw
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
 from common.pipeline.features import Block, Ragged, feature_names
-from common.pipeline.string_views import StringViews
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA
 

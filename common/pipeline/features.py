@@ -5,8 +5,8 @@ from typing import Iterator, NamedTuple, Sequence, Tuple
 import numpy as np
 from numpy import ndarray
 
-from common.pipeline import native_columns as compiled
-from common.pipeline.splits import contiguous, ranges
+from common.formats import native_columns as compiled
+from common.formats.splits import contiguous, ranges
 
 
 class Ragged(NamedTuple):

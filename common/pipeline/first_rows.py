@@ -4,13 +4,14 @@ from typing import Dict, Sequence
 
 from common.config.schema import Schema
 from common.errors import BadInput
+from common.formats import quoted_text
+from common.formats.chunks import RawColumns, file_of
+from common.formats.files import Files
 from common.log import log
-from common.pipeline import joined_lists, quoted_text
+from common.pipeline import joined_lists
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import RawColumns, file_of
 from common.pipeline.encoder import Encoder
 from common.pipeline.features import Block
-from common.pipeline.files import Files
 from common.pipeline.string_ids import WordIds
 
 

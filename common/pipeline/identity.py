@@ -9,8 +9,8 @@ import json
 import os
 from typing import NamedTuple, Optional, Sequence, Tuple
 
-from common.pipeline import location
-from common.pipeline.location import Stamp
+from common.places import location
+from common.places.location import Stamp
 
 
 class Rows(NamedTuple):

@@ -12,9 +12,9 @@ from numpy import ndarray
 
 from common.config.schema import Column, Schema
 from common.errors import BadInput
+from common.formats import list_texts, parsing
+from common.formats.chunks import RawColumns
 from common.log import log
-from common.pipeline import list_texts, parsing
-from common.pipeline.chunks import RawColumns
 from common.pipeline.string_ids import WordIds
 
 _DIVIDERS = (" ", ",", ";", "|", "\t", "\x01", "\x02", "\x03")

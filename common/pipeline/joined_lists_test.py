@@ -6,8 +6,8 @@ import pytest
 
 from common.config.schema import Schema
 from common.errors import BadInput
+from common.formats.chunks import RawColumns
 from common.pipeline import joined_lists
-from common.pipeline.chunks import RawColumns
 from data import amazon, taobao
 
 ITEMS = {b"default": 0, b"b1": 1, b"b2": 2, b"b3": 3, b"a book": 4}

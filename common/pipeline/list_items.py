@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy import ndarray
 
+from common.formats.splits import splits_of, starts_after
+from common.formats.string_views import is_empty_string, split_at, without_last
 from common.pipeline.lists import Lists
-from common.pipeline.splits import splits_of, starts_after
-from common.pipeline.string_views import is_empty_string, split_at, without_last
 
 _WORD_BYTES = 8
 _SIZES = range(_WORD_BYTES + 1)
@@ -117,7 +117,7 @@ class _Items(NamedTuple):
 
 
 def from_arrow(array: pa.ListArray, default: bytes = b"") -> Lists:
-    """Lists as common.pipeline.parquet_values gives them; null strings become empty ones.
+    """Lists as common.formats.parquet_values gives them; null strings become empty ones.
 
     A list of one empty or null item has no items: text cannot tell it from an empty list.
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy import ndarray
 
-from common.pipeline import native_columns as compiled
+from common.formats import native_columns as compiled
+from common.formats.splits import contiguous, ranges, splits_of
 from common.pipeline.features import Ragged
-from common.pipeline.splits import contiguous, ranges, splits_of
 
 
 class Lists(NamedTuple):

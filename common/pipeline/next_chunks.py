@@ -8,9 +8,9 @@ import contextlib
 from concurrent import futures
 from typing import Callable, Deque, Dict, Iterator, Optional, Sequence, Tuple
 
-from common.pipeline import location
-from common.pipeline.chunks import Chunk
-from common.pipeline.files import Fetched, Files
+from common.formats.chunks import Chunk
+from common.formats.files import Fetched, Files
+from common.places import location
 
 _REMOTE_CHUNKS = 16
 _REMOTE_BYTES = 64 << 20  # of chunks that are read, or are there, before they are asked for

@@ -6,9 +6,9 @@ from typing import List
 import pytest
 
 from common.errors import BadInput
+from common.formats.chunks import Chunk
+from common.formats.files import Files
 from common.pipeline import next_chunks
-from common.pipeline.chunks import Chunk
-from common.pipeline.files import Files
 
 CHUNKS = [Chunk(10 * number, 10, 0, 0) for number in range(6)]
 

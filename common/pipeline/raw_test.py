@@ -7,8 +7,8 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
 from common.pipeline import dataset, raw, source, tf_path, vocabulary
-from common.pipeline.row_order import Stream
 from common.pipeline.features import Ragged, feature_names, lengths_name
+from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 from common.testing import graphs, toy
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from common.errors import BadInput
-from common.pipeline import blocks, reader, source, tf_path
+from common.formats import reader
+from common.pipeline import blocks, source, tf_path
 from common.pipeline.blocks import Stream
 from common.pipeline.source import Data
 from common.testing import graphs, toy

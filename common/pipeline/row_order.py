@@ -11,8 +11,8 @@ import numpy as np
 
 from common.config.flag_types import FILES, TRAINING, FlagParser, add_switch, count
 from common.errors import BadInput
-from common.pipeline.chunks import Chunk, first_row_of
-from common.pipeline.files import Files
+from common.formats.chunks import Chunk, first_row_of
+from common.formats.files import Files
 
 _FILE_ORDER_WINDOW = 65536
 _ENDLESS = 1 << 62

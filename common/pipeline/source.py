@@ -7,14 +7,15 @@ import numpy as np
 
 from common.config.flag_types import FILES, FlagParser, add_switch, place
 from common.config.schema import Column, Schema
-from common.pipeline import file_names, first_rows, row_order, vocabulary
+from common.formats.chunks import Chunk, RawColumns
+from common.formats.column_names import ColumnNames
+from common.formats.files import Files
+from common.formats.parquet_types import Layouts
+from common.naming import file_names
+from common.naming.named_files import NamedFile
+from common.pipeline import first_rows, row_order, vocabulary
 from common.pipeline.checks import BadRows
-from common.pipeline.chunks import Chunk, RawColumns
-from common.pipeline.column_names import ColumnNames
 from common.pipeline.encoder import Encoder
-from common.pipeline.files import Files
-from common.pipeline.named_files import NamedFile
-from common.pipeline.parquet_types import Layouts
 from common.pipeline.string_ids import WordIds
 
 DEFAULT_LOCATION = "./data"

@@ -5,7 +5,8 @@ import pytest
 
 from common import rows as rows_of
 from common.errors import BadInput
-from common.pipeline import csv_file, source
+from common.formats import csv_file
+from common.pipeline import source
 from common.testing import runs, toy
 from common.testing.toy import SCHEMA
 

@@ -7,9 +7,10 @@ import pyarrow as pa
 from numpy import ndarray
 
 from common.config.schema import Column, Schema
-from common.pipeline import hashing, string_views
-from common.pipeline import native_columns as compiled
-from common.pipeline.string_views import StringViews
+from common.formats import native_columns as compiled
+from common.formats import string_views
+from common.formats.string_views import StringViews
+from common.pipeline import hashing
 
 WordIds = Dict[bytes, int]
 _NOTHING = b""

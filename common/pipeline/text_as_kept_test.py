@@ -7,10 +7,10 @@ from typing import List
 import numpy as np
 import pytest
 
-from common.pipeline import csv_file, csv_layout, files
-from common.pipeline.column_names import ColumnNames
-from common.pipeline.named_files import NamedFile
-from common.pipeline.string_views import StringViews
+from common.formats import csv_file, csv_layout, files
+from common.formats.column_names import ColumnNames
+from common.formats.string_views import StringViews
+from common.naming.named_files import NamedFile
 from common.testing import toy
 from common.testing.toy import NAMES, SCHEMA, Rows
 

@@ -13,11 +13,13 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.errors import BadInput
-from common.pipeline import file_names, source, unchanged
-from common.pipeline.chunks import ROW_BITS
-from common.pipeline.csv_file import CsvFile
-from common.pipeline.files import Files
-from common.pipeline.partitions import Partition
+from common.formats import unchanged
+from common.formats.chunks import ROW_BITS
+from common.formats.csv_file import CsvFile
+from common.formats.files import Files
+from common.naming import file_names
+from common.naming.partitions import Partition
+from common.pipeline import source
 from common.pipeline.source import Data
 
 _MARK = "^\ufeff"

@@ -6,8 +6,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import BadInput
+from common.formats.chunks import first_row_of
 from common.pipeline import source, tf_path
-from common.pipeline.chunks import first_row_of
 from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 from common.testing import graphs, toy

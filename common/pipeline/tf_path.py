@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import USER, Column, Schema
+from common.formats.files import Files
 from common.pipeline import raw, row_order, source, tf_lines
 from common.pipeline.batches import Batch
 from common.pipeline.dataset import InputFn
-from common.pipeline.files import Files
 from common.pipeline.raw import Features
 from common.pipeline.row_order import Leg, Stream
 from common.pipeline.source import Data

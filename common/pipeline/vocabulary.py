@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List
 
 from common.errors import BadInput
 from common.files import replacing
-from common.pipeline import location
+from common.places import location
 
 _REMEDY = "Make it again with data/din/prepare_data.sh or: python data/amazon.py make"
 _UNFIT = re.compile("[\t\n\r\x02]")

@@ -13,15 +13,15 @@ import tensorflow.compat.v1 as tf
 
 from common.config.flag_types import FEATURES, FlagParser, add_switch
 from common.config.run import Run
+from common.formats.files import Files
 from common.kernels.pipeline import work_queue as kernel
 from common.kernels.pipeline.work_queue import Plan, WorkQueue
 from common.pipeline import blocks, row_order
-from common.pipeline.row_order import Part
 from common.pipeline.features import Block
 from common.pipeline.feed import Feed
-from common.pipeline.files import Files
 from common.pipeline.position import Reading
 from common.pipeline.queue_graph import QueueState, Taking
+from common.pipeline.row_order import Part
 from common.pipeline.source import Data
 
 _MAX_ROWS = 16384

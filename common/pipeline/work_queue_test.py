@@ -8,10 +8,11 @@ import tensorflow.compat.v1 as tf
 from common import runner
 from common.config.toggles import Toggles
 from common.errors import BadInput, NanLoss
+from common.formats import csv_file
+from common.formats.files import Files
 from common.kernels import native
-from common.pipeline import csv_file, feed, queue_graph, source, work_queue
-from common.pipeline.files import Files
-from common.pipeline.named_files import NamedFile
+from common.naming.named_files import NamedFile
+from common.pipeline import feed, queue_graph, source, work_queue
 from common.rows import reading_of
 from common.testing import many_files, runs, toy
 from common.testing.jobs import cluster_of

@@ -1,6 +1,6 @@
 """Files in object stores: what there is, and reading it with every length checked.
 
-common.pipeline.location asks here for addresses. A file keeps the version (S3's ETag) that it had
+common.places.location asks here for addresses. A file keeps the version (S3's ETag) that it had
 when it was opened; what is read later must be of that version.
 """
 

@@ -11,8 +11,8 @@ from common.config.schema import Schema
 from common.config.toggles import Toggles
 from common.optimizers.train_step import Training
 from common.pipeline import dataset, tf_path
-from common.pipeline.row_order import Stream
 from common.pipeline.dataset import InputFn
+from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 from common.testing.mains import FUSED
 from common.trainer import ModelFn

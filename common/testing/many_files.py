@@ -4,8 +4,8 @@ from typing import List, Sequence
 
 import numpy as np
 
+from common.formats.chunks import first_row_of
 from common.pipeline import source
-from common.pipeline.chunks import first_row_of
 from common.testing import toy
 
 

@@ -129,8 +129,9 @@ def main(argv: Optional[List[str]] = None) -> None:
         return
     with open(DOCUMENT) as file:
         before, _, after = split(file.read())
+    document = "\n\n".join([before, picture(ROOT), after])
     with open(DOCUMENT, "w") as file:
-        file.write("\n\n".join([before, picture(ROOT), after]))
+        file.write(document)
 
 
 if __name__ == "__main__":

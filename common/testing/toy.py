@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from common.config.schema import Column, Schema
-from common.pipeline import reader, source
+from common.formats import reader
+from common.pipeline import source
 from common.pipeline.source import Data
 
 SCHEMA = Schema(

@@ -10,7 +10,7 @@ from typing import IO, Iterator, NamedTuple, Tuple
 import pyarrow as pa
 
 from common.errors import BadInput
-from common.pipeline import text_forms
+from common.naming import text_forms
 
 SEPARATOR = b"\x02"
 DEFAULT_CATEGORY = "default_cat"

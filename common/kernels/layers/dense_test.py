@@ -142,9 +142,9 @@ def test_an_input_that_no_layer_takes_has_a_gradient_of_zeros() -> None:
 _PROGRAM = """
 import hashlib, sys
 import numpy as np
-from common.process import threads
 from common.kernels.embedding import lookup
 from common.kernels.layers import attention, dense, dice, mix, norm
+from common.process import threads
 import tensorflow.compat.v1 as tf
 threads.start(int(sys.argv[1]))
 precision = sys.argv[2]

@@ -1,4 +1,4 @@
-// Columns of texts to ids and numbers, without an object for each value. common/pipeline/native_columns.py describes
+// Columns of texts to ids and numbers, without an object for each value. common/formats/native_columns.py describes
 // each function; its NumPy counterpart, with equal results, is in column_decoder.py or encoder.py there.
 
 #include "pipeline/texts.h"

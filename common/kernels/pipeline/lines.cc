@@ -1,4 +1,4 @@
-// Where a text is cut into runs of lines; common/pipeline/line_chunks.py has the counterpart in NumPy.
+// Where a text is cut into runs of lines; common/formats/line_chunks.py has the counterpart in NumPy.
 
 #include "pipeline/texts.h"
 

@@ -1,4 +1,4 @@
-// Columns of lists to ids and numbers. common/pipeline/native_columns.py describes each function; its NumPy
+// Columns of lists to ids and numbers. common/formats/native_columns.py describes each function; its NumPy
 // counterpart, with equal results, is in lists.py there.
 
 #include <algorithm>

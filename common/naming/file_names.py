@@ -1,0 +1,110 @@
+"""Which files are read: --train_files, --eval_files, or the names below --data_location.
+
+No file is opened but the lists that `@LIST` names.
+"""
+
+import argparse
+from typing import Dict, List, Optional, Sequence, Union
+
+from common.config.flag_types import FILES, FlagParser
+from common.config.schema import Schema
+from common.errors import BadInput
+from common.log import log
+from common.naming import default_files, named_files, row_files
+from common.naming.named_files import NamedFile
+from common.places import location
+
+_TRAIN, _EVAL = "--train_files", "--eval_files"
+
+
+class _NameList(argparse.Action):
+    """Takes names divided by commas; also as the words of `rows/*.parquet` that a shell expands."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: Union[str, Sequence[str], None], option: Optional[str] = None) -> None:
+        text = ",".join(values or ())
+        if not all(name.strip() for name in text.split(",")):
+            raise argparse.ArgumentError(self, (
+                "expected names divided by commas, none of them empty. Got: {!r}.".format(text)))
+        setattr(namespace, self.dest, text)
+
+
+def add_flags(parser: FlagParser) -> None:
+    """Adds the flags that name files."""
+    group = parser.group(FILES)
+    for flag, rows in ((_TRAIN, "train on"), (_EVAL, "evaluate on")):
+        group.add_argument(
+            flag, action=_NameList, nargs="+", default="", metavar="NAME,...",
+            help="rows to {}: a comma-separated list of files, folders, globs, URIs and @LIST, a "
+                 "file of paths, one a line (default: the file or folder of the data set's name "
+                 "below --data_location)".format(rows))
+
+
+def to_train_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[NamedFile]:
+    """The files to train on, in the order in which they are read.
+
+    That is as listed, and within a folder or glob sorted by path.
+
+    Args:
+      names: the value of --train_files; empty for the name below folder.
+      folder: --data_location.
+      schema: the data set, which has these names.
+      parquet: whether Parquet may be read.
+
+    Raises:
+      BadInput: something is missing, named twice, no file of rows, or of a table format.
+    """
+    return _files_of(_TRAIN, names, folder, schema.train_file, schema, parquet)
+
+
+def to_evaluate_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[NamedFile]:
+    """The files to evaluate on, as to_train_on gives the others."""
+    return _files_of(_EVAL, names, folder, schema.test_file, schema, parquet)
+
+
+def _files_of(flag: str, names: str, folder: str, default: str, schema: Schema,
+              parquet: bool) -> List[NamedFile]:
+    entries = [name.strip() for name in names.split(",")]
+    if not names:
+        entries = [default_files.find_file(folder, default, schema, parquet)]
+    files: List[NamedFile] = []
+    entry_of: Dict[str, str] = {}
+    for entry in entries:
+        listed = named_files.read(flag, entry, schema)
+        _check_new([file.path for file in listed], entry, entry_of)
+        files += listed
+    if not parquet:
+        _check_text(files)
+    return files
+
+
+def _check_new(paths: List[str], entry: str, entry_of: Dict[str, str]) -> None:
+    """Raises BadInput where a file was named before; entry_of maps real paths to what named it."""
+    for path, real in zip(paths, location.real_paths(paths)):
+        if real in entry_of:
+            message = ("{} is named twice, by {} and by {}, so that its rows would count double. "
+                       "Leave out one.")
+            raise BadInput(message.format(path, entry_of[real], entry))
+        entry_of[real] = entry
+
+
+def _check_text(files: Sequence[NamedFile]) -> None:
+    for file in files:
+        if row_files.is_named_parquet(file.path):
+            raise parquet_error(file.path)
+
+
+def parquet_error(path: str) -> BadInput:
+    """The error of a Parquet file where text alone is read."""
+    return BadInput("{} is Parquet, which --tf and --parquet_dataset false do not read. Name text, "
+                    "or drop the flag.".format(path))
+
+
+def warn_of_shared(train: Sequence[NamedFile], test: Sequence[NamedFile]) -> None:
+    """Warns of files that are both trained on and evaluated on: their metrics would say little."""
+    real_train = set(location.real_paths([file.path for file in train]))
+    real_test = location.real_paths([file.path for file in test])
+    shared = [file.path for file, real in zip(test, real_test) if real in real_train]
+    if shared:
+        log("warning: {} of {} evaluation files are training files, too, the first {}: metrics "
+            "on seen rows say little about new ones".format(len(shared), len(test), shared[0]))

@@ -1,0 +1,130 @@
+"""What one name stands for: a file, the files of a folder, those that a glob matches, or a list."""
+
+import os
+from typing import List, NamedTuple, Sequence, Tuple
+
+from common.config.schema import Schema
+from common.errors import BadInput
+from common.naming import globs, partitions, printed_names, row_files, table_formats
+from common.naming.partitions import Partition
+from common.places import addresses
+from common.places import location
+
+
+class NamedFile(NamedTuple):
+    """A file of rows, not yet opened.
+
+    Attributes:
+      path: what location.open_binary takes.
+      partition: the columns that its folders name, each with its text or None if it is missing.
+    """
+
+    path: str
+    partition: Partition = ()
+
+
+def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
+    """The files that one name of a flag stands for: a file, a folder, a glob or @LIST.
+
+    Raises:
+      BadInput: nothing is there, or it is not rows alone.
+    """
+    if entry.startswith("@"):
+        return _listed(flag, entry, schema)
+    path = addresses.check(printed_names.local(entry))
+    if location.exists(path):
+        return [_named(path)]
+    if location.folder_exists(path):
+        return _below(entry, _without_slashes(path), globs.EVERYTHING, schema)
+    root, pattern = globs.split(path)
+    if root.endswith(":/"):
+        raise BadInput("{} {}: a bucket or host must be named without wildcards.".format(
+            flag, entry))
+    if pattern and location.folder_exists(root):
+        return _below(entry, root, pattern, schema)
+    raise BadInput(_missing_message(flag, entry))
+
+
+def _named(path: str) -> NamedFile:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # os gives bytes that are not UTF-8 as lone surrogates
+        raise BadInput("{!r}: the name is not UTF-8. Rename the file.".format(path)) from None
+    return NamedFile(path, partitions.of_path(path))
+
+
+def _without_slashes(folder: str) -> str:
+    return folder.rstrip("/") or "/"
+
+
+def _missing_message(flag: str, entry: str) -> str:
+    hint = "A relative name is looked up below the working directory, {}.".format(os.getcwd())
+    if globs.has_wildcards(entry):
+        hint = "Before the first wildcard there must be a folder. " + hint
+    if "{" in entry or "}" in entry:
+        hint = "Braces are not expanded: list the names. " + hint
+    return ("{} {}: no such file or folder. {} A name that holds a comma goes into a list: {} "
+            "@FILE, one path a line.".format(flag, entry, hint, flag))
+
+
+def _below(entry: str, root: str, pattern: Sequence[str], schema: Schema) -> List[NamedFile]:
+    """The files of rows below a folder that a pattern matches."""
+    below = len(root) if root.endswith("/") else len(root) + 1
+
+    def enters(folder: str) -> bool:
+        if table_formats.is_log(folder):
+            return True
+        return globs.may_hold(pattern, folder[below:].split("/"))
+
+    try:
+        paths = location.files_below(root, enters)
+    except OSError as error:
+        raise BadInput("{}: {}".format(entry, error)) from None
+    matching = [path for path in paths if globs.matches(pattern, path[below:].split("/"))]
+    table_formats.check(entry, root, paths, matching)
+    if not matching and pattern is not globs.EVERYTHING:
+        raise BadInput("{}: no file matches it. There is {} with {} files below it.".format(
+            entry, root, len(paths)))
+    rows = row_files.choose(entry, matching, below, schema)
+    files = [_named(path) for path in rows]
+    partitions.check_alike(rows, [file.partition for file in files])
+    return files
+
+
+def _listed(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
+    """The files of a list; a path that ends in a slash is a folder.
+
+    Names are taken as they stand, without wildcards; relative ones are below the list's folder.
+    """
+    list_path = addresses.check(printed_names.local(entry[1:]))
+    files: List[NamedFile] = []
+    numbered = _lines(flag, list_path)
+    names = printed_names.in_list([line for _, line in numbered])
+    for (number, line), name in zip(numbered, names):
+        path = addresses.check(name)
+        if not location.is_remote(path):
+            path = os.path.join(os.path.dirname(list_path), path)
+        if line.endswith("/"):
+            files += _below(line, _without_slashes(path), globs.EVERYTHING, schema)
+            continue
+        # An object store is asked once a file when all are opened, many at a time.
+        if not location.is_remote(path) and not location.exists(path):
+            message = ("{}, line {}: no such file: {}. Names in a list are taken as they stand, "
+                       "relative ones below the list's own folder, folders with a / at the end.")
+            raise BadInput(message.format(list_path, number, path))
+        files.append(_named(path))
+    if not files:
+        raise BadInput("{} {}: the list is empty. Expected a path a line.".format(flag, entry))
+    return files
+
+
+def _lines(flag: str, path: str) -> List[Tuple[int, str]]:
+    """The lines of a list that are not blank, each with its number from 1."""
+    try:
+        with location.open_binary(path) as file:
+            text = file.read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput("{} @{}: the list cannot be read ({}). Expected a text file of one path a "
+                       "line.".format(flag, path, error)) from None
+    lines = text.replace("\r\n", "\n").split("\n")
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
