@@ -136,6 +136,11 @@ def _guess_kind(name: str, filled: pd.Series, doubts: List[str]) -> Column:
         return {"kind": "unused"}
     if _are_amounts(name, distinct):
         return {"kind": "number"}
+    return _guess_text(name, filled, distinct, doubts)
+
+
+def _guess_text(name: str, filled: pd.Series, distinct: Any, doubts: List[str]) -> Column:
+    """Kind of a column of text, or of codes, and what belongs to it."""
     separator = _separator(filled)
     if separator:
         items = {item for value in filled for item in value.split(separator)}
