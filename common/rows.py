@@ -50,7 +50,7 @@ def reading_of(run: Run, data: Data) -> Reading:
     """
     by_lines = run.toggles.tf
     any_order = run.parquet_shuffle or not data.train.is_parquet
-    trainers = run.cluster.num_trainers if run.cluster else 1
+    trainers = run.num_trainers
 
     @functools.lru_cache(maxsize=None)
     def count(shard: int, shards: int) -> int:

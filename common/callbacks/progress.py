@@ -42,7 +42,7 @@ class Progress(Callback):
     def hooks(self, spec: tf.estimator.EstimatorSpec) -> Hooks:
         """The meter of a new graph."""
         run = self._run
-        trainers = run.cluster.num_trainers if run.cluster else 1
+        trainers = run.num_trainers
         self._meter = Meter(spec.loss, run.steps, run.batch_size, trainers)
         return [self._meter]
 

@@ -153,6 +153,11 @@ class Run(_RunFields):
             timeline=args.timeline or 0, enabled_features=enabled_features)
         return cls(**values)
 
+    @property
+    def num_trainers(self) -> int:
+        """How many processes train."""
+        return self.cluster.num_trainers if self.cluster else 1
+
     def setting(self, kind: Type[Kind]) -> Kind:
         """The settings of that class, its defaults where the run has none."""
         for value in self.settings:

@@ -53,7 +53,7 @@ class Items(NamedTuple):
 def make_items(files: Files, data: Data, run: Run) -> Items:
     """Cuts the chunks of some files into items: several for each trainer, none of many rows."""
     total = files.num_rows
-    trainers = run.cluster.num_trainers if run.cluster else 1
+    trainers = run.num_trainers
     fair_share = total // (_ITEMS_A_TRAINER * trainers)
     max_rows = min(_MAX_ROWS, max(fair_share, 1))
     parts = row_order.cut_chunks(files, max_rows)
