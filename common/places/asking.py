@@ -60,6 +60,9 @@ _REASONS = (
             "there is no bucket {bucket} at {server}"),
     _Reason("NO_SUCH_KEY|RESOURCE_NOT_FOUND|HTTP status 404|HTTP status 416",
             "it was removed or replaced while it was read. Start again once nobody writes there"),
+    _Reason(r"curlCode: 43,",
+            "Arrow cannot wait for an answer in a process of 1,024 or more open files and "
+            "connections. Close some, or give the rows in fewer files"),
     _Reason(_UNREACHED.pattern,
             "{server} does not answer. Check AWS_ENDPOINT_URL and the network"),
     _Reason(_PASSING.pattern,

@@ -1,4 +1,6 @@
+import contextlib
 import os
+import resource
 import time
 from typing import Callable
 
@@ -7,8 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from common.errors import BadInput
-from common.places import asking, remote_reader
-from common.places import location
+from common.places import asking, location, remote_reader, stores
 from common.testing import toy
 from common.testing.fault_proxy import Fault, Request
 from common.testing.object_store import KEY_ID, SECRET, ObjectStore
@@ -142,6 +143,20 @@ def test_what_fails_each_time(fault: Fault, words: str, store: ObjectStore) -> N
         file.read()
     assert str(raised.value).startswith(path + ": to read it failed")
     assert SECRET not in str(raised.value) and KEY_ID not in str(raised.value)
+
+
+def test_a_process_with_too_many_open_files(store: ObjectStore) -> None:
+    path = store.put("x", b"row")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    stores.forget()
+    with contextlib.ExitStack() as files:
+        for _ in range(1024):
+            files.enter_context(open(os.devnull))
+        with pytest.raises(BadInput, match="1,024 or more open files and connections. Close some"):
+            location.exists(path)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert location.exists(path)
 
 
 @pytest.mark.parametrize("code, words", [

@@ -45,6 +45,14 @@ _opened: "collections.OrderedDict[Tuple[str, int], RemoteFile]" = collections.Or
 _sizes: Dict[Tuple[str, int], int] = {}
 
 
+def forget() -> None:
+    """Lets go of all that was opened, and with it of the connections, which stay open else."""
+    with _lock:
+        _opened.clear()
+        _sizes.clear()
+    stores.forget()
+
+
 def find(address: str) -> Optional[RemoteFile]:
     """The file of an address as it is now, None where there is none.
 

@@ -201,4 +201,10 @@ def _make_hdfs(host: str, port: int, process: int) -> Store:
     return Store(pyarrow.fs.HadoopFileSystem(host, port), "{}:{}".format(host, port))
 
 
+def forget() -> None:
+    """Lets go of all file systems."""
+    for make in (_make_s3, _make_gcs, _make_hdfs):
+        make.cache_clear()
+
+
 _MAKERS: Dict[str, Callable[[str], Store]] = {"s3": _s3, "gs": _gcs, "hdfs": _hdfs}

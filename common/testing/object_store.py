@@ -15,6 +15,7 @@ from typing import Dict, Iterator, List, NamedTuple
 import pyarrow.fs
 import pytest
 
+from common.places import remote
 from common.testing.fault_proxy import FaultProxy
 
 KEY_ID, SECRET = "AKIDOFTHETESTS", "asecretthatnolineshows"
@@ -124,3 +125,4 @@ def store(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore
         bucket = "bucket{}".format(next(_buckets))
         files.create_dir(bucket)
         yield ObjectStore(bucket, proxy, files)
+    remote.forget()  # Arrow fails in a process of 1,024 open files, which many tests would reach
