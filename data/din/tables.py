@@ -10,7 +10,7 @@ from pyarrow import csv
 from pyarrow.types import is_integer
 
 from common.errors import BadInput
-from data.din.lines import Progress, is_utf8
+from data.lines import Progress, is_utf8
 
 REVIEWS = pa.schema({
     "user": pa.binary(),

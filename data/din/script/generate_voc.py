@@ -23,7 +23,8 @@ from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.pipeline import vocabulary  # noqa: E402
 from data.din import steps  # noqa: E402
-from data.din.lines import DEFAULT_CATEGORY, SEPARATOR, describe, read_samples  # noqa: E402
+from data.din.samples import DEFAULT_CATEGORY, SEPARATOR, read_samples  # noqa: E402
+from data.lines import describe  # noqa: E402
 
 DEFAULTS = {
     "uid_voc": "default_uid",

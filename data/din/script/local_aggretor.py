@@ -32,8 +32,9 @@ from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data import ragged  # noqa: E402
 from data.din import steps  # noqa: E402
-from data.din.lines import DEFAULT_CATEGORY, SEPARATOR, describe  # noqa: E402
+from data.din.samples import DEFAULT_CATEGORY, SEPARATOR  # noqa: E402
 from data.din.tables import ITEMS, REVIEWS, one_array, read_tables  # noqa: E402
+from data.lines import describe  # noqa: E402
 
 NUM_BUCKETS = 64
 

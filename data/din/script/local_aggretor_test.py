@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from common.errors import BadInput
-from data.din.lines import Sample, read_samples
+from data.din.samples import Sample, read_samples
 from data.din.script import local_aggretor
 
 REVIEWS = [

@@ -15,7 +15,7 @@ _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
 from common.pipeline import vocabulary  # noqa: E402
 from data.din import steps  # noqa: E402
-from data.din.lines import describe  # noqa: E402
+from data.lines import describe  # noqa: E402
 
 
 def convert(path: str) -> str:

@@ -22,7 +22,7 @@ from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import steps  # noqa: E402
-from data.din.lines import describe, read_lines  # noqa: E402
+from data.lines import describe, read_lines  # noqa: E402
 
 _UNFIT = re.compile("[\t\n\r\x02]")
 _VALUE = re.compile(

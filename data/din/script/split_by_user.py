@@ -18,7 +18,8 @@ from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import steps  # noqa: E402
-from data.din.lines import describe, read_samples  # noqa: E402
+from data.din.samples import read_samples  # noqa: E402
+from data.lines import describe  # noqa: E402
 
 _USERS_A_TEST_USER = 10
 

@@ -1,33 +1,20 @@
-"""Reads text files and samples line by line, with progress, and describes written files."""
+"""Reads text files line by line, with progress, and describes written files."""
 
 import hashlib
 import io
 import os
 import sys
 import time
-from typing import IO, Iterator, NamedTuple, Tuple
+from typing import IO, Iterator, Tuple
 
 import pyarrow as pa
 
 from common.errors import BadInput
 from common.naming import text_forms
 
-SEPARATOR = b"\x02"
-DEFAULT_CATEGORY = "default_cat"
 _MAX_LINE_BYTES = 1 << 25
 _BUFFER_BYTES = 1 << 20
 _PROGRESS_SECS = 3.0
-
-
-class Sample(NamedTuple):
-    """One line of samples; items and categories are the history, by SEPARATOR, oldest first."""
-
-    label: bytes
-    user: bytes
-    item: bytes
-    category: bytes
-    items: bytes
-    categories: bytes
 
 
 class Progress:
@@ -65,9 +52,8 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     """
     if not os.path.isfile(path):
         raise BadInput("{}: no such file.".format(path))
-    if _is_parquet(path):
-        raise BadInput("{}: the file is Parquet, expected text. Convert it: python data/amazon.py "
-                       "convert {} TEXT".format(path, path))
+    if is_parquet(path):
+        raise BadInput("{}: the file is Parquet, expected lines of text.".format(path))
     progress = Progress(path, "lines")
     number = 0
     with open(path, "rb") as raw:
@@ -96,11 +82,6 @@ def _unpacked(path: str, raw: IO[bytes]) -> IO[bytes]:
     return io.BufferedReader(pa.CompressedInputStream(packed, codec), _BUFFER_BYTES)
 
 
-def _is_parquet(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(4) == b"PAR1"
-
-
 def _read_line(path: str, file: IO[bytes], number: int) -> bytes:
     """The line that follows the first number lines; empty at the end of the file."""
     try:
@@ -114,44 +95,10 @@ def _read_line(path: str, file: IO[bytes], number: int) -> bytes:
     return line
 
 
-def read_samples(path: str) -> Iterator[Tuple[int, Sample]]:
-    """Yields each line's number from 1 and its sample.
-
-    Raises:
-      BadInput: the file cannot be read, or a line is no sample.
-    """
-    for number, line in read_lines(path):
-        expected = _unmet_expectation(line)
-        if expected:
-            given = line[:80].decode("utf-8", "backslashreplace")
-            raise BadInput("{}, line {}: {!r} is given, expected {}. Write the samples again with "
-                           "local_aggretor.py.".format(path, number, given, expected))
-        yield number, Sample(*line.split(b"\t"))
-
-
-def _unmet_expectation(line: bytes) -> str:
-    """What was expected of a line but is not so; empty if it is a sample."""
-    fields = line.split(b"\t")
-    if len(fields) != 6:
-        return "6 columns, not {}".format(len(fields))
-    sample = Sample(*fields)
-    if sample.label not in (b"0", b"1"):
-        return "a label of 0 or 1"
-    if _has_empty_name(sample):
-        return "no empty name"
-    if b"\r" in line or SEPARATOR in sample.user + sample.item + sample.category:
-        return "no byte 0x0d, and 0x02 in the histories alone"
-    if sample.items.count(SEPARATOR) != sample.categories.count(SEPARATOR):
-        return "as many categories as items in the history"
-    return "" if is_utf8(line) else "UTF-8"
-
-
-def _has_empty_name(sample: Sample) -> bool:
-    for field in sample[1:]:
-        names = field.split(SEPARATOR)
-        if not all(names):
-            return True
-    return False
+def is_parquet(path: str) -> bool:
+    """Whether a file that is there begins as Parquet does."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def is_utf8(text: bytes) -> bool:
