@@ -1,8 +1,9 @@
 """What a model needs of a schema: one that it cannot use is refused, with what is missing."""
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple, Union
 
 from common.config import parts
+from common.config.label import Label
 from common.config.model import Model
 from common.config.schema import Column, Schema
 
@@ -45,7 +46,7 @@ def _of_labels(model: Model, schema: Schema) -> List[str]:
     return []
 
 
-def _of_roles(model: Model, labels: Sequence[Column]) -> List[str]:
+def _of_roles(model: Model, labels: Sequence[Label]) -> List[str]:
     problems = []
     roles = [label.role for label in labels]
     missing = [repr(role) for role in model.roles if role not in roles]
@@ -132,5 +133,5 @@ def _of_alignment(histories: Sequence[Column]) -> List[str]:
     return problems
 
 
-def _names(columns: Sequence[Column]) -> str:
+def _names(columns: Sequence[Union[Column, Label]]) -> str:
     return ", ".join(repr(column.name) for column in columns)

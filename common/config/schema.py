@@ -1,161 +1,13 @@
-"""The columns of a data set, as its reader, its writer and its model all see them."""
+"""A data set: its columns as its reader, its writer and its model all see them."""
 
-import re
 from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+from common.config.column import KEYS, Column
+from common.config.label import Label
 
 # Features of every batch besides the columns: the numbers of its rows, and of each row's user.
 ROW = "_row"
 USER = "_user"
-KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "user", "unused")
-DTYPES = {"label": "int32", "hash": "string", "identity": "int32", "words": "string",
-          "vocabulary": "string", "number": "float"}
-# The buckets of a hash column whose hash is itself the key of an embedding variable.
-KEYS = 2 ** 63 - 1
-# What a label may be in a model whose labels differ in what they are.
-ROLES = ("click", "purchase")
-_VARIABLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_MAX_BUCKETS = 2 ** 31 - 1
-
-
-class _ColumnFields(NamedTuple):
-    name: str
-    kind: str
-    buckets: int = 0
-    group: str = ""
-    separator: str = ""
-    default: str = " "
-    combiner: str = "mean"
-    table: str = ""
-    words: Tuple[str, ...] = ()
-    vocabulary: str = ""
-    newest: int = 0
-    aligned: bool = False
-    other_names: Tuple[str, ...] = ()
-    task: str = ""
-    role: str = ""
-
-
-class Column(_ColumnFields):
-    """One column of a file.
-
-    Attributes:
-      name: the column's name, which is also its feature's.
-      kind: 'label' (0 or 1), 'hash' (a string hashed into buckets), 'identity' (an integer that is
-        its own bucket), 'words' (a string from a fixed list; others are errors), 'vocabulary' (a
-        string from a vocabulary file; others are id 0), 'number' (a float; a list stands for its
-        mean), 'user' (the schema's user_column where it is no feature) or 'unused' (read past,
-        never decoded).
-      buckets: the rows of the column's embedding table, at most 2**31 - 1; KEYS for a hash column
-        without one, whose ids are keys. A vocabulary's are known when its file is read.
-      group: the name of the group of columns whose embeddings are concatenated.
-      separator: what divides the items of a list; empty for a column with one value a row.
-      default: what an empty or null field stands for; labels and words have none.
-      combiner: how the embeddings of a list's items become one: 'mean' or 'sum'.
-      table: the name of its embedding table, which columns may share; the column's own name if
-        empty.
-      words: the words of a 'words' column, in the order of their ids.
-      vocabulary: the name of a 'vocabulary' column's file, without its ending.
-      newest: for a list whose items keep their order and number: how many are kept, counted from
-        its end. 0 for a list in which order does not count.
-      aligned: whether the list has as many items in each row as the schema's other aligned lists.
-      other_names: names that files which name their columns may give it in place of its own.
-      task: the name of a label's task in metrics and variables; the column's own name if empty.
-      role: 'click' or 'purchase', for a label of a model that tells its labels apart.
-
-    Raises:
-      ValueError: a field has a value outside the ones above.
-    """
-
-    __slots__ = ()
-
-    def __new__(cls, *args: object, **kwargs: object) -> "Column":
-        self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
-        if self.kind not in KINDS:
-            raise self._wrong("kind must be one of {}. Got: {!r}.".format(KINDS, self.kind))
-        if self.kind == "words":
-            self = self._replace(buckets=len(self.words))
-        self._check_buckets()
-        self._check_vocabulary()
-        self._check_list()
-        self._check_label()
-        self._check_names()
-        return self
-
-    def _check_buckets(self) -> None:
-        needs_buckets = self.kind in ("hash", "identity", "words")
-        has_buckets = self.buckets > 0
-        if self.kind != "vocabulary" and has_buckets != needs_buckets:
-            relation = ">" if needs_buckets else "=="
-            raise self._wrong("a {} column needs buckets {} 0. Got: {}.".format(
-                self.kind, relation, self.buckets))
-        if self.buckets > _MAX_BUCKETS and not self.is_keyed:
-            raise self._wrong("buckets must be at most {}, or KEYS for a hash column. Got: "
-                              "{}.".format(_MAX_BUCKETS, self.buckets))
-
-    def _check_vocabulary(self) -> None:
-        if (self.kind == "vocabulary") != bool(self.vocabulary):
-            raise self._wrong("vocabulary is for a vocabulary column, and it needs one.")
-        if self.vocabulary and self.separator and not self.newest:
-            raise self._wrong("a list of a vocabulary keeps its order; say how many items with "
-                              "newest.")
-
-    def _check_list(self) -> None:
-        if self.separator and self.kind in ("label", "identity", "user"):
-            raise self._wrong("a column of kind {} cannot be a list.".format(self.kind))
-        is_used_list = bool(self.separator) and self.kind != "unused"
-        if (self.newest or self.aligned) and not is_used_list:
-            raise self._wrong("newest and aligned are for lists that are used, which have a "
-                              "separator and a kind other than 'unused'.")
-
-    def _check_label(self) -> None:
-        if (self.task or self.role) and self.kind != "label":
-            raise self._wrong("task and role are for labels. Its kind is {!r}.".format(self.kind))
-        if self.role and self.role not in ROLES:
-            raise self._wrong("role must be one of {}. Got: {!r}.".format(ROLES, self.role))
-
-    def _check_names(self) -> None:
-        names = {"table": self.table, "group": self.group, "task": self.task}
-        if self.kind != "unused":
-            names["name"] = self.name
-        for field, name in names.items():
-            if name and not _VARIABLE_NAME.fullmatch(name):
-                raise self._wrong(
-                    "{} names variables, so it is of A-Z, a-z, 0-9, '_', '-' and '.', and begins "
-                    "with a letter or digit. Got: {!r}. Files may name the column otherwise: "
-                    "other_names.".format(field, name))
-
-    def _wrong(self, problem: str) -> ValueError:
-        return ValueError("column {!r}: {}".format(self.name, problem))
-
-    @property
-    def dtype(self) -> str:
-        """How a file holds a value: 'string', 'int32' or 'float'."""
-        return DTYPES.get(self.kind, "string")
-
-    @property
-    def is_feature(self) -> bool:
-        """True for a column that has an embedding."""
-        return self.kind in ("hash", "identity", "words", "vocabulary")
-
-    @property
-    def is_keyed(self) -> bool:
-        """True for a column whose ids are keys of 63 bits."""
-        return self.kind == "hash" and self.buckets == KEYS
-
-    @property
-    def id_type(self) -> str:
-        """The type of the column's ids: 'int64' for keys, else 'int32'."""
-        return "int64" if self.is_keyed else "int32"
-
-    @property
-    def may_grow(self) -> bool:
-        """True for a column whose table may be one that grows with its keys."""
-        return self.kind in ("hash", "vocabulary")
-
-    @property
-    def is_list(self) -> bool:
-        """True for a column with any number of values a row."""
-        return bool(self.separator)
 
 
 class _SchemaFields(NamedTuple):
@@ -208,6 +60,7 @@ class Schema(_SchemaFields):
         for column in self.columns:
             names += [column.name, *column.other_names]
         self._check_distinct("columns named", names)
+        self._check_distinct("labels named", [label.name for label in self.labels])
         self._check_distinct("tasks named", [task for task, _ in self.tasks])
         roles = [label.role for label in self.labels if label.role]
         self._check_distinct("roles given", roles)
@@ -276,9 +129,14 @@ class Schema(_SchemaFields):
         return sorted({column.vocabulary for column in self.columns if column.vocabulary})
 
     @property
-    def labels(self) -> List[Column]:
-        """The label columns, in file order."""
+    def label_columns(self) -> List[Column]:
+        """The columns that labels are read from, in file order."""
         return [column for column in self.columns if column.kind == "label"]
+
+    @property
+    def labels(self) -> List[Label]:
+        """The labels, in file order."""
+        return [label for column in self.label_columns for label in column.outcomes]
 
     @property
     def inputs(self) -> List[Column]:

@@ -7,9 +7,11 @@ default, and none is written.
 import difflib
 import json
 import os
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Tuple, TypeVar
 
-from common.config.schema import KINDS, Column, Schema
+from common.config.column import KINDS, Column
+from common.config.label import Label
+from common.config.schema import Schema
 
 _KEYS = {
     "name": str,
@@ -21,9 +23,12 @@ _KEYS = {
     "parquet_lists": bool,
     "columns": list,
 }
-_TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}
+_TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
+               list: "a list", dict: "an object"}
+_LABEL_KEYS = {"positive": list, "at_least": float, "task": str, "role": str}
 # What an empty field of a column stands for, where that differs from Column's own default.
 _DEFAULTS = {"number": "0", "identity": "0"}
+Value = TypeVar("Value")
 
 
 def read(path: str) -> Schema:
@@ -85,17 +90,38 @@ def _column(value: Any, where: str, path: str) -> Column:
     if kind not in KINDS:
         raise ValueError("{}: {}.kind: expected one of {}. Got: {!r}.{}".format(
             where, path, ", ".join(KINDS), kind, _meant(kind, KINDS)))
-    fields = {"default": _default_of(kind), **value}
-    fields = {key: tuple(item) if isinstance(item, list) else item for key, item in fields.items()}
+    fields = {"default": _default_of(kind), **_with_tuples(value)}
+    if "labels" in value:
+        fields["labels"] = _labels(value, where, path + ".labels")
+    return _made(Column, where, path, fields)
+
+
+def _labels(column: Dict[str, Any], where: str, path: str) -> Tuple[Label, ...]:
+    labels = []
+    for name, value in column["labels"].items():
+        full = "{}.{}".format(path, name)
+        _check_object(value, where, full)
+        _check_keys(value, _LABEL_KEYS, where, full)
+        fields = {"name": name, "column": column["name"], **_with_tuples(value)}
+        labels.append(_made(Label, where, full, fields))
+    return tuple(labels)
+
+
+def _made(make: Callable[..., Value], where: str, path: str, fields: Dict[str, Any]) -> Value:
+    """A value of some fields; what is wrong with them is told with its place."""
     try:
-        return Column(**fields)
+        return make(**fields)
     except ValueError as error:
         raise ValueError("{}: {}: {}".format(where, path, error))
 
 
+def _with_tuples(value: Dict[str, Any]) -> Dict[str, Any]:
+    return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+
+
 def _type_of(field: str) -> type:
     """The type of a column's field as JSON has it: lists for tuples."""
-    declared = Column._field_types[field]
+    declared = {"labels": dict, "at_least": float}.get(field, Column._field_types[field])
     return declared if declared in _TYPE_NAMES else list
 
 
@@ -118,11 +144,17 @@ def _check_keys(value: Dict[str, Any], types: Mapping[str, Any], where: str, pat
                 where, full, _meant(key, types), ", ".join(types)))
         if key == "user" and item is None:
             continue
-        if type(item) is not types[key]:  # true is an int, too
+        if not _is_of_type(item, types[key]):
             raise ValueError("{}: {}: expected {}. Got: {}.".format(
                 where, full, _TYPE_NAMES[types[key]], json.dumps(item)))
         if types[key] is list and key != "columns":
             _check_texts(value[key], where, full)
+
+
+def _is_of_type(item: Any, expected: type) -> bool:
+    if expected is float:
+        return type(item) in (int, float)
+    return type(item) is expected  # true is an int, too
 
 
 def _check_texts(items: Sequence[Any], where: str, path: str) -> None:
@@ -165,7 +197,15 @@ def _column_to_json(column: Column) -> Dict[str, Any]:
     for field, item in column._asdict().items():
         if field not in defaults or item != defaults[field]:
             value[field] = list(item) if isinstance(item, tuple) else item
+    if column.labels:
+        value["labels"] = {label.name: _label_to_json(label) for label in column.labels}
     return value
+
+
+def _label_to_json(label: Label) -> Dict[str, Any]:
+    fields = {key: getattr(label, key) for key in _LABEL_KEYS}
+    given = {key: item for key, item in fields.items() if item != Label._field_defaults[key]}
+    return {key: list(item) if isinstance(item, tuple) else item for key, item in given.items()}
 
 
 def difference(one: Sequence[Dict[str, Any]], other: Sequence[Dict[str, Any]]) -> Optional[str]:

@@ -5,6 +5,7 @@ from typing import Any, Dict
 import pytest
 
 from common.config import data_sets, schema_file
+from common.config.label import Label
 from common.config.schema import Column, Schema
 
 SMALL: Dict[str, Any] = {
@@ -62,6 +63,19 @@ def test_schemas_of_the_project_come_through_json_as_they_are(name: str) -> None
     assert schema_file.from_json(value, "x", "x") == schema._replace(module="")
 
 
+def test_labels_come_through_json_as_they_are() -> None:
+    value = changed(5, task=None, labels={
+        "opened": {"positive": ["opened", "ordered"], "role": "click"},
+        "ordered": {"positive": ["ordered"], "task": "payment"}})
+    value["columns"].append({"name": "stars", "kind": "label", "at_least": 4})
+    schema = schema_file.from_json(value, "x", "x")
+    assert schema.labels == [
+        Label("opened", "paid", ("opened", "ordered"), role="click"),
+        Label("ordered", "paid", ("ordered",), task="payment"),
+        Label("stars", "stars", at_least=4)]
+    assert schema_file.to_json(schema) == dict(value, name="x")
+
+
 def test_defaults_are_not_written() -> None:
     schema = schema_file.from_json(SMALL, "x", "x")
     assert schema_file.to_json(schema) == dict(SMALL, name="x")
@@ -89,6 +103,12 @@ def test_defaults_are_not_written() -> None:
     (changed(0, buckets=0), r"columns\[0\]: column 'who': a hash column needs buckets > 0. Got: 0"),
     (changed(4, words="f"), r'columns\[4\].words: expected a list. Got: "f".'),
     (changed(4, words=["f", 1]), r"columns\[4\].words\[1\]: expected a text. Got: 1."),
+    (changed(5, at_least="4"), r'columns\[5\].at_least: expected a number. Got: "4".'),
+    (changed(5, labels=["a"]), r'columns\[5\].labels: expected an object. Got: \["a"\].'),
+    (changed(5, labels={"a": {"positve": []}}), r"columns\[5\].labels.a.positve: no such key. Did "
+                                                r"you mean 'positive'"),
+    (changed(5, labels={"a": {"positive": [1]}}), r"labels.a.positive\[0\]: expected a text."),
+    (changed(5, labels={"a": {"role": "b"}}), r"columns\[5\].labels.a: label 'a': role must be"),
     (changed(0, name="user id"), r"columns\[0\]: column 'user id': name names variables, so it is "
                                  r"of A-Z, .* Got: 'user id'. Files may name the column otherwise"),
     (changed(0, group="_a"), r"columns\[0\]: column 'who': group names variables, .* Got: '_a'"),

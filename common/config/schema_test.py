@@ -1,6 +1,8 @@
 import pytest
 
-from common.config.schema import KEYS, Column, Schema
+from common.config.column import KEYS
+from common.config.label import Label
+from common.config.schema import Column, Schema
 from common.testing import toy
 
 
@@ -27,8 +29,18 @@ from common.testing import toy
     (dict(kind="unused", separator=";", aligned=True),
      r"column 'a': newest and aligned are for lists that are used"),
     (dict(kind="user", separator="|"), r"a column of kind user cannot be a list"),
-    (dict(kind="hash", buckets=3, task="t"), r"task and role are for labels. Its kind is 'hash'"),
-    (dict(kind="number", role="click"), r"task and role are for labels. Its kind is 'number'"),
+    (dict(kind="hash", buckets=3, task="t"), r"task is for labels. Its kind is 'hash'"),
+    (dict(kind="number", role="click"), r"role is for labels. Its kind is 'number'"),
+    (dict(kind="hash", buckets=3, at_least=0.0), r"at_least is for labels. Its kind is 'hash'"),
+    (dict(kind="label", positive=("x",), at_least=0.0), r"'a': positive and at_least are two"),
+    (dict(kind="label", positive=("x", " ")), r"a blank text is a missing label"),
+    (dict(kind="label", at_least=float("nan")), r"at_least must be finite. Got: nan"),
+    (dict(kind="label", labels=(Label("b", "a", ("x",)),), task="t"),
+     r"column 'a': with labels, each of them has its own task"),
+    (dict(kind="label", labels=(Label("b", "a", ("x",)), Label("c", "a", at_least=1.0))),
+     r"column 'a': its labels need all of them positive, or all of them at_least"),
+    (dict(kind="label", labels=(Label("b", "a"),)), r"its labels need all of them positive"),
+    (dict(kind="label", labels=(Label("b b", "a", ("x",)),)), r"a label's name names variables"),
     (dict(kind="label", role="buy"), r"role must be one of \('click', 'purchase'\). Got: 'buy'"),
 ])
 def test_column_is_checked_when_made(fields: dict, message: str) -> None:
@@ -74,6 +86,9 @@ def test_tasks_and_roles_are_told_apart() -> None:
     user = Column("u", "hash", 10)
     labels = (Column("a", "label", task="t"), Column("t", "label"))
     with pytest.raises(ValueError, match="schema 's': tasks named twice: t"):
+        Schema("s", (*labels, user), "a", "b", "u", "m")
+    labels = (Column("a", "label"), Column("b", "label", labels=(Label("a", "b", ("x",)),)))
+    with pytest.raises(ValueError, match="schema 's': labels named twice: a"):
         Schema("s", (*labels, user), "a", "b", "u", "m")
     labels = (Column("a", "label", role="click"), Column("b", "label", role="click"))
     with pytest.raises(ValueError, match="schema 's': roles given twice: click"):

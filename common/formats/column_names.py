@@ -64,7 +64,7 @@ class ColumnNames:
         return found
 
     def _check_missing(self, path: str, there: Sequence[str], others: Sequence[str]) -> None:
-        used = [column for column in self._schema.columns if column.kind != "unused"]
+        used = [column for column in self._schema.columns if column.is_read]
         missing = [_with_other_names(column) for column in used if column.name not in there]
         if missing:
             message = "{}: missing columns: {}; unknown columns: {}. The columns of {} are: {}."

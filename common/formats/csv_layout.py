@@ -123,12 +123,17 @@ def _are_names_of_labels(lines: Sequence[bytes], schema: Schema) -> bool:
     if len(lines) < 2:
         return False
     first, second = [_fields(line, schema) for line in lines[:2]]
-    places = [place for place, column in enumerate(schema.columns) if column.kind == "label"]
-    if len(first) != len(second) or len(first) <= max(places, default=0):
+    places = _places_of_numeric_labels(schema)
+    if not places or len(first) != len(second) or len(first) <= max(places):
         return False
     are_names = [_is_name(first[place]) for place in places]
     are_digits = [second[place].isdigit() for place in places]
     return all(are_names) and all(are_digits)
+
+
+def _places_of_numeric_labels(schema: Schema) -> List[int]:
+    numeric = [column for column in schema.label_columns if column.dtype != "string"]
+    return [place for place, column in enumerate(schema.columns) if column in numeric]
 
 
 def _is_name(text: str) -> bool:

@@ -121,7 +121,7 @@ def _expected(column: Column) -> str:
         "int32": "whole numbers",
         "float": "numbers",
     }[column.dtype]
-    if column.kind == "label":
+    if column.kind == "label" and column.dtype == "int32":
         expected = "0 or 1 in any type of numbers, booleans or text"
     if column.is_list:
         return "lists of {}".format(expected)

@@ -96,7 +96,7 @@ class RowGroup(NamedTuple):
         """The columns of lists that the file has as text."""
         for place in self.places:
             column = place.column
-            is_used_list = column.is_list and column.kind != "unused"
+            is_used_list = column.is_list and column.is_read
             array = arrays[column.name]
             if is_used_list and not isinstance(array, pa.ListArray):
                 yield place, array

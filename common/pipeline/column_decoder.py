@@ -86,6 +86,18 @@ class ColumnDecoder:
         views = string_views.from_arrow(values)
         return StringColumn(views, index)
 
+    def labels(self, column: Column) -> List[ndarray]:
+        """The labels that are read from a column, 0 or 1 [N] each; missing ones become rejects."""
+        if column.dtype == "int32":
+            return [self.integers(column)]
+        if column.dtype == "float":
+            numbers = self.numbers(column)
+            return [numbers >= label.at_least for label in column.outcomes]
+        values, index = parsing.with_missing(self._array(column.name), b"")
+        is_blank = parsing.is_blank(values)
+        self.reject(is_blank[index], column, "a label's text")
+        return [_is_any(values, label.positive)[index] for label in column.outcomes]
+
     def integers(self, column: Column) -> ndarray:
         """A label or identity column as int32 [N]; values out of range become rejects and 0."""
         is_label = column.kind == "label"
@@ -121,8 +133,8 @@ class ColumnDecoder:
         return strings.by_row(integers)
 
     def numbers(self, column: Column) -> ndarray:
-        """A number column as float64 [N]; what is no finite number becomes a reject and 0."""
-        default = float(column.default)
+        """A column as float64 [N]; what is no finite number becomes a reject and 0."""
+        default = float(column.default) if column.kind == "number" else np.nan
         numbers = self._native_numbers(column, default)
         if numbers is None:
             array = self._array(column.name)
@@ -287,6 +299,12 @@ class ColumnDecoder:
             num_bad = np.bincount(items.owners, is_bad_item, items.size)
             bad_rows = items.by_row(num_bad) > 0
             self.reject(bad_rows, column, expected)
+
+
+def _is_any(values: pa.BinaryArray, texts: Sequence[str]) -> ndarray:
+    """Which strings are one of some texts, bool [D]."""
+    wanted = pa.array([text.encode() for text in texts], pa.binary())
+    return np.array(pc.is_in(values, value_set=wanted), bool)
 
 
 def _are_equal(arrays: Sequence[ndarray]) -> bool:

@@ -50,7 +50,7 @@ class Encoder:
         """
         schema = self._schema
         decoder = ColumnDecoder(columns)
-        labels = [decoder.integers(column) for column in schema.labels]
+        labels = self._decode_labels(decoder)
         ids = np.empty([len(schema.scalars), decoder.size], schema.id_type)
         for column, out in zip(schema.scalars, ids):
             out[:] = self._encode_scalar(decoder, column)
@@ -70,7 +70,7 @@ class Encoder:
     def read_labels(self, columns: RawColumns) -> ndarray:
         """Decodes the labels of one chunk alone, float32 [N, K], checked as encode checks them."""
         decoder = ColumnDecoder(columns)
-        labels = [decoder.integers(column) for column in self._schema.labels]
+        labels = self._decode_labels(decoder)
         self._bad_rows.add(self._paths, decoder.rejects)
         is_good = _is_good(columns.rows, decoder.rejects)
         return np.stack(labels, 1)[is_good].astype(np.float32)
@@ -82,6 +82,12 @@ class Encoder:
         self._bad_rows.add(self._paths, decoder.rejects)
         is_good = _is_good(columns.rows, decoder.rejects)
         return np.stack(numbers, 1)[is_good].astype(np.float32)
+
+    def _decode_labels(self, decoder: ColumnDecoder) -> List[ndarray]:
+        labels = []
+        for column in self._schema.label_columns:
+            labels += decoder.labels(column)
+        return labels
 
     def _without_rejects(self, block: Block, rejects: List[Reject]) -> Block:
         if not rejects:

@@ -14,6 +14,8 @@ from common.pipeline.encoder import Encoder
 from common.pipeline.features import Block
 from common.pipeline.string_ids import WordIds
 
+_SHOWN = 5
+
 
 def check_training(
     files: Files,
@@ -31,6 +33,7 @@ def check_training(
         of the vocabularies.
     """
     columns = _read(files, schema, vocabularies, names)
+    _check_positive(files, schema, columns)
     if schema.vocabularies:
         most = len(columns.rows) + len(columns.rejects)
         counts = BadRows(most)
@@ -69,6 +72,23 @@ def _read(
     quoted_text.check(path, columns)
     joined_lists.check(path, columns, schema, vocabularies)
     return columns
+
+
+def _check_positive(files: Files, schema: Schema, columns: RawColumns) -> None:
+    """Warns of a label none of whose positive texts is in the first rows, as one misspelt is."""
+    for label in schema.labels:
+        if label.positive:
+            texts = columns.arrays[label.column].dictionary.to_pylist()
+            there = [text.decode("utf-8", "replace") for text in texts]
+            if there and not set(there) & set(label.positive):
+                log("warning: {}, column {!r}: none of the first {} rows has one of the texts that "
+                    "are positive for label {!r}, {}. There is, for instance, {}.".format(
+                        files.path, label.column, len(columns.rows), label.name,
+                        _shown(label.positive), _shown(there)))
+
+
+def _shown(texts: Sequence[str]) -> str:
+    return ", ".join(map(repr, sorted(texts)[:_SHOWN]))
 
 
 def _check_vocabularies(

@@ -73,7 +73,7 @@ class Data(NamedTuple):
           row added to each count so that none is 0.
         """
         read = make_encoder(self.train, self).read_labels
-        labels = self._read_sample(self.schema.labels, read).astype(np.float64)
+        labels = self._read_sample(self.schema.label_columns, read).astype(np.float64)
         counts = labels.T.dot(labels)
         return (counts + 0.5) / (len(labels) + 1.0)
 
@@ -219,4 +219,4 @@ def _find_bad_rows(files: Files, data: Data) -> None:
 
 def used_columns(schema: Schema) -> List[str]:
     """The names of the columns that are read."""
-    return [column.name for column in schema.columns if column.kind != "unused"]
+    return [column.name for column in schema.columns if column.is_read]

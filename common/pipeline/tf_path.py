@@ -41,11 +41,7 @@ def tf_input(
         if with_users and schema.user_column:
             users = columns[schema.user_column]
             features[USER] = tf.strings.to_hash_bucket_fast(users, _MAX_INT64)
-        labels = {}
-        for column in schema.labels:
-            label = columns[column.name]
-            labels[column.name] = tf.cast(label, tf.float32)
-        return features, labels
+        return features, _labels(columns, schema)
 
     @tf.autograph.experimental.do_not_convert
     def input_fn() -> tf.data.Dataset:
@@ -84,10 +80,25 @@ def _parse_csv(lines: tf.Tensor, line_columns: List[str], schema: Schema) -> Fea
     return dict(zip(names, fields))
 
 
+def _labels(columns: Features, schema: Schema) -> Features:
+    """The labels by name, float32 [B]."""
+    labels = {}
+    for label in schema.labels:
+        values = columns[label.column]
+        if label.positive:
+            matches = [tf.equal(values, text) for text in label.positive]
+            values = tf.reduce_any(matches, axis=0)
+        elif label.at_least is not None:
+            values = tf.greater_equal(values, label.at_least)
+        labels[label.name] = tf.cast(values, tf.float32)
+    return labels
+
+
 def _csv_default(column: Column) -> tf.Tensor:
     """What tf.io.decode_csv takes for an empty field; a label must be there."""
     if column.kind == "label":
-        return tf.constant([], tf.int32)
+        types = {"int32": tf.int32, "float": tf.float64, "string": tf.string}
+        return tf.constant([], types[column.dtype])
     if column.kind == "identity":
         return tf.constant([int(column.default)])
     if column.kind == "number" and not column.is_list:
