@@ -29,7 +29,7 @@ class Stopped(Exception):
 
     def __init__(self, number: int, folder: str = "") -> None:
         checkpoint = "--checkpoint " + folder if folder else "the same --checkpoint"
-        super().__init__("stopped by {}; the same command with {} goes on from there".format(
+        super().__init__("stopped by {}; the same command with {} resumes there".format(
             signal.Signals(number).name, checkpoint))
         self.status = 128 + number
 

@@ -49,7 +49,7 @@ def test_a_run_resumes_from_the_store_on_another_machine(
         store: ObjectStore, tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     runs.train(tmp_path, steps=10, **_folders(store, str(tmp_path) + "/a"))
     runs.train(tmp_path, steps=20, **_folders(store, str(tmp_path) + "/b"))
-    assert "going on from step 10" in capsys.readouterr().out
+    assert "resuming from step 10" in capsys.readouterr().out
     assert json.loads(store.get("run/metrics.json").decode())["global_step"] == 20
 
 
@@ -65,7 +65,7 @@ def test_a_killed_run_resumes_from_what_was_whole(
     child.kill()
     folders = _folders(store, str(tmp_path) + "/b")
     runs.train(tmp_path, steps=150, **folders)
-    first = int(re.search(r"going on from step (\d+)", capsys.readouterr().out).group(1))
+    first = int(re.search(r"resuming from step (\d+)", capsys.readouterr().out).group(1))
     assert first >= 5 and first % 5 == 0 and first < 150
     saved = json.loads(store.get("run/metrics.json").decode())
     assert saved["global_step"] == 150 and saved["steps_trained_here"] == 150 - first

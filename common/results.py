@@ -78,7 +78,7 @@ def as_json(value: object) -> Any:
 
 
 def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
-    """Checks that a run may go on from what is in its folder.
+    """Checks that a run may resume from what is in its folder.
 
     Args:
       run: what the run is asked to do.
@@ -157,7 +157,7 @@ def _check_same(config: str, before: Dict[str, Any], model: str, optimizer: str)
     if was != (model, optimizer):
         raise BadInput(
             "{}: the checkpoints of this folder are of {} trained with {!r}; {} with {!r} cannot "
-            "go on from them. Give the same flags, or another folder to --checkpoint.".format(
+            "resume from them. Give the same flags, or another folder to --checkpoint.".format(
                 config, *was, model, optimizer))
 
 

@@ -35,7 +35,7 @@ def of_run(run: Run, data: Data, saved: Optional[Saved]) -> Rows:
     """The training rows of a process.
 
     Args:
-      saved: what the checkpoint says from which training goes on; None without one.
+      saved: what the checkpoint says from which training resumes; None without one.
     """
     if run.workqueue:
         return Queue(run, data)
@@ -74,7 +74,7 @@ class FilePart:
     """The rows of the training files; with several trainers, one part of equal size for each.
 
     Args:
-      saved: what the checkpoint says from which training goes on; None without one.
+      saved: what the checkpoint says from which training resumes; None without one.
 
     Attributes:
       reading: how the rows are read.
@@ -111,7 +111,7 @@ class FilePart:
         return position.steps_left(position.resume(saved, self.reading), self.reading)
 
     def input_fn(self) -> InputFn:
-        """The rows from where training goes on; to be called in the graph of training."""
+        """The rows from where training resumes; to be called in the graph of training."""
         run, data = self._run, self._data
         self._position = Position(self.reading, self._device)
         place = self._position.read(self._trainer)

@@ -195,7 +195,7 @@ class _Process:
         self._trainer.close()
 
     def _say_where(self) -> None:
-        """Prints where training goes on, or why it does not."""
+        """Prints where training resumes, or why it does not."""
         trainer = self._trainer
         first, end = trainer.first_step(), trainer.ended_early()
         standing = trainer.rows.standing(trainer.saved)
@@ -208,7 +208,7 @@ class _Process:
             if first and not standing.rows_trained:
                 print("none of these rows was trained: give a higher --steps to read them")
         elif first:
-            print("going on from step {}".format(first))
+            print("resuming from step {}".format(first))
         if standing.note and not trainer.is_over():
             print(standing.note)
         self._say_left_out(first)

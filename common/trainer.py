@@ -135,7 +135,7 @@ class Trainer:
         return not self.run.cluster or self.run.cluster.role == "chief"
 
     def first_step(self) -> int:
-        """The step at which training goes on."""
+        """The step at which training resumes."""
         return keeping.first_step(self.run)
 
     def is_over(self) -> bool:

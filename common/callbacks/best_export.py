@@ -26,7 +26,7 @@ class BestExport(Callback):
         self._improvement = Improvement(run.setting(StopMetric).name)
 
     def attach(self, trainer: Trainer) -> None:
-        """Learns what was best before the step at which training goes on."""
+        """Learns what was best before the step at which training resumes."""
         self._trainer = trainer
         if self._is_on:
             for line in evaluation_log.read(

@@ -64,7 +64,7 @@ class Trainer(Protocol):
     def has_ended_early(self) -> bool: ...
 
     def first_step(self) -> int:
-        """The step at which training goes on."""
+        """The step at which training resumes."""
 
     def is_over(self) -> bool:
         """Whether the newest checkpoint is the last one of the run."""

@@ -52,7 +52,7 @@ class EarlyStopping(Callback):
         self._without = 0  # evaluations in a row
 
     def attach(self, trainer: Trainer) -> None:
-        """Counts what was evaluated before the step at which training goes on."""
+        """Counts what was evaluated before the step at which training resumes."""
         self._trainer = trainer
         if self._patience:
             for line in evaluation_log.read(

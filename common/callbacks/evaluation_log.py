@@ -25,7 +25,7 @@ class Line(NamedTuple):
 class EvaluationLog(Callback):
     """Adds a line for each evaluation to metrics.jsonl, beside metrics.json.
 
-    A run that goes on from a checkpoint adds its lines behind those that are there.
+    A run that resumes from a checkpoint adds its lines behind those that are there.
 
     Args:
       folder: of metrics.jsonl.

@@ -32,12 +32,12 @@ def increments_of(run: Run) -> Increments:
 
 
 def first_step(run: Run) -> int:
-    """The step at which training goes on."""
+    """The step at which training resumes."""
     return resumed(run, increment_files.step_of) or 0
 
 
 def resumed(run: Run, of: Callable[[str], Value]) -> Optional[Value]:
-    """What a function reads from the files from which training goes on; None if there are none."""
+    """What a function reads from the files from which training resumes; None if there are none."""
     if increments_of(run) is Increments.OURS:
         return newest.read_resumed(run.checkpoint_dir, of)
     return newest.read(run.checkpoint_dir, of)

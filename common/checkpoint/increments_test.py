@@ -69,8 +69,8 @@ def test_killed_at_random_moments(tmp_path: object) -> None:
         kill_after(tmp_path, process, rng.choice([0, 1, 1, 50]), rng.uniform(0.0, 1.0))
         output, printed = process.output()[printed:], len(process.output())
         assert "Traceback" not in output and "damaged" not in output, output
-        if expected[0] and "going on" in output:
-            assert "going on from step {}\n".format(expected[0]) in output
+        if expected[0] and "resuming" in output:
+            assert "resuming from step {}\n".format(expected[0]) in output
         again = os.path.join(run, "model.ckpt-{}".format(expected[0]))
         if expected[0] and again in tf.train.get_checkpoint_state(run).all_model_checkpoint_paths:
             reader = tf.train.load_checkpoint(again)
@@ -105,7 +105,7 @@ def test_a_run_goes_on_with_increments_and_says_so_without_the_flag(
     capsys.readouterr()
     train(tmp_path, data, Params(log), steps=25, save_steps=0, keep_checkpoint_max=9,
           incremental_ckpt=30)
-    assert "going on from step {}\n".format(step) in capsys.readouterr().out
+    assert "resuming from step {}\n".format(step) in capsys.readouterr().out
     rows = sum(rows_by_step(tmp_path), [])
     assert sorted(rows[:400]) == list(range(400))
     with open(os.path.join(run, "checkpoint"), "w") as file:

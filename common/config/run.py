@@ -37,7 +37,7 @@ def add_flags(parser: FlagParser) -> None:
              "--checkpoint)")
     files.add_argument(
         "--checkpoint", "--checkpoint_dir", type=place, default=None,
-        help="folder of the checkpoints; training goes on from what is in it (default "
+        help="folder of the checkpoints; training resumes from what is in it (default "
              "OUTPUT_DIR/model_MODEL_TIMESTAMP)")
     _add_saving(parser)
 
@@ -92,7 +92,7 @@ class Run(_RunFields):
 
     Attributes:
       model: the model's name.
-      checkpoint_dir: folder of checkpoints and events; training goes on from what is in it.
+      checkpoint_dir: folder of checkpoints and events; training resumes from what is in it.
       result_dir: folder of config.json, metrics.json, timelines and export/.
       steps: the global step at which training ends; 0: where the epochs end.
       epochs: how often the rows are read: the last batch then ends with the last row and may be

@@ -139,7 +139,7 @@ FEATURES = (
     _same("parquet_dataset", Who.OURS,
           "row groups decoded and hashed by our reader, for which text and Parquet give the same "
           "ids",
-          ": `ParquetDataset` neither checks nor mixes rows, and does not go on where a run "
+          ": `ParquetDataset` neither checks nor mixes rows, and does not resume where a run "
           "stopped"),
     _same("parquet_dataset_shuffle", Who.OURS, "row groups drawn in an order of the seed",
           ", see `--parquet_dataset`", starts=True),

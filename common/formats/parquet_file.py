@@ -18,6 +18,7 @@ from common.formats.parquet_columns import RowGroup
 from common.formats.parquet_footer import ENCRYPTED_MAGIC, MAGIC, Footer, NotParquet
 from common.formats.parquet_reader import Columns, ParquetReader
 from common.formats.parquet_types import Layout, Layouts, Place
+from common.naming import row_files
 from common.places import location
 from common.places.location import Stamp
 
@@ -131,7 +132,7 @@ def is_parquet(path: str) -> bool:
     Raises:
       OSError: it cannot be read.
     """
-    if path.endswith(".parquet"):
+    if row_files.is_named_parquet(path):
         return True
     with location.open_binary(path) as file:
         start = file.read(len(MAGIC))

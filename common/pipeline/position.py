@@ -1,4 +1,4 @@
-"""Where training is in its rows: what a checkpoint holds of it, and how another start goes on.
+"""Where training is in its rows: what a checkpoint holds of it, and how another start resumes.
 
 A plan (common.pipeline.plans) says which rows each trainer reads, in which order. How many rows
 each trainer has trained since the plan was made is counted in addition. Both together are a place
@@ -73,7 +73,7 @@ class Reading(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where training goes on.
+    """Where training resumes.
 
     Attributes:
       plan: which rows each trainer reads.
@@ -92,7 +92,7 @@ class Place(NamedTuple):
 
 
 def resume(saved: Optional[Saved], reading: Reading) -> Place:
-    """Where training goes on after a checkpoint; None for a run without one."""
+    """Where training resumes after a checkpoint; None for a run without one."""
     if saved is None:
         return _fresh(reading)
     if saved.rows is None:

@@ -1,7 +1,7 @@
 """The place of a run in its rows, in the graph of training: in its step and in its checkpoints.
 
 The plan and the counts stand beside the global step, so that all trainers of a cluster read them
-from one place: a trainer that was restarted alone goes on where its own count is.
+from one place: a trainer that was restarted alone resumes where its own count is.
 """
 
 from typing import Callable, List, Sequence, Tuple
@@ -85,7 +85,7 @@ class _Saved(SelfRestoring):
         super().__init__(trained, specs, "position")
 
     def restore_from(self, path: tf.Tensor) -> tf.Operation:
-        """Sets the place to where training goes on after the checkpoint with this prefix."""
+        """Sets the place to where training resumes after the checkpoint with this prefix."""
         return self._set_by(lambda path: read_saved(path.decode()), [path])
 
     def restore(self, restored_tensors: Sequence[tf.Tensor],
@@ -100,7 +100,7 @@ class _Saved(SelfRestoring):
         return self._set_by(read, restored_tensors)
 
     def _set_by(self, read: Callable[..., Saved], inputs: Sequence[tf.Tensor]) -> tf.Operation:
-        """Sets the place to where training goes on after what a function makes of tensors."""
+        """Sets the place to where training resumes after what a function makes of tensors."""
         def resume(*values: object) -> Tuple[bytes, np.ndarray]:
             place = position.resume(read(*values), self._reading)
             return place.plan.to_json().encode(), np.array(place.trained, np.int64)

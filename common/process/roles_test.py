@@ -100,7 +100,7 @@ def test_sigterm_ends_all_with_143_the_chief_saves_and_the_job_goes_on(make_job:
     assert 20 <= saved < 100
     job.start()
     assert set(job.statuses().values()) == {0}, job.logs()
-    assert "going on from step {}".format(saved) in job.log("chief-0")
+    assert "resuming from step {}".format(saved) in job.log("chief-0")
 
 
 def save_slowly() -> None:
