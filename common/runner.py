@@ -19,6 +19,7 @@ from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
 from common.deeprec import support
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
+from common.estimators import ModelFn
 from common.formats.files import Files
 from common.log import log
 from common.metrics import heads, metrics_table
@@ -28,7 +29,7 @@ from common.pipeline.source import Data
 from common.places.mirrors import Mirror
 from common.process import roles, signals
 from common.results import Metrics
-from common.trainer import ModelFn, Trainer
+from common.trainer import Trainer
 
 EXPORT = "export"  # the folder of a run's exported models
 

@@ -1,91 +1,40 @@
 """Training, evaluation and export of a run with tf.estimator, alone or as a process of a cluster.
 
-A run is put together here from where its rows come from (common.rows) and from what it does besides
-its steps (common.callbacks): callbacks_of is the whole list.
+A run is put together here from where its rows come from (common.rows), what it does besides its
+steps (common.run_callbacks) and its Estimators (common.estimators).
 """
 
 import contextlib
 import os
 import tempfile
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
 from common import export, rows, tf_private
 from common.callbacks import keeping
-from common.callbacks.best_export import BestExport
-from common.callbacks.callback import Callback, Evaluation, Listeners
-from common.callbacks.early_stopping import EarlyStopping
-from common.callbacks.ending import EndEarly
-from common.callbacks.evaluate_every import EvaluateEvery
-from common.callbacks.evaluation_log import EvaluationLog
-from common.callbacks.first_session import FirstSession
+from common.callbacks.callback import Evaluation, Listeners
 from common.callbacks.keeping import Keeping
-from common.callbacks.mirroring import Mirroring
-from common.callbacks.nan_guard import NanGuard
 from common.callbacks.progress import Progress, Trained
-from common.callbacks.queue_record import QueueRecord
-from common.callbacks.staging import Staging
-from common.callbacks.stop_on_signal import StopOnSignal
-from common.callbacks.timeline import Timeline
-from common.callbacks.trained_rows import TrainedRows
-from common.callbacks.watch import AwaitServers, WatchCluster
 from common.checkpoint import early_end, newest
 from common.checkpoint.early_end import EarlyEnd, Rules
-from common.config import cluster as cluster_module
 from common.config.cluster import Cluster
 from common.config.run import Run
-from common.deeprec import symbols as deeprec
 from common.errors import Stopped
+from common.estimators import Estimators, ModelFn
 from common.log import log
 from common.pipeline import position_graph
 from common.pipeline.identity import Rows
 from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.places.mirrors import Mirror
-from common.process import placement, roles
+from common.process import roles
 from common.process.signals import Signals
-
-ModelFn = Callable[..., tf.estimator.EstimatorSpec]
-_NO_SAVES = 1 << 30
-_SAVE_SECS = 600
-
-
-def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress, keeper: Keeping,
-                 on_start: Callable[[], None], mirrors: Sequence[Mirror]) -> List[Callback]:
-    """Everything that a run does besides its steps.
-
-    A step is seen by the first_hooks() of all of them in this order, then by the hooks that an
-    Estimator adds by itself, then by the hooks() of all of them in this order.
-
-    Args:
-      progress, keeper: the two that a trainer itself asks for steps and for a save.
-      on_start: what to call when the first session is there.
-      mirrors: of the run's folders, where these lie in an object store.
-    """
-    return [
-        NanGuard(data.train.paths, train_rows.rows_of_batch),
-        AwaitServers(),
-        StopOnSignal(),
-        FirstSession(on_start),
-        progress,
-        Staging(run.toggles),
-        QueueRecord(train_rows.queue),
-        TrainedRows(run, train_rows.counter),
-        keeper,
-        Timeline(run.timeline, run.result_dir),
-        EvaluateEvery(run),
-        EvaluationLog(run.result_dir),
-        BestExport(run),
-        EarlyStopping(run),
-        EndEarly(run),
-        WatchCluster(run),
-        Mirroring(mirrors),
-    ]
+from common.run_callbacks import callbacks_of
 
 
 class Trainer:
-    """The Estimators of a run, put together.
+    """One process of a run: its rows, its callbacks and its Estimators.
 
     Args:
       on_start: what to call when training has a session for the first time.
@@ -109,9 +58,8 @@ class Trainer:
             first_step = self.saved.step if self.saved else 0
             run = run._replace(steps=first_step + self.rows.steps_left(self.saved))
         self.run = run
-        self.config = run_config(run, run.cluster)
         self.signals = Signals()
-        self._data, self._model_fn = data, model_fn
+        self._data = data
         self._progress = Progress(run)
         self._keeping = Keeping(run)
         self._callbacks = callbacks_of(
@@ -121,11 +69,8 @@ class Trainer:
         for callback in self._callbacks:
             self._rules.update(callback.ends_early_by())
         self._evaluation: Optional[Evaluation] = None
-        self._train_estimator = self._estimator(self.config, params)
-        self._eval_estimator = self._train_estimator
-        if run.cluster:
-            self._eval_estimator = self._estimator(run_config(run, None), _alone(params))
-        self._export_estimator = self._estimator(run_config(run, None), _exported(params))
+        self._estimators = Estimators(run, model_fn, params, self._callbacks)
+        self.config = self._estimators.config
         for callback in self._callbacks:
             callback.attach(self)
 
@@ -224,12 +169,12 @@ class Trainer:
         hooks = [hook for callback in self._callbacks for hook in callback.first_hooks()]
         spec = tf.estimator.TrainSpec(lambda: self.rows.input_fn()(), self.max_steps, hooks)
         if not self.run.cluster:
-            self._train_estimator.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
+            self._estimators.train.train(spec.input_fn, spec.hooks, max_steps=spec.max_steps)
             return
         # TensorFlow's executor starts this process's server; as trainers evaluate by a callback, it
         # gets an EvalSpec that it never uses.
         unused = tf.estimator.EvalSpec(lambda: rows.evaluation_input(self.run, self._data)())
-        tf.estimator.train_and_evaluate(self._train_estimator, spec, unused)
+        tf.estimator.train_and_evaluate(self._estimators.train, spec, unused)
 
     @contextlib.contextmanager
     def _errors_of_input(self) -> Iterator[None]:
@@ -281,8 +226,8 @@ class Trainer:
     def evaluate_checkpoint(self, checkpoint: str) -> Dict[str, float]:
         """The metrics of a checkpoint, which all callbacks are told."""
         trained = _rows_of(checkpoint)
-        values = self._eval_estimator.evaluate(rows.evaluation_input(self.run, self._data),
-                                               checkpoint_path=checkpoint)
+        values = self._estimators.evaluate.evaluate(
+            rows.evaluation_input(self.run, self._data), checkpoint_path=checkpoint)
         self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values, trained)
         for callback in self._callbacks:
             callback.evaluated(self._evaluation)
@@ -319,64 +264,12 @@ class Trainer:
             sample = os.path.join(temporary, export.SAMPLE_REQUEST)
             export.write_sample_request(sample, data.test or data.train, data.schema)
             receiver = export.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
-            self._export_estimator.export_saved_model(
+            self._estimators.export.export_saved_model(
                 folder, receiver, checkpoint_path=checkpoint,
                 assets_extra={export.SAMPLE_REQUEST: sample})
-
-    def _estimator(self, config: tf.estimator.RunConfig,
-                   params: NamedTuple) -> tf.estimator.Estimator:
-        return tf.estimator.Estimator(self._put_together, config=config, params=params)
-
-    def _put_together(self, features: Dict[str, tf.Tensor], labels: Optional[Dict[str, tf.Tensor]],
-                      mode: str, params: NamedTuple) -> tf.estimator.EstimatorSpec:
-        """The model_fn with what the callbacks add to it."""
-        if labels is not None:
-            for callback in self._callbacks:
-                features, labels = callback.batch(features, labels, mode)
-        spec = self._model_fn(features, labels, mode, params)
-        for callback in self._callbacks:
-            spec = callback.change(spec, features, mode)
-        if mode != tf.estimator.ModeKeys.TRAIN:
-            return spec
-        added = [hook for callback in self._callbacks for hook in callback.hooks(spec)]
-        return spec._replace(training_hooks=[*added, *spec.training_hooks])
 
 
 def _rows_of(checkpoint: str) -> str:
     """What tells the rows of a checkpoint from others; empty where it does not say."""
     trained = position_graph.read_saved(checkpoint).rows
     return trained.to_json() if trained else ""
-
-
-def _alone(params: NamedTuple) -> NamedTuple:
-    """A model's parameters for a process without servers."""
-    values = params._asdict()
-    changed = {name: value.alone() for name, value in values.items() if hasattr(value, "alone")}
-    return params._replace(**changed)
-
-
-def _exported(params: NamedTuple) -> NamedTuple:
-    """A model's parameters for TensorFlow's own ops, as an exported model needs them."""
-    values = params._asdict()
-    changed = {name: value.exported() for name, value in values.items()
-               if hasattr(value, "exported")}
-    return params._replace(**changed)
-
-
-def run_config(run: Run, cluster: Optional[Cluster]) -> tf.estimator.RunConfig:
-    """The RunConfig of a process of a cluster, or of one on its own."""
-    saves: Dict[str, int] = {"save_checkpoints_secs": _SAVE_SECS}
-    if run.save_steps is not None:
-        saves = {"save_checkpoints_steps": run.save_steps or _NO_SAVES}
-    session = tf.ConfigProto(allow_soft_placement=True, inter_op_parallelism_threads=run.inter,
-                             intra_op_parallelism_threads=run.intra)
-    if cluster and cluster.has_servers and cluster.trains:
-        session.device_filters.extend(placement.device_filters(cluster))
-    deeprec.configure(session, run.toggles, run.protocol)
-    protocol = None if run.protocol == "grpc" else run.protocol
-    device_fn = placement.device_fn(cluster) if cluster else None
-    with cluster_module.environment(cluster):
-        return tf.estimator.RunConfig(
-            model_dir=run.checkpoint_dir, tf_random_seed=run.seed,
-            keep_checkpoint_max=run.keep_checkpoint_max, session_config=session, protocol=protocol,
-            device_fn=device_fn, experimental_max_worker_delay_secs=0, **saves)

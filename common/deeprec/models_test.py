@@ -23,7 +23,7 @@ from common.pipeline import dataset
 from common.pipeline.source import Data
 from common.testing import graphs
 from common.testing.mains import run_main
-from common.trainer import ModelFn
+from common.estimators import ModelFn
 from data import amazon, eleme, taobao
 
 BASE = {"staged", "make_prefetch_hook"}

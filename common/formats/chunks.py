@@ -54,6 +54,11 @@ class Chunk(NamedTuple):
     size: int
 
 
+def numbered(chunk: Chunk, number: int) -> Chunk:
+    """A chunk of one file, its first row numbered among all files."""
+    return chunk._replace(first_row=first_row_of(number) + chunk.first_row)
+
+
 class RawColumns(NamedTuple):
     """The columns of a chunk as the file holds them.
 

@@ -1,28 +1,23 @@
 import os
-import threading
-from typing import Callable, Iterator, List
 
 import numpy as np
 import pytest
 
 from common.errors import BadInput
-from common.formats import csv_file, files
+from common.formats import csv_file
 from common.formats.chunks import file_of, first_row_of, row_in_file
 from common.formats.files import Files
 from common.naming.named_files import NamedFile
-from common.pipeline import blocks, source
+from common.pipeline import blocks
 from common.pipeline.row_order import Leg, Stream
 from common.testing import many_files, toy
+from common.testing.many_files import read_rows
 from common.testing.toy import SCHEMA
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", 30)
-
-
-def read_rows(data: source.Data, stream: Stream) -> List[int]:
-    return [row for block in blocks.read_blocks(data.train, data, stream) for row in block.rows]
 
 
 @pytest.mark.slow
@@ -75,79 +70,6 @@ def test_the_rest_of_a_part_is_shared_out(tmp_path: object) -> None:
     assert sorted(rows[42:]) == many_files.numbers_of([40, 0, 100, 3])
     for start_row in (10, 30, 41, 42, 43, 100):
         assert read_rows(data, stream._replace(start_row=start_row)) == rows[start_row:]
-
-
-def test_files_are_opened_when_their_rows_are_wanted(
-        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_COUNTED_BYTES", 0)
-    data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, 50 * [20], "c"))
-    opened: List[str] = []
-    really_open = files.reader.open_part
-    monkeypatch.setattr(files.reader, "open_part", lambda path, *others: (
-        opened.append(path) or really_open(path, *others)))
-    rows: Iterator[object] = blocks.read_blocks(data.train, data, Stream(8, 1, 100, 3))
-    next(rows)
-    assert len(opened) < 15 and not data.train.is_counted
-    assert data.train_rows == 1000 and data.train.is_counted
-    assert len(set(opened)) == 50 - 1  # the first was opened, and is still open, for checks
-
-
-@pytest.mark.parametrize("change", [os.remove, lambda path: os.truncate(path, 0),
-                                    lambda path: os.utime(path, (1, 1))])
-def test_a_file_that_changes_before_it_is_opened_is_an_error(
-        change: Callable[[str], None], tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_COUNTED_BYTES", 0)
-    paths = many_files.write_files(tmp_path, 50 * [20], "c")
-    data = many_files.open_files(tmp_path, paths)
-    assert len(data.train.stamps) == 50
-    change(paths[30])
-    with pytest.raises(BadInput, match="part-030 changed while it was read: it had .* bytes, "
-                                       "written .*, now it .*. Run the same command again"):
-        read_rows(data, Stream(8))
-
-
-def test_few_files_are_open_at_a_time(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_MAX_OPEN", 2)
-    paths = many_files.write_files(tmp_path, 20 * [10], "p")
-    data = many_files.open_files(tmp_path, paths)
-    before = len(os.listdir("/proc/self/fd"))
-    rows = read_rows(data, Stream(8, 2))
-    assert rows == 2 * many_files.numbers_of(20 * [10])
-    assert len(os.listdir("/proc/self/fd")) <= before + 2
-
-
-def test_closing_a_file_that_is_unpacked_keeps_nobody_waiting(
-        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_MAX_OPEN", 1)
-    paths = many_files.write_files(tmp_path, [3, 4, 5], "c")
-    read = Files([NamedFile(path) for path in paths], SCHEMA)
-    go, closing = threading.Event(), threading.Event()
-
-    def close() -> None:
-        closing.set()
-        assert go.wait(10)
-
-    monkeypatch.setattr(read.file(0), "close", close)
-    other = threading.Thread(target=read.file, args=(1,))
-    other.start()
-    assert closing.wait(10)
-    assert read.file(2).path == paths[2]
-    go.set()
-    other.join()
-
-
-@pytest.mark.parametrize("is_parquet, expected", [(False, 8), (True, 32)])
-def test_files_of_a_store_that_are_counted_at_once(
-        is_parquet: bool, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files.reader, "is_parquet", lambda path: is_parquet)
-    pools: List[int] = []
-    pool = files.futures.ThreadPoolExecutor
-    monkeypatch.setattr(files.futures, "ThreadPoolExecutor", lambda most: (
-        pools.append(most) or pool(most)))
-    read = Files([NamedFile("s3://bucket/a"), NamedFile("s3://bucket/b")], SCHEMA)
-    monkeypatch.setattr(read, "chunks_of", lambda number: [])
-    read.count()
-    assert pools == [expected]
 
 
 def test_rows_that_cannot_be_used_are_named_by_file(tmp_path: object) -> None:
@@ -203,11 +125,3 @@ def test_the_number_of_a_row_holds_its_file(tmp_path: object) -> None:
     row = first_row_of(1) + 2
     assert (file_of(row), row_in_file(row)) == (1, 2)
     assert read.path.endswith("part-000 and 1 more files") and read.num_rows == 7
-
-
-def test_counting_says_how_far_it_is(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
-                                     capsys: pytest.CaptureFixture) -> None:
-    data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, [3, 4, 5], "c"))
-    monkeypatch.setattr(files, "_PROGRESS_SECS", 0.0)
-    assert data.train_rows == 12
-    assert "counted the rows of 3 of 3 files" in "".join(capsys.readouterr())

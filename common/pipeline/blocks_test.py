@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from common.formats import csv_file
-from common.pipeline import blocks, dataset, row_order, source
+from common.pipeline import blocks, dataset, row_order
 from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
+from common.testing.many_files import read_rows
 
 TEST = toy.random_rows(9, 20)
 
@@ -15,10 +16,6 @@ TEST = toy.random_rows(9, 20)
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "CHUNK_ROWS", 30)
-
-
-def read_rows(data: source.Data, stream: Stream) -> List[int]:
-    return [row for block in blocks.read_blocks(data.train, data, stream) for row in block.rows]
 
 
 def test_parquet_chunks_keep_their_order_unless_any_is_wanted(tmp_path: object) -> None:

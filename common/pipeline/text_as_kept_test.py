@@ -7,7 +7,7 @@ from typing import List
 import numpy as np
 import pytest
 
-from common.formats import csv_file, csv_layout, files
+from common.formats import csv_file, csv_layout, files, open_files
 from common.formats.column_names import ColumnNames
 from common.formats.string_views import StringViews
 from common.naming.named_files import NamedFile
@@ -83,7 +83,7 @@ def unpacked_files() -> int:
 
 def test_the_text_of_many_compressed_files_does_not_pile_up(
         tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_MAX_OPEN", 3)
+    monkeypatch.setattr(open_files, "_MAX_OPEN", 3)
     rows = toy.random_rows(1, 40)
     named = []
     for number, row in enumerate(rows):

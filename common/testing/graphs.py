@@ -15,7 +15,7 @@ from common.pipeline.dataset import InputFn
 from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 from common.testing.mains import FUSED
-from common.trainer import ModelFn
+from common.estimators import ModelFn
 
 
 def read_batches(input_fn: InputFn, limit: int = 1 << 30) -> List[Dict[str, np.ndarray]]:

@@ -16,7 +16,7 @@ from common.config.toggles import Toggles
 from common.pipeline import dataset
 from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
-from common.trainer import ModelFn
+from common.estimators import ModelFn
 
 DOCUMENTED = dict(bf16=False, emb_fusion=True, op_fusion=True, smartstaged=True, micro_batch=0,
                   ev=False, adaptive_emb=False, ev_elimination=None, ev_filter=None,

@@ -5,7 +5,8 @@ from typing import List, Sequence
 import numpy as np
 
 from common.formats.chunks import first_row_of
-from common.pipeline import source
+from common.pipeline import blocks, source
+from common.pipeline.row_order import Stream
 from common.testing import toy
 
 
@@ -40,3 +41,8 @@ def open_files(folder: object, paths: Sequence[str], max_bad_rows: int = 0) -> s
 def numbers_of(sizes: Sequence[int]) -> List[int]:
     """The numbers of all rows of files of so many rows."""
     return [first_row_of(file) + row for file, size in enumerate(sizes) for row in range(size)]
+
+
+def read_rows(data: source.Data, stream: Stream) -> List[int]:
+    """The numbers of the training rows of a stream, in its order."""
+    return [row for block in blocks.read_blocks(data.train, data, stream) for row in block.rows]

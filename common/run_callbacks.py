@@ -1,0 +1,58 @@
+"""What a run does besides its steps: the list of its callbacks."""
+
+from typing import Callable, List, Sequence
+
+from common import rows
+from common.callbacks.best_export import BestExport
+from common.callbacks.callback import Callback
+from common.callbacks.early_stopping import EarlyStopping
+from common.callbacks.ending import EndEarly
+from common.callbacks.evaluate_every import EvaluateEvery
+from common.callbacks.evaluation_log import EvaluationLog
+from common.callbacks.first_session import FirstSession
+from common.callbacks.keeping import Keeping
+from common.callbacks.mirroring import Mirroring
+from common.callbacks.nan_guard import NanGuard
+from common.callbacks.progress import Progress
+from common.callbacks.queue_record import QueueRecord
+from common.callbacks.staging import Staging
+from common.callbacks.stop_on_signal import StopOnSignal
+from common.callbacks.timeline import Timeline
+from common.callbacks.trained_rows import TrainedRows
+from common.callbacks.watch import AwaitServers, WatchCluster
+from common.config.run import Run
+from common.pipeline.source import Data
+from common.places.mirrors import Mirror
+
+
+def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress, keeper: Keeping,
+                 on_start: Callable[[], None], mirrors: Sequence[Mirror]) -> List[Callback]:
+    """Everything that a run does besides its steps.
+
+    A step is seen by the first_hooks() of all of them in this order, then by the hooks that an
+    Estimator adds by itself, then by the hooks() of all of them in this order.
+
+    Args:
+      progress, keeper: the two that a trainer itself asks for steps and for a save.
+      on_start: what to call when the first session is there.
+      mirrors: of the run's folders, where these lie in an object store.
+    """
+    return [
+        NanGuard(data.train.paths, train_rows.rows_of_batch),
+        AwaitServers(),
+        StopOnSignal(),
+        FirstSession(on_start),
+        progress,
+        Staging(run.toggles),
+        QueueRecord(train_rows.queue),
+        TrainedRows(run, train_rows.counter),
+        keeper,
+        Timeline(run.timeline, run.result_dir),
+        EvaluateEvery(run),
+        EvaluationLog(run.result_dir),
+        BestExport(run),
+        EarlyStopping(run),
+        EndEarly(run),
+        WatchCluster(run),
+        Mirroring(mirrors),
+    ]
