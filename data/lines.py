@@ -70,6 +70,21 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     progress.end(number)
 
 
+def start_of(path: str) -> bytes:
+    """The first bytes of a file's text, at most text_forms.HEAD_BYTES; nothing of a missing file.
+
+    Raises:
+      BadInput: the file is no text, or its compressed data are damaged.
+    """
+    if not os.path.isfile(path):
+        return b""
+    with open(path, "rb") as raw:
+        try:
+            return _unpacked(path, raw).read(text_forms.HEAD_BYTES)
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(path, 0, error)
+
+
 def _unpacked(path: str, raw: IO[bytes]) -> IO[bytes]:
     """The text of a file, which its first bytes say is compressed or not."""
     head = raw.read(text_forms.HEAD_BYTES)
@@ -87,12 +102,16 @@ def _read_line(path: str, file: IO[bytes], number: int) -> bytes:
     try:
         line = file.readline(_MAX_LINE_BYTES)
     except (OSError, pa.ArrowException) as error:
-        raise BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(
-            path, number, error))
+        raise _unreadable(path, number, error)
     if len(line) == _MAX_LINE_BYTES:
         raise BadInput("{}, line {}: the line is longer than {} bytes. Expected one record a line."
                        .format(path, number + 1, _MAX_LINE_BYTES))
     return line
+
+
+def _unreadable(path: str, number: int, error: Exception) -> BadInput:
+    return BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(
+        path, number, error))
 
 
 def is_parquet(path: str) -> bool:

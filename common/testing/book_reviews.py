@@ -1,8 +1,8 @@
-"""Small raw files of Amazon Books, as data/din/prepare_data.sh reads them."""
+"""Small raw files of Amazon Books in each release, as data/din/prepare_data.sh reads them."""
 
 import json
 import os
-from typing import Dict, Iterable, List
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple
 
 import numpy as np
 from numpy.random import Generator, default_rng
@@ -25,8 +25,14 @@ def category_names(num: int) -> List[str]:
     return (_ODD_CATEGORIES + plain)[:num]
 
 
-def write_raw_files(folder: str, num_users: int, num_items: int, seed: int) -> None:
-    """Writes reviews_Books.json and meta_Books.json with preferences that can be learned.
+def write_raw_files(
+        folder: str,
+        num_users: int,
+        num_items: int,
+        seed: int,
+        release: str = "2014",
+) -> None:
+    """Writes raw files of reviews and items with preferences that can be learned.
 
     Nine of ten reviews of a user are of the user's two favourite categories. Categories are equally
     frequent among items, popularity falls with an item's rank, and one item in fifty is missing
@@ -38,6 +44,7 @@ def write_raw_files(folder: str, num_users: int, num_items: int, seed: int) -> N
       num_users: how many users write reviews.
       num_items: how many items there are, 50 at least.
       seed: the same arguments give the same bytes.
+      release: whose names and keys they have: "2014", "2018" or "2023".
 
     Raises:
       ValueError: there are fewer than 50 items.
@@ -51,12 +58,15 @@ def write_raw_files(folder: str, num_users: int, num_items: int, seed: int) -> N
     reviews: List[Record] = []
     for user in range(num_users):
         reviews.extend(_draw_reviews(rng, user, category, num_categories))
-    review_lines = [json.dumps(reviews[i]) for i in rng.permutation(len(reviews))]
+    files = _FILES[release]
+    shuffled = [reviews[i] for i in rng.permutation(len(reviews))]
+    review_lines = [json.dumps(files.to_review(review)) for review in shuffled]
     present = [item for item in rng.permutation(num_items) if item % 50 != 49]
-    meta_lines = [repr(_meta(item, names[category[item]])) for item in present]
+    metas = [_meta(item, names[category[item]]) for item in present]
+    meta_lines = [files.to_text(files.to_meta(meta)) for meta in metas]
     os.makedirs(folder, exist_ok=True)
-    _write_lines(os.path.join(folder, "reviews_Books.json"), review_lines)
-    _write_lines(os.path.join(folder, "meta_Books.json"), meta_lines)
+    _write_lines(os.path.join(folder, files.reviews), review_lines)
+    _write_lines(os.path.join(folder, files.meta), meta_lines)
 
 
 def _write_lines(path: str, lines: Iterable[str]) -> None:
@@ -103,3 +113,60 @@ def _meta(item: int, category: str) -> Record:
 
 def _asin(item: int) -> str:
     return "{:010d}".format(item)
+
+
+def _same(record: Record) -> Record:
+    return record
+
+
+def _review_of_2018(review: Record) -> Record:
+    return dict(review, verified=True, style={"Format:": " Hardcover"}, vote="2", image=[])
+
+
+def _meta_of_2018(meta: Record) -> Record:
+    return {"category": _first_path(meta), "asin": meta["asin"], "title": meta["title"]}
+
+
+def _first_path(meta: Record) -> object:
+    paths: Any = meta["categories"]
+    return paths[0]
+
+
+def _review_of_2023(review: Record) -> Record:
+    seconds: Any = review["unixReviewTime"]
+    return {
+        "rating": review["overall"],
+        "text": review["reviewText"],
+        "asin": "another edition",
+        "parent_asin": review["asin"],
+        "user_id": review["reviewerID"],
+        "timestamp": seconds * 1000,
+        "helpful_vote": 0,
+        "verified_purchase": True,
+    }
+
+
+def _meta_of_2023(meta: Record) -> Record:
+    return {
+        "main_category": _TOP_CATEGORY,
+        "title": meta["title"],
+        "categories": _first_path(meta),
+        "parent_asin": meta["asin"],
+    }
+
+
+class _Files(NamedTuple):
+    """The files of a release: their names, what a record of 2014 is there, how it is written."""
+
+    reviews: str
+    meta: str
+    to_review: Callable[[Record], Record]
+    to_meta: Callable[[Record], Record]
+    to_text: Callable[[Record], str]
+
+
+_FILES = {
+    "2014": _Files("reviews_Books.json", "meta_Books.json", _same, _same, repr),
+    "2018": _Files("Books.json", "meta_Books.json", _review_of_2018, _meta_of_2018, json.dumps),
+    "2023": _Files("Books.jsonl", "meta_Books.jsonl", _review_of_2023, _meta_of_2023, json.dumps),
+}

@@ -88,7 +88,10 @@ def reviews(raw: str) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-def test_positives_are_the_last_reviews(samples: pd.DataFrame, reviews: pd.DataFrame) -> None:
+def test_positives_are_the_last_reviews(raw: str, reviews: pd.DataFrame, tmp_path: object) -> None:
+    out = str(tmp_path)
+    assert prepare(raw, out, "--ties", "file").returncode == 0
+    samples = pd.concat([read_samples(out, part) for part in ("train", "test")])
     expected = {}
     for user, rows in reviews.groupby("reviewerID"):
         items, categories = list(rows.asin), list(rows.category)
@@ -181,6 +184,26 @@ def test_compressed_files(raw: str, made: str, tmp_path: object) -> None:
     assert digests(out) == digests(made)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("release, same_items", [("2018", True), ("2023", False)])
+def test_later_releases(made: str, tmp_path: object, release: str, same_items: bool) -> None:
+    folder, out = [os.path.join(str(tmp_path), name) for name in ("raw", "out")]
+    book_reviews.write_raw_files(folder, NUM_USERS, 300, 4, release)
+    result = prepare(folder, out)
+    assert result.returncode == 0, result.stderr
+    assert "items, 0 without a category, 6 not in the list of items" in result.stderr
+    different = {name for name in FILES if digests(out)[name] != digests(made)[name]}
+    assert different == (set() if same_items else {"reviews-info"})
+
+
+def test_files_of_two_releases(raw: str, tmp_path: object) -> None:
+    for name in ("reviews_Books.json", "Books.jsonl.gz"):
+        open(os.path.join(str(tmp_path), name), "w").close()
+    result = prepare(str(tmp_path), os.path.join(str(tmp_path), "out"))
+    assert result.returncode == 2 and "/reviews_Books.json and " in result.stderr
+    assert "/Books.jsonl.gz are of two releases. Leave one of them in the folder." in result.stderr
+
+
 def make_python(folder: object, script: str, command: str) -> str:
     """An interpreter that does something else in place of one of the scripts."""
     path = os.path.join(str(folder), "python")
@@ -268,10 +291,10 @@ def test_bad_records(raw: str, tmp_path: object) -> None:
     folder, out = [os.path.join(str(tmp_path), name) for name in ("raw", "out")]
     shutil.copytree(raw, folder)
     with open(os.path.join(folder, "meta_Books.json"), "a") as file:
-        file.write(json.dumps({"asin": "x", "categories": []}) + "\n")
+        file.write(json.dumps({"asin": "x", "categories": 7}) + "\n")
     result = prepare(folder, out)
     assert result.returncode == 1 and os.listdir(out) == []
-    message = "meta_Books.json, line 295: field 'categories': [] is given, expected a list of paths"
+    message = "meta_Books.json, line 295: field 'categories': 7 is given, expected a list of paths"
     assert message in result.stderr
     result = prepare(folder, out, "--max_bad_records", "1")
     assert result.returncode == 0 and "1 bad records skipped" in result.stderr
@@ -280,13 +303,16 @@ def test_bad_records(raw: str, tmp_path: object) -> None:
 
 @pytest.mark.parametrize("argv, message", [
     (["{raw}", "{out}"
-      ], "error: {raw}/meta_Books.json: no such file, and no meta_Books.json.gz either. Nothing is "
-     "downloaded; {here}/README.md says where the set is described."),
+      ], "error: {raw}/meta_Books.json: no such file, and no meta_Books.json.gz either, nor "
+     "meta_Books.jsonl of later releases. Nothing is downloaded; {here}/README.md says where the "
+     "set is described."),
     (["{out}", "{out}"], "error: {out}/reviews_Books.json: no such file"),
     (["--seed"], "error: --seed must be a whole number >= 0. Got: ''."),
     (["--seed", "-1"], "error: --seed must be a whole number >= 0. Got: '-1'."),
     (["--max_bad_records", "1.5"
       ], "error: --max_bad_records must be a whole number >= 0. Got: '1.5'."),
+    (["--ties", "item"], "error: --ties must be drawn or file. Got: 'item'."),
+    (["--min_categories", "2"], "error: --min_categories must be from 0 to 1. Got: '2'."),
     (["--sed", "1"], "error: unknown option --sed. See --help."),
     (["a", "b", "c"], "error: two folders at most. Got: a b c. See --help."),
 ])

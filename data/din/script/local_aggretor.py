@@ -2,325 +2,128 @@
 
     python data/din/script/local_aggretor.py reviews-info item-info samples
 
-A user's reviews are sorted by time; reviews of equal time stay in the file's order. The last one is
-the target of the line with label 1. The line with label 0 precedes it; its target is the item of a
-random review, drawn again until the user has not reviewed it. Both lines have all earlier reviews
-as their history. Users with one review give no sample.
+data/din/next_item.py says what the two lines are. Equal reviews count once. A user's reviews are
+sorted by time; the order of those of equal time is drawn, or with --ties file that of the file.
+Users whose history would be empty give no sample. All of that is counted on stderr.
 
-Memory: reviews are first divided by user into NUM_BUCKETS files on disk. Then memory holds the rows
-of one of them, and name, category and number of reviews of each item as Arrow and NumPy arrays.
+Memory: reviews are first divided by user into files on disk. Then memory holds the rows of one of
+them, and name, category and number of reviews of each item as Arrow and NumPy arrays.
 """
 
 import argparse
-import contextlib
 import os
 import pathlib
 import sys
 import tempfile
-import zlib
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import IO, Iterator, List, NamedTuple, Optional, Sequence
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.random import Generator, default_rng
+from numpy.random import default_rng
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
 from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
-from data import ragged  # noqa: E402
-from data.din import steps  # noqa: E402
-from data.din.samples import DEFAULT_CATEGORY, SEPARATOR  # noqa: E402
-from data.din.tables import ITEMS, REVIEWS, one_array, read_tables  # noqa: E402
+from data.din import buckets, next_item, rows, steps  # noqa: E402
+from data.din.reviews import Items, make_items, sort_reviews  # noqa: E402
+from data.din.tables import ITEMS, REVIEWS, read_tables  # noqa: E402
 from data.lines import describe  # noqa: E402
 
-NUM_BUCKETS = 64
+_MIN_CATEGORIES = 0.5
 
 
-class Items(NamedTuple):
-    """All items that were reviewed.
-
-    Attributes:
-      names, categories: binary [I].
-      cumulative: the number of reviews of an item and all before it, int64 [I].
-    """
-
-    names: pa.BinaryArray
-    categories: pa.BinaryArray
-    cumulative: np.ndarray
-
-
-class Reviews(NamedTuple):
-    """The reviews of some users, by user, then by time.
+class Settings(NamedTuple):
+    """How samples are made.
 
     Attributes:
-      users: the users' names, binary [U].
-      sizes: the number of reviews of each user, int64 [U].
-      items: the item of each review, an index into Items, int64 [N]; N is the sum of sizes.
+      seed: of the negatives and of the order of reviews of equal time.
+      draws_ties: whether that order is drawn; else it is the file's.
+      min_categories: the smallest share of the items that must have a category.
+      num_buckets: into how many files reviews are divided.
     """
 
-    users: pa.BinaryArray
-    sizes: np.ndarray
-    items: np.ndarray
+    seed: int = 2021
+    draws_ties: bool = True
+    min_categories: float = _MIN_CATEGORIES
+    num_buckets: int = buckets.NUM_BUCKETS
 
 
-def partition(path: str, folder: str, num_buckets: int) -> List[str]:
-    """Divides reviews by a hash of their user into files of a folder; returns the files' paths.
+class Report(NamedTuple):
+    """What was made: lines of samples, users in all, and reviews that were left out."""
 
-    Raises:
-      BadInput: the reviews cannot be read.
-    """
-    pattern = os.path.join(folder, "bucket{:03d}")
-    paths = [pattern.format(i) for i in range(num_buckets)]
-    with contextlib.ExitStack() as stack:
-        writers = []
-        for bucket in paths:
-            file = stack.enter_context(open(bucket, "wb"))
-            writer = pa.ipc.new_stream(file, REVIEWS)
-            writers.append(stack.enter_context(writer))
-        for table in read_tables(path, REVIEWS):
-            _write_by_user(table, writers)
-    return paths
+    num_lines: int
+    num_users: int
+    num_equal: int
+    num_repeats: int
+    items: Items
 
-
-def _write_by_user(table: pa.Table, writers: Sequence[pa.RecordBatchStreamWriter]) -> None:
-    """Writes all rows of a user with the same one of the writers."""
-    num_buckets = len(writers)
-    users = table.column("user").to_pylist()
-    hashes = np.array(list(map(zlib.crc32, users)))
-    bucket = hashes % num_buckets
-    order = np.argsort(bucket, kind="stable")
-    table = table.take(order)
-    sizes = np.bincount(bucket, minlength=num_buckets)
-    starts = ragged.starts(sizes)
-    for writer, start, size in zip(writers, starts, sizes):
-        part = table.slice(start, size)
-        writer.write_table(part)
-
-
-def _read_bucket(path: str) -> pa.Table:
-    with open(path, "rb") as file:
-        with pa.ipc.open_stream(file) as stream:
-            table = stream.read_all()
-    return table.combine_chunks()
-
-
-def make_items(buckets: Sequence[str], item_info: str) -> Items:
-    """Counts the reviews of each item and looks up its category, DEFAULT_CATEGORY if it has none.
-
-    The first category of an item counts if it has several.
-
-    Raises:
-      BadInput: the items' file cannot be read.
-    """
-    names = pa.array([], pa.binary())
-    counts = np.zeros(0, np.int64)
-    for bucket in buckets:
-        items = one_array(_read_bucket(bucket), "item")
-        names, counts = _add_counts(names, counts, items)
-    return Items(
-        names=names,
-        categories=_look_up_categories(names, item_info),
-        cumulative=np.cumsum(counts),
-    )
-
-
-def _look_up_categories(names: pa.BinaryArray, item_info: str) -> pa.BinaryArray:
-    """The first category of each item in the file, binary [I]."""
-    info = pa.concat_tables(read_tables(item_info, ITEMS))
-    known_names = one_array(info, "item")
-    place = pc.index_in(names, value_set=known_names)
-    categories = one_array(info, "category").take(place)
-    default = DEFAULT_CATEGORY.encode("utf-8")
-    return categories.fill_null(default)
-
-
-def _add_counts(
-        names: pa.BinaryArray,
-        counts: np.ndarray,
-        items: pa.BinaryArray,
-) -> Tuple[pa.BinaryArray, np.ndarray]:
-    """The names and counts with those of more items."""
-    encoded = pa.concat_arrays([names, items]).dictionary_encode()
-    all_names = encoded.dictionary
-    index = encoded.indices.to_numpy()
-    new_index = index[len(names):]
-    sums = np.bincount(new_index, minlength=len(all_names))
-    sums[:len(counts)] += counts  # known names come first and keep their places
-    return all_names, sums
-
-
-def sort_reviews(table: pa.Table, names: pa.BinaryArray) -> Reviews:
-    """Sorts reviews by user and time; lexsort keeps the order of equal ones."""
-    encoded = one_array(table, "user").dictionary_encode()
-    users = encoded.dictionary
-    user = encoded.indices.to_numpy()
-    time = one_array(table, "time").to_numpy()
-    order = np.lexsort((time, user))
-    sizes = np.bincount(user, minlength=len(users))
-    item_names = one_array(table, "item")
-    items = pc.index_in(item_names, value_set=names).to_numpy()
-    items = items[order]
-    return Reviews(users, sizes, items.astype(np.int64))
-
-
-def draw_negatives(
-        reviews: Reviews,
-        users: np.ndarray,
-        cumulative: np.ndarray,
-        rng: Generator,
-) -> np.ndarray:
-    """Draws the item of a random review for each user, none that the user reviewed.
-
-    Args:
-      reviews: of all users.
-      users: the users to draw for, indices, int64 [S].
-      cumulative: that of Items.
-      rng: where draws come from.
-
-    Returns:
-      items, indices, int64 [S].
-
-    Raises:
-      BadInput: a user reviewed all items.
-    """
-    num_items = len(cumulative)
-    owner = ragged.owners(reviews.sizes)
-    pairs = owner * num_items + reviews.items
-    reviewed = np.unique(pairs)
-    _check_some_are_left(reviews, users, reviewed // num_items, num_items)
-    drawn = np.zeros(len(users), np.int64)
-    left = np.arange(len(users))
-    num_reviews = cumulative[-1]
-    while len(left):
-        points = rng.integers(0, num_reviews, len(left))
-        items = np.searchsorted(cumulative, points, side="right")
-        drawn[left] = items
-        drawn_pairs = users[left] * num_items + items
-        left = left[_is_among(drawn_pairs, reviewed)]
-    return drawn
-
-
-def _check_some_are_left(
-        reviews: Reviews,
-        users: np.ndarray,
-        reviewers: np.ndarray,
-        num_items: int,
-) -> None:
-    """Raises BadInput if a user reviewed all items; reviewers has a user once for each item."""
-    num_users = len(reviews.sizes)
-    num_reviewed = np.bincount(reviewers, minlength=num_users)
-    full = users[num_reviewed[users] == num_items]
-    if len(full):
-        user = reviews.users[int(full[0])].as_py()
-        name = user.decode("utf-8", "replace")
-        raise BadInput("user {!r} reviewed all {} items, so none is left to draw as a negative. "
-                       "Give more reviews.".format(name, num_items))
-
-
-def _is_among(keys: np.ndarray, ordered: np.ndarray) -> np.ndarray:
-    """Which keys are among ordered ones, bool; there is at least one."""
-    place = np.searchsorted(ordered, keys)
-    place = np.minimum(place, len(ordered) - 1)
-    return ordered[place] == keys
-
-
-def make_samples(reviews: Reviews, items: Items, rng: Generator) -> pa.BinaryArray:
-    """Makes a negative and a positive line for each user of two reviews or more: binary [2 S].
-
-    Raises:
-      BadInput: a user reviewed all items.
-    """
-    users = np.flatnonzero(reviews.sizes >= 2)
-    last = np.cumsum(reviews.sizes) - 1
-    negatives = draw_negatives(reviews, users, items.cumulative, rng)
-    positives = reviews.items[last[users]]
-    targets = pa.array(_interleave(negatives, positives))
-    histories = _histories(reviews, users)
-    row_of_user = np.arange(len(users))
-    pairs = pa.array(_interleave(row_of_user, row_of_user))
-    labels = [b"0", b"1"] * len(users)
-    user_names = reviews.users.take(pa.array(users))
-    columns = [
-        pa.array(labels, pa.binary()),
-        user_names.take(pairs),
-        items.names.take(targets),
-        items.categories.take(targets),
-        _join(histories, items.names).take(pairs),
-        _join(histories, items.categories).take(pairs),
-    ]
-    lines = pc.binary_join_element_wise(*columns, b"\t")
-    return pc.binary_join_element_wise(lines, b"", b"\n")
-
-
-def _interleave(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Both arrays' values in turn: [2 S] from two of [S]."""
-    pairs = np.stack([first, second], axis=1)
-    return pairs.ravel()
-
-
-def _histories(reviews: Reviews, users: np.ndarray) -> pa.ListArray:
-    """All reviews but the last of each of the users: lists of items, indices, int64 [S, ...]."""
-    last = np.cumsum(reviews.sizes) - 1
-    is_history = np.ones(len(reviews.items), bool)
-    is_history[last] = False
-    history = pa.array(reviews.items[is_history])
-    lengths = reviews.sizes[users] - 1
-    return pa.ListArray.from_arrays(ragged.offsets(lengths), history)
-
-
-def _join(histories: pa.ListArray, names: pa.BinaryArray) -> pa.BinaryArray:
-    """The names of each history's items as one text, binary [S]."""
-    values = names.take(histories.values)
-    lists = pa.ListArray.from_arrays(histories.offsets, values)
-    return pc.binary_join(lists, SEPARATOR)
+    def lines(self) -> Iterator[str]:
+        """The counts in words."""
+        yield "{} reviews left out: each is equal to another in user, item, rating and time".format(
+            self.num_equal)
+        yield "{} reviews left out of histories: earlier ones of the target item".format(
+            self.num_repeats)
+        num_without = self.num_users - self.num_lines // 2
+        yield "{} of {} users left out: no review of another item before the last".format(
+            num_without, self.num_users)
+        yield self.items.describe()
 
 
 def aggregate(
         reviews_info: str,
         item_info: str,
         target: str,
-        seed: int,
-        num_buckets: int = NUM_BUCKETS,
-) -> int:
+        settings: Settings = Settings(),
+) -> Report:
     """Writes the samples of all users; until the end, buckets are in a folder beside target.
 
-    Returns:
-      the number of lines.
-
     Raises:
-      BadInput: an input cannot be read, no user has two reviews, or one reviewed all items; nothing
-        is written then.
+      BadInput: an input cannot be read, most items have no category, no user has two reviews, or
+        one reviewed all items; nothing is written then.
     """
     parent, name = os.path.split(target)
-    count = 0
     parent = parent or os.curdir
     with tempfile.TemporaryDirectory(prefix=name + ".", dir=parent) as folder:
-        buckets = partition(reviews_info, folder, num_buckets)
-        items = make_items(buckets, item_info)
+        reviews = read_tables(reviews_info, REVIEWS)
+        paths = buckets.partition(reviews, folder, settings.num_buckets)
+        num_equal = sum(map(buckets.drop_equal, paths))
+        items = make_items(paths, read_tables(item_info, ITEMS))
+        _check_categories(item_info, items, settings.min_categories)
         with replacing(target) as temporary, open(temporary, "wb") as file:
-            for lines in _bucket_samples(buckets, items, seed):
-                file.writelines(lines.to_pylist())
-                count += len(lines)
-            if not count:
-                raise BadInput("{}: no user has two reviews. Give more reviews."
+            report = _write_samples(file, paths, items, settings)
+            if not report.num_lines:
+                raise BadInput("{}: no user has reviews of two items. Give more reviews."
                                .format(reviews_info))
-    return count
+    return report._replace(num_equal=num_equal)
 
 
-def _bucket_samples(
-        buckets: Sequence[str],
+def _check_categories(path: str, items: Items, smallest: float) -> None:
+    if items.share_with_category < smallest:
+        raise BadInput(
+            "{}: of the reviews' {}. Expected a category of {:.0%} of them. Are reviews and items "
+            "of the same release, with the same ids? In that of 2023 both have parent_asin. To "
+            "train with default_cat in their place, pass --min_categories 0."
+            .format(path, items.describe(), smallest))
+
+
+def _write_samples(
+        file: IO[bytes],
+        paths: Sequence[str],
         items: Items,
-        seed: int,
-) -> Iterator[pa.BinaryArray]:
-    """Yields the lines of each bucket."""
-    for number, bucket in enumerate(buckets):
-        rng = default_rng([seed, number])
-        table = _read_bucket(bucket)
-        reviews = sort_reviews(table, items.names)
-        yield make_samples(reviews, items, rng)
+        settings: Settings,
+) -> Report:
+    num_lines = num_users = num_repeats = 0
+    for number, path in enumerate(paths):
+        rng = default_rng([settings.seed, number])
+        of_ties = default_rng([settings.seed, number, 1]) if settings.draws_ties else None
+        reviews = sort_reviews(buckets.read(path), items.names, of_ties)
+        made, repeats = next_item.make_rows(reviews, items.cumulative, rng)
+        lines = rows.to_lines(made, reviews.users, items)
+        file.writelines(lines.to_pylist())
+        num_lines += len(lines)
+        num_users += len(reviews.users)
+        num_repeats += repeats
+    return Report(num_lines, num_users, 0, num_repeats, items)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -330,15 +133,26 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("reviews", help="reviews-info of process_data.py")
     parser.add_argument("items", help="item-info of process_data.py")
     parser.add_argument("samples", type=written_locally, help="the file to write")
-    steps.add_seed(parser, "the negatives")
+    steps.add_seed(parser, "the negatives and of the order of reviews of equal time")
+    ties_help = ("order of a user's reviews of equal time: drawn, or that of the file, which shows "
+                 "the target where the file is sorted by item (default drawn)")
+    parser.add_argument("--ties", choices=("drawn", "file"), default="drawn", help=ties_help)
+    share_help = "smallest share of the items that must have a category (default {})"
+    parser.add_argument("--min_categories", type=float, default=_MIN_CATEGORIES,
+                        help=share_help.format(_MIN_CATEGORIES))
     args = parser.parse_args(argv)
     steps.check_not_negative(parser, "--seed", args.seed)
-    return steps.run(parser, lambda: _write(args))
+    if not 0 <= args.min_categories <= 1:
+        parser.error("--min_categories must be from 0 to 1. Got: {}.".format(args.min_categories))
+    return steps.run(parser, lambda: _write(args, parser.prog))
 
 
-def _write(args: argparse.Namespace) -> Iterator[str]:
-    count = aggregate(args.reviews, args.items, args.samples, args.seed)
-    yield describe(args.samples, count, "lines")
+def _write(args: argparse.Namespace, prog: str) -> Iterator[str]:
+    settings = Settings(args.seed, args.ties == "drawn", args.min_categories)
+    report = aggregate(args.reviews, args.items, args.samples, settings)
+    for line in report.lines():
+        print("{}: {}".format(prog, line), file=sys.stderr)
+    yield describe(args.samples, report.num_lines, "lines")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 import os
-import tracemalloc
 from typing import Dict, List, Tuple
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from common.errors import BadInput
 from data.din.samples import Sample, read_samples
 from data.din.script import local_aggretor
+from data.din.script.local_aggretor import Report, Settings
 
+SETTINGS = Settings(seed=1, draws_ties=False, min_categories=0, num_buckets=4)
 REVIEWS = [
     "u1\ta\t5.0\t30", "u2\tb\t5.0\t10", "u1\tb\t1.0\t10", "u3\td\t1.0\t7", "u1\tc\t1.0\t30",
     "u2\tx\t1.0\t10", "u1\te\t2.0\t-5", "u1\tb\t2.0\t12", "u4\tf\t2.0\t1"
@@ -24,14 +23,19 @@ def write(folder: object, name: str, lines: List[str]) -> str:
     return path
 
 
-def run(folder: object, reviews: List[str], items: List[str], seed: int = 1,
-        num_buckets: int = 4) -> List[Sample]:
+def aggregate(folder: object, reviews: List[str], items: List[str],
+              settings: Settings = SETTINGS) -> Tuple[Report, List[Sample]]:
     target = os.path.join(str(folder), "samples")
-    count = local_aggretor.aggregate(write(folder, "reviews-info", reviews),
-                                     write(folder, "item-info", items), target, seed, num_buckets)
+    report = local_aggretor.aggregate(write(folder, "reviews-info", reviews),
+                                      write(folder, "item-info", items), target, settings)
     samples = [sample for _, sample in read_samples(target)]
-    assert len(samples) == count
-    return samples
+    assert len(samples) == report.num_lines
+    return report, samples
+
+
+def run(folder: object, reviews: List[str], items: List[str],
+        settings: Settings = SETTINGS) -> List[Sample]:
+    return aggregate(folder, reviews, items, settings)[1]
 
 
 def by_user(samples: List[Sample]) -> Dict[str, Tuple[Sample, Sample]]:
@@ -48,7 +52,7 @@ def by_user(samples: List[Sample]) -> Dict[str, Tuple[Sample, Sample]]:
 @pytest.mark.parametrize("num_buckets", [1, 4, 64])
 def test_history_is_in_the_order_of_time_then_of_the_file(tmp_path: object,
                                                           num_buckets: int) -> None:
-    pairs = by_user(run(tmp_path, REVIEWS, ITEMS, num_buckets=num_buckets))
+    pairs = by_user(run(tmp_path, REVIEWS, ITEMS, SETTINGS._replace(num_buckets=num_buckets)))
     assert sorted(pairs) == ["u1", "u2"]  # u3 and u4 have one review each
     negative, positive = pairs["u1"]
     assert positive[2:] == (b"c", b"C", b"e\x02b\x02b\x02a", b"E\x02B\x02B\x02A \"x\"")
@@ -70,7 +74,7 @@ def test_negatives_are_drawn_by_popularity_from_other_items(tmp_path: object) ->
         for i in range(3000)
         for time, item in enumerate("da")
     ]
-    samples = run(tmp_path, reviews, ITEMS, num_buckets=8)
+    samples = run(tmp_path, reviews, ITEMS, SETTINGS._replace(num_buckets=8))
     drawn = [negative.item for negative, _ in by_user(samples).values()]
     assert set(drawn) == {b"b", b"c"}
     assert drawn.count(b"b") / len(drawn) == pytest.approx(2 / 3, abs=0.04)
@@ -79,50 +83,16 @@ def test_negatives_are_drawn_by_popularity_from_other_items(tmp_path: object) ->
 
 def test_the_seed_draws_other_negatives(tmp_path: object) -> None:
     reviews = ["u{}\ti{}\t5\t1".format(i % 300, i) for i in range(900)]
-    first, again, other = [run(tmp_path, reviews, ITEMS, seed) for seed in (1, 1, 2)]
+    first, again, other = [run(tmp_path, reviews, ITEMS, SETTINGS._replace(seed=seed))
+                           for seed in (1, 1, 2)]
     assert first == again
     assert [s for s in first if s.label == b"1"] == [s for s in other if s.label == b"1"]
     assert sum(one.item == two.item for one, two in zip(first[::2], other[::2])) < 10
 
 
-@pytest.mark.slow
-def test_memory_is_bound_by_buckets(tmp_path: object) -> None:
-    rng = np.random.default_rng(0)
-    users, items = rng.integers(0, 20000, 200000), rng.integers(0, 1000, 200000)
-    lines = ["user{}\titem{}\t5.0\t{}".format(*row) for row in zip(users, items, users)]
-    paths = [write(tmp_path, "reviews-info", lines),
-             write(tmp_path, "item-info", ["item{}\tA category".format(i) for i in range(1000)])]
-    peaks = {}
-    for num_buckets in (1, 16):
-        folder = os.path.join(str(tmp_path), str(num_buckets))
-        os.makedirs(folder)
-        buckets = local_aggretor.partition(paths[0], folder, num_buckets)
-        names = local_aggretor.make_items(buckets, paths[1])
-        old, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
-        pa.set_memory_pool(pool)
-        tracemalloc.start()
-        for bucket in buckets:
-            reviews = local_aggretor.sort_reviews(local_aggretor._read_bucket(bucket), names.names)
-            del reviews
-        peaks[num_buckets] = pool.max_memory() + tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        pa.set_memory_pool(old)
-    assert peaks[16] < peaks[1] / 8
-
-
-def test_each_user_lies_in_one_bucket(tmp_path: object) -> None:
-    reviews = ["u{}\ti{}\t5\t1".format(i % 70, i) for i in range(900)]
-    buckets = local_aggretor.partition(write(tmp_path, "reviews-info", reviews), str(tmp_path), 5)
-    users = [
-        set(local_aggretor._read_bucket(bucket).column("user").to_pylist()) for bucket in buckets
-    ]
-    assert len(users) == 5 and min(map(len, users)) > 3
-    assert sum(map(len, users)) == len(set.union(*users)) == 70
-
-
 @pytest.mark.parametrize("reviews, items, message", [
     (["u\ta\t5\t1", "v\tb\t5\t1"
-      ], ITEMS, "reviews-info: no user has two reviews. Give more reviews"),
+      ], ITEMS, "reviews-info: no user has reviews of two items. Give more reviews"),
     (["u\ta\t5\t1", "u\tb\t5\t1", "v\ta\t5\t1"], ITEMS,
      "user 'u' reviewed all 2 items, so none is left to draw as a negative. Give more reviews"),
     (["u\ta\t5\t1", "u\tb\t5\tx"
@@ -141,6 +111,66 @@ def test_errors_write_nothing(tmp_path: object, reviews: List[str], items: List[
     with pytest.raises(BadInput, match=message):
         run(tmp_path, reviews, items)
     assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info"]
+
+
+def test_equal_records_count_once(tmp_path: object) -> None:
+    reviews = ["u\ta\t5.0\t1", "u\tb\t5.0\t2", "u\tb\t5.0\t2", "u\tb\t5.0\t2", "v\tc\t1.0\t2",
+               "v\tc\t1.0\t2"]
+    report, samples = aggregate(tmp_path, reviews, ITEMS)
+    assert (report.num_equal, report.num_repeats, report.num_users) == (3, 0, 2)
+    assert by_user(samples)["u"][1][2:] == (b"b", b"B", b"a", b"A \"x\"")
+    assert sorted(by_user(samples)) == ["u"]  # v has one review
+
+
+def test_earlier_reviews_of_the_target_are_no_history(tmp_path: object) -> None:
+    reviews = ["u\ta\t5.0\t1", "u\tb\t5.0\t2", "u\ta\t1.0\t3", "u\td\t1.0\t2", "u\tb\t2.0\t4",
+               "v\tc\t1.0\t1", "v\tc\t1.0\t2", "w\te\t1.0\t2"]
+    report, samples = aggregate(tmp_path, reviews, ITEMS)
+    negative, positive = by_user(samples)["u"]
+    assert positive[2:] == (b"b", b"B", b"a\x02d\x02a", b"A \"x\"\x02D\x02A \"x\"")
+    assert negative[4:] == positive[4:] and negative.item in (b"c", b"e")
+    assert (report.num_equal, report.num_lines) == (0, 2)
+    assert list(report.lines()) == [
+        "0 reviews left out: each is equal to another in user, item, rating and time",
+        "2 reviews left out of histories: earlier ones of the target item",
+        "2 of 3 users left out: no review of another item before the last",
+        "5 items, 0 without a category, 0 not in the list of items"]
+
+
+def test_ties_are_drawn_by_the_seed(tmp_path: object) -> None:
+    reviews = ["u{}\ti{}\t5\t1".format(user, item) for item in range(4) for user in range(500)]
+    reviews += ["v{}\ti5\t5\t1".format(user) for user in range(500)]
+    first, again, other = [
+        run(tmp_path, reviews, ITEMS, SETTINGS._replace(seed=seed, draws_ties=True))
+        for seed in (1, 1, 2)]
+    assert first == again
+    targets, others = [[sample.item for sample in samples[1::2]] for samples in (first, other)]
+    assert all(targets.count(b"i%d" % item) in range(90, 160) for item in range(4))
+    assert sum(map(bytes.__eq__, targets, others)) in range(90, 160)
+    in_file = run(tmp_path, reviews, ITEMS)
+    assert {sample.item for sample in in_file[1::2]} == {b"i3"}
+
+
+@pytest.mark.parametrize("items, counts", [
+    (["z\tZ", "y\tY"], "3 items, 0 without a category, 3 not in the list of items"),
+    (["a\tdefault_cat", "b\tdefault_cat", "c\tC"],
+     "3 items, 2 without a category, 0 not in the list of items"),
+])
+def test_most_items_without_a_category(tmp_path: object, items: List[str], counts: str) -> None:
+    reviews = ["u\ta\t5\t1", "u\tb\t5\t2", "v\tc\t5\t1"]
+    message = ("item-info: of the reviews' " + counts + ". Expected a category of 50% of them. Are "
+               "reviews and items of the same release, .* pass --min_categories 0")
+    with pytest.raises(BadInput, match=message):
+        run(tmp_path, reviews, items, SETTINGS._replace(min_categories=0.5))
+    assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info"]
+    report, _ = aggregate(tmp_path, reviews, items)
+    assert report.items.describe() == counts
+
+
+def test_a_later_record_gives_an_item_its_category(tmp_path: object) -> None:
+    items = ["a\tdefault_cat", "a\tA", "b\tB", "c\tC"]
+    report, samples = aggregate(tmp_path, ["u\ta\t5\t1", "u\tb\t5\t2", "v\tc\t5\t1"], items)
+    assert report.items.num_uncategorized == 0 and samples[1].categories == b"A"
 
 
 def test_a_folder_of_the_user_stays(tmp_path: object) -> None:
@@ -164,4 +194,8 @@ def test_main(tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         local_aggretor.main(argv + ["--seed", "-1"])
     assert end.value.code == 2 and "--seed must be >= 0. Got: -1." in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        local_aggretor.main(argv + ["--min_categories", "50"])
+    printed = capsys.readouterr().err
+    assert end.value.code == 2 and "--min_categories must be from 0 to 1. Got: 50.0." in printed
     assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info", "samples"]

@@ -1,20 +1,18 @@
-"""Parses the raw records of Amazon Books, reviews and items, into two tab-separated files.
+"""Parses the raw records of Amazon's reviews and items into two tab-separated files.
 
     python data/din/script/process_data.py reviews_Books.json meta_Books.json --out OUT
 
-writes reviews-info (user, item, rating and time) and item-info (item and category). A record is a
-line of JSON or, as in the public meta file, a Python literal, which is parsed and never executed.
-Memory holds one record.
+writes reviews-info (user, item, rating and time) and item-info (item and category). The releases of
+2014, 2018 and 2023 are read. A record is a line of JSON or, as in the public meta file of 2014, a
+Python literal, which is parsed and never executed. Memory holds one record.
 """
 
 import argparse
-import ast
-import json
+import functools
 import os
 import pathlib
-import re
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
@@ -22,152 +20,25 @@ from common.config.flag_types import written_locally  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import steps  # noqa: E402
-from data.lines import describe, read_lines  # noqa: E402
+from data.din.records import BadRecord, BadRecords, Record, parse, read_records  # noqa: E402
+from data.din.releases import item_line, review_keys, review_line  # noqa: E402
+from data.lines import describe  # noqa: E402
 
-_UNFIT = re.compile("[\t\n\r\x02]")
-_VALUE = re.compile(
-    r"""[bBrRuU]{0,2}(?:'[^']*'?|"[^"]*"?)"""
-    r"|[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-    r"|True|False|None"
-)
-_ESCAPE = re.compile(r"""\\[\\'"]""")
-_OPERATION = re.compile(r"[^0\s,:()\[\]{}]|[0)\]}]\s*[0(\[{]")
-_INT64 = 1 << 63
-
-Record = Dict[Any, Any]
 ToLine = Callable[[Record], str]
 
 
-class BadRecord(ValueError):
-    """A record that cannot be used; the field is empty where the whole record is meant."""
-
-    def __init__(self, field: str, value: object, expected: str) -> None:
-        given = repr(value)
-        if len(given) > 80:
-            given = given[:77] + "..."
-        message = "{} is given, expected {}".format(given, expected)
-        if field:
-            message = "field {!r}: {}".format(field, message)
-        super().__init__(message)
-
-
-class BadRecords:
-    """Counts the records that cannot be used, up to a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.count = 0
-
-    def add(self, path: str, number: int, error: BadRecord) -> None:
-        """Skips the record in line number of a file.
-
-        Raises:
-          BadInput: there are more of them than the limit allows.
-        """
-        self.count += 1
-        if self.count <= self.limit:
-            return
-        advice = ", or skip up to N such records with --max_bad_records N"
-        if self.limit:
-            advice = "; more than --max_bad_records {} records cannot be used".format(self.limit)
-        raise BadInput("{}, line {}: {}. Mend or remove the line{}.".format(
-            path, number, error, advice))
-
-
-def parse(line: bytes) -> Record:
-    """The dict that a line holds as JSON or as a Python literal.
+def first_record(path: str) -> Record:
+    """The first record of a file that can be parsed; an empty one where there is none.
 
     Raises:
-      BadRecord: it is neither, or no dict.
+      BadInput: the file cannot be read.
     """
-    expected = "a JSON object or a Python dict of literals in UTF-8"
-    try:
-        record = _parse_text(line.decode("utf-8").strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        # These are all that literal_eval is known to raise.
-        text = line.decode("utf-8", "backslashreplace")
-        raise BadRecord("", text, expected)
-    if not isinstance(record, dict):
-        raise BadRecord("", record, expected)
-    return record
-
-
-def _parse_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return _parse_literal(text)
-
-
-def _parse_literal(text: str) -> Any:
-    """The value of a Python literal.
-
-    ast.literal_eval parses any Python first, and chains such as 1+1+1, a.b.c or x()() become trees
-    as deep as they are long, which overflow the interpreter's stack. So operations are refused
-    first: once each string, number and name is replaced by 0, a literal has only brackets, commas
-    and colons besides, and no value or bracket begins right after another one ended.
-
-    Raises:
-      ValueError, SyntaxError, TypeError, MemoryError: it is no literal.
-    """
-    unescaped = _ESCAPE.sub("", text)
-    skeleton = _VALUE.sub("0", unescaped)
-    if _OPERATION.search(skeleton):
-        raise ValueError("an operation")
-    return ast.literal_eval(text)
-
-
-def review_line(record: Record) -> str:
-    """User, item, rating and time of a review, tab-separated.
-
-    Raises:
-      BadRecord: one of them is missing or not of its type.
-    """
-    rating = record.get("overall")
-    time = record.get("unixReviewTime")
-    if not _is_number(rating, (int, float)):
-        raise BadRecord("overall", rating, "a number")
-    if not _is_number(time, (int,)):
-        raise BadRecord("unixReviewTime", time, "a whole number of seconds")
-    user = _name("reviewerID", record.get("reviewerID"))
-    item = _name("asin", record.get("asin"))
-    return "\t".join([user, item, str(rating), str(time)])
-
-
-def _is_number(value: Any, types: Tuple[type, ...]) -> bool:
-    """Whether a value has one of the types and fits in 64 bits; NaN and bools are no numbers."""
-    if isinstance(value, bool) or not isinstance(value, types):
-        return False
-    return -_INT64 <= value < _INT64
-
-
-def item_line(record: Record) -> str:
-    """An item and its category, the last of the first path of categories, tab-separated.
-
-    Raises:
-      BadRecord: one of them is missing or not of its type.
-    """
-    paths: Any = record.get("categories")
-    if not _is_filled_list(paths) or not _is_filled_list(paths[0]):
-        raise BadRecord("categories", paths, "a list of paths, each a list of names")
-    item = _name("asin", record.get("asin"))
-    category = _name("categories", paths[0][-1])
-    return "\t".join([item, category])
-
-
-def _is_filled_list(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0
-
-
-def _name(field: str, value: object) -> str:
-    expected = "UTF-8 text that is not empty, without tab, line end or byte 0x02"
-    if not isinstance(value, str) or not value or _UNFIT.search(value):
-        raise BadRecord(field, value, expected)
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:  # half of a surrogate pair
-        raise BadRecord(field, value, expected)
-    return value
+    for _, line in read_records(path):
+        try:
+            return parse(line)
+        except BadRecord:
+            continue
+    return {}
 
 
 def convert(
@@ -199,9 +70,7 @@ def convert(
 
 def _record_lines(source: str, to_line: ToLine, bad: BadRecords) -> Iterator[str]:
     """Yields the line of each record that can be used."""
-    for number, line in read_lines(source):
-        if not line.strip():
-            continue
+    for number, line in read_records(source):
         try:
             yield to_line(parse(line))
         except BadRecord as error:
@@ -225,15 +94,25 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 def _convert_both(args: argparse.Namespace, prog: str) -> Iterator[str]:
     """Yields a line about each of the two files, once it is written."""
+    keys = review_keys(first_record(args.reviews))
+    read_review = functools.partial(review_line, keys)
+    _check_start(args.reviews, read_review, args.max_bad_records)
+    _check_start(args.meta, item_line, args.max_bad_records)
     bad = BadRecords(args.max_bad_records)
     reviews_info = os.path.join(args.out, "reviews-info")
     item_info = os.path.join(args.out, "item-info")
-    num_reviews = convert(args.reviews, reviews_info, review_line, bad)
+    num_reviews = convert(args.reviews, reviews_info, read_review, bad)
     yield describe(reviews_info, num_reviews, "lines")
     num_items = convert(args.meta, item_info, item_line, bad)
     yield describe(item_info, num_items, "lines")
     if bad.count:
         print("{}: {} bad records skipped".format(prog, bad.count), file=sys.stderr)
+
+
+def _check_start(source: str, to_line: ToLine, limit: int) -> None:
+    """Reads the first record, so that a wrong file is told before minutes of the other one."""
+    lines = _record_lines(source, to_line, BadRecords(limit))
+    next(lines, None)
 
 
 if __name__ == "__main__":
