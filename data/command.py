@@ -53,7 +53,7 @@ def run(
             count = convert(schema, args.source, args.target, args.csv_header)
             print("{} rows written to {}".format(count, args.target))
         else:
-            report = _checked_make(make, **vars(args))
+            report = checked_make(make, **vars(args))
             print(json.dumps(report, indent=2))
     except (BadInput, OSError, pa.ArrowException) as error:
         print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
@@ -70,7 +70,7 @@ def _parser(schema: Schema, rows: int, rates: Dict[str, Rate]) -> argparse.Argum
     commands.required = True
     make_help = "write synthetic rows with a planted signal"
     make_parser = commands.add_parser("make", help=make_help)
-    _add_make_flags(make_parser, rows, rates)
+    add_make_flags(make_parser, rows, rates)
     convert_help = "convert to Parquet if the target ends in .parquet, else to text"
     convert_parser = commands.add_parser("convert", help=convert_help)
     convert_parser.add_argument("source", type=place, help="the file to read")
@@ -80,11 +80,12 @@ def _parser(schema: Schema, rows: int, rates: Dict[str, Rate]) -> argparse.Argum
     return parser
 
 
-def _add_make_flags(
+def add_make_flags(
         parser: argparse.ArgumentParser,
         rows: int,
         rates: Dict[str, Rate],
 ) -> None:
+    """Adds the flags that say how many rows make writes, with which seed and rates, and where."""
     rows_help = "training rows (default {})".format(rows)
     test_rows_help = "test rows (default: a fifth of the training rows)"
     seed_help = "seed of all random draws (default 1)"
@@ -98,7 +99,7 @@ def _add_make_flags(
         "--out", type=written_locally, default="data", help="folder to write to (default data)")
 
 
-def _checked_make(
+def checked_make(
         make: MakeRows,
         command: str,
         rows: int,
