@@ -36,7 +36,7 @@ def test_a_file_gives_schema_tasks_and_the_metric_that_ends_training(tmp_path: o
 
 
 @pytest.mark.parametrize("name, message", [
-    ("taobo", "argument --schema: no data set 'taobo'. There are amazon, .*eleme.*; or name a file "
+    ("taobo", "argument --schema: no data set 'taobo'. There are aliccp, .*eleme.*; or name a file "
               "that ends in .json."),
     ("none.json", "argument --schema: none.json: No such file or directory."),
     ("amazon", "error: MMoE cannot use schema 'amazon': MMoE reads no list whose items keep their "
