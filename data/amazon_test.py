@@ -1,6 +1,5 @@
 import collections
 import hashlib
-import json
 import os
 from typing import List
 
@@ -8,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.metrics import measures
 from common.pipeline import dataset, source, vocabulary
 from common.pipeline.row_order import Stream
 from common.testing import graphs
@@ -62,29 +60,6 @@ def test_vocabularies_count_the_training_rows(folder: str) -> None:
     os.rename(os.path.join(folder, "mid_voc.txt"), os.path.join(folder, "hidden"))
     assert vocabulary.load(os.path.join(folder, "mid_voc")) == words
     os.rename(os.path.join(folder, "hidden"), os.path.join(folder, "mid_voc.txt"))
-
-
-def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
-    drawn = amazon.draw_rows(amazon.make_world(5), np.random.default_rng(9), 30000)
-    labels = drawn.table.column("label").to_numpy()
-    p = 1 / (1 + np.exp(-drawn.logits["click"]))
-    assert labels.mean() == pytest.approx(p.mean(), abs=0.01)
-    with open(os.path.join(folder, "amazon_planted.json")) as file:
-        assert json.load(file)["bayes_auc"]["click"] == pytest.approx(measures.auc(labels, p),
-                                                                      abs=0.03)
-
-
-def test_the_signal_is_in_the_relevant_part_of_the_history() -> None:
-    """What the candidate's own category in the history says is worth more than the mean over the
-    whole of it.
-    """
-    world = amazon.make_world(5)
-    draws = amazon._draw_entities(world, np.random.default_rng(2), 50000)
-    labels = np.random.default_rng(3).random(50000) < 1 / (1 + np.exp(-amazon._logit(world, draws)))
-    relevant = amazon._source(world, "relevant history", draws)
-    whole = np.bincount(draws.owner, world.effects["relevant history"][draws.history],
-                        50000) / draws.lengths
-    assert measures.auc(labels, relevant) > measures.auc(labels, whole) + 0.05
 
 
 @pytest.mark.slow
