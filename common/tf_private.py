@@ -8,6 +8,7 @@ each of these is relied on for.
 import contextlib
 import functools
 import inspect
+import weakref
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import tensorflow.compat.v1 as tf
@@ -199,7 +200,8 @@ def _write_nothing(*_: object, **__: object) -> None:
     """In place of training_util.write_graph."""
 
 
-_inspected = functools.lru_cache(maxsize=4096)(inspect.getfullargspec)
+# Weak: what a function has closed over, often a whole graph, would stay with it else.
+_inspected: "weakref.WeakKeyDictionary[Any, inspect.FullArgSpec]" = weakref.WeakKeyDictionary()
 
 
 def inspect_once() -> None:
@@ -212,8 +214,11 @@ def inspect_once() -> None:
 
 
 def _full_argspec(target: Any) -> inspect.FullArgSpec:
+    target = getattr(target, "__func__", target)  # of a method, whose object would be kept with it
     try:
-        spec = _inspected(target)
-    except TypeError:  # it cannot be hashed, or has no signature
+        spec = _inspected.get(target)
+        if spec is None:
+            spec = _inspected[target] = inspect.getfullargspec(target)
+    except TypeError:  # it cannot be a key, or has no signature
         return inspect.getfullargspec(target)
     return spec._replace(args=list(spec.args))  # the Estimator removes 'self' from the list it gets

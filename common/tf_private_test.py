@@ -1,6 +1,7 @@
 import ast
 import inspect
 import os
+import weakref
 from typing import Iterator, List
 
 import numpy as np
@@ -229,13 +230,26 @@ def test_signatures_are_looked_up_once_and_are_each_callers_own(patched: None) -
 
     before = inspect.getfullargspec(function)
     tf_private.inspect_once()
-    hits = tf_private._inspected.cache_info().hits
     for _ in range(2):
         spec = tf_private.tf_inspect._getfullargspec(function)
         assert spec == before
         spec.args.remove("self")  # as an Estimator does
-    assert tf_private._inspected.cache_info().hits == hits + 1
+    assert tf_private._inspected[function] == before
     assert tf_private.tf_inspect._getfullargspec(Unhashable()).args == ["self", "y"]
+
+
+def test_what_was_inspected_is_not_kept() -> None:
+    class Layer:
+        def call(self, x: int) -> None:
+            """A method of an object that may hold a graph."""
+
+    tf_private.inspect_once()
+    layer = Layer()
+    expected = inspect.getfullargspec(layer.call)
+    assert tf_private.tf_inspect._getfullargspec(layer.call) == expected
+    left = weakref.ref(layer)
+    del layer
+    assert left() is None
 
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(tf_private.__file__)))

@@ -93,11 +93,16 @@ def _whole(path: str) -> str:
 
 def _common_folder(paths: Sequence[str]) -> str:
     """The deepest folder that holds all of these whole paths."""
+    folders = {os.path.dirname(path) for path in paths}  # few, of thousands of files
     if any("://" in path for path in paths):
         # os.path.commonpath would make one slash of the two of a scheme.
-        prefix = os.path.commonprefix(list(paths))
-        return prefix[:prefix.rfind("/")]
-    return os.path.commonpath([os.path.dirname(path) for path in paths])
+        return _common_part(sorted(folders))
+    return os.path.commonpath(sorted(folders))
+
+
+def _common_part(addresses: Sequence[str]) -> str:
+    prefix = os.path.commonprefix([address + "/" for address in addresses])
+    return prefix[:prefix.rfind("/")]
 
 
 def _digest(lines: Sequence[str]) -> str:
