@@ -69,6 +69,11 @@ class CsvFile:
         return self._layout
 
     @property
+    def columns(self) -> List[str]:
+        """The columns of its lines, as its layout has them."""
+        return self.layout.columns
+
+    @property
     def chunks(self) -> List[Chunk]:
         """All of it in chunks, for which its lines are counted, once."""
         with self._lock:
@@ -174,6 +179,8 @@ class CsvFile:
             row = chunk.first_row + int(line)
             text = fields.text(fields.first[line], fields.last[line])
             expected = "{} columns, not {}".format(self._width, widths[line])
+            if widths[line] == self._width + len(self._elsewhere):
+                expected += " (its folders name {})".format(", ".join(self._elsewhere))
             if b'"' in text:
                 expected += " (quotes are read as they are and hold no field together)"
             reject = Reject(row, "", parsing.shown(text), expected)

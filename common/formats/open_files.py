@@ -5,10 +5,10 @@ import collections
 import threading
 import time
 from concurrent import futures
-from typing import Deque, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
 from common.config.schema import Schema
-from common.formats import reader, unchanged
+from common.formats import folder_columns, reader, unchanged
 from common.formats.chunks import Chunk, numbered
 from common.formats.column_names import ColumnNames
 from common.formats.parquet_types import Layouts
@@ -55,6 +55,7 @@ class OpenFiles:
         self._recent: Dict[int, InputFile] = {}
         self._opening: Dict[int, "futures.Future[List[Chunk]]"] = {}
         self._stamps: List[Stamp] = []
+        self._told: Set[str] = set()
         self._lock = threading.RLock()
 
     @property
@@ -144,11 +145,29 @@ class OpenFiles:
         path, partition = self.named[number]
         if self._text_alone and reader.is_parquet(path):
             raise file_names.parquet_error(path)
-        in_folders = dict(partition)
-        columns = tuple(column for column in self._schema.columns if column.name not in in_folders)
+        used = folder_columns.used(partition, self._schema)
+        columns = tuple(column for column in self._schema.columns if column.name not in used)
         schema = self._schema._replace(columns=columns)
         try:
-            return reader.open_part(path, schema, self._layouts, self._header, list(in_folders))
+            file = reader.open_part(path, schema, self._layouts, self._header, list(used))
+            self._check_columns(file, used)
+            return file
         finally:  # should the file have changed, an error may have no other cause
             if self._stamps:
                 unchanged.check(path, self._stamps[number])
+
+    def _check_columns(self, file: InputFile, in_folders: Dict[str, Optional[str]]) -> None:
+        """Says once of columns that are in a file, too, that their folders' values are read.
+
+        Raises:
+          BadInput: the file's first rows have others.
+        """
+        twice = set(in_folders).intersection(file.columns) if in_folders else set()
+        for name in sorted(twice):
+            folder_columns.check(file, name, in_folders[name])
+        with self._lock:
+            untold = sorted(twice - self._told)
+            self._told.update(untold)
+        if untold:
+            log("{}: {} in the names of folders and in the file, of which the folders' are "
+                "read".format(file.path, ", ".join(untold)))

@@ -132,7 +132,7 @@ def _make_layout(
         place = Place(column, field.name, kind, annotation, tuple(range(first, end)))
         if not can_hold(column, kind, annotation):
             misfit = Misfit(column, field.name, kind, annotation)
-            if column.is_read:
+            if column.is_read and name not in elsewhere:
                 raise BadInput(misfit.message(path, footer.metadata.created_by))
             place = place._replace(misfit=misfit)
         layout[name] = place

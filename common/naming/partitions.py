@@ -5,7 +5,8 @@ from urllib.parse import unquote
 
 from common.errors import BadInput
 
-Partition = Tuple[Tuple[str, Optional[str]], ...]
+Pair = Tuple[str, Optional[str]]  # a column and its value
+Partition = Tuple[Pair, ...]
 
 _MISSING = "__HIVE_DEFAULT_PARTITION__"
 
@@ -28,7 +29,7 @@ def of_path(path: str) -> Partition:
     return pairs
 
 
-def _pair(folder: str, path: str) -> Tuple[str, Optional[str]]:
+def _pair(folder: str, path: str) -> Pair:
     column, _, text = folder.partition("=")
     value = None if text == _MISSING else _decode(text, path)
     return _decode(column, path), value
@@ -40,6 +41,13 @@ def _decode(text: str, path: str) -> str:
     except UnicodeDecodeError:
         raise BadInput("{}: {!r} in the name of a folder is not UTF-8 when its %XX are decoded. "
                        "Rename the folder.".format(path, text)) from None
+
+
+def folder_of(path: str, column: str) -> str:
+    """The folder of a path that names a column."""
+    folders = path.split("/")[:-1]
+    names = [_decode(folder.partition("=")[0], path) for folder in folders]
+    return "/".join(folders[:names.index(column) + 1])
 
 
 def check_alike(paths: Sequence[str], partitions: List[Partition]) -> None:

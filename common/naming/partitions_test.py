@@ -20,6 +20,12 @@ def test_the_columns_that_folders_name(path: str, expected: object) -> None:
     assert partitions.of_path(path) == expected
 
 
+def test_the_folder_that_names_a_column() -> None:
+    path = "s3://b/day=1/a%20b=2%3A/c/d=3/part"
+    assert partitions.folder_of(path, "a b") == "s3://b/day=1/a%20b=2%3A"
+    assert partitions.folder_of(path, "d") == path[:-len("/part")]
+
+
 def test_a_column_named_by_two_folders() -> None:
     with pytest.raises(BadInput, match="ds=1/x/ds=2/a: two folders of this path name column 'ds'"):
         partitions.of_path("ds=1/x/ds=2/a")

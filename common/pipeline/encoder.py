@@ -83,6 +83,19 @@ class Encoder:
         is_good = _is_good(columns.rows, decoder.rejects)
         return np.stack(numbers, 1)[is_good].astype(np.float32)
 
+    def rejects(self, columns: RawColumns, column: Column) -> List[Reject]:
+        """The rows of a chunk whose value of one column cannot be used."""
+        decoder = ColumnDecoder(columns)
+        if column.kind == "label":
+            decoder.labels(column)
+        elif column.kind == "number":
+            _decode_numbers(decoder, column)
+        elif column in self._schema.lists:
+            self._encode_list(decoder, column)
+        elif column in self._schema.scalars:
+            self._encode_scalar(decoder, column)
+        return decoder.rejects
+
     def _decode_labels(self, decoder: ColumnDecoder) -> List[ndarray]:
         labels = []
         for column in self._schema.label_columns:

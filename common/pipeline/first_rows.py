@@ -1,13 +1,17 @@
 """The first rows of training and test files, looked at before training: what is wrong with all."""
 
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Set
+
+import numpy as np
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.formats import quoted_text
+from common.formats import folder_columns, quoted_text
 from common.formats.chunks import RawColumns, file_of
 from common.formats.files import Files
 from common.log import log
+from common.naming import partitions
+from common.naming.partitions import Pair
 from common.pipeline import joined_lists
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
@@ -15,6 +19,33 @@ from common.pipeline.features import Block
 from common.pipeline.string_ids import WordIds
 
 _SHOWN = 5
+
+
+def check_folders(files: Files, schema: Schema, vocabularies: Dict[str, WordIds]) -> None:
+    """Checks the values of columns that the names of folders hold, as all rows of a file have them.
+
+    Raises:
+      BadInput: one cannot be used.
+    """
+    encoder = Encoder(files.paths, schema, vocabularies, BadRows(0))
+    checked: Set[Pair] = set()
+    for number, path in enumerate(files.paths):
+        for pair in folder_columns.used(files.partition_of(number), schema).items():
+            if pair not in checked:
+                checked.add(pair)
+                _check_folder(path, pair, schema, encoder)
+
+
+def _check_folder(path: str, pair: Pair, schema: Schema, encoder: Encoder) -> None:
+    name, _ = pair
+    column, = schema.named([name])
+    arrays = folder_columns.added({}, (pair,), 1)
+    row = RawColumns(arrays, np.zeros(1, np.int64), [])
+    for reject in encoder.rejects(row, column):
+        message = ("{}: column {!r} is {!r} by the name of this folder, expected {}. Rename the "
+                   "folder, or name others.")
+        folder = partitions.folder_of(path, name)
+        raise BadInput(message.format(folder, name, reject.value, reject.expected))
 
 
 def check_training(

@@ -68,6 +68,25 @@ def test_single_items_are_no_wrongly_divided_lists(tmp_path: object,
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("folders, message", [
+    ("z=2", r"z=2: column 'z' is '2' by the name of this folder, expected 0 or 1\. Rename the"),
+    ("z=__HIVE_DEFAULT_PARTITION__/day=3", "z=__HIVE_DEFAULT_PARTITION__: column 'z' is '' by"),
+    ("size=9", "size=9: column 'size' is '9' by the name of this folder, expected a whole number")])
+@pytest.mark.parametrize("is_train", [True, False])
+def test_a_value_of_a_folder_that_no_row_can_have_is_told_before_training(
+        tmp_path: object, folders: str, message: str, is_train: bool) -> None:
+    names = []
+    for name, of_rows in (("good", "z=1/size=3"), ("bad", folders)):
+        names.append("{}/{}".format(tmp_path, name))
+        folder = "{}/{}".format(names[-1], of_rows)
+        os.makedirs(folder)
+        kept = [NAMES.index(name) for name in NAMES if name + "=" not in of_rows]
+        toy.write_csv(folder + "/part", [[row[place] for place in kept] for row in ROWS])
+    both = [",".join(names), names[0]]
+    with pytest.raises(BadInput, match="bad/" + message):
+        source.open_data("", SCHEMA, True, 0, False, *both[::1 if is_train else -1])
+
+
 def test_a_header_is_taken_where_it_is_asked_for(tmp_path: object) -> None:
     names = NAMES[::-1]
     for name in (SCHEMA.train_file, SCHEMA.test_file):

@@ -183,6 +183,8 @@ def _check(data: Data, check_all: bool) -> None:
         files.first_chunk()  # raises where there is none
         if files.is_parquet:
             files.count()  # footers tell at once what is wrong with a file
+        if not data.bad_rows.limit:
+            first_rows.check_folders(files, data.schema, data.vocabularies)
     names_read = used_columns(data.schema)
     first_rows.check_training(data.train, data.schema, data.vocabularies, names_read)
     if data.test and not data.bad_rows.limit:
