@@ -68,6 +68,7 @@ def parse(parser: FlagParser, argv: Optional[List[str]]) -> argparse.Namespace:
     is_default = args.data_location == source.DEFAULT_LOCATION
     if is_default and not os.path.isdir(args.data_location):
         args.data_location = os.path.join(ROOT, "data")
+    _check_apart(parser, args)
     return args
 
 
@@ -90,6 +91,20 @@ def _check_folder(parser: FlagParser, args: argparse.Namespace, flag: str) -> No
             "--{} {}: the processes of a cluster write parts of one checkpoint, and read "
             "them, while they train, which they cannot through an object store. Give a folder "
             "that all of them mount, and copy it afterwards.".format(flag, address))
+
+
+def _check_apart(parser: FlagParser, args: argparse.Namespace) -> None:
+    """Ends the process with status 2 where what the run writes would be read as rows."""
+    folders = {"checkpoint": args.checkpoint, "output_dir": args.output_dir}
+    if not args.checkpoint and not args.output_dir:
+        folders["output_dir"] = run.DEFAULT_OUTPUT
+    for flag, folder in folders.items():
+        for rows in ("train_files", "eval_files"):
+            entry = file_names.entry_that_reads(getattr(args, rows), folder or "")
+            if folder and entry:
+                parser.error(
+                    "--{} {}: --{} {} reads all files there as rows, so the next start would read "
+                    "what this one writes. Give another folder.".format(flag, folder, rows, entry))
 
 
 def _file_in(path: str) -> str:

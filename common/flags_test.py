@@ -284,3 +284,17 @@ def test_a_file_in_the_place_of_a_folder(flag: str, tmp_path: object,
         message = "{} {}: {} is a file. Give the name of a folder".format(flag, place, path)
         assert message in capsys.readouterr().err
     assert parse(flag, str(tmp_path)) and parse(flag, str(tmp_path) + "/a/b")
+
+
+@pytest.mark.parametrize("argv, message", [
+    (["--checkpoint", "rows/run", "--train_files", "a, rows"],
+     "--checkpoint rows/run: --train_files rows reads all files there as rows, so the next start"),
+    (["--checkpoint", "run", "--output_dir", "rows", "--eval_files", "rows/*"],
+     "--output_dir rows: --eval_files rows/\\* reads all files there"),
+    (["--train_files", "."], "--output_dir ./result: --train_files . reads all files there")])
+def test_a_run_inside_its_rows(argv: List[str], message: str,
+                               capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(*argv)
+    assert re.search(message, capsys.readouterr().err)
+    assert parse("--checkpoint", "rows/run", "--train_files", "rows/*.parquet")

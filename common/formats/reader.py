@@ -57,7 +57,7 @@ def open_part(
       BadInput: as open_file does.
     """
     if not location.exists(path):
-        raise BadInput("{}: no such file.".format(path))
+        raise BadInput("{}: {}.".format(path, location.missing(path)))
     if is_parquet(path):
         return open_parquet(path, schema, layouts, elsewhere)
     return open_csv(path, schema, header, elsewhere)

@@ -64,7 +64,7 @@ def to_evaluate_on(names: str, folder: str, schema: Schema, parquet: bool) -> Li
 
 def _files_of(flag: str, names: str, folder: str, default: str, schema: Schema,
               parquet: bool) -> List[NamedFile]:
-    entries = [name.strip() for name in names.split(",")]
+    entries = _entries(names)
     if not names:
         entries = [default_files.find_file(folder, default, schema, parquet)]
     files: List[NamedFile] = []
@@ -76,6 +76,20 @@ def _files_of(flag: str, names: str, folder: str, default: str, schema: Schema,
     if not parquet:
         _check_text(files)
     return files
+
+
+def _entries(names: str) -> List[str]:
+    return [name.strip() for name in names.split(",")]
+
+
+def entry_that_reads(names: str, folder: str) -> str:
+    """The name that stands for all files of a folder, which need not be there; empty without one.
+
+    Args:
+      names: the value of --train_files or --eval_files.
+    """
+    entries = [entry for entry in _entries(names) if entry]
+    return next((entry for entry in entries if named_files.stands_for(entry, folder)), "")
 
 
 def _check_new(paths: List[str], entry: str, entry_of: Dict[str, str]) -> None:

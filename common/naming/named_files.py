@@ -42,7 +42,20 @@ def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
             flag, entry))
     if pattern and location.folder_exists(root):
         return _below(entry, root, pattern, schema)
-    raise BadInput(_missing_message(flag, entry))
+    raise BadInput(_missing_message(flag, entry, path))
+
+
+def stands_for(entry: str, folder: str) -> bool:
+    """Whether a name stands for all files of a folder, which need not be there.
+
+    A list names its files, and is not looked into.
+    """
+    path = printed_names.local(entry)
+    if entry.startswith("@") or location.is_remote(path) != location.is_remote(folder):
+        return False
+    root, pattern = globs.split(path)
+    below = location.names_below(folder, root)
+    return below is not None and globs.matches(pattern or globs.EVERYTHING, [*below, "file"])
 
 
 def _named(path: str) -> NamedFile:
@@ -57,7 +70,9 @@ def _without_slashes(folder: str) -> str:
     return folder.rstrip("/") or "/"
 
 
-def _missing_message(flag: str, entry: str) -> str:
+def _missing_message(flag: str, entry: str, path: str) -> str:
+    if location.special_kind(path):
+        return "{} {}: {}.".format(flag, entry, location.missing(path))
     hint = "A relative name is looked up below the working directory, {}.".format(os.getcwd())
     if globs.has_wildcards(entry):
         hint = "Before the first wildcard there must be a folder. " + hint
@@ -109,9 +124,9 @@ def _listed(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
             continue
         # An object store is asked once a file when all are opened, many at a time.
         if not location.is_remote(path) and not location.exists(path):
-            message = ("{}, line {}: no such file: {}. Names in a list are taken as they stand, "
-                       "relative ones below the list's own folder, folders with a / at the end.")
-            raise BadInput(message.format(list_path, number, path))
+            message = ("{}, line {}: {}: {}. Names in a list are taken as they stand, relative "
+                       "ones below the list's own folder, folders with a / at the end.")
+            raise BadInput(message.format(list_path, number, path, location.missing(path)))
         files.append(_named(path))
     if not files:
         raise BadInput("{} {}: the list is empty. Expected a path a line.".format(flag, entry))

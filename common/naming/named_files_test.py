@@ -113,11 +113,31 @@ def test_links() -> None:
     os.symlink("../real/a", "there/file")
     assert read("there") == ["there/b", "there/file", "there/folder/a"]
     os.symlink("nothing", "there/broken")
-    assert error("there") == "there: there/broken is a link to a file that is not there, or no file"
-    os.remove("there/broken")
+    assert error("there") == "there: there/broken is a link to a file that is not there"
+
+
+def test_what_is_no_file() -> None:
+    write("there/a")
     os.mkfifo("there/pipe")
-    assert "there/pipe is a link to" in error("there")
-    assert "--eval_files there/pipe: no such file" in error("there/pipe")
+    assert error("there") == "there: there/pipe is a named pipe"
+    once = ": it is a named pipe, and rows are read more than once and from any place. Write them "
+    assert "--eval_files there/pipe" + once in error("there/pipe")
+    write_list("live", b"there/pipe\n")
+    assert "live, line 1: there/pipe" + once in error("@live")
+    assert "--eval_files /dev/null: it is a device, and rows" in error("/dev/null")
+
+
+@pytest.mark.parametrize("entry, folder, is_read", [
+    ("rows", "rows/run", True), ("rows/", "./rows", True), ("rows", "rows2/run", False),
+    (".", "result", True), ("rows", "rows/_run/a", False), ("rows/*", "rows/run", True),
+    ("rows/*.csv", "rows/run", False), ("rows/**/*.csv", "rows/run", False),
+    ("rows/**", "rows/a/b", True), ("link", "rows/run", True), ("@live", "rows/run", False),
+    ("rows/a", "rows", False), ("s3://b/rows", "s3://b/rows/run", True),
+    ("s3://b/rows", "s3://b/rows2", False), ("rows", "s3://b/rows", False)])
+def test_a_folder_that_a_name_stands_for(entry: str, folder: str, is_read: bool) -> None:
+    os.makedirs("rows")
+    os.symlink("rows", "link")
+    assert named_files.stands_for(entry, folder) is is_read
 
 
 def test_hidden_links_to_nothing() -> None:
@@ -168,8 +188,8 @@ def test_uris_of_files() -> None:
 
 
 @pytest.mark.parametrize("content, message", [
-    (b"a\n\n*.csv\n", "live, line 3: no such file: .*Names in a list are taken as they stand"),
-    (b"a\nx\n", "live, line 2: no such file: x.*folders with a / at the end"),
+    (b"a\n\n*.csv\n", r"live, line 3: \*.csv: no such file. Names in a list are taken as they"),
+    (b"a\nx\n", "live, line 2: x: no such file.*folders with a / at the end"),
     (b"x/\n", "x/: no file of rows in it"),
     (b" \n\n", "--eval_files @live: the list is empty. Expected a path a line"),
     (b"\xff\n", r"--eval_files @live: the list cannot be read \(.*utf-8.*\). Expected a text")])

@@ -6,13 +6,20 @@ paths by itself.
 
 import concurrent.futures
 import os
-from typing import Callable, List, NamedTuple, Sequence, Tuple, TypeVar
+import stat
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 import pyarrow as pa
 
 from common.places import addresses, remote, remote_reader
 
 _THREADS = 64
+_SPECIAL = (  # a test of a file's mode; what it is
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 Answer = TypeVar("Answer")
 
 
@@ -42,6 +49,23 @@ def exists(path: str) -> bool:
     if is_remote(path):
         return remote.find(path) is not None
     return os.path.isfile(path)
+
+
+def missing(path: str) -> str:
+    """Why there is no file of this path, for messages."""
+    kind = special_kind(path)
+    if not kind:
+        return "no such file"
+    return ("it is {}, and rows are read more than once and from any place. Write them to a file, "
+            "and name that".format(kind))
+
+
+def special_kind(path: str) -> str:
+    """What there is in place of a file or folder; empty where nothing is."""
+    if is_remote(path) or not os.path.exists(path):
+        return ""
+    mode = os.stat(path).st_mode
+    return next((kind for is_kind, kind in _SPECIAL if is_kind(mode)), "")
 
 
 def folder_exists(path: str) -> bool:
@@ -110,8 +134,8 @@ def _walk(folder: str, above: Tuple[str, ...], enters: Callable[[str], bool],
             elif entry.is_file() or entry.name[0] in "._":
                 paths.append(entry.path)
             else:
-                raise OSError("{} is a link to a file that is not there, or no file".format(
-                    entry.path))
+                kind = special_kind(entry.path) or "a link to a file that is not there"
+                raise OSError("{} is {}".format(entry.path, kind))
 
 
 def _walk_below(entry: "os.DirEntry[str]", above: Tuple[str, ...], enters: Callable[[str], bool],
@@ -122,6 +146,19 @@ def _walk_below(entry: "os.DirEntry[str]", above: Tuple[str, ...], enters: Calla
         if real in above:
             raise OSError("{} is a link that leads back to {}".format(entry.path, real))
     _walk(entry.path, above + (real,), enters, paths)
+
+
+def names_below(path: str, folder: str) -> Optional[List[str]]:
+    """The names that lead from a folder to a path in it, neither of which need be there.
+
+    None where the path is not in it.
+    """
+    path, folder = (one if is_remote(one) else os.path.realpath(one) for one in (path, folder))
+    folder = folder.rstrip("/") + "/"
+    path = path.rstrip("/") + "/"
+    if not path.startswith(folder):
+        return None
+    return path[len(folder):].split("/")[:-1]
 
 
 def real_paths(paths: Sequence[str]) -> List[str]:
