@@ -34,6 +34,10 @@ def has_header(args: argparse.Namespace) -> bool:
     return args.csv_header
 
 
+class WrongHeader(BadInput):
+    """A text file has a header where none was announced, or none where one was."""
+
+
 class Layout(NamedTuple):
     """The form of a text file.
 
@@ -64,7 +68,8 @@ def find(
       elsewhere: columns that the header need not name.
 
     Raises:
-      BadInput: there is no header, or it lacks columns; or there is one that was not asked for.
+      WrongHeader: there is no header, or one that was not asked for.
+      BadInput: it lacks columns.
     """
     lines = _first_lines(text)
     start = text_forms.mark_size(lines[0])
@@ -81,7 +86,7 @@ def find(
     if not any(name.lower() in known for name in names):
         message = ("{}: with --csv_header its first line should name the columns of {}. It is "
                    "{!r}. Give --csv_header false if it is a row.")
-        raise BadInput(message.format(text.path, schema.name, parsing.shown(lines[0])))
+        raise WrongHeader(message.format(text.path, schema.name, parsing.shown(lines[0])))
     for name, place in header.positions(text.path, names, elsewhere).items():
         names[place] = name
     return Layout(names, start + len(lines[0]) + 1, True, has_mark)
@@ -108,7 +113,7 @@ def _check_no_header(path: str, schema: Schema, lines: Sequence[bytes]) -> None:
     if _are_known(names, schema) or _are_names_of_labels(lines, schema):
         message = ("{}: its first line is {!r}. Is this a header? Then give --csv_header, with "
                    "which columns are found by their names; else mend or remove the line.")
-        raise BadInput(message.format(path, parsing.shown(lines[0])))
+        raise WrongHeader(message.format(path, parsing.shown(lines[0])))
 
 
 def _are_known(names: Sequence[str], schema: Schema) -> bool:

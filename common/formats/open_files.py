@@ -8,9 +8,12 @@ from concurrent import futures
 from typing import Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
 from common.config.schema import Schema
+from common.errors import BadInput
 from common.formats import folder_columns, reader, unchanged
 from common.formats.chunks import Chunk, numbered
 from common.formats.column_names import ColumnNames
+from common.formats.csv_file import CsvFile
+from common.formats.csv_layout import WrongHeader
 from common.formats.parquet_types import Layouts
 from common.formats.reader import InputFile
 from common.log import log
@@ -23,6 +26,7 @@ _MAX_OPEN = 16
 _COUNTING_THREADS = 8
 _PROGRESS_SECS = 10.0
 _TEXTS_AHEAD = 4  # of an object store; their lines are counted when they are opened
+_MOST_LOOKED_AT = 100  # of files, for the words of an error
 _REMOTE_THREADS = 32  # that open or count files of an object store at the same time
 
 
@@ -142,27 +146,33 @@ class OpenFiles:
         return file
 
     def _open_first(self, number: int) -> InputFile:
+        try:
+            file = self._open(number)
+            self._check_columns(file, number)
+            return file
+        except WrongHeader as error:
+            raise self._mixed_headers(number) or error
+        finally:  # should the file have changed, an error may have no other cause
+            if self._stamps:
+                unchanged.check(self._paths[number], self._stamps[number])
+
+    def _open(self, number: int) -> InputFile:
         path, partition = self.named[number]
         if self._text_alone and reader.is_parquet(path):
             raise file_names.parquet_error(path)
-        used = folder_columns.used(partition, self._schema)
-        columns = tuple(column for column in self._schema.columns if column.name not in used)
-        schema = self._schema._replace(columns=columns)
-        try:
-            file = reader.open_part(path, schema, self._layouts, self._header, list(used))
-            self._check_columns(file, used)
-            return file
-        finally:  # should the file have changed, an error may have no other cause
-            if self._stamps:
-                unchanged.check(path, self._stamps[number])
+        in_folders = folder_columns.used(partition, self._schema)
+        own = [column for column in self._schema.columns if column.name not in in_folders]
+        schema = self._schema._replace(columns=tuple(own))
+        return reader.open_part(path, schema, self._layouts, self._header, list(in_folders))
 
-    def _check_columns(self, file: InputFile, in_folders: Dict[str, Optional[str]]) -> None:
+    def _check_columns(self, file: InputFile, number: int) -> None:
         """Says once of columns that are in a file, too, that their folders' values are read.
 
         Raises:
           BadInput: the file's first rows have others.
         """
-        twice = set(in_folders).intersection(file.columns) if in_folders else set()
+        in_folders = folder_columns.used(self.named[number].partition, self._schema)
+        twice = set(in_folders).intersection(file.columns)
         for name in sorted(twice):
             folder_columns.check(file, name, in_folders[name])
         with self._lock:
@@ -171,3 +181,22 @@ class OpenFiles:
         if untold:
             log("{}: {} in the names of folders and in the file, of which the folders' are "
                 "read".format(file.path, ", ".join(untold)))
+
+    def _mixed_headers(self, number: int) -> Optional[BadInput]:
+        """The error of a text file in whose place another is as --csv_header says; None without.
+        """
+        for other in range(min(len(self._paths), _MOST_LOOKED_AT)):
+            if self._has_text_as_announced(other):
+                paths = [self._paths[number], self._paths[other]]
+                if self._header:
+                    paths.reverse()
+                return BadInput("{} begins with a header, and {} with a row: --csv_header holds "
+                                "for all text files. Write them alike.".format(*paths))
+        return None
+
+    def _has_text_as_announced(self, number: int) -> bool:
+        try:
+            file = self._open(number)
+            return isinstance(file, CsvFile) and file.first_chunk is not None
+        except BadInput:
+            return False

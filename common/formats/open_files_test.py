@@ -1,18 +1,19 @@
 import os
 import threading
-from typing import Callable, Iterator, List
+from typing import Callable, Iterator, List, Optional
 
 import pytest
 
 from common.errors import BadInput
 from common.formats import files, open_files
+from common.formats.column_names import ColumnNames
 from common.formats.files import Files
 from common.naming.named_files import NamedFile
 from common.pipeline import blocks
 from common.pipeline.row_order import Stream
-from common.testing import many_files
+from common.testing import many_files, toy
 from common.testing.many_files import read_rows
-from common.testing.toy import SCHEMA
+from common.testing.toy import NAMES, SCHEMA
 
 
 def test_files_are_opened_when_their_rows_are_wanted(
@@ -95,3 +96,25 @@ def test_counting_says_how_far_it_is(tmp_path: object, monkeypatch: pytest.Monke
     monkeypatch.setattr(open_files, "_PROGRESS_SECS", 0.0)
     assert data.train_rows == 12
     assert "counted the rows of 3 of 3 files" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("header", [None, ColumnNames(SCHEMA)])
+@pytest.mark.parametrize("has_header", [[True, False], [False, True]])
+def test_text_with_and_without_a_header(
+        header: Optional[ColumnNames], has_header: List[bool], tmp_path: object) -> None:
+    paths = [toy.write_csv("{}/empty".format(tmp_path), [])]
+    rows = toy.random_rows(1, 3)
+    for number, has in enumerate(has_header):
+        paths.append("{}/{}".format(tmp_path, number))
+        toy.write_csv(paths[-1], [NAMES, *rows] if has else rows)
+    named = [NamedFile(path) for path in paths]
+    with pytest.raises(BadInput) as caught:
+        Files(named, SCHEMA, header=header).count()
+    with_header = paths[1 + has_header.index(True)]
+    without = paths[1 + has_header.index(False)]
+    assert str(caught.value) == (
+        "{} begins with a header, and {} with a row: --csv_header holds for all text files. Write "
+        "them alike.".format(with_header, without))
+    alone = named[1 + has_header.index(header is None)]
+    with pytest.raises(BadInput, match="--csv_header"):
+        Files([named[0], alone], SCHEMA, header=header).count()
