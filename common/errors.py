@@ -3,6 +3,11 @@
 import signal
 
 
+def in_one_line(error: object) -> str:
+    """The words of a library's error, which may go over several lines, for a message of ours."""
+    return " ".join(str(error).split())
+
+
 class BadInput(ValueError):
     """Input that cannot be read.
 

@@ -113,7 +113,7 @@ def test_a_rehearsal_reads_the_files_that_flags_name(tmp_path: object) -> None:
     process = start(*words, cwd=str(tmp_path))
     output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert "120 of rows/ds=2026-11-20/part-0.csv and 1 more files" in output, output
+    assert "120 of rows/ds=2026-11-20/part-0.csv and 1 more file" in output, output
     assert "20 of sample/taobao_test_data" in output, output
 
 

@@ -9,8 +9,9 @@ from typing import IO, Iterator, Tuple
 
 import pyarrow as pa
 
-from common.errors import BadInput
+from common.errors import BadInput, in_one_line
 from common.naming import text_forms
+from common.places import location
 
 _MAX_LINE_BYTES = 1 << 25
 _BUFFER_BYTES = 1 << 20
@@ -50,8 +51,8 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
       BadInput: the file is missing, empty or no text, its compressed data are damaged, or a line is
         too long.
     """
-    if not os.path.isfile(path):
-        raise BadInput("{}: no such file.".format(path))
+    if not location.exists(path):
+        raise BadInput("{}: {}.".format(path, location.missing(path)))
     if is_parquet(path):
         raise BadInput("{}: the file is Parquet, expected lines of text.".format(path))
     progress = Progress(path, "lines")
@@ -111,7 +112,7 @@ def _read_line(path: str, file: IO[bytes], number: int) -> bytes:
 
 def _unreadable(path: str, number: int, error: Exception) -> BadInput:
     return BadInput("{}, after line {}: the file cannot be read ({}). Fetch it again.".format(
-        path, number, error))
+        path, number, in_one_line(error)))
 
 
 def is_parquet(path: str) -> bool:

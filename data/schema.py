@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.config import schema_file  # noqa: E402
 from common.config.flag_types import positive  # noqa: E402
-from common.errors import BadInput  # noqa: E402
+from common.errors import BadInput, in_one_line  # noqa: E402
 
 ROWS = 200000
 _SEPARATORS = ("|", ";", "\x02", "\x01", " ")
@@ -53,7 +53,7 @@ def read_rows(path: str, delimiter: str, limit: int) -> pd.DataFrame:
         else:
             frame = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, nrows=limit)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise BadInput("{}: cannot be read: {}.".format(path, error))
+        raise BadInput("{}: cannot be read: {}.".format(path, in_one_line(error)))
     if not len(frame):
         raise BadInput("{}: has no rows.".format(path))
     return frame

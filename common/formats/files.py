@@ -80,7 +80,8 @@ class Files:
         first = self.paths[0]
         if len(self.paths) == 1:
             return first
-        return "{} and {} more files".format(first, len(self.paths) - 1)
+        others = len(self.paths) - 1
+        return "{} and {:,} more {}".format(first, others, "file" if others == 1 else "files")
 
     @property
     def num_bytes(self) -> int:

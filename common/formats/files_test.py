@@ -112,7 +112,7 @@ def test_empty_files_among_others_and_alone(tmp_path: object) -> None:
     paths = many_files.write_files(tmp_path, [0, 5, 0, 0], "cp")
     data = many_files.open_files(tmp_path, paths)
     assert read_rows(data, Stream(8)) == many_files.numbers_of([0, 5])
-    with pytest.raises(BadInput, match="part-000 and 1 more files: all of them are empty. Expected "
+    with pytest.raises(BadInput, match="part-000 and 1 more file: all of them are empty. Expected "
                        "rows of the 7 columns of toy"):
         many_files.open_files(tmp_path, paths[::2])
     with pytest.raises(BadInput, match="part-000: the file is empty. Expected rows"):
@@ -124,4 +124,4 @@ def test_the_number_of_a_row_holds_its_file(tmp_path: object) -> None:
     read = Files([NamedFile(path) for path in paths], SCHEMA)
     row = first_row_of(1) + 2
     assert (file_of(row), row_in_file(row)) == (1, 2)
-    assert read.path.endswith("part-000 and 1 more files") and read.num_rows == 7
+    assert read.path.endswith("part-000 and 1 more file") and read.num_rows == 7

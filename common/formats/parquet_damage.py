@@ -5,6 +5,7 @@ from typing import NamedTuple, Optional, Sequence
 import pyarrow as pa
 import pyarrow.parquet
 
+from common.errors import in_one_line
 from common.formats.parquet_reader import ParquetReader
 from common.formats.parquet_types import Place
 
@@ -29,14 +30,15 @@ def reason(reader: ParquetReader, group: int, places: Sequence[Place], error: Ex
     """
     unread = _first_unread(reader, group, places)
     if unread is None:
-        return "the Parquet data are damaged ({}). Write the file again.".format(error)
+        message = "the Parquet data are damaged ({}). Write the file again."
+        return message.format(in_one_line(error))
     row_group = reader.metadata.row_group(group)
     for leaf in unread.place.leaves:
         told = _unsupported(row_group.column(leaf))
         if told:
             return "column {!r} {}".format(unread.place.name, told)
     message = "the Parquet data are damaged, in column {!r} ({}). Write the file again."
-    return message.format(unread.place.name, unread.error)
+    return message.format(unread.place.name, in_one_line(unread.error))
 
 
 def _first_unread(

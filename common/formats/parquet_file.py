@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from common.config.schema import Schema
-from common.errors import BadInput
+from common.errors import BadInput, in_one_line
 from common.formats import parquet_damage, parquet_footer, unchanged
 from common.formats.chunks import Chunk, RawColumns
 from common.formats.column_names import ColumnNames
@@ -109,7 +109,7 @@ class ParquetFile:
                 return self._open().read(chunk.start, places)
         except _ERRORS as error:
             if getattr(error, "errno", None):  # of the system, not of what the file holds
-                raise BadInput("{}: it cannot be read ({}).".format(self.path, error))
+                raise BadInput("{}: it cannot be read ({}).".format(self.path, in_one_line(error)))
             reason = parquet_damage.reason(self._open(), chunk.start, places, error)
             last_row = chunk.first_row + chunk.num_rows
             message = "{}, rows {} to {}: {}"
@@ -168,7 +168,7 @@ def open_parquet(
             how = ", or convert it from CSV with: python {} convert IN.csv {}".format(
                 schema.module, path)
         raise BadInput("{}: not a Parquet file, or cut short ({}). Write it again{}".format(
-            path, error, how))
+            path, in_one_line(error), how))
     layout = layouts.find(path, footer, elsewhere)
     return ParquetFile(path, schema, stamp, content, footer, layouts, layout)
 

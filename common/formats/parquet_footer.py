@@ -12,6 +12,7 @@ from typing import Dict, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet
 
+from common.errors import in_one_line
 from common.formats import thrift_schema
 from common.places import location
 
@@ -93,7 +94,7 @@ def parse(content: bytes) -> Footer:
     try:
         return _parse(content, {})
     except _ERRORS as error:
-        reason = str(error)
+        reason = in_one_line(error)
     try:
         content, annotations = thrift_schema.without_new_types(content)
         return _parse(content, annotations)

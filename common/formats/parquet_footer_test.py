@@ -87,5 +87,6 @@ def test_a_damaged_footer(content: bytes) -> None:
 def test_any_cut_footer_is_told(tmp_path: object) -> None:
     content = parquet_footer.read(written(tmp_path, foreign_parquet.NEW_TYPES))
     for size in range(0, len(content) - 1, 7):
-        with pytest.raises(NotParquet):
+        with pytest.raises(NotParquet) as caught:
             parquet_footer.parse(content[:size])
+        assert "\n" not in str(caught.value)  # thrift's errors have line breaks

@@ -14,7 +14,7 @@ from typing import IO, Callable, Iterator, Optional, Tuple
 
 import pyarrow as pa
 
-from common.errors import BadInput
+from common.errors import BadInput, in_one_line
 from common.formats import unchanged
 from common.naming import text_forms
 from common.log import log
@@ -192,4 +192,4 @@ class TextBytes:
             unchanged.check(self.path, self.opened)
             message = ("{}: it cannot be unpacked by {}: {}. Was it cut short on its way? Fetch or "
                        "write it again.")
-            raise BadInput(message.format(self.path, codec, error))
+            raise BadInput(message.format(self.path, codec, in_one_line(error)))

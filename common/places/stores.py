@@ -16,7 +16,7 @@ from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 import pyarrow.fs
 
-from common.errors import BadInput
+from common.errors import BadInput, in_one_line
 from common.places import addresses
 
 _CONNECT_SECS = 5
@@ -78,7 +78,8 @@ def path_in(address: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """The text with the keys of the environment masked, should any library have shown them."""
+    """An error's text in one line, without the keys of the environment, should it show them."""
+    text = in_one_line(text)
     for name in _SECRETS:
         value = os.environ.get(name)
         if value:
