@@ -14,12 +14,12 @@ from typing import List, Optional
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.config.schema import Schema  # noqa: E402
 from data import command, histories  # noqa: E402
-from data.din.columns import COLUMNS  # noqa: E402
+from data.din.columns import columns  # noqa: E402
 from data.interests import Names  # noqa: E402
 
 SCHEMA = Schema(
     name="amazon",
-    columns=COLUMNS,
+    columns=columns("uid_voc", "mid_voc", "cat_voc"),
     train_file="local_train_splitByUser",
     test_file="local_test_splitByUser",
     user_column="user",

@@ -19,12 +19,15 @@ _PROGRESS_SECS = 3.0
 
 
 class Progress:
-    """Prints to stderr how much of a file has been read, every few seconds and at its end."""
+    """Prints to stderr how much of a file has been read, every few seconds and at its end.
 
-    def __init__(self, path: str, unit: str) -> None:
+    With num_bytes, it is that much which is read, as from several files of which path is made.
+    """
+
+    def __init__(self, path: str, unit: str, num_bytes: int = 0) -> None:
         self._name = os.path.basename(path)
         self._unit = unit
-        self._total = max(1, os.path.getsize(path))
+        self._total = max(1, num_bytes or os.path.getsize(path))
         self._shown = time.monotonic()
 
     def update(self, count: int, num_bytes: int) -> None:

@@ -10,7 +10,8 @@ import json
 import os
 import re
 import sys
-from typing import IO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    IO, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple)
 
 from numpy.random import Generator, default_rng
 
@@ -180,7 +181,7 @@ def run(
         make: Make,
         convert: Convert,
         sources: Dict[str, str],
-        numbers: Optional[Dict[str, Tuple[int, str]]] = None,
+        numbers: Optional[Mapping[str, Tuple[float, str]]] = None,
 ) -> int:
     """Runs one of the commands of a data set's module, make or convert.
 
@@ -190,7 +191,7 @@ def run(
       make: writes rows in the published layout, given rows, test_rows, seed and out.
       convert: writes the rows that training reads, given out and the arguments of sources.
       sources: argument of convert -> what --help says of it; with dashes before it, it is a flag.
-      numbers: flag of convert with a whole number -> its default and what --help says of it.
+      numbers: flag of convert with a number -> its default, of its type, and what --help says.
 
     Returns:
       the exit status.
@@ -206,7 +207,7 @@ def run(
         convert_parser.add_argument(name, help=text)
     for name, (default, text) in (numbers or {}).items():
         text = "{} (default {})".format(text, default)
-        convert_parser.add_argument(name, type=int, default=default, help=text)
+        convert_parser.add_argument(name, type=type(default), default=default, help=text)
     convert_parser.add_argument(
         "--out", type=written_locally, default="data", help="folder to write to (default data)")
     arguments = vars(parser.parse_args(argv))

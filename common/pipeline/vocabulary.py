@@ -17,7 +17,8 @@ from common.errors import BadInput
 from common.files import replacing
 from common.places import location
 
-_REMEDY = "Make it again with data/din/prepare_data.sh or: python data/amazon.py make"
+_REMEDY = ("Make it again with data/din/prepare_data.sh, data/movielens.py convert or: python "
+           "data/amazon.py make")
 _UNFIT = re.compile("[\t\n\r\x02]")
 _OPCODES = """PROTO FRAME MARK STOP EMPTY_DICT DICT SETITEM SETITEMS
     PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET
@@ -41,7 +42,7 @@ def load(path_stem: str) -> List[str]:
     folder = os.path.dirname(path_stem) or "."
     message = ("{0}.txt: no such file, and no {0}.pkl either. Name the folder that holds them by "
                "--data_location, or make them of your rows with data/din/script/generate_voc.py, "
-               "of the raw files with data/din/prepare_data.sh, "
+               "of the raw files with data/din/prepare_data.sh or data/movielens.py convert, "
                "or with synthetic rows: python data/amazon.py make --out {1}")
     raise BadInput(message.format(path_stem, folder))
 

@@ -1,5 +1,7 @@
 """The columns of samples with a history: label, user, target, and the user's earlier items."""
 
+from typing import Tuple
+
 from common.config.schema import Column
 
 
@@ -22,12 +24,16 @@ def _history(name: str, other_name: str, vocabulary: str, table: str) -> Column:
     )
 
 
-COLUMNS = (
-    # The other names are those of the Parquet files of AlibabaPAI/Modelzoo-Data.
-    Column("label", "label", other_names=("CLICKED",), task="click"),
-    _word("user", "UID", "uid_voc"),
-    _word("item", "ITEM", "mid_voc", "item"),
-    _word("category", "CATEGORY", "cat_voc", "category"),
-    _history("history_items", "HISTORY_ITEM", "mid_voc", "item"),
-    _history("history_categories", "HISTORY_CATEGORY", "cat_voc", "category"),
-)
+def columns(users: str, items: str, categories: str) -> Tuple[Column, ...]:
+    """The columns of samples, given the names of the vocabularies of users, items and categories.
+
+    Files may name them otherwise, too: as the Parquet files of AlibabaPAI/Modelzoo-Data do.
+    """
+    return (
+        Column("label", "label", other_names=("CLICKED",), task="click"),
+        _word("user", "UID", users),
+        _word("item", "ITEM", items, "item"),
+        _word("category", "CATEGORY", categories, "category"),
+        _history("history_items", "HISTORY_ITEM", items, "item"),
+        _history("history_categories", "HISTORY_CATEGORY", categories, "category"),
+    )

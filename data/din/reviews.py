@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
+from common.errors import BadInput
 from data.din import buckets
 from data.din.samples import DEFAULT_CATEGORY
 from data.din.tables import one_array
@@ -32,6 +33,14 @@ class Items(NamedTuple):
         """How many of the items have a category, in words."""
         return "{} items, {} without a category, {} not in the list of items".format(
             len(self.names), self.num_uncategorized, self.num_unlisted)
+
+    def check_categories(self, path: str, smallest: float) -> None:
+        """Raises BadInput if a smaller share of the items has a category; path lists them."""
+        if self.share_with_category < smallest:
+            raise BadInput("{}: of {}; expected a category of {:.0%} of them. Are reviews and "
+                           "items of the same release, with the same ids? To train with {} in "
+                           "place of a category, pass --min_categories 0.".format(
+                               path, self.describe(), smallest, DEFAULT_CATEGORY))
 
     @property
     def share_with_category(self) -> float:

@@ -88,22 +88,13 @@ def aggregate(
         paths = buckets.partition(reviews, folder, settings.num_buckets)
         num_equal = sum(map(buckets.drop_equal, paths))
         items = make_items(paths, read_tables(item_info, ITEMS))
-        _check_categories(item_info, items, settings.min_categories)
+        items.check_categories(item_info, settings.min_categories)
         with replacing(target) as temporary, open(temporary, "wb") as file:
             report = _write_samples(file, paths, items, settings)
             if not report.num_lines:
                 raise BadInput("{}: no user has reviews of two items. Give more reviews."
                                .format(reviews_info))
     return report._replace(num_equal=num_equal)
-
-
-def _check_categories(path: str, items: Items, smallest: float) -> None:
-    if items.share_with_category < smallest:
-        raise BadInput(
-            "{}: of the reviews' {}. Expected a category of {:.0%} of them. Are reviews and items "
-            "of the same release, with the same ids? In that of 2023 both have parent_asin. To "
-            "train with default_cat in their place, pass --min_categories 0."
-            .format(path, items.describe(), smallest))
 
 
 def _write_samples(

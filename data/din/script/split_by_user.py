@@ -26,10 +26,14 @@ _USERS_A_TEST_USER = 10
 
 def is_test_user(user: bytes, seed: int) -> bool:
     """Whether a user's samples are for the test: a draw of a tenth, fixed by user and seed."""
+    return number_of(user, seed) % _USERS_A_TEST_USER == 0
+
+
+def number_of(user: bytes, seed: int) -> int:
+    """A number below 2 ** 64 that is drawn for a user, fixed by user and seed."""
     text = b"%d\t%s" % (seed, user)
     digest = hashlib.blake2b(text, digest_size=8).digest()
-    number = int.from_bytes(digest, "little")
-    return number % _USERS_A_TEST_USER == 0
+    return int.from_bytes(digest, "little")
 
 
 def split(
