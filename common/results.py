@@ -172,12 +172,12 @@ def _check_schema(config: str, before: Dict[str, Any], data: Data) -> None:
     """Raises BadInput where a checkpoint was trained on other columns, where it kept them."""
     if "schema" not in before:
         return
-    was, now = before["schema"]["columns"], schema_file.to_json(data.declared)["columns"]
-    difference = schema_file.difference(was, now)
+    difference = schema_file.difference(before["schema"], schema_file.to_json(data.declared))
     if difference:
         raise BadInput(
             "{}: the checkpoints of this folder were trained with another schema: {}. Give the "
-            "--schema of that run, or another folder to --checkpoint.".format(config, difference))
+            "--schema of that run, which this file holds under \"schema\", or another folder to "
+            "--checkpoint.".format(config, difference))
 
 
 def _check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool) -> None:

@@ -18,6 +18,7 @@ from common.formats.parsing import parse_numbers
 from common.pipeline.checks import BadRows
 from common.pipeline.column_decoder import ColumnDecoder
 from common.pipeline.encoder import Encoder
+from common.pipeline.missing_texts import MissingTexts
 from data import ragged
 
 _STORED_TYPES = {
@@ -206,18 +207,24 @@ def _contains_any(values: pa.BinaryArray, dividers: List[str]) -> np.ndarray:
 
 def _stored_table(columns: RawColumns, schema: Schema, stored: pa.Schema) -> pa.Table:
     """The columns of a chunk as a table of the stored types."""
+    missing = MissingTexts(schema.missing)
     arrays = [
-        _stored_array(columns, column, field.type)
+        _stored_array(columns, column, field.type, missing)
         for column, field in zip(schema.columns, stored)
     ]
     return pa.table(arrays, schema=stored)
 
 
-def _stored_array(columns: RawColumns, column: Column, stored_type: pa.DataType) -> pa.Array:
+def _stored_array(
+        columns: RawColumns,
+        column: Column,
+        stored_type: pa.DataType,
+        missing: MissingTexts,
+) -> pa.Array:
     """A column as the stored type; missing integers become the default, missing numbers null."""
     array = columns.arrays[column.name]
     if column.dtype == "int32":
-        integers = ColumnDecoder(columns).integers(column)
+        integers = ColumnDecoder(columns, missing).integers(column)
         return pa.array(integers)
     if is_list(array.type):
         items = _values(array.values, _STORED_TYPES[column.dtype])

@@ -20,6 +20,7 @@ class _SchemaFields(NamedTuple):
     delimiter: str = ","
     parquet_lists: bool = False
     header: bool = False
+    missing: Tuple[str, ...] = ()
 
 
 class Schema(_SchemaFields):
@@ -37,11 +38,14 @@ class Schema(_SchemaFields):
       delimiter: what divides the columns of a line.
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
       header: whether the first line of its text files names the columns.
+      missing: texts that count as an empty value, as `?` or NULL: in the columns that a model takes
+        they stand for the column's default, as a whole or as an item of a list.
 
     Raises:
-      ValueError: two columns share a name or another name, a task or a role; the columns of a table
-        are fewer than two or differ in kind, vocabulary or buckets; lists have a default that
-        parquet_lists cannot hold; or user_column is no column of single strings.
+      ValueError: two columns share a name or another name, a task or a role; a missing text is also
+        a positive one or one of a column's words; the columns of a table are fewer than two or
+        differ in kind, vocabulary or buckets; lists have a default that parquet_lists cannot hold;
+        or user_column is no column of single strings.
     """
 
     __slots__ = ()
@@ -50,6 +54,7 @@ class Schema(_SchemaFields):
         self = super().__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         self._check_names()
         self._check_tables()
+        self._check_missing()
         if self.parquet_lists and any(column.default for column in self.lists):
             raise self._wrong("an empty list has no items where lists are stored as lists; give "
                               "list columns default=''.")
@@ -76,6 +81,17 @@ class Schema(_SchemaFields):
             if column.kind == "user" and column.name != self.user_column:
                 raise self._wrong("column {!r} has kind 'user' and is not the user column, {!r}."
                                   .format(column.name, self.user_column))
+
+    def _check_missing(self) -> None:
+        if "" in self.missing:
+            raise self._wrong("missing: an empty text is missing anyway. Leave it out.")
+        taken = [(label.column, label.positive) for label in self.labels]
+        taken += [(column.name, column.words) for column in self.columns]
+        for name, texts in taken:
+            both = [text for text in self.missing if text in texts]
+            if both:
+                raise self._wrong("{!r} is a missing text, and column {!r} has it as a positive "
+                                  "text or a word.".format(both[0], name))
 
     def _check_distinct(self, what: str, names: Sequence[str]) -> None:
         repeated = sorted({name for name in names if names.count(name) > 1})

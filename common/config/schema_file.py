@@ -21,6 +21,7 @@ _KEYS = {
     "delimiter": str,
     "header": bool,
     "parquet_lists": bool,
+    "missing": list,
     "columns": list,
 }
 _TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
@@ -68,7 +69,8 @@ def from_json(value: Any, where: str, name: str) -> Schema:
     columns = []
     for place, entry in enumerate(value["columns"]):
         columns.append(_column(entry, where, "columns[{}]".format(place)))
-    fields = {key: value[key] for key in value if key not in ("columns", "user")}
+    fields = {key: item for key, item in _with_tuples(value).items()
+              if key not in ("columns", "user")}
     fields = {"name": name, "train_file": "", "test_file": "", "module": "", **fields}
     if len(fields.get("delimiter", ",")) != 1:
         raise ValueError("{}: delimiter: expected one character. Got: {!r}.".format(
@@ -184,7 +186,7 @@ def to_json(schema: Schema) -> Dict[str, Any]:
         field = "user_column" if key == "user" else key
         item = getattr(schema, field)
         if key != "columns" and item != Schema._field_defaults.get(field, ""):
-            value[key] = item
+            value[key] = list(item) if isinstance(item, tuple) else item
     value["columns"] = [_column_to_json(column) for column in schema.columns]
     return value
 
@@ -208,13 +210,17 @@ def _label_to_json(label: Label) -> Dict[str, Any]:
     return {key: list(item) if isinstance(item, tuple) else item for key, item in given.items()}
 
 
-def difference(one: Sequence[Dict[str, Any]], other: Sequence[Dict[str, Any]]) -> Optional[str]:
-    """The first column in which the columns of two schemas, as JSON, differ; None where they agree.
+def difference(one: Dict[str, Any], other: Dict[str, Any]) -> Optional[str]:
+    """Where two schemas, as JSON, read rows differently: the first column, or the missing texts.
 
-    The names that files may give a column do not count.
+    The names of files, and those that files may give a column, do not count. None where they agree.
     """
-    for place in range(max(len(one), len(other))):
-        first, second = [_described(columns, place) for columns in (one, other)]
+    texts = [sorted(schema.get("missing", [])) for schema in (one, other)]
+    if texts[0] != texts[1]:
+        return "missing was {} and is {}".format(*[
+            json.dumps(some, ensure_ascii=False) for some in texts])
+    for place in range(max(len(one["columns"]), len(other["columns"]))):
+        first, second = [_described(schema["columns"], place) for schema in (one, other)]
         if first != second:
             return "column {} was {} and is {}".format(place + 1, first, second)
     return None

@@ -50,8 +50,9 @@ def test_a_file_is_read_into_a_schema(tmp_path: object) -> None:
 
 def test_all_keys_are_read(tmp_path: object) -> None:
     value = dict(SMALL, name="n", train_file="a", test_file="b", delimiter="\t", header=True,
-                 user=None)
+                 user=None, missing=["?", "NULL"])
     schema = schema_file.read(write(tmp_path, value))
+    assert schema.missing == ("?", "NULL")
     assert (schema.name, schema.train_file, schema.test_file) == ("n", "a", "b")
     assert (schema.delimiter, schema.header, schema.user_column) == ("\t", True, "")
 
@@ -88,6 +89,10 @@ def test_defaults_are_not_written() -> None:
     ({}, "mine.json: columns: is missing. List the columns"),
     (dict(SMALL, columns=[]), "mine.json: columns: is missing"),
     (dict(SMALL, colums=[]), "mine.json: colums: no such key. Did you mean 'columns'. Keys: name,"),
+    (dict(SMALL, missing="?"), 'mine.json: missing: expected a list. Got: "[?]".'),
+    (dict(SMALL, missing=[0]), r"mine.json: missing\[0\]: expected a text. Got: 0."),
+    (dict(SMALL, missing=[""]), "missing: an empty text is missing anyway. Leave it out."),
+    (dict(SMALL, missing=["?", "m"]), "'m' is a missing text, and column 'sex' has it as a posit"),
     (dict(SMALL, header=1), "mine.json: header: expected true or false. Got: 1."),
     (dict(SMALL, user=3), "mine.json: user: expected a text. Got: 3."),
     (dict(SMALL, delimiter="||"), r"mine.json: delimiter: expected one character. Got: '\|\|'."),
@@ -126,15 +131,20 @@ def test_a_file_that_is_not_there_is_named(tmp_path: object) -> None:
 
 
 def test_the_first_column_that_differs_is_named() -> None:
-    columns = SMALL["columns"]
-    assert schema_file.difference(columns, columns) is None
-    other = changed(1, other_names=["Age"])["columns"]
-    assert schema_file.difference(columns, other) is None
-    other = changed(2, buckets=60)["columns"]
-    assert schema_file.difference(columns, other) == (
+    assert schema_file.difference(SMALL, SMALL) is None
+    assert schema_file.difference(SMALL, changed(1, other_names=["Age"])) is None
+    assert schema_file.difference(SMALL, changed(2, buckets=60)) == (
         'column 3 was {"buckets": 50, "kind": "hash", "name": "tags", "separator": "|"} and is '
         '{"buckets": 60, "kind": "hash", "name": "tags", "separator": "|"}')
-    assert schema_file.difference(columns, columns[:5]) == (
+    assert schema_file.difference(SMALL, dict(SMALL, columns=SMALL["columns"][:5])) == (
         'column 6 was {"kind": "label", "name": "paid", "task": "payment"} and is none')
-    assert schema_file.difference([{"name": "a", "kind": "label"}],
-                                  [{"kind": "label", "name": "a"}]) is None
+    swapped = [dict(reversed(list(column.items()))) for column in SMALL["columns"]]
+    assert schema_file.difference(SMALL, dict(SMALL, columns=swapped)) is None
+
+
+def test_other_missing_texts_and_labels_are_another_schema() -> None:
+    marked = dict(SMALL, missing=["?", "NULL"])
+    assert schema_file.difference(marked, dict(SMALL, missing=["NULL", "?"])) is None
+    assert schema_file.difference(SMALL, marked) == 'missing was [] and is ["?", "NULL"]'
+    assert 'column 6 was {"at_least": 3' in str(schema_file.difference(
+        changed(5, at_least=3), changed(5, at_least=4)))

@@ -96,7 +96,8 @@ class Layouts:
         for place in places:
             name = place.column.name
             is_hashed = place.column.kind == "hash" and is_string(place.kind)
-            if is_hashed and name not in self._warned:
+            is_told = "NULL" in self.schema.missing
+            if is_hashed and not is_told and name not in self._warned:
                 if list_texts.holds_both_nulls(columns[name]):
                     self._warned.add(name)
                     log("{}, column {!r}: some rows hold no value and others the text NULL, which "

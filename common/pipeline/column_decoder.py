@@ -3,8 +3,7 @@
 Each distinct value is decoded once, and rows gather it.
 """
 
-import collections
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +16,11 @@ from common.formats import parsing, string_views
 from common.formats.chunks import RawColumns, Reject
 from common.formats.splits import splits_of
 from common.formats.string_views import StringColumn, StringViews
-from common.pipeline import list_items, lists
+from common.pipeline import alignment, list_items, lists
 from common.pipeline.lists import Lists
+from common.pipeline.missing_texts import MissingTexts
 
+_NO_TEXTS = MissingTexts(())
 _MAX_FLOAT = np.finfo(np.float32).max
 
 
@@ -29,17 +30,23 @@ class ColumnDecoder:
     Columns are decoded in C++ where possible. Where that meets a value that is not as it should be,
     the column is decoded once more by NumPy, which finds the value.
 
+    Args:
+      columns: as a file holds them.
+      missing: texts that count as empty values.
+
     Attributes:
       rejects: the rows that cannot be used, so far.
       size: the number of rows N.
       starts: where the rows of each chunk begin among the N, int [C].
     """
 
-    def __init__(self, columns: RawColumns) -> None:
+    def __init__(self, columns: RawColumns, missing: MissingTexts = _NO_TEXTS) -> None:
         self.rejects = list(columns.rejects)
         self.size = len(columns.rows)
         self.starts = np.zeros(1, np.int64) if columns.starts is None else columns.starts
-        self._arrays = columns.arrays
+        self._missing = missing
+        self._given = columns.arrays
+        self._arrays: Dict[str, Any] = {}  # of those that were asked for, without missing texts
         self._rows = columns.rows
         self._dictionaries: Dict[str, pa.Array] = {}
         self._lengths: Dict[str, ndarray] = {}
@@ -60,11 +67,19 @@ class ColumnDecoder:
         first_rows = self._rows[self.starts[counted]]
         return dict(zip(first_rows.tolist(), counts[counted].tolist()))
 
-    def _array(self, name: str) -> pa.Array:
+    def _raw(self, column: Column) -> Any:
+        """A column as RawColumns has it, with nothing where a text counts as an empty value."""
+        name = column.name
+        if name not in self._arrays:
+            self._arrays[name] = self._missing.blanked(self._given[name], column)
+        return self._arrays[name]
+
+    def _array(self, column: Column) -> pa.Array:
         """A column as a pyarrow array, its strings dictionary-encoded."""
-        array = self._arrays[name]
+        array = self._raw(column)
         if not isinstance(array, StringViews):
             return array
+        name = column.name
         dictionary = self._dictionaries.get(name)
         if dictionary is None:
             strings = array.to_arrow()
@@ -74,7 +89,7 @@ class ColumnDecoder:
 
     def native_strings(self, column: Column) -> Optional[StringColumn]:
         """A column's strings for C++; None where NumPy has to decode the column."""
-        array = self._arrays[column.name]
+        array = self._raw(column)
         if isinstance(array, StringViews):
             return StringColumn(array, None)
         is_encoded = pa.types.is_dictionary(array.type)
@@ -86,18 +101,6 @@ class ColumnDecoder:
         views = string_views.from_arrow(values)
         return StringColumn(views, index)
 
-    def labels(self, column: Column) -> List[ndarray]:
-        """The labels that are read from a column, 0 or 1 [N] each; missing ones become rejects."""
-        if column.dtype == "int32":
-            return [self.integers(column)]
-        if column.dtype == "float":
-            numbers = self.numbers(column)
-            return [numbers >= label.at_least for label in column.outcomes]
-        values, index = parsing.with_missing(self._array(column.name), b"")
-        is_blank = parsing.is_blank(values)
-        self.reject(is_blank[index], column, "a label's text")
-        return [_is_any(values, label.positive)[index] for label in column.outcomes]
-
     def integers(self, column: Column) -> ndarray:
         """A label or identity column as int32 [N]; values out of range become rejects and 0."""
         is_label = column.kind == "label"
@@ -106,8 +109,10 @@ class ColumnDecoder:
         valid = self._valid_integers(column, limit, default)
         if valid is not None:
             return valid
-        array = self._array(column.name)
+        array = self._array(column)
         integers = parsing.any_integers(array, default)
+        if not is_label:
+            integers = self._with_default(integers, int(default))
         bad = (integers < 0) | (integers >= limit)
         expected = "a whole number from 0 to {}".format(limit - 1)
         if is_label:
@@ -125,8 +130,10 @@ class ColumnDecoder:
         """The usual case, in one pass: integers in range and written as usual; else None."""
         strings = self.native_strings(column)
         if strings is None:
-            array = self._arrays[column.name]
-            return parsing.small_integers(array, limit)
+            array = self._raw(column)
+            integers = parsing.small_integers(array, limit)
+            has_missing = integers is not None and self._missing.is_missing(integers).any()
+            return None if has_missing else integers
         integers = compiled.integers(strings.values, limit, default)
         if integers is None:
             return None
@@ -137,9 +144,16 @@ class ColumnDecoder:
         default = float(column.default) if column.kind == "number" else np.nan
         numbers = self._native_numbers(column, default)
         if numbers is None:
-            array = self._array(column.name)
+            array = self._array(column)
             numbers = parsing.any_numbers(array, default)
+        numbers = self._with_default(numbers, default)
         return self._finite(numbers, column)
+
+    def _with_default(self, numbers: ndarray, default: float) -> ndarray:
+        """Numbers with the default for those that count as missing."""
+        if not len(self._missing.numbers):
+            return numbers
+        return np.where(self._missing.is_missing(numbers), default, numbers)
 
     def _native_numbers(self, column: Column, default: float) -> Optional[ndarray]:
         strings = self.native_strings(column)
@@ -160,7 +174,7 @@ class ColumnDecoder:
 
     def _native_means(self, column: Column, default: float) -> Optional[ndarray]:
         strings = self.native_strings(column)
-        if strings is None:
+        if strings is None or len(self._missing.numbers):
             return None
         separator = column.separator.encode()
         means_and_lengths = compiled.list_means(strings.values, separator, default)
@@ -173,6 +187,8 @@ class ColumnDecoder:
     def _means(self, column: Column, default: float) -> ndarray:
         items = self.lists(column)
         numbers, is_missing = parsing.item_numbers(items.names)
+        is_missing |= self._missing.is_missing(numbers)
+        numbers = np.where(is_missing, np.nan, numbers)
         bad = ~(np.isfinite(numbers) | is_missing)
         self.reject_items(items, bad, column, "finite numbers")
         usable = np.where(bad, np.nan, numbers)
@@ -189,7 +205,7 @@ class ColumnDecoder:
     def strings(self, column: Column) -> Tuple[pa.Array, ndarray]:
         """A string column's distinct values, missing ones replaced, and each row's index."""
         missing = column.default.encode()
-        array = self._array(column.name)
+        array = self._array(column)
         values, index = parsing.with_missing(array, missing)
         lengths = pc.binary_length(values)
         is_empty = pc.equal(lengths, 0)
@@ -202,7 +218,7 @@ class ColumnDecoder:
 
     def lists(self, column: Column) -> Lists:
         """A column of lists, split and not decoded."""
-        array = self._array(column.name)
+        array = self._array(column)
         if pa.types.is_list(array.type):
             items = self._stored_lists(column)
         else:
@@ -211,7 +227,7 @@ class ColumnDecoder:
         return items
 
     def _stored_lists(self, column: Column) -> Lists:
-        array = self._array(column.name)
+        array = self._array(column)
         default = "" if column.kind == "number" else column.default
         items = list_items.from_arrow(array, default.encode())
         bad = None
@@ -236,42 +252,12 @@ class ColumnDecoder:
 
     def check_aligned(self, schema: Schema) -> None:
         """Rejects the rows whose aligned lists differ in length, and names those that are unusual.
-
-        Where the longest list has one item, an empty list in which order does not count holds one
-        missing item.
         """
         names = self._lengths.keys()
         aligned = [column for column in schema.columns if column.name in names]
         by_column = [self._lengths[column.name] for column in aligned]
-        if _are_equal(by_column):
-            return
-        lengths = np.stack(by_column, 1)  # [N, lists]
-        at_most_one = lengths.max(1) == 1
-        is_unordered = [not column.newest for column in aligned]
-        lengths[np.ix_(at_most_one, is_unordered)] = 1
-        shortest = lengths.min(1)
-        longest = lengths.max(1)
-        for row in np.flatnonzero(shortest != longest):
-            row_lengths = lengths[row].tolist()
-            self._reject_unusual(row, aligned, row_lengths)
-
-    def _reject_unusual(
-        self,
-        row: int,
-        aligned: List[Column],
-        lengths: List[int],
-    ) -> None:
-        """Rejects a row for each of its lists that is not as long as most."""
-        counts = collections.Counter(lengths)
-        (usual, _), = counts.most_common(1)
-        first = lengths.index(usual)
-        example = aligned[first]
-        items = "item" if usual == 1 else "items"
-        like = "{} {} as in column {!r}".format(usual, items, example.name)
-        for column, length in zip(aligned, lengths):
-            if length != usual:
-                expected = "{}, not {}".format(like, length)
-                self._reject(row, column, expected)
+        for row, column, expected in alignment.unusual(aligned, by_column):
+            self._reject(row, column, expected)
 
     def reject(self, bad: ndarray, column: Column, expected: str) -> None:
         """Rejects the rows that bad, bool [N], marks."""
@@ -279,7 +265,9 @@ class ColumnDecoder:
             self._reject(position, column, expected)
 
     def _reject(self, position: int, column: Column, expected: str) -> None:
-        array = self._array(column.name)
+        array = self._given[column.name]
+        if isinstance(array, StringViews):
+            array = array.to_arrow()
         value = array[int(position)].as_py()
         row = int(self._rows[position])
         shown = parsing.shown(value)
@@ -299,16 +287,3 @@ class ColumnDecoder:
             num_bad = np.bincount(items.owners, is_bad_item, items.size)
             bad_rows = items.by_row(num_bad) > 0
             self.reject(bad_rows, column, expected)
-
-
-def _is_any(values: pa.BinaryArray, texts: Sequence[str]) -> ndarray:
-    """Which strings are one of some texts, bool [D]."""
-    wanted = pa.array([text.encode() for text in texts], pa.binary())
-    return np.array(pc.is_in(values, value_set=wanted), bool)
-
-
-def _are_equal(arrays: Sequence[ndarray]) -> bool:
-    for first, second in zip(arrays, arrays[1:]):
-        if not np.array_equal(first, second):
-            return False
-    return True

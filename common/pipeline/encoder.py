@@ -13,10 +13,12 @@ from common.config.schema import Column, Schema
 from common.formats import native_columns as compiled
 from common.formats.chunks import RawColumns, Reject
 from common.formats.string_views import StringColumn, is_empty_string
+from common.pipeline import labels as labels_of
 from common.pipeline import lists
 from common.pipeline.checks import BadRows
 from common.pipeline.column_decoder import ColumnDecoder
 from common.pipeline.features import Block, Ragged
+from common.pipeline.missing_texts import MissingTexts
 from common.pipeline.string_ids import StringIds, WordIds
 
 
@@ -40,6 +42,7 @@ class Encoder:
         self._paths = paths
         self._schema = schema
         self._bad_rows = bad_rows
+        self._missing = MissingTexts(schema.missing)
         self._string_ids = StringIds(schema, vocabularies)
 
     def encode(self, columns: RawColumns) -> Block:
@@ -49,8 +52,8 @@ class Encoder:
           BadInput: more rows than bad_rows allows cannot be used.
         """
         schema = self._schema
-        decoder = ColumnDecoder(columns)
-        labels = self._decode_labels(decoder)
+        decoder = ColumnDecoder(columns, self._missing)
+        labels = labels_of.decode(decoder, schema)
         ids = np.empty([len(schema.scalars), decoder.size], schema.id_type)
         for column, out in zip(schema.scalars, ids):
             out[:] = self._encode_scalar(decoder, column)
@@ -69,15 +72,15 @@ class Encoder:
 
     def read_labels(self, columns: RawColumns) -> ndarray:
         """Decodes the labels of one chunk alone, float32 [N, K], checked as encode checks them."""
-        decoder = ColumnDecoder(columns)
-        labels = self._decode_labels(decoder)
+        decoder = ColumnDecoder(columns, self._missing)
+        labels = labels_of.decode(decoder, self._schema)
         self._bad_rows.add(self._paths, decoder.rejects)
         is_good = _is_good(columns.rows, decoder.rejects)
         return np.stack(labels, 1)[is_good].astype(np.float32)
 
     def read_numbers(self, columns: RawColumns) -> ndarray:
         """Decodes the numbers of one chunk alone, float32 [N, M], checked as encode checks them."""
-        decoder = ColumnDecoder(columns)
+        decoder = ColumnDecoder(columns, self._missing)
         numbers = [_decode_numbers(decoder, column) for column in self._schema.numbers]
         self._bad_rows.add(self._paths, decoder.rejects)
         is_good = _is_good(columns.rows, decoder.rejects)
@@ -85,9 +88,9 @@ class Encoder:
 
     def rejects(self, columns: RawColumns, column: Column) -> List[Reject]:
         """The rows of a chunk whose value of one column cannot be used."""
-        decoder = ColumnDecoder(columns)
+        decoder = ColumnDecoder(columns, self._missing)
         if column.kind == "label":
-            decoder.labels(column)
+            labels_of.of_column(decoder, column)
         elif column.kind == "number":
             _decode_numbers(decoder, column)
         elif column in self._schema.lists:
@@ -95,12 +98,6 @@ class Encoder:
         elif column in self._schema.scalars:
             self._encode_scalar(decoder, column)
         return decoder.rejects
-
-    def _decode_labels(self, decoder: ColumnDecoder) -> List[ndarray]:
-        labels = []
-        for column in self._schema.label_columns:
-            labels += decoder.labels(column)
-        return labels
 
     def _without_rejects(self, block: Block, rejects: List[Reject]) -> Block:
         if not rejects:

@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
 from common.pipeline.features import Ragged, feature_names, lengths_name
+from common.pipeline.missing_texts import MissingTexts, item_pattern
 
 Features = Dict[str, tf.Tensor]
 Vocabularies = Mapping[str, Mapping[bytes, int]]
@@ -47,26 +48,77 @@ def decode(
 
     Args:
       raw: each feature and number column by name, [B]: strings, integers, float32; lists are joined
-        strings.
+        strings. Integers and numbers may be strings, too.
       tables: those that make_tables makes, outside of any function of tf.data.
       as_columns: give what tf.feature_column takes (strings, SparseTensors of strings), and lists
         that keep their order as ids padded with 0, int64 [B, T], with their lengths; else what
         common.pipeline.dataset.columnar_input gives.
     """
     features: Features = {}
+    missing = MissingTexts(schema.missing)
     for column in schema.numbers:
-        values = raw[column.name]
+        values = _blanked(raw[column.name], column, schema.missing)
         if column.is_list:
-            values = _list_means(values, column)
+            values = _list_means(values, column, missing)
+        else:
+            values = _number(values, column, missing)
         features[column.name] = values
     for column in schema.features:
-        values = raw[column.name]
+        values = _blanked(raw[column.name], column, schema.missing)
+        if column.kind == "identity":
+            values = _number(values, column, missing)
         if column.vocabulary or column.newest:
             decoded = _look_up(values, column, tables, as_columns)
         else:
             decoded = _decode(values, column, tables, as_columns)
         features.update(decoded)
     return features
+
+
+def _blanked(values: tf.Tensor, column: Column, missing: Sequence[str]) -> tf.Tensor:
+    """Strings [B] with empty ones for missing texts, or with empty items in place of such items."""
+    if not missing or values.dtype != tf.string:
+        return values
+    if not column.is_list:
+        return tf.where(is_any(values, missing), tf.fill(tf.shape(values), ""), values)
+    pattern = item_pattern(missing, column.separator)
+    for _ in range(2):  # the separator between two of them belongs to the first one's match
+        values = tf.strings.regex_replace(values, pattern, r"\1\2")
+    return values
+
+
+def text(values: tf.Tensor, column: Column, schema: Schema) -> tf.Tensor:
+    """A column's strings [B] with its default for those that are missing."""
+    return _with_default(_blanked(values, column, schema.missing), column.default)
+
+
+def is_any(values: tf.Tensor, texts: Sequence[str]) -> tf.Tensor:
+    """Which strings are one of some texts, bool [B]."""
+    return tf.reduce_any([tf.equal(values, text) for text in texts], axis=0)
+
+
+def _number(values: tf.Tensor, column: Column, missing: MissingTexts) -> tf.Tensor:
+    """Numbers [B], of strings or numbers, with the column's default for those that are missing."""
+    if values.dtype == tf.string:
+        filled = _with_default(values, column.default)
+        is_integer = column.kind == "identity"
+        values = tf.strings.to_number(filled, tf.int32 if is_integer else tf.float32)
+    if not len(missing.numbers):
+        return values
+    default = tf.cast(float(column.default), values.dtype)
+    return tf.where(_is_missing(values, missing), tf.fill(tf.shape(values), default), values)
+
+
+def is_missing(numbers: tf.Tensor, schema: Schema) -> tf.Tensor:
+    """Which numbers stand for no value, bool [B]."""
+    return _is_missing(numbers, MissingTexts(schema.missing))
+
+
+def _is_missing(numbers: tf.Tensor, missing: MissingTexts) -> tf.Tensor:
+    found = tf.zeros_like(numbers, tf.bool)
+    for number in missing.numbers:
+        found |= tf.equal(numbers, tf.cast(float(number), numbers.dtype))
+    return found
 
 
 def _decode(
@@ -135,6 +187,7 @@ def _look_up(
     as_columns: bool,
 ) -> Features:
     """The features of a column with a vocabulary file, or of a list that keeps its order."""
+    values = _with_default(values, column.default)
     if not column.is_list:
         return {column.name: _ids(values, column, tables)}
     newest = _newest_items(values, column)
@@ -164,11 +217,15 @@ def _newest_items(values: tf.Tensor, column: Column) -> tf.RaggedTensor:
     return lists[:, -column.newest:]
 
 
-def _list_means(values: tf.Tensor, column: Column) -> tf.Tensor:
+def _list_means(values: tf.Tensor, column: Column, missing: MissingTexts) -> tf.Tensor:
     """The means of lists of numbers, float32 [B]; an empty list gives the column's default."""
     items = tf.string_split(values, column.separator)
     numbers = tf.strings.to_number(items.values)
     rows = items.indices[:, 0]
+    if len(missing.numbers):
+        is_number = ~_is_missing(numbers, missing)
+        numbers = tf.boolean_mask(numbers, is_number)
+        rows = tf.boolean_mask(rows, is_number)
     size = tf.size(values, out_type=tf.int64)
     sums = tf.math.unsorted_segment_sum(numbers, rows, size)
     ones = tf.ones_like(numbers)

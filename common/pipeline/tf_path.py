@@ -39,7 +39,8 @@ def tf_input(
         columns = _parse_csv(lines, line_columns, schema)
         features = raw.decode(columns, schema, tables, as_columns=True)
         if with_users and schema.user_column:
-            users = columns[schema.user_column]
+            user, = schema.named([schema.user_column])
+            users = raw.text(columns[user.name], user, schema)
             features[USER] = tf.strings.to_hash_bucket_fast(users, _MAX_INT64)
         return features, _labels(columns, schema)
 
@@ -69,7 +70,7 @@ def _parse_csv(lines: tf.Tensor, line_columns: List[str], schema: Schema) -> Fea
     used = source.used_columns(schema)
     positions = [place for place, name in enumerate(line_columns) if name in used]
     names = [line_columns[position] for position in positions]
-    defaults = [_csv_default(column) for column in schema.named(names)]
+    defaults = [_csv_default(column, schema) for column in schema.named(names)]
     fields = tf.io.decode_csv(
         lines,
         defaults,
@@ -82,29 +83,43 @@ def _parse_csv(lines: tf.Tensor, line_columns: List[str], schema: Schema) -> Fea
 
 def _labels(columns: Features, schema: Schema) -> Features:
     """The labels by name, float32 [B]."""
+    present = {column.name: _present(columns[column.name], column, schema)
+               for column in schema.label_columns}
     labels = {}
     for label in schema.labels:
-        values = columns[label.column]
+        values = present[label.column]
         if label.positive:
-            matches = [tf.equal(values, text) for text in label.positive]
-            values = tf.reduce_any(matches, axis=0)
+            values = raw.is_any(values, label.positive)
         elif label.at_least is not None:
             values = tf.greater_equal(values, label.at_least)
         labels[label.name] = tf.cast(values, tf.float32)
     return labels
 
 
-def _csv_default(column: Column) -> tf.Tensor:
+def _present(values: tf.Tensor, column: Column, schema: Schema) -> tf.Tensor:
+    """A label's values [B], which fail where one is missing or, as a number, not finite."""
+    message = "column {!r}: a label is missing".format(column.name)
+    if column.dtype == "string":
+        blank = tf.equal(tf.strings.strip(values), "")
+        is_missing = tf.logical_or(blank, raw.is_any(values, ("", *schema.missing)))
+    elif column.dtype == "float":
+        is_missing = tf.logical_or(raw.is_missing(values, schema), ~tf.math.is_finite(values))
+    else:
+        return values
+    check = tf.debugging.assert_none_equal(is_missing, True, message=message)
+    with tf.control_dependencies([check]):
+        return tf.identity(values)
+
+
+def _csv_default(column: Column, schema: Schema) -> tf.Tensor:
     """What tf.io.decode_csv takes for an empty field; a label must be there."""
     if column.kind == "label":
         types = {"int32": tf.int32, "float": tf.float64, "string": tf.string}
         return tf.constant([], types[column.dtype])
-    if column.kind == "identity":
-        return tf.constant([int(column.default)])
-    if column.kind == "number" and not column.is_list:
-        return tf.constant([float(column.default)])
-    default = column.default if column.is_feature else ""
-    return tf.constant([default])
+    if column.dtype == "string" or column.is_list or schema.missing:
+        return tf.constant([""])
+    number = int if column.dtype == "int32" else float
+    return tf.constant([number(column.default)])
 
 
 def rows_of_batch(files: Files, data: Data, stream: Stream) -> List[int]:

@@ -1,0 +1,40 @@
+"""The labels of a chunk's rows, out of the columns that they are read from."""
+
+from typing import List, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy import ndarray
+
+from common.config.column import Column
+from common.config.schema import Schema
+from common.formats import parsing
+from common.pipeline.column_decoder import ColumnDecoder
+
+
+def decode(decoder: ColumnDecoder, schema: Schema) -> List[ndarray]:
+    """The labels of a schema, in its order, 0 or 1 [N] each; rows that lack one become rejects."""
+    labels = []
+    for column in schema.label_columns:
+        labels += of_column(decoder, column)
+    return labels
+
+
+def of_column(decoder: ColumnDecoder, column: Column) -> List[ndarray]:
+    """The labels that are read from one column."""
+    if column.dtype == "int32":
+        return [decoder.integers(column)]
+    if column.dtype == "float":
+        numbers = decoder.numbers(column)
+        return [numbers >= label.at_least for label in column.outcomes]
+    values, index = decoder.strings(column)
+    is_blank = parsing.is_blank(values)
+    decoder.reject(is_blank[index], column, "a label's text")
+    return [_is_any(values, label.positive)[index] for label in column.outcomes]
+
+
+def _is_any(values: pa.BinaryArray, texts: Sequence[str]) -> ndarray:
+    """Which strings are one of some texts, bool [D]."""
+    wanted = pa.array([text.encode() for text in texts], pa.binary())
+    return np.array(pc.is_in(values, value_set=wanted), bool)
