@@ -22,6 +22,7 @@ from common.files import write_json
 from common.formats.files import Files
 from common.pipeline import identity
 from common.pipeline.source import Data
+from common.places.location import Stamp
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
@@ -133,11 +134,17 @@ def _without_schema(params: NamedTuple) -> Dict[str, object]:
 
 
 def _listed(rows: Files) -> Dict[str, object]:
-    """The files of some rows, each on a line of its own."""
+    """The files of some rows, in the order in which they are read."""
     files = identity.listing(rows.paths, rows.stamps)
-    named = {name: "{} bytes, version {}".format(*stamp)
-             for name, stamp in zip(files.names, files.stamps)}
+    named = [_named(*file) for file in zip(files.names, files.stamps)]
     return {"folder": files.folder, "files": named}
+
+
+def _named(name: str, stamp: Stamp) -> Dict[str, object]:
+    file: Dict[str, object] = {"name": name, "bytes": stamp.num_bytes, "version": stamp.version}
+    if stamp.written:
+        file["written"] = "{:%Y-%m-%d %H:%M:%S} UTC".format(stamp.written)
+    return file
 
 
 def _described(words: Dict[bytes, int]) -> Dict[str, object]:

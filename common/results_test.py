@@ -11,8 +11,8 @@ from common import results
 from common.config.toggles import Toggles
 from common.errors import BadInput
 from common.optimizers.train_step import Training
+from common.pipeline import source
 from common.pipeline.source import Data
-from common.places import location
 from common.testing import toy
 from common.testing.runs import make_run
 
@@ -63,13 +63,20 @@ def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
     assert not os.path.exists(os.path.join(str(tmp_path), "metrics.json"))
 
 
-def test_every_file_is_listed_with_size_and_version(tmp_path: object, data: Data) -> None:
-    start(tmp_path, data)
+def test_every_file_is_listed_in_its_order(tmp_path: object) -> None:
+    paths = ["{}/{}".format(tmp_path, name) for name in ("b", "c", "a")]
+    for secs, path in enumerate(paths):
+        toy.write_csv(path, toy.random_rows(secs, 5))
+        os.utime(path, ns=(0, (86400 + secs) * 10 ** 9 + 7))
+    names = ",".join(paths[:2]), paths[2]
+    start(tmp_path, source.open_data(str(tmp_path), toy.SCHEMA, True, 0, False, *names))
+    listed = [{"name": os.path.basename(path), "bytes": os.path.getsize(path),
+               "version": "{}000000007".format(86400 + secs),
+               "written": "1970-01-02 00:00:0{} UTC".format(secs)}
+              for secs, path in enumerate(paths)]
     config = read(tmp_path, "config.json")
-    for part, name, file in (("train", "toy_train", data.train), ("test", "toy_test", data.test)):
-        stamp = location.stamp(file.path)
-        listed = "{} bytes, version {}".format(stamp.num_bytes, stamp.version)
-        assert config[part] == {"folder": str(tmp_path), "files": {name: listed}}
+    assert config["train"] == {"folder": str(tmp_path), "files": listed[:2]}
+    assert config["test"] == {"folder": str(tmp_path), "files": listed[2:]}
 
 
 @pytest.mark.parametrize("model, optimizer", [("MMOE", "adagrad"), ("ESMM", "adam")])

@@ -1,7 +1,6 @@
 """Files that change while they are read: each read looks whether it is still the file opened."""
 
 import contextlib
-import datetime
 from typing import Iterator, Optional
 
 import pyarrow as pa
@@ -11,7 +10,6 @@ from common.places import location
 from common.places.location import Stamp
 
 _ERRORS = (OSError, pa.ArrowException)
-_NANOSECONDS = 10 ** 9
 
 
 @contextlib.contextmanager
@@ -79,8 +77,6 @@ def _stamp(path: str) -> Optional[Stamp]:
 def _described(stamp: Stamp) -> str:
     """A file's size, and when it was written or, in an object store, its version."""
     version = "version " + stamp.version
-    if stamp.version.isdigit():
-        secs = int(stamp.version) / _NANOSECONDS
-        written = datetime.datetime.fromtimestamp(secs)
-        version = "written {:%Y-%m-%d %H:%M:%S}".format(written)
+    if stamp.written:
+        version = "written {:%Y-%m-%d %H:%M:%S}".format(stamp.written.astimezone())
     return "{} bytes, {}".format(stamp.num_bytes, version)

@@ -5,6 +5,7 @@ paths by itself.
 """
 
 import concurrent.futures
+import datetime
 import os
 import stat
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
@@ -14,6 +15,7 @@ import pyarrow as pa
 from common.places import addresses, remote, remote_reader
 
 _THREADS = 64
+_MOST_DIGITS = 20  # of nanoseconds; an ETag of digits alone has more
 _SPECIAL = (  # a test of a file's mode; what it is
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -33,6 +35,14 @@ class Stamp(NamedTuple):
 
     num_bytes: int
     version: str
+
+    @property
+    def written(self) -> Optional[datetime.datetime]:
+        """When it was last written, to the second in UTC; None in an object store."""
+        if not self.version.isdigit() or len(self.version) > _MOST_DIGITS:
+            return None
+        secs = int(self.version) // 10 ** 9
+        return datetime.datetime.fromtimestamp(secs, datetime.timezone.utc)
 
 
 def is_remote(path: str) -> bool:

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from common.places import location
+from common.places.location import Stamp
 
 
 def test_what_a_file_is_and_holds(tmp_path: object) -> None:
@@ -41,6 +42,12 @@ def test_a_stamp_tells_a_file_from_what_replaces_it(tmp_path: object) -> None:
     assert before.num_bytes == 3
     os.utime(path, ns=(1, 1))
     assert location.stamp(path) == before._replace(version="1")
+
+
+def test_when_a_file_was_written() -> None:
+    assert str(Stamp(3, "1764422877123456789").written) == "2025-11-29 13:27:57+00:00"
+    assert Stamp(3, "12345678901234567890123456789012").written is None  # an ETag
+    assert Stamp(3, "abc").written is None
 
 
 def test_folders_that_are_not_looked_into(tmp_path: object) -> None:
