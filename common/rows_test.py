@@ -69,6 +69,7 @@ def test_steps_or_epochs_whichever_ends_first(tmp_path: object, data: Data,
     assert "0.80 of 1 epochs read: --steps 20 is reached before the last row" in printed
     assert sorted(train_rows(tmp_path, data, steps=99, epochs=1)) == EPOCH
     printed = capsys.readouterr().out
+    assert "79 of 16 rows, from step 20 to 99, 1.00 of at most 1 epochs" in printed
     assert saved_place(tmp_path).step == 25 and "epochs read" not in printed
     assert len(train_rows(tmp_path, data, steps=99, epochs=1)) == 400
     assert "the newest checkpoint has step 25: nothing to train" in capsys.readouterr().out
@@ -108,7 +109,7 @@ def test_with_steps_alone_no_rows_are_counted(tmp_path: object, monkeypatch: pyt
     opened = many_files.open_files(tmp_path, paths)
     train_rows(tmp_path, opened, steps=5)
     rows = train_rows(tmp_path, opened, steps=40, batch_size=8)
-    assert "steps             40 of 8 rows\n" in capsys.readouterr().out
+    assert "steps             35 of 8 rows, from step 5 to 40\n" in capsys.readouterr().out
     assert len(rows) == len(set(rows)) == 80 + 280
     with pytest.raises(AssertionError, match="counted"):
         train_rows(tmp_path, opened, steps=0, epochs=1)

@@ -136,15 +136,17 @@ class _Process:
     def _number_of_steps(self) -> str:
         """The steps of the run and, where the rows are counted, the epochs at its end."""
         run, trainer = self._run, self._trainer
-        text = "{} of {} rows".format(run.steps, run.batch_size)
+        first_step = trainer.saved.step if trainer.saved else 0
+        steps = max(run.steps - first_step, 0)
+        text = "{} of {} rows".format(steps, run.batch_size)
+        if first_step:
+            text = "{}, from step {} to {}".format(text, first_step, first_step + steps)
         if trainer.max_steps is None:
             return "{}, {:.2f} epochs".format(text, run.epochs)
         at_most = "at most {} epochs".format(run.epochs) if run.epochs else ""
         if not self._data.train.is_counted:
             return ", ".join(filter(None, [text, at_most]))
-        first_step = trainer.saved.step if trainer.saved else 0
-        rows = max(run.steps - first_step, 0) * run.batch_size
-        epochs = self._epochs(trainer.saved, and_rows=rows)
+        epochs = self._epochs(trainer.saved, and_rows=steps * run.batch_size)
         if at_most:
             return "{}, {:.2f} of {}".format(text, min(epochs, run.epochs), at_most)
         return "{}, {:.2f} epochs".format(text, epochs)
@@ -193,6 +195,7 @@ class _Process:
         self._say_where()
         if not self._trainer.is_over():
             self._trainer.train()
+            self._data.train.warn_of_change()
         self._trainer.close()
 
     def _say_where(self) -> None:

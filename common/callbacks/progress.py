@@ -122,11 +122,11 @@ class Meter(tf.train.SessionRunHook):
 
     def _report(self, session: tf.Session) -> None:
         step = int(session.run(self._global_step))
-        share = step / self._max_steps
-        line = "step {}/{} ({:.0%})  loss {:.5f}".format(
-            step, self._max_steps, share, self._last_loss)
+        last_step = max(self._max_steps, step)  # trainers of a cluster may make some steps more
+        share = step / last_step
+        line = "step {}/{} ({:.0%})  loss {:.5f}".format(step, last_step, share, self._last_loss)
         if self.step_secs > self._reported_secs:
-            line += self._speed(self._max_steps - step)
+            line += self._speed(last_step - step)
         self._out.write("\r\x1b[K{} {}".format(_bar(share), line) if self._live else line + "\n")
         self._out.flush()
         self._reported_steps, self._reported_secs = self.steps, self.step_secs
@@ -135,14 +135,14 @@ class Meter(tf.train.SessionRunHook):
         """The speed since the last report, and the time that so many steps of all trainers take."""
         steps = self.steps - max(self._reported_steps, 1)  # the first step is not timed
         speed = steps / (self.step_secs - self._reported_secs)
-        secs_left = max(steps_left, 0) / (self.steps_per_sec * self._trainers)
+        secs_left = steps_left / (self.steps_per_sec * self._trainers)
         return "  {:.1f} steps/s  {:.0f} samples/s  {} left".format(
             speed, speed * self._batch_size, _clock(secs_left))
 
 
 def _bar(share: float) -> str:
     """A bar of ten cells, as many of them filled as the share says."""
-    filled = int(10 * min(share, 1.0))
+    filled = int(10 * share)
     return "[{}{}]".format("#" * filled, "." * (10 - filled))
 
 

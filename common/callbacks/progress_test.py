@@ -35,6 +35,13 @@ def test_progress_in_a_log_is_plain_lines() -> None:
     assert meters[0].steps_per_sec == pytest.approx(39 / meters[0].step_secs)
 
 
+def test_steps_beyond_the_last_one_that_was_planned() -> None:
+    out = Terminal()
+    train(lambda loss, rows: [Meter(loss, 4, 512, trainers=3, out=out)], [0.5] * 6)
+    assert "[##########] step 6/6 (100%)  loss 0.50000  " in out.getvalue()
+    assert out.getvalue().endswith("  0 s left\n")
+
+
 def test_progress_on_a_terminal_is_one_live_line() -> None:
     out = Terminal()
     train(lambda loss, rows: [Meter(loss, 5, 512, out=out)], [0.5] * 5)

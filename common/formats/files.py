@@ -11,7 +11,7 @@ import numpy as np
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.formats import folder_columns, joined_columns, parquet_columns, reader
+from common.formats import folder_columns, joined_columns, parquet_columns, reader, unchanged
 from common.formats.chunks import Chunk, RawColumns, file_of, first_row_of, numbered, row_in_file
 from common.formats.column_names import ColumnNames
 from common.formats.open_files import OpenFiles
@@ -19,6 +19,7 @@ from common.formats.parquet_columns import RowGroup
 from common.formats.parquet_types import Layouts
 from common.formats.reader import InputFile
 from common.formats.splits import splits_of
+from common.log import log
 from common.naming.named_files import NamedFile
 from common.naming.partitions import Partition
 from common.places import location
@@ -161,6 +162,18 @@ class Files:
     def is_counted(self) -> bool:
         """Whether num_rows is known, or known in a moment."""
         return self._opened.are_all_opened or self.num_bytes <= _COUNTED_BYTES
+
+    def warn_of_change(self) -> None:
+        """Names a local file that is no longer as it was read, where nothing had to read it again.
+        """
+        if location.is_remote(self.paths[0]):
+            return
+        for path, stamp in zip(self.paths, self.stamps):
+            change = unchanged.change_of(path, stamp)
+            if change:
+                log("warning: {} changed after it was read: {}. The rows that it had are the ones "
+                    "that were used".format(path, change))
+                return
 
     def read(self, chunk: Chunk, names: Sequence[str], as_views: bool = False) -> RawColumns:
         """Reads some columns of one chunk.

@@ -1,4 +1,6 @@
 import os
+import re
+from typing import Callable
 
 import numpy as np
 import pytest
@@ -117,6 +119,24 @@ def test_empty_files_among_others_and_alone(tmp_path: object) -> None:
         many_files.open_files(tmp_path, paths[::2])
     with pytest.raises(BadInput, match="part-000: the file is empty. Expected rows"):
         many_files.open_files(tmp_path, paths[:1])
+
+
+@pytest.mark.parametrize("change, now", [
+    (lambda path: os.utime(path, (1, 1)), "now it has 60 bytes, written 1970-01-01 .*"),
+    (os.remove, "now it is gone")])
+def test_a_file_that_changes_after_it_was_read_is_told(
+        change: Callable[[str], None], now: str, tmp_path: object,
+        capsys: pytest.CaptureFixture) -> None:
+    paths = many_files.write_files(tmp_path, [3, 4], "c")
+    os.truncate(paths[1], 60)
+    read = Files([NamedFile(path) for path in paths], SCHEMA)
+    assert read.stamps
+    read.warn_of_change()
+    assert capsys.readouterr().err == ""
+    change(paths[1])
+    read.warn_of_change()
+    assert re.match("warning: .*/part-001 changed after it was read: it had 60 bytes, written .*, "
+                    + now + r"\. The rows that it had are", capsys.readouterr().err)
 
 
 def test_the_number_of_a_row_holds_its_file(tmp_path: object) -> None:

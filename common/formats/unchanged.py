@@ -56,15 +56,21 @@ def check_whole(path: str, start: int, size: int, num_read: int) -> None:
 
 def check(path: str, opened: Stamp) -> None:
     """Raises BadInput where a file is no longer the one that was opened."""
+    change = change_of(path, opened)
+    if change:
+        raise BadInput("{} changed while it was read: {}. Run the same command again when nothing "
+                       "writes to it.".format(path, change))
+
+
+def change_of(path: str, opened: Stamp) -> str:
+    """What a file was when it was opened and is now; empty where it is the same."""
     current = _stamp(path)
     if current == opened:
-        return
+        return ""
     now = "now it is gone"
     if current:
         now = "now it has " + _described(current)
-    message = ("{} changed while it was read: it had {}, {}. Run the same command again when "
-               "nothing writes to it.")
-    raise BadInput(message.format(path, _described(opened), now))
+    return "it had {}, {}".format(_described(opened), now)
 
 
 def _stamp(path: str) -> Optional[Stamp]:
