@@ -17,6 +17,7 @@ import sys
 import tempfile
 from typing import IO, Iterator, List, NamedTuple, Optional, Sequence
 
+import numpy as np
 from numpy.random import default_rng
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -49,12 +50,16 @@ class Settings(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What was made: lines of samples, users in all, and reviews that were left out."""
+    """What was made: lines of samples, users in all, and reviews that were left out.
+
+    num_alone positive targets are reviewed by nobody else.
+    """
 
     num_lines: int
     num_users: int
     num_equal: int
     num_repeats: int
+    num_alone: int
     items: Items
 
     def lines(self) -> Iterator[str]:
@@ -63,9 +68,12 @@ class Report(NamedTuple):
             self.num_equal)
         yield "{} reviews left out of histories: earlier ones of the target item".format(
             self.num_repeats)
-        num_without = self.num_users - self.num_lines // 2
+        num_positives = self.num_lines // 2
+        num_without = self.num_users - num_positives
         yield "{} of {} users left out: no review of another item before the last".format(
             num_without, self.num_users)
+        alone = "{} of {} positive targets are reviewed by nobody else, as negative ones never are"
+        yield alone.format(self.num_alone, num_positives)
         yield self.items.describe()
 
 
@@ -103,7 +111,8 @@ def _write_samples(
         items: Items,
         settings: Settings,
 ) -> Report:
-    num_lines = num_users = num_repeats = 0
+    num_lines = num_users = num_repeats = num_alone = 0
+    num_reviews = np.diff(items.cumulative, prepend=0)
     for number, path in enumerate(paths):
         rng = default_rng([settings.seed, number])
         of_ties = default_rng([settings.seed, number, 1]) if settings.draws_ties else None
@@ -114,7 +123,9 @@ def _write_samples(
         num_lines += len(lines)
         num_users += len(reviews.users)
         num_repeats += repeats
-    return Report(num_lines, num_users, 0, num_repeats, items)
+        positives = made.targets[1::2]
+        num_alone += int((num_reviews[positives] == 1).sum())
+    return Report(num_lines, num_users, 0, num_repeats, num_alone, items)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
