@@ -89,6 +89,7 @@ def test_files_of_a_failed_conversion_are_not_written(published: str, tmp_path: 
     message = "movielens_test would have 0 rows, 0 of them with label 1. Give more ratings, or"
     assert message in capsys.readouterr().err
     assert content(out) == {"movielens_train": b"old"}
+    os.makedirs(os.path.join(out, ".ratings.killed", "bucket000"))
     for name in ("movielens_train.parquet", "movielens_users.pkl", "movielens_planted.json"):
         open(os.path.join(out, name), "w").close()
     assert convert(published, out) == 0

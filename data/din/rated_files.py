@@ -2,7 +2,9 @@
 
 import collections
 import contextlib
+import glob
 import os
+import shutil
 import tempfile
 from typing import IO, Counter, Dict, Iterable, Iterator, List, NamedTuple, Sequence
 
@@ -21,6 +23,9 @@ from data.din.rows import Rows, to_lines
 from data.din.samples import DEFAULT_CATEGORY
 from data.din.script.generate_voc import in_order
 from data.lines import Progress
+
+
+_TEMPORARY = ".ratings."
 
 
 class Tally:
@@ -78,8 +83,13 @@ def divided(
         out: str,
         seed: int,
 ) -> Iterator[Ratings]:
-    """Yields ratings divided by user, in a folder beside the rows that goes at the end."""
-    with tempfile.TemporaryDirectory(prefix=".ratings.", dir=out) as folder:
+    """Yields ratings divided by user, in a folder beside the rows that goes at the end.
+
+    Those of killed runs go at the beginning, so two runs at a time need two folders.
+    """
+    for left in glob.glob(os.path.join(glob.escape(out), _TEMPORARY + "*")):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=out) as folder:
         paths = buckets.partition(tables, folder)
         num_equal = sum(map(buckets.drop_equal, paths))
         items = make_items(paths, [info])
@@ -102,7 +112,7 @@ def write(
       BadInput: a file would have no rows, or rows of one label alone.
     """
     names = [schema.train_file, schema.test_file]
-    with tempfile.TemporaryDirectory(prefix=".rows.", dir=out) as folder:
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=out) as folder:
         with contextlib.ExitStack() as stack:
             paths = [os.path.join(folder, name) for name in names]
             files = [stack.enter_context(open(path, "wb")) for path in paths]

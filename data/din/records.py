@@ -15,6 +15,7 @@ _VALUE = re.compile(
 )
 _ESCAPE = re.compile(r"""\\[\\'"]""")
 _OPERATION = re.compile(r"[^0\s,:()\[\]{}]|[0)\]}]\s*[0(\[{]")
+_SEVERAL_LINES = re.compile(rb'\{\s*\n\s*"')
 _EXPECTED = "a JSON object or a Python dict of literals in UTF-8"
 
 Record = Dict[Any, Any]
@@ -118,10 +119,16 @@ def _parse_literal(text: str) -> Any:
 
 
 def check_start(path: str) -> None:
-    """Raises BadInput where the first bytes of a file show that it is one JSON array."""
-    if start_of(path).lstrip().startswith(b"["):
-        raise BadInput("{0}: the file is one JSON array, expected one record a line. Write it so: "
-                       "jq -c '.[]' {0} > LINES".format(path))
+    """Raises BadInput where a file begins as JSON that is not one record a line."""
+    start = start_of(path).lstrip()
+    what, command = "", ""
+    if start.startswith(b"["):
+        what, command = "the file is one JSON array", "jq -c '.[]'"
+    elif _SEVERAL_LINES.match(start):
+        what, command = "a record is on several lines", "jq -c ."
+    if what:
+        raise BadInput("{0}: {1}, expected one record a line. Write it so: {2} {0} > LINES".format(
+            path, what, command))
 
 
 def read_records(path: str) -> Iterator[Tuple[int, bytes]]:

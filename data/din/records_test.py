@@ -73,6 +73,15 @@ def test_an_array_is_told_from_records(tmp_path: object, content: bytes) -> None
         list(records.read_records(path))
 
 
+def test_records_on_several_lines(tmp_path: object) -> None:
+    path = os.path.join(str(tmp_path), "meta.json")
+    with open(path, "w") as file:
+        file.write('{\n  "asin": "1",\n  "categories": []\n}\n')
+    with pytest.raises(BadInput, match="meta.json: a record is on several lines, expected one "
+                       "record a line. Write it so: jq -c . .*meta.json > LINES"):
+        list(records.read_records(path))
+
+
 def test_a_field_that_is_not_there() -> None:
     assert records.value_of({"a": None}, "a", "a number") is None
     with pytest.raises(records.BadRecord, match="^field 'a' is missing, expected a number$"):

@@ -34,13 +34,19 @@ class Items(NamedTuple):
         return "{} items, {} without a category, {} not in the list of items".format(
             len(self.names), self.num_uncategorized, self.num_unlisted)
 
-    def check_categories(self, path: str, smallest: float) -> None:
-        """Raises BadInput if a smaller share of the items has a category; path lists them."""
+    def check_categories(self, path: str, smallest: float, hint: str = "") -> None:
+        """Raises BadInput if a smaller share of the items has a category.
+
+        Args:
+          path: the list of items.
+          smallest: the share that is expected.
+          hint: what may be the reason.
+        """
         if self.share_with_category < smallest:
-            raise BadInput("{}: of {}; expected a category of {:.0%} of them. Are reviews and "
-                           "items of the same release, with the same ids? To train with {} in "
-                           "place of a category, pass --min_categories 0.".format(
-                               path, self.describe(), smallest, DEFAULT_CATEGORY))
+            raise BadInput("{}: of {}; expected a category of {:.0%} of them. Are both files of "
+                           "the same release, with the same ids?{} To train with {} in place of a "
+                           "category, pass --min_categories 0.".format(
+                               path, self.describe(), smallest, hint, DEFAULT_CATEGORY))
 
     @property
     def share_with_category(self) -> float:

@@ -31,6 +31,7 @@ from data.din.tables import ITEMS, REVIEWS, read_tables  # noqa: E402
 from data.lines import describe  # noqa: E402
 
 _MIN_CATEGORIES = 0.5
+_HINT = " Both files of 2023 know an item by parent_asin."
 
 
 class Settings(NamedTuple):
@@ -96,7 +97,7 @@ def aggregate(
         paths = buckets.partition(reviews, folder, settings.num_buckets)
         num_equal = sum(map(buckets.drop_equal, paths))
         items = make_items(paths, read_tables(item_info, ITEMS))
-        items.check_categories(item_info, settings.min_categories)
+        items.check_categories(item_info, settings.min_categories, _HINT)
         with replacing(target) as temporary, open(temporary, "wb") as file:
             report = _write_samples(file, paths, items, settings)
             if not report.num_lines:

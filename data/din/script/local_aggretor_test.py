@@ -159,8 +159,9 @@ def test_ties_are_drawn_by_the_seed(tmp_path: object) -> None:
 ])
 def test_most_items_without_a_category(tmp_path: object, items: List[str], counts: str) -> None:
     reviews = ["u\ta\t5\t1", "u\tb\t5\t2", "v\tc\t5\t1"]
-    message = ("item-info: of " + counts + "; expected a category of 50% of them. Are reviews and "
-               "items of the same release, .* pass --min_categories 0")
+    message = ("item-info: of " + counts + "; expected a category of 50% of them. Are both files "
+               "of the same release, with the same ids. Both files of 2023 know an item by "
+               "parent_asin. To train .* pass --min_categories 0")
     with pytest.raises(BadInput, match=message):
         run(tmp_path, reviews, items, SETTINGS._replace(min_categories=0.5))
     assert sorted(os.listdir(str(tmp_path))) == ["item-info", "reviews-info"]
