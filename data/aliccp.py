@@ -66,6 +66,7 @@ SCHEMA = Schema(
     test_file="aliccp_test",
     user_column="101",
     module="data/aliccp.py",
+    published=True,
     header=True,
 )
 _HEADER = ",".join(column.name for column in SCHEMA.columns).encode()

@@ -34,6 +34,7 @@ SCHEMA = Schema(
     test_file="aliexpress_test",
     user_column="search_id",
     module="data/aliexpress.py",
+    published=True,
     header=True,
 )
 _NAMES = [column.name for column in SCHEMA.columns]

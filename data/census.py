@@ -69,6 +69,7 @@ SCHEMA = Schema(
     test_file="census_test",
     user_column="",
     module="data/census.py",
+    published=True,
 )
 VALIDATION_FILE = "census_validation"
 _NAMES = [column.name for column in SCHEMA.columns]

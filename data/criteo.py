@@ -37,6 +37,7 @@ SCHEMA = Schema(
     test_file="criteo_test",
     user_column="",
     module="data/criteo.py",
+    published=True,
     delimiter="\t",
 )
 VALIDATION_FILE = "criteo_validation"

@@ -29,6 +29,7 @@ SCHEMA = Schema(
     test_file="movielens_test",
     user_column="user",
     module="data/movielens.py",
+    published=True,
     delimiter="\t",
     parquet_lists=True,
 )

@@ -7,9 +7,10 @@ import pytest
 
 from common.errors import BadInput
 from common.metrics import measures
-from common.pipeline import source
+from common.pipeline import source, vocabulary
 from data import movielens
 from data.din.samples import SEPARATOR, Sample, read_samples
+from data.din.script import generate_voc
 
 FILES = ["movielens_genres.txt", "movielens_movies.txt", "movielens_test", "movielens_train",
          "movielens_users.txt"]
@@ -60,6 +61,15 @@ def test_converted_rows_are_read_and_tell_the_taste(published: str, tmp_path: ob
     data = source.open_data(out, movielens.SCHEMA, False, 0, True)
     assert not data.bad_rows.count
     assert data.bad_rows.unknown_ids["user"] == len(test)
+
+
+def test_vocabularies_are_those_of_the_training_rows(published: str, tmp_path: object) -> None:
+    out = str(tmp_path)
+    assert convert(published, out, "--targets", "3") == 0
+    counts = generate_voc.count_names([os.path.join(out, "movielens_train")])
+    for name, counted in (("users", "uid_voc"), ("movies", "mid_voc"), ("genres", "cat_voc")):
+        expected = generate_voc.in_order(counts[counted], generate_voc.DEFAULTS[counted])
+        assert vocabulary.load(os.path.join(out, "movielens_" + name)) == expected
 
 
 def test_the_same_arguments_give_the_same_bytes(published: str, tmp_path: object) -> None:

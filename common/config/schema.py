@@ -21,6 +21,7 @@ class _SchemaFields(NamedTuple):
     parquet_lists: bool = False
     header: bool = False
     missing: Tuple[str, ...] = ()
+    published: bool = False
 
 
 class Schema(_SchemaFields):
@@ -35,6 +36,8 @@ class Schema(_SchemaFields):
         empty where rows are of no user.
       module: the script that writes and converts the data set, for messages; empty where there is
         none.
+      published: whether the script's commands take and make files as they are published, in a
+        layout of their own, and not rows.
       delimiter: what divides the columns of a line.
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
       header: whether the first line of its text files names the columns.

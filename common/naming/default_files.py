@@ -12,8 +12,10 @@ _COPYING_SECS = 600  # files that are copied together may differ by this much
 _MAKE = ("no rows of {name}: {reason}.\n  Write synthetic rows: python {module} make --out "
          "{folder}\n  Or convert your own:  python {module} convert IN {target}\n  Or name files "
          "of rows: --train_files and --eval_files{near}")
+_CONVERT = ("no rows of {name}: {reason}.\n  Convert the published files: python {module} convert "
+            "SOURCE --out {folder}\n  Or name files of rows: --train_files and --eval_files{near}")
 _MAKE_LOCALLY = ("no rows of {name}: {reason}.\n  Rows are written to a local folder, as with: "
-                 "python {module} make --out data\n  Copy it there, or name files of rows: "
+                 "python {module} {command} --out data\n  Copy it there, or name files of rows: "
                  "--train_files and --eval_files")
 
 
@@ -63,7 +65,7 @@ def _check_newer(parquet_path: str, text_path: str, schema: Schema) -> None:
     age = text_secs - location.modified_secs(parquet_path)
     if age > _COPYING_SECS:
         how = "Write it again"
-        if schema.module:
+        if schema.module and not schema.published:
             how = "Convert it again (python {} convert {} {})".format(
                 schema.module, text_path, parquet_path)
         message = ("{0} is newer than {1}, which would be read in its place. {2}, remove {1}, or "
@@ -78,13 +80,14 @@ def _missing_message(folder: str, candidates: List[str], schema: Schema) -> str:
     message = ("no rows of {name}: {reason}. Name files of rows: --train_files and "
                "--eval_files{near}")
     if schema.module:
-        message = _MAKE
+        message = _CONVERT if schema.published else _MAKE
     if schema.module and location.is_remote(folder):
         message = _MAKE_LOCALLY
     return message.format(
         name=schema.name,
         reason=reason,
         module=schema.module,
+        command="convert SOURCE" if schema.published else "make",
         folder=folder,
         target=candidates[-1],
         near=_near(candidates[-1]),

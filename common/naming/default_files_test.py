@@ -48,6 +48,20 @@ def test_a_schema_without_a_script_names_none() -> None:
         default_files.find_file("d", SCHEMA.train_file, schema, True)
 
 
+def test_published_files_are_converted() -> None:
+    schema = SCHEMA._replace(published=True)
+    with pytest.raises(BadInput, match="no rows of toy: there is no folder d.\n  Convert the "
+                                       "published files: python data/toy.py convert SOURCE --out d"
+                                       "\n  Or name files of rows: --train_files and --eval_fil"):
+        default_files.find_file("d", SCHEMA.train_file, schema, True)
+    os.mkdir("d")
+    toy.write_csv("d/toy_train", ROWS)
+    toy.write_parquet("d/toy_train.parquet", ROWS)
+    os.utime("d/toy_train.parquet", (1e9, 1e9))
+    with pytest.raises(BadInput, match="in its place. Write it again, remove d/toy_train.parquet"):
+        default_files.find_file("d", SCHEMA.train_file, schema, True)
+
+
 def test_a_file_of_older_parquet_rows_is_not_taken() -> None:
     os.mkdir("d")
     toy.write_csv("d/toy_train", ROWS)
