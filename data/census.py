@@ -19,50 +19,59 @@ from common.config.schema import Column, Schema  # noqa: E402
 from data import originals  # noqa: E402
 from data.originals import Counts, Source, wrong  # noqa: E402
 
+
+def _code(name: str, buckets: int = 2000) -> Column:
+    return Column(name, "hash", buckets)
+
+
+def _number(name: str) -> Column:
+    return Column(name, "number", default="0")
+
+
 SCHEMA = Schema(
     name="census",
     columns=(
-        Column("age", "hash", 1000),
-        Column("class_of_worker", "hash", 1000),
-        Column("industry_code", "hash", 1000),
-        Column("occupation_code", "hash", 1000),
-        Column("education", "hash", 1000),
-        Column("wage_per_hour", "number", default="0"),
-        Column("enrolled", "hash", 1000),
+        _code("age", 10000),
+        _code("class_of_worker"),
+        _code("industry_code"),
+        _code("occupation_code"),
+        _code("education"),
+        _number("wage_per_hour"),
+        _code("enrolled"),
         Column("never_married", "label"),
-        Column("industry", "hash", 1000),
-        Column("occupation", "hash", 1000),
-        Column("race", "hash", 1000),
-        Column("hispanic_origin", "hash", 1000),
-        Column("sex", "hash", 1000),
-        Column("union_member", "hash", 1000),
-        Column("unemployment_reason", "hash", 1000),
-        Column("employment_status", "hash", 1000),
-        Column("capital_gains", "number", default="0"),
-        Column("capital_losses", "number", default="0"),
-        Column("dividends", "number", default="0"),
-        Column("tax_filer_status", "hash", 1000),
-        Column("previous_region", "hash", 1000),
-        Column("previous_state", "hash", 1000),
-        Column("household_status", "hash", 1000),
-        Column("household_summary", "hash", 1000),
+        _code("industry"),
+        _code("occupation"),
+        _code("race"),
+        _code("hispanic_origin"),
+        _code("sex"),
+        _code("union_member"),
+        _code("unemployment_reason"),
+        _code("employment_status"),
+        _code("capital_gains", 10000),
+        _code("capital_losses", 10000),
+        _number("dividends"),
+        _code("tax_filer_status"),
+        _code("previous_region"),
+        _code("previous_state"),
+        _code("household_status"),
+        _code("household_summary"),
         Column("instance_weight", "unused"),
-        Column("migration_msa", "hash", 1000),
-        Column("migration_region", "hash", 1000),
-        Column("migration_within_region", "hash", 1000),
-        Column("same_house", "hash", 1000),
-        Column("previous_sunbelt", "hash", 1000),
-        Column("employer_size", "number", default="0"),
-        Column("parents_present", "hash", 1000),
-        Column("father_country", "hash", 1000),
-        Column("mother_country", "hash", 1000),
-        Column("birth_country", "hash", 1000),
-        Column("citizenship", "hash", 1000),
-        Column("own_business", "hash", 1000),
-        Column("veterans_questionnaire", "hash", 1000),
-        Column("veterans_benefits", "hash", 1000),
-        Column("weeks_worked", "number", default="0"),
-        Column("year", "hash", 1000),
+        _code("migration_msa"),
+        _code("migration_region"),
+        _code("migration_within_region"),
+        _code("same_house"),
+        _code("previous_sunbelt"),
+        _code("employer_size"),
+        _code("parents_present"),
+        _code("father_country"),
+        _code("mother_country"),
+        _code("birth_country"),
+        _code("citizenship"),
+        _code("own_business"),
+        _code("veterans_questionnaire"),
+        _code("veterans_benefits"),
+        _code("weeks_worked"),
+        _code("year"),
         Column("income", "label"),
     ),
     train_file="census_train",
@@ -73,7 +82,8 @@ SCHEMA = Schema(
 )
 VALIDATION_FILE = "census_validation"
 _NAMES = [column.name for column in SCHEMA.columns]
-_NUMBERS = [place for place, column in enumerate(SCHEMA.columns) if column.kind == "number"]
+_AMOUNTS = ("age", "wage_per_hour", "capital_gains", "capital_losses", "dividends",
+            "instance_weight", "employer_size", "weeks_worked")  # published as numbers
 _MARITAL, _INCOME = _NAMES.index("never_married"), _NAMES.index("income")
 _NEVER = b"Never married"
 _STATES = (_NEVER, b"Divorced", b"Married-A F spouse present", b"Married-civilian spouse present",
@@ -88,9 +98,10 @@ def to_row(path: str, number: int, line: bytes) -> bytes:
       BadInput: the line is none of the data set.
     """
     fields = [field.strip() for field in originals.split(path, number, line, b",", len(_NAMES))]
-    for place in _NUMBERS:
-        if not originals.is_number(fields[place]):
-            raise wrong(path, number, _NAMES[place], fields[place], "a number")
+    for name in _AMOUNTS:
+        value = fields[_NAMES.index(name)]
+        if not originals.is_number(value):
+            raise wrong(path, number, name, value, "a number")
     if fields[_MARITAL] not in _STATES:
         raise wrong(path, number, "marital status", fields[_MARITAL], "one of " + _listed(_STATES))
     if fields[_INCOME] not in _INCOMES:
@@ -146,7 +157,7 @@ def draw_line(rng: Generator) -> bytes:
     for column in SCHEMA.columns:
         drawn = rng.integers(0, 4)
         missing_or_text = "Value {}".format(drawn) if drawn else "?"
-        other = str(drawn * 100) if column.kind == "number" else missing_or_text
+        other = str(drawn * 100) if column.name in _AMOUNTS else missing_or_text
         values.append(fields.get(column.name, other))
     return ", ".join(values).encode()
 

@@ -2,9 +2,11 @@ import gzip
 import os
 from typing import List
 
+import pyarrow as pa
 import pytest
 
 from common.errors import BadInput
+from common.pipeline import hashing
 from common.testing import toy
 from data import census
 
@@ -76,3 +78,18 @@ def test_real_lines(tmp_path: object) -> None:
     assert census.convert(path, None, str(tmp_path)) == {"census_train": 2000, "census_test": 1000}
     labels = [line.rpartition(",")[2] for line in lines_of(tmp_path, "census_train")]
     assert 0.03 < labels.count("1") / len(labels) < 0.1
+
+
+@pytest.mark.skipif(not os.path.exists(REAL), reason="the real rows are not beside the project")
+def test_hardly_any_real_values_share_a_bucket() -> None:
+    fingerprint = hashing.make_fingerprint()
+    with gzip.open(REAL) as file:
+        rows = [census.to_row(REAL, number, line).split(b",")
+                for number, line in zip(range(1, 20001), file)]
+    shared = 0
+    for column, values in zip(census.SCHEMA.columns, zip(*rows)):
+        if column.kind == "hash":
+            distinct = sorted(set(values))
+            buckets = fingerprint(pa.array(distinct, pa.binary())) % column.buckets
+            shared += len(distinct) - len(set(buckets))
+    assert shared <= 1
