@@ -24,7 +24,6 @@ from data.din.samples import DEFAULT_CATEGORY
 from data.din.script.generate_voc import in_order
 from data.lines import Progress
 
-
 _TEMPORARY = ".ratings."
 
 

@@ -27,17 +27,18 @@ from data.lines import describe  # noqa: E402
 ToLine = Callable[[Record], str]
 
 
-def first_record(path: str) -> Record:
+def first_record(path: str, limit: int) -> Record:
     """The first record of a file that can be parsed; an empty one where there is none.
 
     Raises:
-      BadInput: the file cannot be read.
+      BadInput: the file cannot be read, or more than limit records before it cannot be parsed.
     """
-    for _, line in read_records(path):
+    bad = BadRecords(limit)
+    for number, line in read_records(path):
         try:
             return parse(line)
-        except BadRecord:
-            continue
+        except BadRecord as error:
+            bad.add(path, number, error)
     return {}
 
 
@@ -94,7 +95,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 def _convert_both(args: argparse.Namespace, prog: str) -> Iterator[str]:
     """Yields a line about each of the two files, once it is written."""
-    keys = review_keys(first_record(args.reviews))
+    keys = review_keys(first_record(args.reviews, args.max_bad_records))
     read_review = functools.partial(review_line, keys)
     _check_start(args.reviews, read_review, args.max_bad_records)
     _check_start(args.meta, item_line, args.max_bad_records)

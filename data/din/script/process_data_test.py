@@ -90,6 +90,13 @@ def test_the_first_record_tells_the_release(tmp_path: object) -> None:
         assert file.read() == "B1\tArt\nB3\tdefault_cat\n"
 
 
+def test_a_file_of_something_else_is_not_read_to_its_end(tmp_path: object) -> None:
+    path = write(tmp_path, "r", ["user,item,rating,time", json.dumps(REVIEW)])
+    with pytest.raises(BadInput, match="r, line 1: 'user,item,rating,time' is given, expect"):
+        process_data.first_record(path, 0)
+    assert process_data.first_record(path, 1) == REVIEW
+
+
 @pytest.mark.parametrize("meta, message", [
     ([json.dumps([ITEM])], "m: the file is one JSON array, expected one record a line."),
     ([json.dumps({"title": "x"})], "m, line 1: field 'asin' is missing, expected UTF-8 text"),
