@@ -48,7 +48,7 @@ PRESETS: Dict[str, Preset] = {
     "aliccp_ple": Preset("ple", "--schema aliccp --epochs 1", _ALICCP),
     "aliexpress_mmoe": Preset("mmoe", "--schema aliexpress --epochs 1", _ALIEXPRESS),
     "aliexpress_ple": Preset("ple", "--schema aliexpress --epochs 1", _ALIEXPRESS),
-    "amazon_din": Preset("din", "--schema amazon", "data/din/prepare_data.sh FOLDER"),
+    "amazon_din": Preset("din", "--schema amazon", "data/din/prepare_data.sh --ties file FOLDER"),
     "criteo_dlrm": Preset("dlrm", "--schema criteo", _CRITEO),
 }
 

@@ -36,7 +36,7 @@ SCHEMA = Schema(
 _SPLITS = ("users", "time")
 _MOVIES, _A_USER = 400, 40  # of synthetic ratings: movies, and ratings of a user
 _GENRES = ("Action", "Comedy", "Crime", "Documentary", "Horror", "Musical", "Romance", "Western")
-_TEST_SHARE = 0.278  # of users: 38,493 of 138,493, as in the paper
+_TEST_SHARE = 0.278  # of users: 38,493 of the 138,493 of ml-20m
 
 
 def convert(
