@@ -19,7 +19,6 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.config.schema import Column, Schema  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from data import originals  # noqa: E402
-from data.lines import read_lines  # noqa: E402
 from data.originals import Counts, split, wrong  # noqa: E402
 
 ITEMS = 20  # of a list that are kept
@@ -72,7 +71,7 @@ SCHEMA = Schema(
 _HEADER = ",".join(column.name for column in SCHEMA.columns).encode()
 _FIELDS = {column.name.encode(): column for column in SCHEMA.features}
 _LABELS = (b"0", b"1")
-_FEATURES, _FIELD, _ID = b"\x01", b"\x02", b"\x03"
+_FEATURES, _FIELD, _ID, _DIVIDER = b"\x01", b"\x02", b"\x03", b"|"
 _NO_FEATURES: Dict[bytes, bytes] = {}
 Features = Dict[bytes, bytes]  # field -> its ids, joined where it has several
 
@@ -99,7 +98,8 @@ def features_of(line: _Line, items: int) -> Features:
     for feature in filter(None, line.text.split(_FEATURES)):
         field, _, rest = feature.partition(_FIELD)
         name, _, value = rest.partition(_ID)
-        if field not in _FIELDS or not name or not originals.is_number(value):
+        is_whole = name and _DIVIDER not in name and originals.is_number(value)
+        if field not in _FIELDS or not is_whole:
             raise wrong(line.path, line.number, "a feature", feature, "FIELD 0x02 ID 0x03 VALUE "
                         "with one of the fields " + ", ".join(map(bytes.decode, _FIELDS)))
         if field in found and not _FIELDS[field].is_list:
@@ -112,7 +112,7 @@ def features_of(line: _Line, items: int) -> Features:
 def _joined(names: List[Tuple[float, bytes]], items: int) -> bytes:
     """The ids of a field; the sort keeps the order of those with one value."""
     largest = sorted(names, key=lambda name: name[0])[:items]
-    return b"|".join(name for _, name in largest)
+    return _DIVIDER.join(name for _, name in largest)
 
 
 class CommonFeatures:
@@ -131,7 +131,7 @@ class CommonFeatures:
         self._file = file
         self._places: Dict[bytes, int] = {}
         self._last: Tuple[bytes, Features] = (b"", _NO_FEATURES)
-        for number, line in read_lines(path):
+        for number, line in originals.lines_of(path):
             key, _, text = split(path, number, line, b",", 3)
             if key in self._places:
                 raise wrong(path, number, "the index", key, "one that no other line has")
@@ -162,7 +162,7 @@ def _joined_rows(skeleton: str, common: CommonFeatures, items: int) -> Iterator[
     Raises:
       BadInput: the file cannot be read, or a line is none of the data set.
     """
-    for number, line in read_lines(skeleton):
+    for number, line in originals.lines_of(skeleton):
         _, click, purchase, key, _, text = split(skeleton, number, line, b",", 6)
         for name, label in (("click", click), ("purchase", purchase)):
             if label not in _LABELS:

@@ -59,6 +59,7 @@ def test_impressions_are_joined_with_what_they_share(tmp_path: object) -> None:
     ("k1", "k9", "line 1: the index of common features is 'k9', expected one that the file of com"),
     ("205", "999", "line 1: a feature is '999.*, expected FIELD 0x02 ID 0x03 VALUE with one of"),
     ("301", "205", "line 1: a feature is '205.*, expected one feature of field 205"),
+    ("i1", "i|1", "line 1: a feature is '205.*, expected FIELD 0x02 ID 0x03 VALUE with one of"),
     ("1.0", "", "line 1: a feature is '205.*, expected FIELD 0x02 ID 0x03 VALUE"),
 ])
 def test_impressions_that_are_refused(tmp_path: object, old: str, new: str, message: str) -> None:

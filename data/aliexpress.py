@@ -56,8 +56,8 @@ def to_row(path: str, number: int, line: bytes) -> Optional[bytes]:
         return None
     fields = originals.split(path, number, line, b",", len(_NAMES))
     for place in range(_FIRST_NUMBER, _FIRST_NUMBER + NUMBERS):
-        if not originals.is_number(fields[place]):
-            raise wrong(path, number, _NAMES[place], fields[place], "a number")
+        if fields[place] and not originals.is_number(fields[place]):
+            raise wrong(path, number, _NAMES[place], fields[place], "a number or nothing")
     for place in (-2, -1):
         if fields[place] not in _LABELS:
             raise wrong(path, number, _NAMES[place], fields[place], "0 or 1")

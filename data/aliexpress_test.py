@@ -20,7 +20,7 @@ def test_a_line_becomes_a_row() -> None:
 @pytest.mark.parametrize("number, line, message", [
     (1, LINE, "file, line 1: the line is '30,9,.*, expected the names of the columns, sear"),
     (2, LINE + b",0", "file, line 2: the line is .*, expected 82 fields divided by ',', not 83"),
-    (2, LINE.replace(b"0.25", b"", 1), "file, line 2: numerical_1 is '', expected a number"),
+    (2, LINE.replace(b"0.25", b"x", 1), "file, line 2: numerical_1 is 'x', expected a number or n"),
     (2, LINE[:-3] + b"2", "file, line 2: conversion is '2', expected 0 or 1"),
 ])
 def test_lines_that_are_refused(number: int, line: bytes, message: str) -> None:

@@ -84,6 +84,7 @@ def add_make_flags(
         parser: argparse.ArgumentParser,
         rows: int,
         rates: Dict[str, Rate],
+        out: str = "data",
 ) -> None:
     """Adds the flags that say how many rows make writes, with which seed and rates, and where."""
     rows_help = "training rows (default {})".format(rows)
@@ -95,8 +96,8 @@ def add_make_flags(
     for name, rate in rates.items():
         text = "{} (default {})".format(rate.help, rate.default)
         parser.add_argument("--" + name, type=float, default=rate.default, help=text)
-    parser.add_argument(
-        "--out", type=written_locally, default="data", help="folder to write to (default data)")
+    out_help = "folder to write to (default {})".format(out)
+    parser.add_argument("--out", type=written_locally, default=out, help=out_help)
 
 
 def checked_make(

@@ -48,7 +48,7 @@ class Progress:
 def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     """Yields each line's number from 1 and the line without its end; unpacks gzip, bzip2 and so on.
 
-    Memory holds one line of at most 32 MiB.
+    A byte order mark is no part of the first line. Memory holds one line of at most 32 MiB.
 
     Raises:
       BadInput: the file is missing, empty or no text, its compressed data are damaged, or a line is
@@ -63,6 +63,7 @@ def read_lines(path: str) -> Iterator[Tuple[int, bytes]]:
     with open(path, "rb") as raw:
         file = _unpacked(path, raw)
         line = _read_line(path, file, number)
+        line = line[text_forms.mark_size(line):]
         while line:
             number += 1
             if number % 1024 == 0:

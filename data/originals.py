@@ -19,7 +19,7 @@ from common.config.flag_types import written_locally
 from common.errors import BadInput
 from common.files import replacing
 from data import command
-from data.lines import read_lines
+from data.lines import is_utf8, read_lines
 
 _NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _SHOWN = 80  # characters of a value in a message
@@ -134,10 +134,28 @@ def convert_lines(
 
 
 def _rows(path: str, parse: Parse) -> Iterator[bytes]:
-    for number, line in read_lines(path):
+    for number, line in lines_of(path):
         row = parse(path, number, line)
         if row is not None:
             yield row
+
+
+def lines_of(path: str) -> Iterator[Tuple[int, bytes]]:
+    """Yields each line's number from 1 and the line without its end, but no blank lines at the end.
+
+    Raises:
+      BadInput: the file cannot be read, or a line is no text.
+    """
+    num_blank = 0
+    for number, line in read_lines(path):
+        if not line:
+            num_blank += 1
+            continue
+        if num_blank:
+            raise wrong(path, number - 1, "the line", b"", "blank lines at the end alone")
+        if b"\r" in line or not is_utf8(line):
+            raise wrong(path, number, "the line", line, "UTF-8 without a byte 0x0d")
+        yield number, line
 
 
 def make_lines(
@@ -201,7 +219,7 @@ def run(
     commands.required = True
     make_parser = commands.add_parser(
         "make", help="write synthetic rows in the layout of the published files")
-    command.add_make_flags(make_parser, 20000, {})
+    command.add_make_flags(make_parser, 20000, {}, "published")
     convert_parser = commands.add_parser("convert", help="write the rows that training reads")
     for name, text in sources.items():
         convert_parser.add_argument(name, help=text)

@@ -27,13 +27,16 @@ def convert(folder: object, content: bytes) -> originals.Counts:
 
 
 def test_rows_are_counted_without_headers_and_go_where_they_belong(tmp_path: object) -> None:
-    assert convert(tmp_path, b"header\na\nb\nc") == {"even": 2, "odd": 1}
+    assert convert(tmp_path, b"\xef\xbb\xbfheader\r\na\nb\nc\n\n\n") == {"even": 2, "odd": 1}
     with open(os.path.join(str(tmp_path), "even"), "rb") as file:
         assert file.read() == b"A\nC\n"
 
 
 @pytest.mark.parametrize("content, message", [
     (b"a\nbad\n", "in, line 2: word is 'bad', expected a good one. Fetch the file again, or "),
+    (b"a\n\nb\n", "in, line 2: the line is '', expected blank lines at the end alone"),
+    (b"a\nb\rc\n", r"in, line 2: the line is 'b\\rc', expected UTF-8 without a byte 0x0d"),
+    (b"a\n\xff\n", "in, line 2: the line is .*xff', expected UTF-8 without a byte 0x0d"),
     (b"a\n", "in: too few rows, as none is left for odd"),
 ])
 def test_a_refused_file_changes_nothing(tmp_path: object, content: bytes, message: str) -> None:
