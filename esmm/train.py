@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
 from common.config import parts  # noqa: E402
 from common.config.model import Model  # noqa: E402
-from common.config.schema import USER, Schema  # noqa: E402
+from common.config.schema import Schema  # noqa: E402
 from common.embedding import numbers  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.embedding.numbers import Statistics  # noqa: E402
@@ -123,7 +123,7 @@ def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     both = click * labels["purchase"]
     ctr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=click, logits=outputs.ctr)
     ctcvr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=both, logits=outputs.ctcvr)
-    log_loss = tf.reduce_mean(ctr_loss) + tf.reduce_mean(ctcvr_loss)
+    log_loss = heads.mean_loss(ctr_loss, labels) + heads.mean_loss(ctcvr_loss, labels)
     return log_loss + tf.losses.get_regularization_loss()
 
 
@@ -145,7 +145,7 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     click = click._replace(label=labels["click"])
     purchase = purchase._replace(label=bought, rows=labels["click"] > 0)
     both = both._replace(label=bought)
-    return heads.eval_spec(total, [click, purchase, both], features.get(USER))
+    return heads.eval_spec(total, [click, purchase, both], features)
 
 
 def main(argv: Optional[List[str]] = None) -> None:

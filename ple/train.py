@@ -23,7 +23,7 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
 from common.config.model import Model  # noqa: E402
-from common.config.schema import USER, Schema  # noqa: E402
+from common.config.schema import Schema  # noqa: E402
 from common.embedding import numbers  # noqa: E402
 from common.embedding.input_layer import Embedding  # noqa: E402
 from common.embedding.numbers import Statistics  # noqa: E402
@@ -161,7 +161,7 @@ def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     for name, logit in outputs.logits.items():
         label = labels[name]
         losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
-    return tf.reduce_mean(losses) + tf.losses.get_regularization_loss()
+    return heads.mean_loss(losses, labels) + tf.losses.get_regularization_loss()
 
 
 def model_fn(features: Features, labels: Optional[Features], mode: str,
@@ -174,7 +174,7 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
         return heads.predict_spec(tasks)
-    return heads.eval_spec(loss(outputs, labels), tasks, features.get(USER))
+    return heads.eval_spec(loss(outputs, labels), tasks, features)
 
 
 def main(argv: Optional[List[str]] = None) -> None:

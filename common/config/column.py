@@ -4,9 +4,10 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from common.config.label import VARIABLE_NAME, Label
 
-KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "user", "unused")
+KINDS = ("label", "hash", "identity", "words", "vocabulary", "number", "user", "weight", "keep",
+         "unused")
 _DTYPES = {"hash": "string", "identity": "int32", "words": "string", "vocabulary": "string",
-           "number": "float"}
+           "number": "float", "weight": "float"}
 # The buckets of a hash column whose hash is itself the key of an embedding variable.
 KEYS = 2 ** 63 - 1
 _MAX_BUCKETS = 2 ** 31 - 1
@@ -42,8 +43,9 @@ class Column(_ColumnFields):
       kind: 'label' (what is to be predicted), 'hash' (a string hashed into buckets), 'identity'
         (an integer that is its own bucket), 'words' (a string from a fixed list; others are
         errors), 'vocabulary' (a string from a vocabulary file; others are id 0), 'number' (a float;
-        a list stands for its mean), 'user' (the schema's user_column where it is no feature) or
-        'unused' (read past, never decoded).
+        a list stands for its mean), 'user' (the schema's user_column where it is no feature),
+        'weight' (how often a row counts in the loss and in metrics), 'keep' (read for predictions
+        alone, to stand beside them) or 'unused' (read past, never decoded).
       buckets: the rows of the column's embedding table, at most 2**31 - 1; KEYS for a hash column
         without one, whose ids are keys. A vocabulary's are known when its file is read.
       group: the name of the group of columns whose embeddings are concatenated.
@@ -102,9 +104,9 @@ class Column(_ColumnFields):
                               "newest.")
 
     def _check_list(self) -> None:
-        if self.separator and self.kind in ("label", "identity", "user"):
+        if self.separator and self.kind in ("label", "identity", "user", "weight"):
             raise self._wrong("a column of kind {} cannot be a list.".format(self.kind))
-        is_used_list = bool(self.separator) and self.kind != "unused"
+        is_used_list = bool(self.separator) and self.is_read
         if (self.newest or self.aligned) and not is_used_list:
             raise self._wrong("newest and aligned are for lists that are used, which have a "
                               "separator and a kind other than 'unused'.")
@@ -158,7 +160,7 @@ class Column(_ColumnFields):
     @property
     def is_read(self) -> bool:
         """True for a column that training reads."""
-        return self.kind != "unused"
+        return self.kind not in ("unused", "keep")
 
     @property
     def is_feature(self) -> bool:

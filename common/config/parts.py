@@ -2,7 +2,7 @@
 
 from typing import Dict, List, Mapping, TypeVar
 
-from common.config.schema import Column, Schema
+from common.config.schema import WEIGHT, Column, Schema
 
 UNNAMED = "input"  # the group of columns that name none
 _FIRST_GROUPS = ("user", "item", "combo")  # as the checkpoints of ESMM have them
@@ -10,8 +10,10 @@ Value = TypeVar("Value")
 
 
 def by_role(labels: Mapping[str, Value], schema: Schema) -> Dict[str, Value]:
-    """Labels by name -> those that have a role, by role."""
-    return {label.role: labels[label.name] for label in schema.labels if label.role}
+    """Labels by name -> those that have a role, by role, and the rows' weights."""
+    by_role = {label.role: labels[label.name] for label in schema.labels if label.role}
+    weights = {name: value for name, value in labels.items() if name == WEIGHT}
+    return {**by_role, **weights}
 
 
 def groups(schema: Schema) -> Dict[str, List[Column]]:

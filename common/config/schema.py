@@ -5,9 +5,12 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 from common.config.column import KEYS, Column
 from common.config.label import Label
 
-# Features of every batch besides the columns: the numbers of its rows, and of each row's user.
+# Features of every batch besides the columns: the numbers of its rows, and of each row's user; and
+# how often each row counts, which stands among the labels, too.
 ROW = "_row"
 USER = "_user"
+WEIGHT = "_weight"
+NO_USER = -1  # in place of a user's number
 
 
 class _SchemaFields(NamedTuple):
@@ -45,10 +48,10 @@ class Schema(_SchemaFields):
         they stand for the column's default, as a whole or as an item of a list.
 
     Raises:
-      ValueError: two columns share a name or another name, a task or a role; a missing text is also
-        a positive one or one of a column's words; the columns of a table are fewer than two or
-        differ in kind, vocabulary or buckets; lists have a default that parquet_lists cannot hold;
-        or user_column is no column of single strings.
+      ValueError: two columns share a name or another name, a task or a role, or both hold weights;
+        a missing text is also a positive one or one of a column's words; the columns of a table
+        are fewer than two or differ in kind, vocabulary or buckets; lists have a default that
+        parquet_lists cannot hold; or user_column is no column of single strings.
     """
 
     __slots__ = ()
@@ -72,6 +75,9 @@ class Schema(_SchemaFields):
         self._check_distinct("tasks named", [task for task, _ in self.tasks])
         roles = [label.role for label in self.labels if label.role]
         self._check_distinct("roles given", roles)
+        if len(self.weights) > 1:
+            raise self._wrong("columns {} have kind 'weight'. Give all but one kind 'unused'."
+                              .format(", ".join(repr(column.name) for column in self.weights)))
         self._check_user()
 
     def _check_user(self) -> None:
@@ -156,6 +162,17 @@ class Schema(_SchemaFields):
     def labels(self) -> List[Label]:
         """The labels, in file order."""
         return [label for column in self.label_columns for label in column.outcomes]
+
+    @property
+    def weights(self) -> List[Column]:
+        """The column of rows' weights, if there is one."""
+        return [column for column in self.columns if column.kind == "weight"]
+
+    @property
+    def targets(self) -> List[str]:
+        """What comes with a row's features: the names of its labels, and WEIGHT where it has one.
+        """
+        return [label.name for label in self.labels] + len(self.weights) * [WEIGHT]
 
     @property
     def inputs(self) -> List[Column]:

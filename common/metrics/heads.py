@@ -1,13 +1,14 @@
 """A model's tasks to an EstimatorSpec: exact metrics, and what is exported."""
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common.config.schema import Schema
+from common.config.schema import USER, WEIGHT, Schema
 from common.metrics import measures
 
+Features = Mapping[str, tf.Tensor]
 MetricOps = Dict[str, Tuple[tf.Tensor, tf.Tensor]]
 TaskMetrics = Dict[str, Dict[str, float]]
 
@@ -45,20 +46,33 @@ def of_labels(
     return tasks
 
 
-def eval_spec(
-    loss: tf.Tensor,
-    tasks: List[Task],
-    users: Optional[tf.Tensor],
-) -> tf.estimator.EstimatorSpec:
+def mean_loss(losses: Union[tf.Tensor, Sequence[tf.Tensor]], labels: Features) -> tf.Tensor:
+    """The mean loss of a batch, scalar: by the rows' weights, where they have any.
+
+    Args:
+      losses: of rows, [B], or of several tasks' rows, [B] each.
+      labels: as common.pipeline.dataset gives them, the weights among them.
+    """
+    if WEIGHT not in labels:
+        return tf.reduce_mean(losses)
+    weights = labels[WEIGHT]
+    of_tasks = tf.reshape(losses, [-1, tf.size(weights)])
+    of_rows = tf.reduce_mean(of_tasks, axis=0)
+    # Where all weigh nothing, there is nothing to learn, and no loss.
+    return tf.math.divide_no_nan(tf.reduce_sum(weights * of_rows), tf.reduce_sum(weights))
+
+
+def eval_spec(loss: tf.Tensor, tasks: List[Task], features: Features) -> tf.estimator.EstimatorSpec:
     """The spec of an evaluation, which measures GAUC for the first task where there are users.
 
     Args:
-      users: tells the rows of one user from another's, int64 [B]; None where rows are of no user.
+      features: as common.pipeline.dataset gives them, whose USER tells the rows of one user from
+        another's, int64 [B], and whose WEIGHT says how often each counts, float32 [B]; without
+        them, rows are of no user, or count alike.
     """
     metric_ops: MetricOps = {}
     for place, task in enumerate(tasks):
-        by_user = users is not None and place == 0
-        metric_ops.update(_metric_ops(task, users, by_user))
+        metric_ops.update(_metric_ops(task, features, by_user=USER in features and place == 0))
     return tf.estimator.EstimatorSpec(
         tf.estimator.ModeKeys.EVAL,
         loss=loss,
@@ -87,39 +101,45 @@ def task_metrics(results: Dict[str, float], tasks: Sequence[str]) -> TaskMetrics
 
 
 class _Rows:
-    """All rows of one task in an evaluation, in memory, 16 bytes each.
+    """All rows of one task in an evaluation, in memory, at most 20 bytes each.
 
     TensorFlow's own metrics add numbers up batch by batch; an exact AUC needs all rows at once. So
     the update of the metrics is a py_func that appends a batch, and their value one that measures
     what there is.
+
+    Args:
+      names: of the metrics.
+      fields: the arguments of measures.evaluate that `append` is given, in their order.
+      by_user: whether GAUC is among the metrics.
     """
 
-    def __init__(self, names: List[str], by_user: bool) -> None:
-        self._names, self._by_user = names, by_user
+    def __init__(self, names: List[str], fields: Sequence[str], by_user: bool) -> None:
+        self._names, self._fields, self._by_user = names, fields, by_user
         self._batches: List[Tuple[np.ndarray, ...]] = []
 
     def append(self, *arrays: np.ndarray) -> np.bool_:
-        """Appends labels, logits and, where there are any, users of a batch, [B] each."""
+        """Appends the fields of a batch, [B] each."""
         self._batches.append(arrays)
         return np.bool_(True)
 
     def measure(self) -> List[np.float64]:
         """The metrics, in the order of their names."""
-        labels, logits, *rest = map(np.concatenate, zip(*self._batches))
-        users = rest[0] if rest else None
-        values = measures.evaluate(labels, logits, users, self._by_user)
+        columns = map(np.concatenate, zip(*self._batches))
+        values = measures.evaluate(**dict(zip(self._fields, columns)), by_user=self._by_user)
         return [np.float64(values[name]) for name in self._names]
 
 
-def _metric_ops(task: Task, users: Optional[tf.Tensor], by_user: bool) -> MetricOps:
+def _metric_ops(task: Task, features: Features, by_user: bool) -> MetricOps:
     """Metrics over all rows of an evaluation."""
     names = measures.names(by_user)
-    rows = _Rows(names, by_user)
-    arrays = [task.label, task.logit]
-    if users is not None:
-        arrays.append(users)
+    fields = {"labels": task.label, "logits": task.logit}
+    for field, name in (("users", USER), ("weights", WEIGHT)):
+        if name in features:
+            fields[field] = features[name]
+    arrays = list(fields.values())
     if task.rows is not None:
         arrays = [tf.boolean_mask(array, task.rows) for array in arrays]
+    rows = _Rows(names, list(fields), by_user)
     update = tf.py_func(rows.append, arrays, tf.bool)
     values = tf.py_func(rows.measure, [], len(names) * [tf.float64])
     metric_ops: MetricOps = {}

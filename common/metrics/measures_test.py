@@ -4,7 +4,8 @@ from typing import Optional, Tuple
 import numpy as np
 import pytest
 
-from common.metrics import measures
+from common.config.schema import NO_USER
+from common.metrics import by_user, measures
 
 
 def draw(
@@ -71,9 +72,9 @@ def test_interval_is_wider_where_rows_of_a_user_depend_on_each_other() -> None:
         liking = rng.standard_normal(60)[users]
         labels = (rng.random(len(users)) < 1 / (1 + np.exp(1 - liking * 2))).astype(float)
         scores = rng.standard_normal(60)[users] + 0.1 * rng.standard_normal(len(users))
-        for by_user in (True, False):
-            low, high = measures.auc_interval(labels, scores, users if by_user else None)
-            covered[by_user] += low <= 0.5 <= high
+        for with_users in (True, False):
+            low, high = measures.auc_interval(labels, scores, users if with_users else None)
+            covered[with_users] += low <= 0.5 <= high
     assert covered[True] >= 180 > 120 > covered[False]
 
 
@@ -89,13 +90,13 @@ def test_gauc_is_the_weighted_mean_of_users_auc(ties: bool) -> None:
         areas = [(auc_by_pairs(labels[users == u], scores[users == u]), np.sum(users == u))
                  for u in np.unique(users)]
         mixed = [(area, rows) for area, rows in areas if area is not None]
-        got, num_users = measures.gauc(labels, scores, users)
+        got, num_users = by_user.gauc(labels, scores, users)
         assert num_users == len(mixed)
         assert abs(got - np.average([a for a, _ in mixed], weights=[r for _, r in mixed])) < 1e-12
 
 
 def test_gauc_without_a_user_of_both_classes() -> None:
-    got, num_users = measures.gauc(np.array([0, 1]), np.array([0.0, 1.0]), np.array([1, 2]))
+    got, num_users = by_user.gauc(np.array([0, 1]), np.array([0.0, 1.0]), np.array([1, 2]))
     assert math.isnan(got) and num_users == 0
 
 
@@ -116,7 +117,7 @@ def test_evaluate_against_definitions() -> None:
     assert result["calibration"] == pytest.approx(p.mean() / labels.mean())
     assert result["accuracy"] == pytest.approx(np.mean((p > 0.5) == (labels == 1)))
     assert result["auc_low"] < result["auc"] < result["auc_high"]
-    assert result["gauc"] == measures.gauc(labels, logits, users)[0]
+    assert result["gauc"] == by_user.gauc(labels, logits, users)[0]
 
 
 def test_evaluate_of_one_class_and_of_nothing() -> None:
@@ -126,3 +127,43 @@ def test_evaluate_of_one_class_and_of_nothing() -> None:
         assert math.isnan(result["auc"]) and math.isnan(result["auc_low"]) and math.isnan(
             result["gauc"])
         assert math.isnan(result["calibration"]) == (labels.sum() == 0)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_a_weight_counts_as_so_many_rows(ties: bool) -> None:
+    for seed in range(10):
+        labels, scores, users = draw(seed, 80, ties)
+        weights = np.random.default_rng(seed).integers(0, 4, 80)
+        rows = np.repeat(np.arange(80), weights)
+        repeated = measures.evaluate(labels[rows], scores[rows], users[rows], by_user=True)
+        weighted = measures.evaluate(labels, scores, users, by_user=True, weights=weights)
+        for name in ("auc", "log_loss", "calibration", "accuracy", "gauc", "gauc_users"):
+            assert weighted[name] == pytest.approx(repeated[name], rel=1e-12), name
+        scaled = measures.evaluate(labels, scores, users, True, weights * 1e-3)
+        assert scaled == pytest.approx(weighted, nan_ok=True)
+        low, high = measures.auc_interval(labels, scores, weights=weights)
+        independent = measures.auc_interval(labels[rows], scores[rows])
+        assert low < independent.low < high > independent.high
+
+
+def test_weights_of_nothing() -> None:
+    for weights in (np.zeros(2), np.array([0.0, 1.0])):
+        result = measures.evaluate(np.array([1.0, 0.0]), np.array([1.0, 2.0]), np.arange(2), True,
+                                   weights)
+        assert math.isnan(result["auc"]) and math.isnan(result["auc_high"])
+        assert math.isnan(result["gauc"]) and math.isnan(result["calibration"])
+        assert math.isnan(result["log_loss"]) != weights.any()
+
+
+def test_rows_without_a_user_are_no_user() -> None:
+    labels, scores, users = draw(1, 300)
+    alone = np.arange(300) % 3 == 0
+    nobody = np.where(alone, NO_USER, users)
+    result = measures.evaluate(labels, scores, nobody, by_user=True)
+    assert result["rows_without_user"] == 100
+    left = by_user.gauc(labels[~alone], scores[~alone], users[~alone])
+    assert (result["gauc"], result["gauc_users"]) == left
+    own = measures.auc_interval(labels, scores, np.where(alone, 1000 + np.arange(300), users))
+    assert (result["auc_low"], result["auc_high"]) == own
+    as_one = measures.auc_interval(labels, scores, np.where(alone, 1000, users))
+    assert as_one != own

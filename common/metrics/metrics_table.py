@@ -8,6 +8,7 @@ _HEADER = (
     "GAUC (users)",
 )
 _MISSING = "n/a"
+LOW, HIGH = 0.5, 2.0  # of a calibration that is no reason to warn
 
 
 def render(tasks: Dict[str, Dict[str, float]]) -> str:
@@ -16,7 +17,23 @@ def render(tasks: Dict[str, Dict[str, float]]) -> str:
     for name, values in tasks.items():
         lines.append([name, *_cells(values)])
     widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(_justified(line, widths) for line in lines)
+    notes = [note for name, values in tasks.items() for note in _notes(name, values)]
+    return "\n".join([*(_justified(line, widths) for line in lines), *notes])
+
+
+def _notes(name: str, values: Dict[str, float]) -> List[str]:
+    """What people should know of a task's metrics."""
+    notes = []
+    alone = values.get("rows_without_user")
+    if alone:
+        notes.append("{:.0f} rows have no user: GAUC leaves them out, and the interval takes each "
+                     "for a user's only one".format(alone))
+    calibration = values["calibration"]
+    if calibration and not LOW <= calibration <= HIGH and not math.isnan(calibration):
+        notes.append("warning: {}: the mean prediction is {:.2f} times the mean label. Is this "
+                     "overfitting (fewer --epochs, or --early_stop), or are the test rows of "
+                     "another time or kind?".format(name, calibration))
+    return notes
 
 
 def _cells(values: Dict[str, float]) -> List[str]:

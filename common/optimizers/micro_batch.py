@@ -1,9 +1,9 @@
 """Micro batches: a batch in slices, one after another, so that memory holds one's activations.
 
-Each slice's loss counts by its share of the batch's rows, so the slices' losses and gradients add
-up to the batch's. A slice is read when the gradients of the one before are there. Unlike DeepRec's
-feature of this name, which takes several batches from the input, the batch size stays that of one
-update.
+Each slice's loss counts by its share of the batch's rows, or of their weights, so the slices'
+losses and gradients add up to the batch's. A slice is read when the gradients of the one before are
+there. Unlike DeepRec's feature of this name, which takes several batches from the input, the batch
+size stays that of one update.
 """
 
 import functools
@@ -11,6 +11,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, 
 
 import tensorflow.compat.v1 as tf
 
+from common.config.schema import WEIGHT
 from common.embedding.embedding_variable import Lookup
 from common.kernels.optimizers import update as update_kernel
 from common.pipeline.features import Ragged, feature_names
@@ -28,11 +29,13 @@ class Slice(NamedTuple):
     Attributes:
       features, labels: of these rows.
       share: of the batch's rows, float32 scalar.
+      share_of_loss: of the batch's loss, float32 scalar: where rows have weights, of these.
     """
 
     features: Features
     labels: Features
     share: Union[float, tf.Tensor]
+    share_of_loss: Union[float, tf.Tensor]
 
 
 class Backward(NamedTuple):
@@ -78,7 +81,7 @@ def one_after_another(
       ValueError: an operation in UPDATE_OPS does not move a running mean.
     """
     if count <= 1:
-        return [backward(Slice(features, labels, 1.0))]
+        return [backward(Slice(features, labels, 1.0, 1.0))]
     # Layers tell of their running means through this collection alone.
     update_ops = tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS)
     num_before = len(update_ops)
@@ -128,7 +131,17 @@ def cut(features: Features, labels: Features, number: int, count: int) -> Slice:
     rows = _Rows(begin, tf.expand_dims(at_least_one, 0))
     cut_features = rows.of_features(features)
     cut_labels = {name: rows.of(label) for name, label in labels.items()}
-    return Slice(cut_features, cut_labels, share)
+    share_of_loss = share
+    if WEIGHT in labels:
+        share_of_loss = _share_of_weights(cut_labels[WEIGHT], labels[WEIGHT], share)
+    return Slice(cut_features, cut_labels, share, share_of_loss)
+
+
+def _share_of_weights(part: tf.Tensor, whole: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """The share of a slice's weights; that of its rows, where a batch weighs nothing."""
+    total = tf.reduce_sum(whole)
+    of_rows = tf.cast(share > 0, tf.float32) * tf.reduce_sum(part)  # an empty slice has a row
+    return tf.where(total > 0, tf.math.divide_no_nan(of_rows, total), share)
 
 
 class _Rows(NamedTuple):

@@ -14,6 +14,7 @@ from common.embedding.table_spec import TableSpec
 from common.kernels import native
 from common.kernels.embedding import lookup
 from common.layers import Dense, Norm
+from common.config.schema import WEIGHT
 from common.optimizers import micro_batch, train_step
 from common.optimizers.micro_batch import Backward, Slice
 from common.optimizers.train_step import Training
@@ -44,7 +45,8 @@ def test_slices_are_the_batchs_rows_in_order(rows: int, count: int,
             [micro_batch.cut(*batch(rows), number, count) for number in range(count)])
         whole = session.run(batch(rows)[0])
     bounds = whole["a.b.row_splits"]
-    for (features, labels, share), wanted in zip(slices, expected):
+    for (features, labels, share, share_of_loss), wanted in zip(slices, expected):
+        assert share_of_loss == share
         assert features["id"].tolist() == wanted and share == pytest.approx(len(wanted) / rows)
         assert features["number"].tolist() == [row / 2 for row in wanted]
         assert labels["y"].tolist() == [row * 10 for row in wanted]
@@ -62,6 +64,19 @@ def test_a_batch_of_fewer_rows_than_slices(rows: int, count: int) -> None:
     assert all(len(one.features["id"]) == 1 for one in slices)
     assert sorted(one.features["id"][0] for one in slices if one.share) == list(range(rows))
     assert sum(one.share for one in slices) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("weights, shares", [
+    ([1, 0, 3, 4, 0, 0], [1 / 8, 7 / 8, 0]), ([0, 0, 0, 0, 0, 0], [1 / 3, 1 / 3, 1 / 3]),
+    ([2, 6], [0, 0.25, 0.75])])
+def test_where_rows_have_weights_a_slice_counts_by_them(weights: List[float],
+                                                        shares: List[float]) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        features, labels = batch(len(weights))
+        labels[WEIGHT] = tf.constant(weights, tf.float32)
+        slices = [micro_batch.cut(features, labels, number, 3) for number in range(3)]
+        found = session.run([part.share_of_loss for part in slices])
+    assert found == pytest.approx(shares)
 
 
 def train(count: int, rows: Sequence[int], optimizer: str,
@@ -120,7 +135,8 @@ def test_slices_give_the_batchs_update(count: int, optimizer: str, native_lookup
 def test_no_slices_are_the_batch_itself(count: int) -> None:
     features, labels = {"id": tf.constant([1])}, {"y": tf.constant([2.0])}
     done = micro_batch.one_after_another(lambda part: Backward(part, []), features, labels, count)
-    assert done[0].loss == Slice(features, labels, 1.0) and micro_batch.sum_slices(done) is done[0]
+    assert done[0].loss == Slice(features, labels, 1.0, 1.0)
+    assert micro_batch.sum_slices(done) is done[0]
 
 
 def ancestors(op: tf.Operation) -> set:
@@ -139,7 +155,7 @@ def test_a_slice_is_read_when_the_gradients_of_the_one_before_are_there() -> Non
     losses: List[tf.Tensor] = []
 
     def loss_of(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor]) -> tf.Tensor:
-        parts.append(Slice(features, labels, 0.0))
+        parts.append(Slice(features, labels, 0.0, 0.0))
         kernel = tf.get_variable("kernel", [1, 4], initializer=tf.ones_initializer())
         hidden = tf.tanh(tf.matmul(tf.expand_dims(features["number"], 1), kernel))
         losses.append(tf.reduce_mean(hidden))

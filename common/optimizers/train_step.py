@@ -70,7 +70,7 @@ def train_spec(
 def _backward(part: Slice, loss_of: LossOf, optimizer: tf.train.Optimizer) -> Backward:
     """A slice's part of the loss, with the gradients of variables and embedding variables."""
     with graph_record.of_graph().collect_lookups() as lookups:
-        loss = part.share * loss_of(part.features, part.labels)
+        loss = part.share_of_loss * loss_of(part.features, part.labels)
     variables = tf.trainable_variables()
     tables = [lookup.rows for lookup in lookups]
     sources = variables + tables

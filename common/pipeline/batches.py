@@ -37,7 +37,7 @@ def tensor_types(schema: Schema) -> Tuple[tf.DType, ...]:
 def tensor_shapes(schema: Schema) -> Tuple[Sequence[Optional[int]], ...]:
     """The shapes of the tensors that a block becomes, their columns in rows."""
     rows = users = [None]
-    labels = [len(schema.labels), None]
+    labels = [len(schema.targets), None]
     ids = [len(schema.scalars), None]
     numbers = [len(schema.numbers), None]
     shapes: List[Sequence[Optional[int]]] = [rows, labels, users, ids, numbers]

@@ -10,7 +10,7 @@ from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common.config.schema import ROW, USER, Schema
+from common.config.schema import ROW, USER, WEIGHT, Schema
 from common.errors import BadInput
 from common.formats.files import Files
 from common.pipeline import batches as batches_of
@@ -56,7 +56,8 @@ def columnar_input(
     ids, int32 [B], or int64 [B] where the schema has keys; each number column to float32 [B]; the
     three names that feature_names gives a list column to the tensors of a Ragged; ROW to the rows'
     numbers in the file from 0, int64 [B]; USER, where the schema has users, to a number for each
-    row's user, int64 [B]. labels maps each to float32 [B].
+    row's user, int64 [B]. labels maps each to float32 [B]. Both map WEIGHT, where rows have
+    weights, to float32 [B].
 
     Args:
       ahead: whether rows are read and decoded before they are asked for, within bounds.
@@ -126,5 +127,7 @@ def _name_columns(batch: Block, schema: Schema) -> Batch:
     for column, ragged in zip(schema.lists, batch.lists):
         names = feature_names(column.name)
         features.update(zip(names, ragged))
-    label_names = [label.name for label in schema.labels]
-    return features, dict(zip(label_names, batch.labels))
+    labels = dict(zip(schema.targets, batch.labels))
+    if WEIGHT in labels:
+        features[WEIGHT] = labels[WEIGHT]
+    return features, labels

@@ -296,4 +296,4 @@ def test_users_are_told_apart_whether_they_are_features_or_not(tmp_path: object,
         assert (dataset.USER in batch) == (kind != "none")
         if kind != "none":
             users = batch[dataset.USER].tolist()
-            assert users[0] == users[3] and len(set(users)) == 3
+            assert users[0] == users[3] and len(set(users)) == 3 and users[1] == -1

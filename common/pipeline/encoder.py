@@ -7,9 +7,10 @@ path reads a file.
 from typing import Dict, List, Optional, Sequence
 
 import numpy as np
+import pyarrow as pa
 from numpy import ndarray
 
-from common.config.schema import Column, Schema
+from common.config.schema import NO_USER, Column, Schema
 from common.formats import native_columns as compiled
 from common.formats.chunks import RawColumns, Reject
 from common.formats.string_views import StringColumn, is_empty_string
@@ -70,8 +71,8 @@ class Encoder:
         )
         return self._without_rejects(block, decoder.rejects)
 
-    def read_labels(self, columns: RawColumns) -> ndarray:
-        """Decodes the labels of one chunk alone, float32 [N, K], checked as encode checks them."""
+    def read_targets(self, columns: RawColumns) -> ndarray:
+        """Decodes the targets of one chunk alone, float32 [N, K], checked as encode checks them."""
         decoder = ColumnDecoder(columns, self._missing)
         labels = labels_of.decode(decoder, self._schema)
         self._bad_rows.add(self._paths, decoder.rejects)
@@ -89,7 +90,7 @@ class Encoder:
     def rejects(self, columns: RawColumns, column: Column) -> List[Reject]:
         """The rows of a chunk whose value of one column cannot be used."""
         decoder = ColumnDecoder(columns, self._missing)
-        if column.kind == "label":
+        if column.kind in ("label", "weight"):
             labels_of.of_column(decoder, column)
         elif column.kind == "number":
             _decode_numbers(decoder, column)
@@ -107,18 +108,23 @@ class Encoder:
         return block.take(np.flatnonzero(is_good))
 
     def _fingerprint_users(self, decoder: ColumnDecoder) -> ndarray:
-        """The fingerprint of each row's user, int64 [N]; zeros where rows are of no user."""
+        """The fingerprint of each row's user, int64 [N]; zeros where rows are of no user.
+
+        A row whose user is missing, or is the text that stands for a missing one, has NO_USER.
+        """
         if not self._schema.user_column:
             return np.zeros(decoder.size, np.int64)
         column, = self._schema.named([self._schema.user_column])
+        default = column.default.encode()
         strings = decoder.native_strings(column)
         if strings is not None:
-            default = column.default.encode()
             fingerprints = compiled.fingerprints(strings.values, default)
-            return strings.by_row(fingerprints).view(np.int64)
-        users, index = decoder.strings(column)
-        fingerprints = self._string_ids.fingerprint(users)
-        return fingerprints.view(np.int64)[index]
+            users = strings.by_row(fingerprints).view(np.int64)
+        else:
+            values, index = decoder.strings(column)
+            users = self._string_ids.fingerprint(values).view(np.int64)[index]
+        nobody = self._string_ids.fingerprint(pa.array([default], pa.binary())).view(np.int64)
+        return np.where(users == nobody, NO_USER, users)
 
     def _encode_scalar(self, decoder: ColumnDecoder, column: Column) -> ndarray:
         """The ids of a column of one value a row, int [N]."""

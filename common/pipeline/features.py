@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
     Attributes:
       rows: the rows' numbers in their file from 0, int64 [N].
-      labels: float32 [N, K], in the order of Schema.labels.
+      labels: float32 [N, K], in the order of Schema.targets, weights among them.
       users: the fingerprint of each row's user, int64 [N]; zeros where rows are of no user.
       ids: Schema.id_type (int32, with keys int64) [N, C], in the order of Schema.scalars.
       numbers: float32 [N, M], in the order of Schema.numbers.

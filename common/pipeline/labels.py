@@ -1,4 +1,4 @@
-"""The labels of a chunk's rows, out of the columns that they are read from."""
+"""The labels of a chunk's rows, out of the columns that they are read from, and their weights."""
 
 from typing import List, Sequence
 
@@ -14,15 +14,22 @@ from common.pipeline.column_decoder import ColumnDecoder
 
 
 def decode(decoder: ColumnDecoder, schema: Schema) -> List[ndarray]:
-    """The labels of a schema, in its order, 0 or 1 [N] each; rows that lack one become rejects."""
-    labels = []
-    for column in schema.label_columns:
-        labels += of_column(decoder, column)
-    return labels
+    """The targets of a schema, in its order: labels, 0 or 1 [N] each, and the rows' weights.
+
+    Rows that lack one become rejects.
+    """
+    targets = []
+    for column in schema.label_columns + schema.weights:
+        targets += of_column(decoder, column)
+    return targets
 
 
 def of_column(decoder: ColumnDecoder, column: Column) -> List[ndarray]:
-    """The labels that are read from one column."""
+    """The labels that are read from one column, or its weights."""
+    if column.kind == "weight":
+        weights = decoder.numbers(column)
+        decoder.reject(weights < 0, column, "a weight, 0 or more")
+        return [weights]
     if column.dtype == "int32":
         return [decoder.integers(column)]
     if column.dtype == "float":

@@ -69,12 +69,18 @@ class Data(NamedTuple):
         The sample is chunks spread evenly over the training files.
 
         Returns:
-          float64 [K, K]: entry (i, j) is the share of rows with both label i and label j, half a
-          row added to each count so that none is 0.
+          float64 [K, K]: entry (i, j) is the share of rows, by their weights, with both label i and
+          label j, half a row added to each count so that none is 0.
         """
-        read = make_encoder(self.train, self).read_labels
-        labels = self._read_sample(self.schema.label_columns, read).astype(np.float64)
-        counts = labels.T.dot(labels)
+        schema = self.schema
+        read = make_encoder(self.train, self).read_targets
+        columns = schema.label_columns + schema.weights
+        targets = self._read_sample(columns, read).astype(np.float64)
+        labels = targets[:, :len(schema.labels)]
+        weights = np.ones(len(labels))
+        if schema.weights and targets[:, -1].any():
+            weights = targets[:, -1] / targets[:, -1].mean()
+        counts = labels.T.dot(labels * weights[:, None])
         return (counts + 0.5) / (len(labels) + 1.0)
 
     def sample_numbers(self) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import List, Optional
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common.config.schema import USER, Column, Schema
+from common.config.schema import NO_USER, USER, WEIGHT, Column, Schema
 from common.formats.files import Files
 from common.pipeline import raw, row_order, source, tf_lines
 from common.pipeline.batches import Batch
@@ -41,8 +41,13 @@ def tf_input(
         if with_users and schema.user_column:
             user, = schema.named([schema.user_column])
             users = raw.text(columns[user.name], user, schema)
-            features[USER] = tf.strings.to_hash_bucket_fast(users, _MAX_INT64)
-        return features, _labels(columns, schema)
+            numbers = tf.strings.to_hash_bucket_fast(users, _MAX_INT64)
+            nobody = tf.fill(tf.shape(numbers), tf.constant(NO_USER, tf.int64))
+            features[USER] = tf.where(tf.equal(users, user.default), nobody, numbers)
+        labels = _labels(columns, schema)
+        if WEIGHT in labels:
+            features[WEIGHT] = labels[WEIGHT]
+        return features, labels
 
     @tf.autograph.experimental.do_not_convert
     def input_fn() -> tf.data.Dataset:
@@ -82,10 +87,12 @@ def _parse_csv(lines: tf.Tensor, line_columns: List[str], schema: Schema) -> Fea
 
 
 def _labels(columns: Features, schema: Schema) -> Features:
-    """The labels by name, float32 [B]."""
+    """The labels by name, and the rows' weights, float32 [B]."""
+    labels = {}
+    for column in schema.weights:
+        labels[WEIGHT] = tf.cast(_present(columns[column.name], column, schema), tf.float32)
     present = {column.name: _present(columns[column.name], column, schema)
                for column in schema.label_columns}
-    labels = {}
     for label in schema.labels:
         values = present[label.column]
         if label.positive:
@@ -97,13 +104,15 @@ def _labels(columns: Features, schema: Schema) -> Features:
 
 
 def _present(values: tf.Tensor, column: Column, schema: Schema) -> tf.Tensor:
-    """A label's values [B], which fail where one is missing or, as a number, not finite."""
-    message = "column {!r}: a label is missing".format(column.name)
+    """A label's or weight's values [B], which fail where one is missing, or none."""
+    message = "column {!r}: a {} is missing, or none".format(column.name, column.kind)
     if column.dtype == "string":
         blank = tf.equal(tf.strings.strip(values), "")
         is_missing = tf.logical_or(blank, raw.is_any(values, ("", *schema.missing)))
     elif column.dtype == "float":
         is_missing = tf.logical_or(raw.is_missing(values, schema), ~tf.math.is_finite(values))
+        if column.kind == "weight":
+            is_missing = tf.logical_or(is_missing, values < 0)
     else:
         return values
     check = tf.debugging.assert_none_equal(is_missing, True, message=message)
@@ -113,7 +122,7 @@ def _present(values: tf.Tensor, column: Column, schema: Schema) -> tf.Tensor:
 
 def _csv_default(column: Column, schema: Schema) -> tf.Tensor:
     """What tf.io.decode_csv takes for an empty field; a label must be there."""
-    if column.kind == "label":
+    if column.kind in ("label", "weight"):
         types = {"int32": tf.int32, "float": tf.float64, "string": tf.string}
         return tf.constant([], types[column.dtype])
     if column.dtype == "string" or column.is_list or schema.missing:

@@ -60,7 +60,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
     if mode == tf.estimator.ModeKeys.EVAL:
         logit = forward(features)
         return heads.eval_spec(loss(logit, labels), [heads.Task("y", logit, labels["y"])],
-                               features[dataset.USER])
+                               features)
     spec = train_step.train_spec(lambda x, y: loss(forward(x), y), features, labels,
                                  params.training)
     if params.log:
