@@ -24,7 +24,7 @@ from common.testing.book_reviews import write_raw_files
 from common.testing.mains import (
     DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
 )
-from data import amazon
+from data import amazon, movielens
 from din import train
 from din.train import Params
 
@@ -335,6 +335,17 @@ def test_from_raw_files_to_a_trained_model(tmp_path: object) -> None:
         stdout=subprocess.DEVNULL)
     report = run_main(train.main, "--data_location", out, "--batch_size", "64", "--steps", "250",
                       "--learning_rate", "0.003", "--checkpoint", os.path.join(out, "run"))
+    assert report["tasks"]["click"]["auc_low"] > 0.6
+
+
+@pytest.mark.slow
+def test_from_ratings_to_a_trained_model(tmp_path: object) -> None:
+    published, out = [os.path.join(str(tmp_path), name) for name in ("published", "out")]
+    movielens.make(20000, 1000, 1, published)
+    assert movielens.main(["convert", published, "--out", out]) == 0
+    report = run_main(train.main, "--schema", "movielens", "--data_location", out, "--steps", "150",
+                      "--batch_size", "64", "--learning_rate", "0.003",
+                      "--checkpoint", os.path.join(out, "run"))
     assert report["tasks"]["click"]["auc_low"] > 0.6
 
 
