@@ -19,11 +19,11 @@ def printed_list(texts: Any) -> Optional[str]:
       texts: StringViews, or a DictionaryArray of binary values.
     """
     views = texts if isinstance(texts, StringViews) else from_arrow(texts.dictionary)
-    filled = np.flatnonzero(views.ends > views.starts)
-    starts = views.starts[filled]
-    ends = views.ends[filled]
-    if not len(filled):
+    is_filled = views.ends > views.starts
+    if not is_filled.any() or not _is_opening(views, int(np.argmax(is_filled))):
         return None
+    starts = views.starts[is_filled]
+    ends = views.ends[is_filled]
     first = views.data[starts]
     last = views.data[ends - 1]
     for brackets in _BRACKETS:
@@ -32,6 +32,11 @@ def printed_list(texts: Any) -> Optional[str]:
         if is_opened.all() and is_closed.all():
             return shown(views.data[starts[0]:ends[0]].tobytes())
     return None
+
+
+def _is_opening(views: StringViews, position: int) -> bool:
+    """Whether one of some texts begins with a bracket."""
+    return chr(views.data[views.starts[position]]) in [brackets[0] for brackets in _BRACKETS]
 
 
 def may_be_printed(texts: Any) -> bool:

@@ -31,7 +31,8 @@ class Words(NamedTuple):
 def _c_texts(texts: StringViews, missing: bytes) -> columns.Texts:
     arrays = (texts.data, texts.starts, texts.ends)
     data, starts, ends = [array.ctypes.data for array in arrays]
-    return columns.Texts(data, starts, ends, len(texts.starts), missing, len(missing))
+    return columns.Texts(data, starts, ends, len(texts.starts), missing, len(missing),
+                         texts.data.nbytes)
 
 
 def _c_words(words: Optional[Words]) -> Optional[columns.Words]:

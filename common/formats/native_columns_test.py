@@ -1,3 +1,4 @@
+import collections
 from typing import List
 
 import numpy as np
@@ -54,6 +55,31 @@ def test_fingerprints_are_tensorflows_at_every_length() -> None:
     found = compiled.fingerprints(to_texts(values))
     assert found.tolist() == hashing.make_fingerprint()(pa.array(values, pa.binary())).tolist()
     assert compiled.fingerprints(to_texts([b""]), b"\x01\x02").tolist() == found[2:3].tolist()
+
+
+@pytest.mark.parametrize("letters, most", [("a|", 12), ("ab|", 9), ("ab|||", 70),
+                                           ("abcdefg|", 90)])
+def test_runs_of_equal_items_are_counted_as_split_does(letters: str, most: int) -> None:
+    rng = np.random.default_rng(most)
+    texts = ["".join(rng.choice(list(letters), rng.integers(0, most))) for _ in range(1500)]
+    texts += ["x|" * times + "x" * size for times in range(9) for size in range(40)]
+    texts += texts[:1]  # the last lie at the end of the buffer
+    values = [text.encode() for text in texts]
+    ids, splits, counts, lengths = compiled.merged_lists(
+        to_texts(values), b"|", None, 2 ** 31 - 1, b"", "int32")
+    ordered, ordered_splits, same_lengths = compiled.sequences(
+        to_texts(values), b"|", None, 2 ** 31 - 1, 7, b"", "int32")
+    words = sorted({item for value in values for item in value.split(b"|")} | {b""})
+    hashes = hashing.make_fingerprint()(pa.array(words, pa.binary())) % np.uint64(2 ** 31 - 1)
+    id_of = dict(zip(words, hashes.tolist()))
+    for row, value in enumerate(values):
+        items = value.split(b"|") if value else []
+        expected = collections.Counter(id_of[item] for item in items if item)
+        found = slice(splits[row], splits[row + 1])
+        assert dict(zip(ids[found].tolist(), counts[found].tolist())) == expected
+        newest = ordered[ordered_splits[row]:ordered_splits[row + 1]].tolist()
+        assert newest == [id_of[item] for item in items[-7:]]
+        assert lengths[row] == same_lengths[row] == len(items)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])

@@ -241,7 +241,8 @@ def test_parquet_leaves_short_strings_that_hardly_repeat_where_they_lie(tmp_path
     different = ["u{}".format(i) for i in range(1000)]
     rows = [["0", "1", user, "kind", "an extra of many bytes " + user, "3", "a"]
             for user in different]
-    file = reader.open_file(toy.write_parquet("{}/a.parquet".format(tmp_path), rows, 1000), SCHEMA)
+    path = toy.write_parquet("{}/a.parquet".format(tmp_path), rows, 1000, compression="gzip")
+    file = reader.open_file(path, SCHEMA)
     arrays = file.read(file.chunks[0], NAMES, as_views=True).arrays
     assert {name for name in NAMES if isinstance(arrays[name], StringViews)} == {"user"}
     assert arrays["user"].to_arrow().to_pylist() == [user.encode() for user in different]
@@ -256,7 +257,8 @@ def test_parquet_with_nulls_or_no_utf8_among_them(tmp_path: object, special: obj
     path, users = "{}/a.parquet".format(tmp_path), [b"u%d" % i for i in range(1000)]
     rows = [["0", "1", user.decode(), "k", "x", "3", "a"] for user in users]
     users[7] = special  # type: ignore[call-overload]
-    pa.parquet.write_table(toy.to_table(rows).set_column(2, "user", pa.array(users, kind)), path)
+    table = toy.to_table(rows).set_column(2, "user", pa.array(users, kind))
+    pa.parquet.write_table(table, path, compression="gzip")
     file = reader.open_file(path, SCHEMA)
     user = file.read(file.chunks[0], ["user"], as_views=True).arrays["user"]
     if special is None:

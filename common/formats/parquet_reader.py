@@ -6,8 +6,10 @@ from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 import pyarrow as pa
 import pyarrow.parquet
 
+from common.formats import parquet_pages
 from common.formats.parquet_casts import item_type
 from common.formats.parquet_footer import Footer
+from common.formats.parquet_pages import Shape
 from common.formats.parquet_types import Layout, Place, is_string
 from common.places import location
 
@@ -34,6 +36,7 @@ class ParquetReader:
         self.metadata = footer.metadata
         self._path = path
         self._encodable = _encodable_leaves(self.metadata, layout)
+        self._shapes = _shapes(self.metadata, layout)
         self._file: Optional[pa.NativeFile] = None
         self._handles: Dict[Encoded, pa.parquet.ParquetFile] = {}
         self._lock = threading.Lock()
@@ -44,15 +47,46 @@ class ParquetReader:
         Raises:
           pa.ArrowException, OSError: the data cannot be read.
         """
+        if not location.is_remote(self._path):
+            return self._read_columns(self._opened(), group, places)
+        row_group = self.metadata.row_group(group)
+        leaves = sorted(leaf for place in places for leaf in place.leaves)
+        ranges = [_range(row_group.column(leaf)) for leaf in leaves]
+        with location.open_binary(self._path, ranges) as file:
+            return self._read_columns(file, group, places)
+
+    def _read_columns(self, file: pa.NativeFile, group: int, places: Sequence[Place]) -> Columns:
+        columns: Columns = {}
+        rest: List[Place] = []
+        for place in places:
+            array = self._read_pages(file, group, place)
+            if array is None:
+                rest.append(place)
+            else:
+                columns[place.column.name] = pa.chunked_array([array])
+        if rest:
+            columns.update(self._read_by_arrow(file, group, rest))
+        return columns
+
+    def _read_pages(self, file: pa.NativeFile, group: int, place: Place) -> Optional[pa.Array]:
+        """A column by C++; None where pyarrow has to read it."""
+        shape = self._shapes.get(place.column.name)
+        if shape is None:
+            return None
+        row_group = self.metadata.row_group(group)
+        leaf, = place.leaves
+        chunk = row_group.column(leaf)
+        start, size = _range(chunk)
+        return parquet_pages.read(file.read_at(size, start), chunk, shape, row_group.num_rows)
+
+    def _read_by_arrow(self, file: pa.NativeFile, group: int, places: Sequence[Place]) -> Columns:
         leaves: List[int] = []
         in_file_order = sorted(places, key=lambda place: place.leaves)
         for place in in_file_order:
             leaves += place.leaves
-        if location.is_remote(self._path):
-            table = self._fetch(group, leaves)
-        else:
-            handle = self._handle(self._encoded(group))
-            table = _read(handle, group, leaves)
+        handle = self._handle(file, self._encoded(group))
+        # By position: by name, pyarrow takes a column "a.b" and the field "b" of "a" for the same.
+        table = handle.reader.read_row_group(group, column_indices=leaves, use_threads=False)
         names = [place.column.name for place in in_file_order]
         return dict(zip(names, table.columns))
 
@@ -62,13 +96,20 @@ class ParquetReader:
         return frozenset(
             leaf for leaf in self._encodable if _can_be_dictionary(row_group.column(leaf)))
 
-    def _handle(self, encoded: Encoded) -> pa.parquet.ParquetFile:
+    def _opened(self) -> pa.NativeFile:
         with self._lock:
             if self._file is None:
                 self._file = location.open_binary(self._path)
+            return self._file
+
+    def _handle(self, file: pa.NativeFile, encoded: Encoded) -> pa.parquet.ParquetFile:
+        """A file as pyarrow reads it; the one that stays open is kept."""
+        if file is not self._file:
+            return self._open(file, encoded)
+        with self._lock:
             handle = self._handles.get(encoded)
             if handle is None:
-                handle = self._open(self._file, encoded)
+                handle = self._open(file, encoded)
                 self._handles[encoded] = handle
             return handle
 
@@ -76,17 +117,18 @@ class ParquetReader:
         paths = [self.metadata.schema.column(leaf).path for leaf in encoded]
         return pa.parquet.ParquetFile(file, metadata=self.metadata, read_dictionary=paths)
 
-    def _fetch(self, group: int, leaves: Sequence[int]) -> pa.Table:
-        row_group = self.metadata.row_group(group)
-        ranges = [_range(row_group.column(leaf)) for leaf in leaves]
-        with location.open_binary(self._path, ranges) as file:
-            handle = self._open(file, self._encoded(group))
-            return _read(handle, group, leaves)
 
-
-def _read(handle: pa.parquet.ParquetFile, group: int, leaves: Sequence[int]) -> pa.Table:
-    # By position: by name, pyarrow takes a column "a.b" and the field "b" of "a" for the same.
-    return handle.reader.read_row_group(group, column_indices=leaves, use_threads=False)
+def _shapes(metadata: pa.parquet.FileMetaData, layout: Layout) -> Dict[str, Shape]:
+    """The columns that C++ can read, by the schema's names."""
+    shapes: Dict[str, Shape] = {}
+    for name, place in layout.items():
+        if place.annotation or place.misfit or len(place.leaves) != 1:
+            continue
+        leaf, = place.leaves
+        shape = parquet_pages.shape_of(place.kind, metadata.schema.column(leaf))
+        if shape is not None:
+            shapes[name] = shape
+    return shapes
 
 
 def _range(chunk: pa.parquet.ColumnChunkMetaData) -> Tuple[int, int]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from common.formats.chunks import Chunk
 from common.formats.files import Files
-from common.pipeline import features, next_chunks, row_order, source
+from common.pipeline import features, memory, next_chunks, row_order, source
 from common.pipeline.features import Block
 from common.pipeline.next_chunks import Read
 from common.pipeline.row_order import Part, Stream, Window, permutation
@@ -33,6 +33,7 @@ def read_blocks(
     Raises:
       BadInput: more rows than data.bad_rows allows cannot be read.
     """
+    memory.keep()
     num_batches = max(_SLICE_ROWS // stream.batch_size, 1)
     rows_of_slice = num_batches * stream.batch_size
     bad_rows = data.bad_rows.rows(files.paths)
@@ -69,6 +70,7 @@ def read_items(
     Raises:
       BadInput: more rows than data.bad_rows allows cannot be read.
     """
+    memory.keep()
     names = source.used_columns(data.schema)
     with next_chunks.reading(files, names, iter(()), 0) as read:
         decoder = _Decoder(files, data, read)

@@ -101,12 +101,12 @@ def test_parquet_strings_that_are_no_dictionary_give_tensorflows_ids(tmp_path: o
         for name, column in zip(NAMES,
                                 toy.to_table(rows).columns)
     ]
-    pa.parquet.write_table(pa.table(columns, names=NAMES), path)
+    pa.parquet.write_table(pa.table(columns, names=NAMES), path, use_dictionary=False)
     file = reader.open_file(path, SCHEMA)
     arrays = file.read(file.chunks[0], NAMES, as_views=True).arrays
     assert {name
             for name in NAMES
-            if isinstance(arrays[name], StringViews)} == {"user", "kind", "tags"}
+            if isinstance(arrays[name], StringViews)} == {"user", "kind", "extra", "tags"}
     ids, lists = ids_by_tensorflow(rows, schema)
     for as_views in (False, True):
         block = encode_file(path, BadRows(0), as_views, schema)

@@ -64,6 +64,8 @@ class Lists(NamedTuple):
         """The last `count` items of each list; for lists in which no run was shortened."""
         firsts = self.row_splits[:-1]
         ends = self.row_splits[1:]
+        if (ends - firsts <= count).all():
+            return self
         starts = np.maximum(firsts, ends - count)
         lengths = ends - starts
         items, row_splits = ranges(starts, lengths)

@@ -88,9 +88,11 @@ def to_array(column: Column, values: Sequence[str]) -> pa.Array:
     return pa.array([int(value or column.default) for value in values], pa.int32())
 
 
-def write_parquet(path: str, rows: Rows, row_group_size: int = 50) -> str:
+def write_parquet(path: str, rows: Rows, row_group_size: int = 50,
+                  compression: str = "snappy") -> str:
     """Writes rows as Parquet; returns the path."""
-    pa.parquet.write_table(to_table(rows), path, row_group_size=row_group_size)
+    pa.parquet.write_table(
+        to_table(rows), path, row_group_size=row_group_size, compression=compression)
     return path
 
 

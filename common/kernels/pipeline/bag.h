@@ -10,32 +10,34 @@
 #include <utility>
 #include <vector>
 
+#include "shared/vector.h"
+
 namespace zoo {
 
 const int kSmall = 64;
 
-typedef int32_t Four __attribute__((vector_size(16)));
+typedef int32_t Eight __attribute__((vector_size(32)));
+typedef int32_t Sixteen __attribute__((vector_size(64)));
 
-// For each of `size` ids, in blocks of 4, how many of them are smaller.
-template <int kBlocks>
-void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
-  Four given[kBlocks], counts[kBlocks];
+// For each of `size` ids, in vectors of as many as one holds, how many of them are smaller.
+template <typename Vector, int kVectors>
+MODELZOO_INLINE void CountSmallerOf(const int32_t* ids, int64_t size, int32_t* smaller) {
+  Vector given[kVectors], counts[kVectors];
   memcpy(given, ids, sizeof(given));
   memset(counts, 0, sizeof(counts));
   for (int64_t i = 0; i < size; ++i) {
-    const Four id = {ids[i], ids[i], ids[i], ids[i]};
-    for (int block = 0; block < kBlocks; ++block) counts[block] -= id < given[block];  // true is -1
+    for (int k = 0; k < kVectors; ++k) counts[k] -= ids[i] < given[k];  // true is -1
   }
   memcpy(smaller, counts, sizeof(counts));
 }
 
-inline void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
-  if (size <= 8) return CountSmaller<2>(ids, size, smaller);
-  if (size <= 16) return CountSmaller<4>(ids, size, smaller);
-  if (size <= 24) return CountSmaller<6>(ids, size, smaller);
-  if (size <= 32) return CountSmaller<8>(ids, size, smaller);
-  if (size <= 48) return CountSmaller<12>(ids, size, smaller);
-  CountSmaller<16>(ids, size, smaller);
+MODELZOO_CLONES void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
+  if (size <= 8) return CountSmallerOf<Eight, 1>(ids, size, smaller);
+  if (size <= 16) return CountSmallerOf<Sixteen, 1>(ids, size, smaller);
+  if (size <= 24) return CountSmallerOf<Eight, 3>(ids, size, smaller);
+  if (size <= 32) return CountSmallerOf<Sixteen, 2>(ids, size, smaller);
+  if (size <= 48) return CountSmallerOf<Sixteen, 3>(ids, size, smaller);
+  CountSmallerOf<Sixteen, 4>(ids, size, smaller);
 }
 
 // What is compared in place of ids: the upper halves of keys, which are not negative, written to `halves`. Keys seldom
@@ -59,11 +61,10 @@ class Bag {
       runs_.resize(2 * room + kSmall);
     }
   }
-  void Add(Id id) {
+  void Add(Id id, int64_t times = 1) {
     ids_[size_] = id;
-    runs_[size_++] = 1;
+    runs_[size_++] = static_cast<int32_t>(times);
   }
-  void AddLastAgain() { ++runs_[size_ - 1]; }
 
   // Writes the different ids in ascending order, each with its count; returns how many there are.
   int64_t Merge(Id* ids, float* counts) {

@@ -1,8 +1,8 @@
-"""The C++ functions of columns.cc, lines.cc and lists.cc: their types, for calls with arrays."""
+"""The C++ functions of columns.cc, lines.cc, lists.cc and pages.cc, for calls with arrays."""
 
 import ctypes
 import functools
-from ctypes import POINTER, c_char, c_double, c_int, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_char_p, c_double, c_int, c_int64, c_uint64, c_void_p
 from typing import Any, Optional
 
 import numpy as np
@@ -14,13 +14,29 @@ class Texts(ctypes.Structure):
     """`Texts` of texts.h."""
 
     _fields_ = [("data", c_void_p), ("starts", c_void_p), ("ends", c_void_p), ("size", c_int64),
-                ("missing", ctypes.c_char_p), ("missing_size", c_int64)]
+                ("missing", ctypes.c_char_p), ("missing_size", c_int64), ("data_size", c_int64)]
 
 
 class Words(ctypes.Structure):
     """`Words` of texts.h."""
 
     _fields_ = [("texts", Texts), ("ids", c_void_p), ("slots", c_void_p), ("mask", c_uint64)]
+
+
+class Column(ctypes.Structure):
+    """`Column` of pages.cc."""
+
+    _fields_ = [(name, c_int64) for name in (
+        "width", "max_repetition", "max_definition", "item_definition", "num_rows",
+        "num_entries", "num_bytes", "num_items", "num_nulls", "num_values")]
+
+
+class Page(ctypes.Structure):
+    """`Page` of pages.cc."""
+
+    _fields_ = [(name, c_int64) for name in (
+        "kind", "encoding", "num_values", "repetition", "definition", "is_packed", "packed_size",
+        "size", "start", "address")]
 
 
 class Array:
@@ -48,6 +64,9 @@ _TYPES = {  # the result's, then the arguments'
     "zoo_list_means": (c_int, _TEXTS, c_char, c_double, Array, Array),
     "zoo_merge": (c_int64, Array, Array, c_int64, c_int, Array, Array, Array, Array),
     "zoo_means": (None, Array, Array, c_int64, Array, c_double, Array),
+    "zoo_pages": (c_int64, c_char_p, c_int64, c_int, POINTER(Column), POINTER(Page), c_int64),
+    "zoo_read_pages": (c_int64, c_char_p, POINTER(Page), c_int64, POINTER(Column), Array, Array,
+                       Array, Array),
     "zoo_gather_splits": (c_int64, Array, Array, c_int64, Array),
     "zoo_gather": (None, c_int, Array, Array, Array, c_int64, Array),
 }

@@ -54,44 +54,119 @@ class Items {
   std::vector<int32_t> stops_;
 };
 
+// The bits of 16 bytes, set where they are equal; the higher bits are set, too.
+inline uint32_t Equal(const char* one, const char* other) {
+#ifdef __SSE2__
+  const __m128i ones = _mm_loadu_si128(reinterpret_cast<const __m128i*>(one));
+  const __m128i others = _mm_loadu_si128(reinterpret_cast<const __m128i*>(other));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(ones, others))) | 0xffff0000u;
+#else
+  uint32_t equal = ~0u;
+  for (int i = 0; i < 16; ++i) equal ^= static_cast<uint32_t>(one[i] != other[i]) << i;
+  return equal;
+#endif
+}
+
+// Cuts texts into runs of equal items; an empty text has none. An item's repetitions are found by comparing the text
+// with itself, an item further on, many of them at a time.
+class Runs {
+ public:
+  Runs(const Texts& texts, char separator) : texts_(texts) { memset(separators_, separator, sizeof(separators_)); }
+
+  void Begin(int64_t i) {
+    text_ = texts_[i];
+    if (text_.begin == texts_.missing || texts_.data + texts_.data_size - text_.end < kBehind) {
+      padded_.assign(text_.begin, text_.end);
+      padded_.resize(padded_.size() + kBehind, '\0');
+      text_ = Text{padded_.data(), padded_.data() + text_.size()};
+    }
+    is_more_ = text_.size() > 0;
+  }
+
+  // Moves to the next run; false behind the last one.
+  bool Next() {
+    if (!is_more_) return false;
+    item_ = Text{text_.begin, End(text_.begin)};
+    const int64_t step = item_.size() + 1, rest = text_.end - item_.begin - step;
+    if (rest < 0) {
+      is_more_ = false;
+      count_ = 1;
+      return true;
+    }
+    const int64_t same = std::min(Same(item_.begin, item_.begin + step, rest), rest);
+    is_more_ = same < rest || same % step != item_.size();
+    count_ = 1 + !is_more_;
+    if (same >= step) count_ += same / step;  // a division takes as long as all the rest
+    text_.begin = item_.begin + count_ * step;
+    return true;
+  }
+
+  int64_t size() const { return text_.size(); }  // bytes that are left
+  const Text& item() const { return item_; }
+  int64_t count() const { return count_; }
+
+ private:
+  enum { kBehind = 32 };  // bytes that may be read behind a text
+
+  // Where the item ends that begins at a place.
+  const char* End(const char* at) const {
+    for (; at < text_.end; at += 16) {
+      const uint32_t found = Equal(at, separators_) & 0xffff;
+      if (found) return std::min(at + __builtin_ctz(found), text_.end);
+    }
+    return text_.end;
+  }
+
+  // How many bytes from two places on are equal, at least as many as there are up to a limit.
+  static int64_t Same(const char* one, const char* other, int64_t most) {
+    int64_t same = 0;
+    while (same < most) {
+      const uint32_t differ = ~Equal(one + same, other + same);
+      if (differ) return same + __builtin_ctz(differ);
+      same += 16;
+    }
+    return same;
+  }
+
+  const Texts& texts_;
+  char separators_[16];
+  Text text_, item_;
+  int64_t count_ = 0;
+  bool is_more_ = false;
+  std::vector<char> padded_;
+};
+
 // Returns the number of values, or -1 if an item is not among the words.
 template <typename Id>
 int64_t MergedLists(const Texts& texts, char separator, const Words* words, uint64_t buckets, void* values_out,
                     float* weights, int64_t* row_splits, int32_t* lengths) {
   Id* values = static_cast<Id*>(values_out);
   const Ids<Id> ids(words, buckets);
-  Items items(texts, separator);
+  Runs runs(texts, separator);
   Bag<Id> bag;
   int64_t count = 0;
   row_splits[0] = 0;
   for (int64_t i = 0; i < texts.size; ++i) {
-    items.Cut(i);
-    bag.Clear(items.size());
-    uint64_t last_word = 0;
-    int64_t last_size = 9;
-    for (int64_t j = 0; j < items.size(); ++j) {
-      const Text item = items[j];
-      const int64_t size = item.size();
-      if (!size) continue;
-      const uint64_t word = size <= 8 ? Items::Word(item) : 0;
-      if ((word == last_word) & (size == last_size) & (size <= 8)) {
-        bag.AddLastAgain();
-        continue;
-      }
-      last_word = word;
-      last_size = size;
-      const Id id = ids(item, word);
+    int64_t num_items = 0;
+    runs.Begin(i);
+    bag.Clear(runs.size() + 1);
+    while (runs.Next()) {
+      num_items += runs.count();
+      const Text item = runs.item();
+      if (!item.size()) continue;
+      const Id id = ids(item, zoo::FirstWord(item.begin, item.size()));
       if (id < 0) return -1;
-      bag.Add(id);
+      bag.Add(id, runs.count());
     }
-    lengths[i] = static_cast<int32_t>(items.size());
+    lengths[i] = static_cast<int32_t>(num_items);
     count += bag.Merge(values + count, weights + count);
     row_splits[i + 1] = count;
   }
   return count;
 }
 
-// The newest items of each list in their order, -1 for what is not among the words; returns the number of values.
+// The newest items of each list in their order, -1 for what is not among the words; returns the number of values. A list
+// that repeats the one before it, as those of a user's rows do, is copied.
 template <typename Id>
 int64_t Sequences(const Texts& texts, char separator, const Words* words, uint64_t buckets, int64_t newest,
                   void* values_out, int64_t* row_splits, int32_t* lengths) {
@@ -101,6 +176,12 @@ int64_t Sequences(const Texts& texts, char separator, const Words* words, uint64
   int64_t count = 0;
   row_splits[0] = 0;
   for (int64_t i = 0; i < texts.size; ++i) {
+    if (i && texts[i] == texts.At(i - 1)) {
+      count = std::copy(values + row_splits[i - 1], values + row_splits[i], values + count) - values;
+      row_splits[i + 1] = count;
+      lengths[i] = lengths[i - 1];
+      continue;
+    }
     items.Cut(i);
     const int64_t first = std::max<int64_t>(0, items.size() - newest);
     for (int64_t j = first; j < items.size(); ++j) values[count++] = ids(items[j]);
@@ -130,12 +211,18 @@ int64_t Merge(const int32_t* codes, const int64_t* splits, int64_t size, const v
   return count;
 }
 
-// Copies the chosen rows' lists one after another.
+// Copies the chosen rows' lists one after another. They lie anywhere, so each is fetched while others are copied.
 template <typename Item>
 void Gather(const void* values_in, const int64_t* splits, const int64_t* rows, int64_t size, void* values_out) {
   const Item* values = static_cast<const Item*>(values_in);
   Item* out = static_cast<Item*>(values_out);
   for (int64_t i = 0; i < size; ++i) {
+    if (i + 16 < size) __builtin_prefetch(&splits[rows[i + 16]]);
+    if (i + 8 < size) {
+      const char* at = reinterpret_cast<const char*>(values + splits[rows[i + 8]]);
+      const char* end = reinterpret_cast<const char*>(values + splits[rows[i + 8] + 1]);
+      for (; at < end; at += 64) __builtin_prefetch(at);
+    }
     const int64_t low = splits[rows[i]], length = splits[rows[i] + 1] - low;
     for (int64_t j = 0; j < length; ++j) out[j] = values[low + j];
     out += length;
@@ -206,6 +293,7 @@ int64_t zoo_gather_splits(const int64_t* splits, const int64_t* rows, int64_t si
   int64_t end = 0;
   row_splits[0] = 0;
   for (int64_t i = 0; i < size; ++i) {
+    if (i + 16 < size) __builtin_prefetch(&splits[rows[i + 16]]);
     end += splits[rows[i] + 1] - splits[rows[i]];
     row_splits[i + 1] = end;
   }

@@ -22,29 +22,6 @@ struct Text {
   const char* end;
 
   int64_t size() const { return end - begin; }
-  bool operator==(const Text& other) const {
-    return size() == other.size() && memcmp(begin, other.begin, size()) == 0;
-  }
-};
-
-// Text i reaches from starts[i] to before ends[i]; an empty one is replaced with `missing`.
-struct Texts {
-  const char* data;
-  const int32_t* starts;
-  const int32_t* ends;
-  int64_t size;
-  const char* missing;
-  int64_t missing_size;
-
-  // Prefetches a text that is needed soon; a column's texts are too far apart for the CPU to predict that.
-  void Expect(int64_t i) const {
-    if (i >= size) return;
-    for (int32_t at = starts[i]; at < ends[i]; at += 64) __builtin_prefetch(data + at);
-  }
-  Text operator[](int64_t i) const {
-    Expect(i + 8);
-    return starts[i] < ends[i] ? Text{data + starts[i], data + ends[i]} : Text{missing, missing + missing_size};
-  }
 };
 
 inline uint64_t Load64(const char* at) {
@@ -58,6 +35,39 @@ inline uint64_t Load32(const char* at) {
   memcpy(&value, at, sizeof(value));
   return value;
 }
+
+// Texts of 8 to 16 bytes, as keys mostly are, are compared without a call.
+inline bool operator==(const Text& one, const Text& other) {
+  const int64_t size = one.size();
+  if (size != other.size()) return false;
+  if (size < 8 || size > 16) return memcmp(one.begin, other.begin, size) == 0;
+  return Load64(one.begin) == Load64(other.begin) && Load64(one.end - 8) == Load64(other.end - 8);
+}
+
+// Text i reaches from starts[i] to before ends[i]; an empty one is replaced with `missing`.
+struct Texts {
+  const char* data;
+  const int32_t* starts;
+  const int32_t* ends;
+  int64_t size;
+  const char* missing;
+  int64_t missing_size;
+  int64_t data_size;
+
+  // Prefetches a text that is needed soon; a column's texts are too far apart for the CPU to predict that.
+  void Expect(int64_t i) const {
+    if (i >= size) return;
+    for (int32_t at = starts[i]; at < ends[i]; at += 64) __builtin_prefetch(data + at);
+  }
+  Text operator[](int64_t i) const {
+    Expect(i + 8);
+    return At(i);
+  }
+  // The same where the next ones are not needed soon.
+  Text At(int64_t i) const {
+    return starts[i] < ends[i] ? Text{data + starts[i], data + ends[i]} : Text{missing, missing + missing_size};
+  }
+};
 
 inline uint64_t RotateRight(uint64_t value, int bits) { return (value >> bits) | (value << (64 - bits)); }
 
@@ -74,6 +84,9 @@ const uint64_t kOdd0 = 0xc3a5c85c97cb3127ULL, kOdd2 = 0x9ae16a3b2f90404fULL;
 
 // The bytes of a text of 1 to 8 as one number; the 8 bytes before its end must be readable.
 inline uint64_t ShortWord(const char* end, int64_t size) { return Load64(end - 8) >> (64 - 8 * size); }
+
+// The same of the bytes from a place on, of which 8 must be readable.
+inline uint64_t FirstWord(const char* at, int64_t size) { return Load64(at) & (size < 8 ? ~(~0ULL << 8 * size) : ~0ULL); }
 
 // FarmHash64 of 1 to 7 bytes. Both of its formulas are computed: lengths are mixed, so a branch would often be wrong.
 inline uint64_t ShortFingerprint(uint64_t word, uint64_t size) {
@@ -112,7 +125,7 @@ struct Words {
 
   int32_t* Slot(const Text& text) const {
     uint64_t at = Fingerprint(text) & mask;
-    while (slots[at] && !(texts[slots[at] - 1] == text)) at = (at + 1) & mask;
+    while (slots[at] && !(texts.At(slots[at] - 1) == text)) at = (at + 1) & mask;
     return &slots[at];
   }
   // The id of a word, or -1.
