@@ -93,12 +93,13 @@ def _equals(views: StringViews, text: bytes) -> ndarray:
 def _may_hold(views: StringViews, text: bytes, separator: int) -> bool:
     """Whether a text stands beside a separator, anywhere in the buffer."""
     data = views.data
-    places = _places(data[:max(len(data) - len(text), 0)] == text[0])
+    places = _places(data[:max(len(data) - len(text) + 1, 0)] == text[0])
     for offset, byte in enumerate(text[1:], 1):
         places = places[data[places + offset] == byte]
-    is_first = data[places + len(text)] == separator
     is_later = data[places - 1] == separator
-    return bool((is_first | is_later).any())
+    followed = places[places + len(text) < len(data)]
+    is_first = data[followed + len(text)] == separator
+    return bool(is_first.any() or is_later.any())
 
 
 def _places(is_chosen: ndarray) -> ndarray:

@@ -13,7 +13,7 @@ from common.config import schema_file
 from common.config.column import Column
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.formats import native_columns
+from common.formats import native_columns, string_views
 from common.formats.string_views import StringViews
 from common.pipeline import dataset, raw, source, tf_path
 from common.pipeline.missing_texts import MissingTexts
@@ -167,6 +167,18 @@ def test_an_item_is_found_between_separators_alone() -> None:
 
     assert blanked(0, 11) == [b"xNULL|NULLx"] and blanked(0, 16) == [b"xNULL|NULLx|"]
     assert blanked(17, 21) == [b""] and blanked(17, 20) == [b"NUL"]
+
+
+def test_strings_where_they_lie_are_blanked_as_arrays() -> None:
+    column = Column("tags", "hash", 9, separator="|")
+    texts = MissingTexts(["?", "NULL"])
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        drawn = rng.choice(["?", "NULL", "|", "a", "L"], [rng.integers(1, 4), 3])
+        values = pa.array(["".join(row[:rng.integers(1, 4)]) for row in drawn], pa.binary())
+        expected = texts.blanked(values.dictionary_encode(), column).cast(pa.binary())
+        blanked = texts.blanked(string_views.from_arrow(values), column)
+        assert blanked.to_arrow().to_pylist() == expected.to_pylist(), values
 
 
 def test_a_brand_is_missing_alike_in_taobaos_text_and_parquet(tmp_path: object) -> None:
