@@ -1,7 +1,7 @@
 """Reads and writes rows as files hold them, text or Parquet, and converts one to the other."""
 
 import contextlib
-from typing import IO, Callable, Dict, Iterator, List
+from typing import IO, Callable, Dict, Iterator, List, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -134,7 +134,7 @@ def _tables(
     file = reader.open_file(source, schema, header)
     stored = arrow_schema(schema)
     bad_rows = BadRows(0, skippable=False)
-    checker = _checker(schema, source, bad_rows)
+    checker = row_checker(schema, [source], bad_rows)
     for chunk in file.chunks:
         columns = file.read(chunk, stored.names)
         checker.encode(columns)
@@ -143,15 +143,20 @@ def _tables(
         yield _stored_table(columns, schema, stored)
 
 
-def _checker(schema: Schema, source: str, bad_rows: BadRows) -> Encoder:
-    """An encoder used for its checks; vocabularies are empty, as unknown words are no errors."""
+def row_checker(schema: Schema, paths: Sequence[str], bad_rows: BadRows) -> Encoder:
+    """An encoder used for its checks; vocabularies are empty, as unknown words are no errors.
+
+    Args:
+      paths: of the files, by their numbers.
+      bad_rows: raises BadInput for rows that training would not take.
+    """
     sizes = {}
     vocabularies: Dict[str, Dict[bytes, int]] = {}
     for name in schema.vocabularies:
         sizes[name] = 1
         vocabularies[name] = {}
     sized_schema = schema.with_vocabularies(sizes)
-    return Encoder([source], sized_schema, vocabularies, bad_rows)
+    return Encoder(paths, sized_schema, vocabularies, bad_rows)
 
 
 def _unfit_rows(columns: RawColumns, schema: Schema, as_text: bool) -> List[Reject]:

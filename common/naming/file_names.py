@@ -67,12 +67,24 @@ def _files_of(flag: str, names: str, folder: str, default: str, schema: Schema,
     entries = _entries(names)
     if not names:
         entries = [default_files.find_file(folder, default, schema, parquet)]
+    return listed(flag, entries, schema, parquet)
+
+
+def listed(flag: str, entries: Sequence[str], schema: Schema, parquet: bool) -> List[NamedFile]:
+    """The files that several names stand for, in their order.
+
+    Args:
+      flag: what the names were given to, for messages.
+
+    Raises:
+      BadInput: as to_train_on does.
+    """
     files: List[NamedFile] = []
     entry_of: Dict[str, str] = {}
     for entry in entries:
-        listed = named_files.read(flag, entry, schema)
-        _check_new([file.path for file in listed], entry, entry_of)
-        files += listed
+        of_entry = named_files.read(flag, entry, schema)
+        _check_new([file.path for file in of_entry], entry, entry_of)
+        files += of_entry
     if not parquet:
         _check_text(files)
     return files

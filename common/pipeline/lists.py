@@ -54,6 +54,14 @@ class Lists(NamedTuple):
         lengths = np.diff(ends)
         return self.by_row(lengths)
 
+    def occurrences(self) -> ndarray:
+        """How often each name occurs in all rows together, int64 [D]."""
+        counts = np.ones(len(self.codes)) if self.runs is None else self.runs
+        if self.list_of_row is not None:
+            num_rows = np.bincount(self.list_of_row, minlength=self.size)
+            counts = counts * num_rows[self.owners]
+        return np.bincount(self.codes, counts, len(self.names)).astype(np.int64)
+
     def by_row(self, values: ndarray) -> ndarray:
         """One value for each list [L] as one for each row [N]."""
         if self.list_of_row is None:
