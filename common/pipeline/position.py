@@ -133,9 +133,8 @@ def resume_queue(saved: Optional[Saved], reading: Reading) -> Tuple[int, str]:
         return rows, note.format(saved.step, rows, reading.batch_size)
     if saved.plan is None:
         return saved.queue_trained, ""
-    note = ("the checkpoint of step {} was trained without --workqueue: training resumes behind "
-            "{:,} rows in another order, so {}")
-    return saved.rows_trained, note.format(saved.step, saved.rows_trained, _MIXED)
+    legs, _ = plans.rest_of_begun(saved.plan, saved.trained, reading.epochs, reading.count)
+    return saved.rows_trained, _note_of_switch("without", saved, is_whole=not legs)
 
 
 def _fresh(reading: Reading) -> Place:
@@ -164,10 +163,20 @@ def _behind_queue(saved: Saved, reading: Reading) -> Place:
     for shard, rows in enumerate(counts):
         low, high = (bound * rest // sum(counts) for bound in bounds[shard:shard + 2])
         trained.append(epoch * rows + high - low)
-    note = ("the checkpoint of step {} was trained with --workqueue: training resumes behind {:,} "
-            "rows in another order, so {}")
-    note = note.format(saved.step, saved.queue_trained, _MIXED)
+    note = _note_of_switch("with", saved, is_whole=not rest)
     return _fresh(reading)._replace(trained=tuple(trained), note=note)
+
+
+def _note_of_switch(how: str, saved: Saved, is_whole: bool) -> str:
+    """What people should know of a switch to a work queue or from one.
+
+    Args:
+      how: "with" or "without" it the checkpoint was trained.
+      is_whole: whether each row was trained as often as all others.
+    """
+    order = "whole epochs" if is_whole else "in another order, so " + _MIXED
+    return ("the checkpoint of step {} was trained {} --workqueue: training resumes behind {:,} "
+            "rows, {}".format(saved.step, how, saved.rows_trained, order))
 
 
 _MIXED = "some rows of the current epoch are read twice and others not at all"
@@ -191,7 +200,7 @@ def _read_otherwise(plan: Plan, trained: Sequence[int], reading: Reading) -> Pla
     place = resume(Saved(0, plan._replace(order=order), tuple(trained)), reading)
     path = "with --tf" if reading.order.by_lines else "without --tf"
     note = "{} rows come in another order: {}".format(path, _MIXED)
-    if _is_in_files_order(plan, reading):
+    if _is_in_files_order(plan, reading) or _is_between_epochs(plan, trained, reading):
         return place
     return place._replace(note="; ".join(filter(None, [place.note, note])))
 
@@ -201,6 +210,14 @@ def _is_in_files_order(plan: Plan, reading: Reading) -> bool:
     """
     was_mixed = plan.order.shuffle_rows > 0 or plan.trainers > 1 or bool(plan.legs[0])
     return not was_mixed and not reading.order.shuffle_rows and reading.trainers == 1
+
+
+def _is_between_epochs(plan: Plan, trained: Sequence[int], reading: Reading) -> bool:
+    """Whether one trainer has read whole epochs, and is the only one again."""
+    if plan.trainers > 1 or reading.trainers > 1:
+        return False
+    rest, _ = plans.rest_of(plan, 0, trained[0], reading.count)
+    return not rest
 
 
 def _what_changed(plan: Plan, reading: Reading, legs: Sequence[Leg]) -> str:

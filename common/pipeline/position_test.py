@@ -164,7 +164,20 @@ def test_what_a_work_queue_has_trained_counts(trainers: int) -> None:
     for trainer, trained in enumerate(place.trained):
         share = 153 * count(trainer, trainers) / 103
         assert abs(trained - share) <= 1
-    assert "with --workqueue: training resumes behind 153 rows in another order" in place.note
+    assert "with --workqueue: training resumes behind 153 rows, in another order" in place.note
+
+
+def test_a_switch_between_two_epochs_reads_no_row_twice() -> None:
+    place = position.resume(Saved(7, queue_rows=ROWS, queue_trained=206), reading(trainers=2))
+    assert place.note.endswith("with --workqueue: training resumes behind 206 rows, whole epochs")
+    assert position.rows_left(place, reading(trainers=2, epochs=3)) == [51, 52]
+    first = position.resume(None, reading(trainers=2))
+    for trained, end in (((102, 104), "206 rows, whole epochs"), ((103, 103), "not at all")):
+        rows, note = position.resume_queue(saved(first, trained), reading(trainers=2, epochs=3))
+        assert rows == 206 and note.endswith(end)
+    by_tf = Order.of(3, 100, True, True)
+    one = position.resume(None, reading())
+    assert position.resume(saved(one, [206]), reading(order=by_tf)).note == ""
 
 
 def test_tf_reads_as_many_rows_in_its_own_order_and_says_so() -> None:

@@ -152,7 +152,7 @@ def test_a_checkpoint_without_a_queue_goes_on_with_one_and_the_other_way_round(
     data = toy.open_toy(tmp_path, TRAIN, TEST)
     run_rows(tmp_path, data, steps=10, workqueue=False)
     rows = run_rows(tmp_path, data, steps=50)
-    assert ("was trained without --workqueue: training resumes behind 160 rows in another order"
+    assert ("was trained without --workqueue: training resumes behind 160 rows, in another order"
             in capsys.readouterr().out)
     assert len(set(rows[160:400])) == 240 and sorted(rows[400:800]) == EPOCH
     assert sorted(run_rows(tmp_path, data, steps=75, workqueue=False)[800:]) == EPOCH
