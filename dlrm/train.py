@@ -165,7 +165,7 @@ def main(argv: Optional[List[str]] = None) -> None:
                      "{!r} has one. Give --interaction_op cat.".format(schema.name))
     data = flags.open_data(args)
     params = Params(
-        schema=data.schema,
+        schema=data.schema_of_tables,
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),

@@ -196,6 +196,15 @@ def test_training_learns_and_a_second_call_goes_on(folder: str, tmp_path: object
                     "--tf")["steps_trained_here"] == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", ["--adaptive_emb", "--ev --ev_filter cbf"])
+def test_tables_that_grow_are_sized_by_the_buckets(folder: str, flags: str,
+                                                   tmp_path: object) -> None:
+    report = run_main(train.main, "--data_location", folder, "--output_dir", str(tmp_path),
+                      "--steps", "2", "--batch_size", "64", *flags.split())
+    assert report["global_step"] == 2 and report["peak_memory_mb"] < 4000
+
+
 def test_flags(folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     run, made = run_of(train.main, ["--data_location", folder], monkeypatch)
     assert (run.epochs, run.steps) == (1, 0)

@@ -55,6 +55,12 @@ class Data(NamedTuple):
     declared: Schema
 
     @property
+    def schema_of_tables(self) -> Schema:
+        """The schema as a model sees it: with the buckets that are declared, where ids are keys."""
+        sizes = {name: len(words) for name, words in self.vocabularies.items()}
+        return self.declared.with_vocabularies(sizes)
+
+    @property
     def train_rows(self) -> int:
         """How many training rows can be used, as far as they were read; counted for it."""
         return self.usable_rows(self.train)

@@ -27,6 +27,14 @@ def test_parquet_is_taken_where_it_is_there(tmp_path: object) -> None:
     assert source.open_data(str(tmp_path), SCHEMA, False, 0, False).train.path.endswith("toy_train")
 
 
+def test_tables_have_the_declared_buckets_where_ids_are_keys(tmp_path: object) -> None:
+    for path in ("toy_train", "toy_test"):
+        toy.write_csv("{}/{}".format(tmp_path, path), toy.random_rows(1, 20))
+    keyed = source.open_data(str(tmp_path), SCHEMA.with_keys(), True, 0, False)
+    data = keyed._replace(declared=SCHEMA)
+    assert data.schema_of_tables == SCHEMA != data.schema
+
+
 def test_label_rates(tmp_path: object) -> None:
     rows = toy.random_rows(4, 200)
     labels = np.array([[int(row[0]), int(row[1])] for row in rows], float)
