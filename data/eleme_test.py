@@ -15,7 +15,7 @@ from common.metrics import measures
 from common.pipeline import dataset, source
 from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
-from data import conversion, eleme
+from data import conversion, eleme, eleme_world
 
 NAMES = [column.name for column in eleme.SCHEMA.columns]
 LISTS = [name for name in NAMES if name.endswith("_list")]
@@ -68,14 +68,14 @@ def test_rows_look_like_the_real_ones(rows: pd.DataFrame) -> None:
     assert (lengths.nunique(axis=1) == 1).all()
     assert lengths.shop_id_list.max() == 50 and lengths.shop_id_list.min() == 0
     assert 0 < (rows.avg_price == "").mean() < 0.05 and 0 < (rows.brand_id == "").mean() < 0.1
-    assert set(rows.time_type) <= set(eleme.TIME_TYPES)
+    assert set(rows.time_type) <= set(eleme_world.TIME_TYPES)
     scales = [rows[name].replace("", "0").astype(float).std() for name in ("ctr_30", "rank_7")]
     assert scales[1] / scales[0] > 1e4
 
 
 @pytest.mark.slow
 def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
-    world = eleme.make_world(5, 0.1)
+    world = eleme_world.make_world(5, 0.1)
     drawn = eleme.draw_rows(world, np.random.default_rng(9), 40000)
     labels = drawn.table.column("clicked").to_numpy()
     p = 1 / (1 + np.exp(-drawn.logits["click"]))
@@ -86,11 +86,11 @@ def test_bayes_auc_is_that_of_the_true_probabilities(folder: str) -> None:
 
 
 def test_every_source_has_its_share_of_the_signal() -> None:
-    world = eleme.make_world(1, 0.1)
-    draws = eleme._draw_entities(world, np.random.default_rng(3), 20000)
+    world = eleme_world.make_world(1, 0.1)
+    draws = eleme_world.draw_entities(world, np.random.default_rng(3), 20000)
     shares = {name: (values * world.scales[name]).var() / 2.0
-              for name, values in eleme._sources(world, draws).items()}
-    for name, share in eleme._SIGNAL.items():
+              for name, values in eleme_world.sources(world, draws).items()}
+    for name, share in eleme_world.SIGNAL.items():
         assert shares[name] == pytest.approx(share, rel=0.25), name
 
 

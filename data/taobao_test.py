@@ -11,7 +11,7 @@ import pytest
 from common.errors import BadInput
 from common.metrics import measures
 from common.testing import toy
-from data import conversion, taobao
+from data import conversion, taobao, taobao_world
 
 NAMES = [column.name for column in taobao.SCHEMA.columns]
 TAGS = ["tag_category_list", "tag_brand_list"]
@@ -25,8 +25,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def world() -> taobao.World:
-    return taobao.make_world(5, 0.053, 0.004)
+def world() -> taobao_world.World:
+    return taobao_world.make_world(5, 0.053, 0.004)
 
 
 def read_csv(path: str) -> pd.DataFrame:
@@ -96,8 +96,8 @@ def test_columns_of_one_ad_or_user_belong_together(folder: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("click_rate, buy_rate", [(0.053, 0.0004), (0.3, 0.1), (0.02, 0.01)])
 def test_rates_come_out(click_rate: float, buy_rate: float) -> None:
-    made = taobao.draw_rows(taobao.make_world(3, click_rate, buy_rate), np.random.default_rng(0),
-                            200000)
+    made = taobao.draw_rows(taobao_world.make_world(3, click_rate, buy_rate),
+                            np.random.default_rng(0), 200000)
     click = made.table.column("clk").to_numpy()
     buy = made.table.column("buy").to_numpy()
     assert click.mean() == pytest.approx(click_rate, rel=0.05)
@@ -106,13 +106,13 @@ def test_rates_come_out(click_rate: float, buy_rate: float) -> None:
 
 
 @pytest.mark.slow
-def test_signal_is_planted_in_every_group(world: taobao.World) -> None:
-    draws = taobao._draw_entities(world, np.random.default_rng(0), 100000)
+def test_signal_is_planted_in_every_group(world: taobao_world.World) -> None:
+    draws = taobao_world.draw_entities(world, np.random.default_rng(0), 100000)
     group = {column.name: column.group for column in taobao.SCHEMA.columns}
     for task in (0, 1):
         total: Dict[str, float] = {}
         for name, effect in world.effects.items():
-            variance = taobao._contribution(world, name, effect, draws)[task].var()
+            variance = taobao_world.contribution(world, name, effect, draws)[task].var()
             total[group.get(name, "cross")] = total.get(group.get(name, "cross"), 0.0) + variance
         assert total.pop("") == 0  # the unused column
         assert set(total) == {"user", "item", "combo", "cross"} and min(
@@ -120,7 +120,7 @@ def test_signal_is_planted_in_every_group(world: taobao.World) -> None:
 
 
 @pytest.mark.slow
-def test_bayes_auc_is_that_of_the_true_probabilities(world: taobao.World) -> None:
+def test_bayes_auc_is_that_of_the_true_probabilities(world: taobao_world.World) -> None:
     made = taobao.draw_rows(world, np.random.default_rng(1), 100000)
     click, buy = [made.table.column(name).to_numpy() for name in ("clk", "buy")]
     p_click, p_buy = [
@@ -183,7 +183,7 @@ def test_wrong_use(argv: list, message: str, capsys: pytest.CaptureFixture) -> N
 def test_make_world_checks_rates() -> None:
     with pytest.raises(ValueError,
                        match="rates must be 0 < --buy_rate < --click_rate < 1. Got: 0.0 and 0.1"):
-        taobao.make_world(1, 0.1, 0.0)
+        taobao_world.make_world(1, 0.1, 0.0)
 
 
 def test_convert_there_and_back(folder: str, tmp_path: object) -> None:
