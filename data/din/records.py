@@ -15,6 +15,7 @@ _VALUE = re.compile(
 )
 _ESCAPE = re.compile(r"""\\[\\'"]""")
 _OPERATION = re.compile(r"[^0\s,:()\[\]{}]|[0)\]}]\s*[0(\[{]")
+_ARRAY = re.compile(rb"\[\s*\{")
 _SEVERAL_LINES = re.compile(rb'\{\s*\n\s*"')
 _EXPECTED = "a JSON object or a Python dict of literals in UTF-8"
 
@@ -122,7 +123,7 @@ def check_start(path: str) -> None:
     """Raises BadInput where a file begins as JSON that is not one record a line."""
     start = start_of(path).lstrip()
     what, command = "", ""
-    if start.startswith(b"["):
+    if _ARRAY.match(start):
         what, command = "the file is one JSON array", "jq -c '.[]'"
     elif _SEVERAL_LINES.match(start):
         what, command = "a record is on several lines", "jq -c ."

