@@ -80,7 +80,7 @@ def test_micro_batches_normalise_by_the_slice(folder: str, count: int, toggles: 
 def own_schema(*profile: Column) -> Schema:
     """Hashed histories of items and shops, and any profile."""
     def pair(name: str) -> Tuple[Column, Column]:
-        one = Column(name, "hash", 30, table=name)
+        one = Column(name, "hash", 30, table=name, width=5 * (name == "item"))
         return one, one._replace(name=name + "s", separator="|", default="", newest=3, aligned=True)
 
     return Schema("own", (Column("y", "label"), *pair("shop"), *profile, *pair("item")), "train",

@@ -23,6 +23,7 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
+from common.config import needs  # noqa: E402
 from common.config.model import Model  # noqa: E402
 from common.config.schema import Schema  # noqa: E402
 from common.embedding import input_layer  # noqa: E402
@@ -59,7 +60,7 @@ class Params(NamedTuple):
       training: how it is trained.
       rate: share of rows with label 1, where the output starts.
       interaction_op: 'dot' or 'cat'.
-      bottom: hidden sizes of the bottom MLP, before its last layer of the embeddings' width.
+      bottom: hidden sizes of the bottom MLP, before its last layer of the widest embedding's width.
       top: hidden sizes of the top MLP.
     """
 
@@ -92,8 +93,8 @@ def forward(features: Features, params: Params, training: bool) -> Outputs:
 
     Without number columns there is no bottom MLP.
     """
-    width = params.embedding.dimension
     schema = params.schema
+    width = max(map(params.embedding.width, schema.features))
     bottoms = []
     if schema.numbers:
         raw = beside(features, schema.numbers)
@@ -159,10 +160,9 @@ def main(argv: Optional[List[str]] = None) -> None:
     parser = flags.make_parser("Trains DLRM.", MODEL)
     add_flags(parser)
     args = flags.parse(parser, argv)
-    schema = args.schema
-    if args.interaction_op == "dot" and len(schema.features) + bool(schema.numbers) < 2:
-        parser.error("--interaction_op dot needs two vectors, of columns or of numbers, and schema "
-                     "{!r} has one. Give --interaction_op cat.".format(schema.name))
+    problem = needs.of_dot_products(args.schema, DIMENSION)
+    if args.interaction_op == "dot" and problem:
+        parser.error("--interaction_op dot: {}. Give --interaction_op cat.".format(problem))
     data = flags.open_data(args)
     params = Params(
         schema=data.schema_of_tables,

@@ -11,6 +11,7 @@ _DTYPES = {"hash": "string", "identity": "int32", "words": "string", "vocabulary
 # The buckets of a hash column whose hash is itself the key of an embedding variable.
 KEYS = 2 ** 63 - 1
 _MAX_BUCKETS = 2 ** 31 - 1
+COMBINERS = ("mean", "sum")
 _OF_LABELS = ("task", "role", "positive", "at_least", "labels")
 
 
@@ -33,6 +34,7 @@ class _ColumnFields(NamedTuple):
     positive: Tuple[str, ...] = ()
     at_least: Optional[float] = None
     labels: Tuple[Label, ...] = ()
+    width: int = 0
 
 
 class Column(_ColumnFields):
@@ -65,6 +67,7 @@ class Column(_ColumnFields):
       positive, at_least: which of a label's values count as 1, as Label has them; the column holds
         0 and 1 where neither is given.
       labels: several labels out of one column, in place of one of its own name.
+      width: of its embedding; the model's own if 0.
 
     Raises:
       ValueError: a field has a value outside the ones above.
@@ -80,6 +83,7 @@ class Column(_ColumnFields):
             self = self._replace(buckets=len(self.words))
         self._check_buckets()
         self._check_vocabulary()
+        self._check_embedding()
         self._check_list()
         self._check_label()
         self._check_names()
@@ -102,6 +106,14 @@ class Column(_ColumnFields):
         if self.vocabulary and self.separator and not self.newest:
             raise self._wrong("a list of a vocabulary keeps its order; say how many items with "
                               "newest.")
+
+    def _check_embedding(self) -> None:
+        if self.combiner not in COMBINERS:
+            raise self._wrong("combiner must be one of {}. Got: {!r}.".format(
+                COMBINERS, self.combiner))
+        if self.width < 0 or self.width and not self.is_feature:
+            raise self._wrong("width is that of an embedding, > 0, or 0 for the model's own. Got: "
+                              "{} for a column of kind {}.".format(self.width, self.kind))
 
     def _check_list(self) -> None:
         if self.separator and self.kind in ("label", "identity", "user", "weight"):

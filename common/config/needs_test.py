@@ -84,3 +84,13 @@ def test_tables_of_several_groups_are_refused() -> None:
                            ITEM._replace(name="other", group="item")), "a", "b", "item", "m")
     with pytest.raises(ValueError, match="table 'item' is shared by columns of several groups"):
         needs.check(model.read("esmm"), made)
+
+
+@pytest.mark.parametrize("columns, problem", [
+    ([NUMBER], ""), ([ITEM._replace(table="", width=16)], ""), ([], "it needs two vectors"),
+    ([ITEM._replace(table="", width=8)],
+     "vectors of one width, and columns 'item', 'u' have 8 and 16"),
+])
+def test_dot_products_are_of_vectors_of_one_width(columns: List[Column], problem: str) -> None:
+    found = needs.of_dot_products(schema(PLAIN, *columns), 16)
+    assert problem in found and bool(problem) == bool(found)

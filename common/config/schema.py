@@ -50,8 +50,9 @@ class Schema(_SchemaFields):
     Raises:
       ValueError: two columns share a name or another name, a task or a role, or both hold weights;
         a missing text is also a positive one or one of a column's words; the columns of a table
-        are fewer than two or differ in kind, vocabulary or buckets; lists have a default that
-        parquet_lists cannot hold; or user_column is no column of single strings.
+        are fewer than two or differ in kind, vocabulary, buckets, width or, of lists, combiner;
+        lists have a default that parquet_lists cannot hold; or user_column is no column of single
+        strings.
     """
 
     __slots__ = ()
@@ -112,13 +113,14 @@ class Schema(_SchemaFields):
         alone = sorted(table for table in tables if tables.count(table) == 1)
         if alone:
             raise self._wrong("only one column names the table {!r}.".format(alone[0]))
-        for field in ("kind", "vocabulary", "buckets"):
-            self._check_alike(field)
+        for field in ("kind", "vocabulary", "buckets", "width"):
+            self._check_alike(field, self.features)
+        self._check_alike("combiner", self.lists)  # --tf has one for the lists of a table
 
-    def _check_alike(self, field: str) -> None:
+    def _check_alike(self, field: str, columns: Sequence[Column]) -> None:
         """Raises ValueError where the columns of a table differ in a field."""
         values: Dict[str, object] = {}
-        for column in self.features:
+        for column in columns:
             value = getattr(column, field)
             table = column.table or column.name
             if values.setdefault(table, value) != value:

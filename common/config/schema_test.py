@@ -28,6 +28,9 @@ from common.testing import toy
     (dict(kind="number", aligned=True), r"column 'a': newest and aligned are for lists"),
     (dict(kind="unused", separator=";", aligned=True),
      r"column 'a': newest and aligned are for lists that are used"),
+    (dict(kind="hash", buckets=3, combiner="max"), r"combiner must be one of \('mean', 'sum'\)"),
+    (dict(kind="hash", buckets=3, width=-1), r"width is that of an embedding, > 0, .* Got: -1"),
+    (dict(kind="number", width=3), r"width is that of an embedding, .* Got: 3 for a column"),
     (dict(kind="user", separator="|"), r"a column of kind user cannot be a list"),
     (dict(kind="hash", buckets=3, task="t"), r"task is for labels. Its kind is 'hash'"),
     (dict(kind="number", role="click"), r"role is for labels. Its kind is 'number'"),
@@ -64,6 +67,13 @@ def test_schema_is_checked_when_made() -> None:
         Schema("s", (label, user, other), "a", "b", "u", "m")
     with pytest.raises(ValueError, match="schema 's': the columns of table 't' differ in buckets"):
         Schema("s", (label, user._replace(table="t"), other), "a", "b", "u", "m")
+    with pytest.raises(ValueError, match="columns of table 't' differ in width: 0 and 8"):
+        Schema("s", (label, user._replace(table="t"), other._replace(buckets=10, width=8)), "a",
+               "b", "u", "m")
+    lists = [Column(name, "hash", 10, "g", "|", table="t", combiner=combiner)
+             for name, combiner in (("v", "sum"), ("w", "mean"))]
+    with pytest.raises(ValueError, match="table 't' differ in combiner: 'sum' and 'mean'"):
+        Schema("s", (label, user, *lists), "a", "b", "u", "m")
     for field, unlike in (("kind", Column("v", "identity", 10, table="t", default="0")),
                           ("kind", Column("v", "vocabulary", vocabulary="w", table="t"))):
         with pytest.raises(ValueError, match="of table 't' differ in {}: 'hash' and".format(field)):

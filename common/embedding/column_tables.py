@@ -113,4 +113,4 @@ def _spec(column: Column, scope: str, config: Embedding) -> TableSpec:
     table = table_name(column)
     name = table + "_embedding/embedding_weights"
     seed_name = "{}/{}".format(scope, table)
-    return TableSpec(name, column.buckets, config.dimension, config.stddev, seed_name)
+    return TableSpec(name, column.buckets, config.width(column), config.stddev, seed_name)

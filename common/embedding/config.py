@@ -4,6 +4,7 @@ import argparse
 from typing import Callable, List, NamedTuple, Optional
 
 from common import layers
+from common.config.column import Column
 from common.config.flag_types import FEATURES, FlagParser, count
 from common.config.toggles import Toggles
 from common.embedding.deeprec_tables import DeepRecTables
@@ -24,7 +25,7 @@ class Embedding(NamedTuple):
     """How columns are embedded.
 
     Attributes:
-      dimension: the width D.
+      dimension: the width D of columns that have none of their own.
       toggles: which kernels look them up.
       partitioner: cuts the tables of fixed size.
       stddev: of the initial values. Small, so that a row that was rarely seen adds little noise.
@@ -46,6 +47,10 @@ class Embedding(NamedTuple):
         slices = layers.partitioner(args.input_layer_partitioner << 20)
         return cls(dimension, args.toggles, slices, storage=args.storage,
                    deeprec_tables=args.deeprec_tables)
+
+    def width(self, column: Column) -> int:
+        """The width of a column's embedding."""
+        return column.width or self.dimension
 
     @property
     def fused(self) -> bool:

@@ -17,7 +17,7 @@ def input_layer(
         scope: str,
         config: Embedding,
 ) -> tf.Tensor:
-    """The embeddings of columns, joined in `joined_order`: float32 [B, columns * D]."""
+    """The embeddings of columns, joined in `joined_order`: float32 [B, sum of widths]."""
     inputs = {column.name: features[column.name] for column in columns}
     return tf.feature_column.input_layer(inputs, _feature_columns(columns, scope, config))
 
@@ -57,7 +57,7 @@ def _feature_columns(columns: Sequence[Column], scope: str, config: Embedding) -
 def _embedding_column(column: Column, scope: str, config: Embedding) -> object:
     initializer = _initializer(table_name(column), scope, config)
     return tf.feature_column.embedding_column(
-        _categorical(column), config.dimension, column.combiner, initializer)
+        _categorical(column), config.width(column), column.combiner, initializer)
 
 
 def _shared_columns(
@@ -67,8 +67,9 @@ def _shared_columns(
         config: Embedding,
 ) -> List[object]:
     categorical = [_categorical(column) for column in members]
+    combiners = [column.combiner for column in members if column.is_list]
     return tf.feature_column.shared_embedding_columns(
-        categorical, config.dimension, members[0].combiner,
+        categorical, config.width(members[0]), combiners[0] if combiners else "mean",
         initializer=_initializer(table, scope, config),
         shared_embedding_collection_name=table + "_embedding")
 

@@ -1,11 +1,11 @@
 """Rows of embedding tables by id, with as little traffic as can be where the tables live on
 parameter servers.
 
-What a worker asks of one server goes there as one tensor, each id once, and comes back as one; so
-do the gradients.
+What a worker asks of one server goes there as one tensor, each id once, and comes back as one for
+each width of tables; so do the gradients.
 """
 
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
 
@@ -21,16 +21,16 @@ Table = Union[TensorFlowTable, DeepRecTable]
 def rows_of(tables: Sequence[Table], ids: Sequence[tf.Tensor]) -> List[tf.Tensor]:
     """The rows of each table at its ids: float32 [N, D] from int32 or int64 [N].
 
-    All tables have the same width D.
+    What a server is asked for comes as one tensor for each width D.
     """
-    by_server: Dict[str, List[int]] = {}
+    by_server: Dict[Tuple[str, Optional[int]], List[int]] = {}
     rows: Dict[int, tf.Tensor] = {}
     for place, table in enumerate(tables):
         if isinstance(table, DeepRecTable):
             rows[place] = deeprec_tables.rows(table, ids[place])
         else:
-            by_server.setdefault(_server(table), []).append(place)
-    for server, places in by_server.items():
+            by_server.setdefault((_server(table), table.shape[-1].value), []).append(place)
+    for (server, _), places in by_server.items():
         its_tables = [tables[place] for place in places]
         its_ids = [ids[place] for place in places]
         answers = _fetch(server, its_tables, its_ids) if server else _look_up(its_tables, its_ids)

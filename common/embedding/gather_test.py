@@ -54,6 +54,13 @@ def test_placed_on_servers_or_not_rows_and_gradients_are_the_same(slices: int) -
         np.testing.assert_allclose(placed, plain, rtol=1e-5, atol=1e-6)
 
 
+def test_tables_of_several_widths_lie_on_one_server() -> None:
+    with tf.Graph().as_default(), tf.device("/job:ps/task:0"):
+        tables = [tf.get_variable(name, [8, width]) for name, width in zip("abc", (4, 2, 4))]
+        rows = gather.rows_of(tables, [tf.constant([1, 1]), tf.constant([3]), tf.constant([2])])
+    assert [part.shape.as_list()[-1] for part in rows] == [4, 2, 4]
+
+
 def crosses(tensor: tf.Tensor, consumer: tf.Operation) -> bool:
     """Whether numbers go from one process to another, one of them a server."""
     if tensor.dtype.base_dtype != tf.float32 or tensor.device == consumer.device:

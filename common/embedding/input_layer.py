@@ -33,8 +33,8 @@ def embed(
       scope: of the tables' variables.
 
     Returns:
-      float32 [B, columns * D]; a list is the mean (or sum) of its items' embeddings, zeros if it
-      has none.
+      float32 [B, sum of widths D]; a list is the mean (or sum) of its items' embeddings, zeros
+      if it has none.
     """
     if config.toggles.tf:
         with tf.variable_scope(scope, partitioner=config.partitioner):
@@ -51,7 +51,7 @@ def embed_any(
     """The embeddings of columns of any kind but histories, in parts to be joined.
 
     Returns:
-      float32 [B, columns * D] of those with a vocabulary file, which tf.feature_column does not
+      float32 [B, sum of widths D] of those with a vocabulary file, which tf.feature_column does not
       know, and of the others; a part without columns is left out.
     """
     words = [column for column in columns if column.vocabulary]
@@ -70,7 +70,7 @@ def look_up(
         scope: str,
         config: Embedding,
 ) -> tf.Tensor:
-    """The embeddings of some columns, joined in the order given: float32 [B, columns * D].
+    """The embeddings of some columns, joined in the order given: float32 [B, sum of widths D].
 
     Args:
       columns: of any kind; with --tf, only hash and vocabulary columns of one value a row.

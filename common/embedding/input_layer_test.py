@@ -1,4 +1,4 @@
-from typing import Dict
+from typing import Dict, Sequence
 
 import numpy as np
 import pytest
@@ -15,9 +15,12 @@ from common.testing import graphs, toy
 from common.testing.toy import SCHEMA
 
 
-def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int = 60) -> tuple:
+def run(tmp_path: object, config: Embedding, combiner: str = "mean", rows: int = 60,
+        widths: Sequence[int] = 7 * (0,)) -> tuple:
     """Embeddings of random rows, the tables' gradients as dense arrays, and the tables."""
-    schema = SCHEMA._replace(columns=tuple(c._replace(combiner=combiner) for c in SCHEMA.columns))
+    schema = SCHEMA._replace(columns=tuple(
+        column._replace(combiner=combiner, width=width)
+        for column, width in zip(SCHEMA.columns, widths)))
     data = toy.open_toy(tmp_path, toy.random_rows(3, rows), toy.random_rows(3, 5))
     make = tf_path.tf_input(data.train, data, Stream(rows), False) if config.toggles.tf else (
         dataset.columnar_input(data.train, data, Stream(rows)))
@@ -54,6 +57,21 @@ def test_all_ways_make_the_same_tables_embeddings_and_gradients(
         assert sorted(got) == sorted(expected)
         for name in got:
             np.testing.assert_allclose(got[name], expected[name], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fused", [Toggles(), Toggles(emb_fusion=True)])
+def test_columns_have_widths_of_their_own(tmp_path: object, fused: Toggles) -> None:
+    widths = [0, 0, 3, 8, 0, 0, 5]  # of the user, the kind and the tags
+    plain, community = [run(tmp_path, Embedding(4, toggles), widths=widths)
+                        for toggles in (fused, Toggles(tf=True))]
+    assert plain[0].shape == (60, 3 + 8 + 4 + 5)
+    np.testing.assert_allclose(plain[0], community[0], rtol=1e-5, atol=1e-8)
+    shapes = {name.split("/")[2]: table.shape[1] for name, table in plain[2].items()}
+    assert shapes == {"kind_embedding": 8, "size_embedding": 4, "tags_embedding": 5,
+                      "user_embedding": 3}
+    for name, gradient in community[1].items():
+        np.testing.assert_allclose(plain[1][name], gradient, rtol=1e-4, atol=1e-7)
 
 
 def numpy_mean(features: Dict[str, np.ndarray], table: np.ndarray) -> np.ndarray:
