@@ -162,7 +162,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     args = flags.parse(parser, argv)
     problem = needs.of_dot_products(args.schema, DIMENSION)
     if args.interaction_op == "dot" and problem:
-        parser.error("--interaction_op dot: {}. Give --interaction_op cat.".format(problem))
+        parser.error("--interaction_op dot {}. Give --interaction_op cat.".format(problem))
     data = flags.open_data(args)
     params = Params(
         schema=data.schema_of_tables,

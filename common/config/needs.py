@@ -38,13 +38,13 @@ def of_dot_products(schema: Schema, width: int) -> str:
       width: of columns that have none of their own.
     """
     if len(schema.features) + bool(schema.numbers) < 2:
-        return "it needs two vectors, of columns or of numbers, and schema {!r} has one".format(
+        return "needs two vectors, of columns or of numbers, and schema {!r} has one".format(
             schema.name)
     first, *others = schema.features
     for column in others:
         widths = [one.width or width for one in (first, column)]
         if widths[0] != widths[1]:
-            return "it multiplies vectors of one width, and columns {} have {} and {}".format(
+            return "needs vectors of one width, and columns {} have {} and {}".format(
                 _names([first, column]), *widths)
     return ""
 

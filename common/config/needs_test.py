@@ -87,9 +87,9 @@ def test_tables_of_several_groups_are_refused() -> None:
 
 
 @pytest.mark.parametrize("columns, problem", [
-    ([NUMBER], ""), ([ITEM._replace(table="", width=16)], ""), ([], "it needs two vectors"),
+    ([NUMBER], ""), ([ITEM._replace(table="", width=16)], ""), ([], "needs two vectors"),
     ([ITEM._replace(table="", width=8)],
-     "vectors of one width, and columns 'item', 'u' have 8 and 16"),
+     "needs vectors of one width, and columns 'item', 'u' have 8 and 16"),
 ])
 def test_dot_products_are_of_vectors_of_one_width(columns: List[Column], problem: str) -> None:
     found = needs.of_dot_products(schema(PLAIN, *columns), 16)

@@ -72,9 +72,12 @@ class Encoder:
         return self._without_rejects(block, decoder.rejects)
 
     def read_targets(self, columns: RawColumns) -> ndarray:
-        """Decodes the targets of one chunk alone, float32 [N, K], checked as encode checks them."""
+        """Decodes the targets of one chunk alone, float32 [N, K], checked as encode checks them.
+
+        Purchases without a click are among them.
+        """
         decoder = ColumnDecoder(columns, self._missing)
-        labels = labels_of.decode(decoder, self._schema)
+        labels = labels_of.read(decoder, self._schema)
         self._bad_rows.add(self._paths, decoder.rejects)
         is_good = _is_good(columns.rows, decoder.rejects)
         return np.stack(labels, 1)[is_good].astype(np.float32)

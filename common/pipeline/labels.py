@@ -1,6 +1,6 @@
 """The labels of a chunk's rows, out of the columns that they are read from, and their weights."""
 
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,30 @@ from common.pipeline.column_decoder import ColumnDecoder
 def decode(decoder: ColumnDecoder, schema: Schema) -> List[ndarray]:
     """The targets of a schema, in its order: labels, 0 or 1 [N] each, and the rows' weights.
 
-    Rows that lack one become rejects.
+    Rows that lack one become rejects. A purchase without a click counts as none.
     """
+    targets = read(decoder, schema)
+    place = purchase_place(schema)
+    if place is not None:
+        targets[place] = np.where(is_unclicked(targets, schema), 0, targets[place])
+    return targets
+
+
+def purchase_place(schema: Schema) -> Optional[int]:
+    """The place of the label of purchases, where there is one of clicks too."""
+    roles = [label.role for label in schema.labels]
+    return roles.index("purchase") if "click" in roles and "purchase" in roles else None
+
+
+def is_unclicked(targets: Sequence[ndarray], schema: Schema) -> ndarray:
+    """Which rows have a purchase without a click, bool [N], where the schema has both."""
+    roles = [label.role for label in schema.labels]
+    click, purchase = targets[roles.index("click")], targets[roles.index("purchase")]
+    return (purchase > 0) & ~(click > 0)
+
+
+def read(decoder: ColumnDecoder, schema: Schema) -> List[ndarray]:
+    """The same as they stand in the file, purchases without a click among them."""
     targets = []
     for column in schema.label_columns + schema.weights:
         targets += of_column(decoder, column)

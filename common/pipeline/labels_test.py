@@ -104,3 +104,25 @@ def test_a_missing_label_is_an_error(tmp_path: object, place: int, value: str,
     for parquet in (False, True):
         with pytest.raises(BadInput, match=message):
             labels_of(tmp_path, parquet)
+
+
+@pytest.mark.parametrize("roles", [True, False])
+def test_a_purchase_without_a_click_is_none(tmp_path: object, capfd: pytest.CaptureFixture,
+                                            roles: bool) -> None:
+    columns = [{"name": "bought", "kind": "label"}, {"name": "u", "kind": "hash", "buckets": 9},
+               {"name": "clicked", "kind": "label"}]
+    if roles:
+        columns[0]["role"], columns[2]["role"] = "purchase", "click"
+    schema = schema_file.from_json(
+        {"train_file": "train", "test_file": "train", "columns": columns}, "shop.json", "shop")
+    toy.write_csv("{}/train".format(tmp_path), [["1", "a", "0"], ["1", "a", "1"], ["0", "b", "1"]])
+    data = source.open_data(str(tmp_path), schema, False, 0, False)
+    expected = [0, 1, 0] if roles else [1, 1, 0]
+    stream = Stream(9)
+    for make in (dataset.columnar_input(data.train, data, stream),
+                 tf_path.tf_input(data.train, data, stream, with_users=False)):
+        batch, = graphs.read_batches(make, 1)
+        assert batch["bought"].tolist() == expected and batch["clicked"].tolist() == [0, 1, 1]
+    assert data.label_rates()[0, 0] == (sum(expected) + 0.5) / 4
+    told = "1 of 3 sampled rows have a purchase (bought) without a click. It counts as none."
+    assert (told in capfd.readouterr().err) == roles

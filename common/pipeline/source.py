@@ -11,9 +11,11 @@ from common.formats.chunks import Chunk, RawColumns
 from common.formats.column_names import ColumnNames
 from common.formats.files import Files
 from common.formats.parquet_types import Layouts
+from common.log import log
 from common.naming import file_names
 from common.naming.named_files import NamedFile
 from common.pipeline import first_rows, row_order, vocabulary
+from common.pipeline import labels as labels_of
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
 from common.pipeline.string_ids import WordIds
@@ -82,12 +84,26 @@ class Data(NamedTuple):
         read = make_encoder(self.train, self).read_targets
         columns = schema.label_columns + schema.weights
         targets = self._read_sample(columns, read).astype(np.float64)
+        self._drop_unclicked(targets)
         labels = targets[:, :len(schema.labels)]
         weights = np.ones(len(labels))
         if schema.weights and targets[:, -1].any():
             weights = targets[:, -1] / targets[:, -1].mean()
         counts = labels.T.dot(labels * weights[:, None])
         return (counts + 0.5) / (len(labels) + 1.0)
+
+    def _drop_unclicked(self, targets: np.ndarray) -> None:
+        """Makes purchases without a click none in a sample [N, K], and says how many there are."""
+        place = labels_of.purchase_place(self.schema)
+        if place is None:
+            return
+        is_unclicked = labels_of.is_unclicked(targets.T, self.schema)
+        targets[is_unclicked, place] = 0
+        if is_unclicked.any():
+            log("{}: {} of {} sampled rows have a purchase ({}) without a click. It counts as "
+                "none. To count it, leave roles out of the schema of a model that needs none."
+                .format(self.train.path, is_unclicked.sum(), len(targets),
+                        self.schema.labels[place].name))
 
     def sample_numbers(self) -> np.ndarray:
         """The number columns of the same sample, float32 [N, M]."""

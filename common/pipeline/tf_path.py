@@ -100,6 +100,10 @@ def _labels(columns: Features, schema: Schema) -> Features:
         elif label.at_least is not None:
             values = tf.greater_equal(values, label.at_least)
         labels[label.name] = tf.cast(values, tf.float32)
+    by_role = {label.role: label.name for label in schema.labels}
+    if "click" in by_role and "purchase" in by_role:  # without a click there is none
+        purchase = by_role["purchase"]
+        labels[purchase] *= labels[by_role["click"]]
     return labels
 
 
