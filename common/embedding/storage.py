@@ -20,8 +20,6 @@ from common.kernels import native
 from common.kernels.embedding import table as native_table
 from common.layers import initializers
 
-_MOST_ROWS = 1 << 17  # of the table of fixed size that keys of 63 bits do without
-
 
 def add_flags(parser: FlagParser) -> None:
     """Adds the flags of what replaces tables of fixed size."""
@@ -161,7 +159,7 @@ def _adaptive(batch: _Batch) -> tf.Tensor:
     which theirs start.
     """
     spec, keys = batch.spec, batch.keys
-    num_shared = sizes.num_shared(min(spec.buckets, _MOST_ROWS))
+    num_shared = sizes.num_shared(spec.buckets)
     initializer = initializers.truncated_normal(spec.stddev, spec.seed_name)
     shared = tf.get_variable(spec.name + "/hash_weights", [num_shared, spec.width],
                              initializer=initializer)

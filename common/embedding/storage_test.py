@@ -5,7 +5,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common import tf_private
-from common.config import column
 from common.config.schema import Column
 from common.config.tables import Admission, Settings
 from common.config.toggles import Toggles
@@ -170,15 +169,6 @@ def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
         assert of_shared == [True, True, True, False]  # the third time it is counted gives it a row
         np.testing.assert_array_equal(last, start)
         np.testing.assert_allclose(session.run(rows, {ids: [5]})[0], start - 1.0, rtol=1e-6)
-
-
-def test_keys_of_63_bits_share_a_table_that_fits_into_memory() -> None:
-    with tf.Graph().as_default():
-        storage.rows_of_batch(TableSpec("t", column.KEYS, WIDTH, 0.3, "t"),
-                              [tf.placeholder(tf.int64, [None])], Storage(Kind.ADAPTIVE),
-                              graph_record.of_graph())
-        shared, = tf.trainable_variables()
-    assert shared.shape.as_list() == [1 << 14, WIDTH]
 
 
 def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
