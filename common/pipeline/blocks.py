@@ -47,10 +47,15 @@ def read_blocks(
     with next_chunks.reading(files, names, chunks, _CHUNKS_AHEAD if ahead else 0) as read:
         decoder = _Decoder(files, data, read)
         for window in windows:
-            block = features.concat(decoder.decode_all(window.parts))
-            order = permutation(len(block.rows), window.key)
-            unread = order[window.low:window.high]
-            yield from features.slices(block, unread, rows_of_slice)
+            yield from _mixed(decoder.decode_all(window.parts), window, rows_of_slice)
+
+
+def _mixed(blocks: List[Block], window: Window, rows_of_slice: int) -> Iterator[Block]:
+    """The unread rows of a window, mixed; nothing holds them once they were given."""
+    block = features.concat(blocks)
+    order = permutation(len(block.rows), window.key)
+    unread = order[window.low:window.high]
+    yield from features.slices(block, unread, rows_of_slice)
 
 
 def read_items(

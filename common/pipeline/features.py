@@ -1,6 +1,6 @@
 """What rows decode into: blocks of ids, numbers and labels, and the names of a list's features."""
 
-from typing import Iterator, NamedTuple, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from numpy import ndarray
@@ -103,14 +103,18 @@ def lengths_name(column: str) -> str:
     return column + ".lengths"
 
 
-def concat(blocks: Sequence[Block]) -> Block:
-    """The rows of several blocks, one after another."""
+def concat(blocks: List[Block]) -> Block:
+    """The rows of several blocks, one after another; the list is empty then.
+
+    A column's parts are let go once they are joined, as windows of wide rows fill much memory.
+    """
     if len(blocks) == 1:
-        return blocks[0]
-    dense_fields = zip(*[block.dense for block in blocks])
-    lists = zip(*[block.lists for block in blocks])
-    joined_fields = [_concat_dense(parts) for parts in dense_fields]
-    joined_lists = [_concat_lists(parts) for parts in lists]
+        return blocks.pop()
+    dense = [list(parts) for parts in zip(*[block.dense for block in blocks])]
+    lists = [list(parts) for parts in zip(*[block.lists for block in blocks])]
+    blocks.clear()
+    joined_fields = [_concat_dense(dense.pop(0)) for _ in range(len(dense))]
+    joined_lists = [_concat_lists(lists.pop(0)) for _ in range(len(lists))]
     return make_block(joined_fields, joined_lists)
 
 

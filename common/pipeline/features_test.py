@@ -35,7 +35,7 @@ def test_take_and_concat_move_whole_rows(seed: int) -> None:
         return [repr(row) for row in zip(*[part.tolist() for part in block[:5]], *lists)]
 
     parts = [block(int(size)) for size in rng.integers(0, 9, 4)]
-    joined = concat(parts)
+    joined = concat(list(parts))
     assert rows(joined) == [row for part in parts for row in rows(part)]
     order = rng.integers(0, max(len(joined.rows), 1), 6 if len(joined.rows) else 0)
     assert rows(joined.take(order)) == [rows(joined)[i] for i in order]
