@@ -339,8 +339,8 @@ def test_help_works_from_any_folder(tmp_path: object) -> None:
         assert result.returncode == 0 and b"usage: " + name.encode() in result.stdout
 
 
-def test_scripts_start_without_tensorflow() -> None:
+def test_scripts_that_read_no_rows_start_without_tensorflow() -> None:
     program = "import sys\n" + "".join("import data.din.script.{}\n".format(name)
-                                       for name in SCRIPTS)
+                                       for name in SCRIPTS if name != "generate_voc")
     subprocess.run([sys.executable, "-c", program + "assert 'tensorflow' not in sys.modules"],
                    cwd=ROOT, check=True)
