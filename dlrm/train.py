@@ -19,7 +19,6 @@ import sys
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
@@ -33,6 +32,7 @@ from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
+import tensorflow.compat.v1 as tf  # noqa: E402; behind common, which says why
 
 MODEL = Model(
     name="DLRM",

@@ -17,8 +17,6 @@ import os
 import sys
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-import tensorflow.compat.v1 as tf
-
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import flags, layers, runner  # noqa: E402
 from common.config.model import Model  # noqa: E402
@@ -30,6 +28,7 @@ from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
+import tensorflow.compat.v1 as tf  # noqa: E402; behind common, which says why
 
 MODEL = Model(
     name="MMoE",

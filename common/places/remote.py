@@ -30,7 +30,7 @@ class RemoteFile(NamedTuple):
       store: it lies in.
       handle: reads it; the size is known, and each read is a request.
       num_bytes: its size.
-      version: its ETag, or when it was written where the store has no ETags.
+      version: its ETag or generation, or when it was written where the store has neither.
     """
 
     address: str
@@ -172,9 +172,11 @@ def _check_version(file: RemoteFile, now: RemoteFile) -> None:
 def _open(address: str, store: Store) -> RemoteFile:
     """Asks for a file's size and version."""
     handle = store.files.open_input_file(stores.path_in(address))
-    etag = (handle.metadata() or {}).get("ETag")
-    if etag:
-        version = etag.decode("utf-8", "replace").strip('"')
+    metadata = handle.metadata() or {}
+    if "ETag" in metadata:
+        version = metadata["ETag"].decode("utf-8", "replace").strip('"')
+    elif "generation" in metadata:  # Google's number of each write
+        version = "generation " + metadata["generation"].decode()
     else:
         version = str(store.files.get_file_info(stores.path_in(address)).mtime_ns)
     return RemoteFile(address, store, handle, handle.size(), version)

@@ -11,6 +11,7 @@ import datetime
 import functools
 import os
 import re
+import sys
 import urllib.parse
 from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
@@ -171,7 +172,16 @@ def _gcs(address: str) -> Store:
     if not emulator and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         raise BadInput("{}: GOOGLE_APPLICATION_CREDENTIALS is not set. It names the JSON file of a "
                        "service account.".format(address))
+    _check_order(address)
     return _make_gcs(emulator, os.getpid())
+
+
+def _check_order(address: str) -> None:
+    """Raises BadInput where TensorFlow was imported before pyarrow: gs:// would end the process."""
+    modules = list(sys.modules)
+    if "tensorflow" in modules[:modules.index("pyarrow")]:
+        raise BadInput("{}: this program imports tensorflow before pyarrow, which then fails at "
+                       "gs:// (SIGSEGV). Import common or pyarrow first.".format(address))
 
 
 @functools.lru_cache(maxsize=16)

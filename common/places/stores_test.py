@@ -1,3 +1,4 @@
+import sys
 from typing import Dict
 
 import pytest
@@ -107,3 +108,11 @@ def test_a_key_of_few_letters_leaves_other_words_whole(monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "long.enough")
     assert stores.without_secrets("a bucket was asked: a/us, xlong.enoughx") == (
         "AWS_ACCESS_KEY_ID bucket was asked: AWS_ACCESS_KEY_ID/us, xAWS_SECRET_ACCESS_KEYx")
+
+
+def test_gs_after_tensorflow_was_imported_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    others = {name: module for name, module in sys.modules.items() if name != "tensorflow"}
+    monkeypatch.setattr(stores.sys, "modules", {"tensorflow": None, **others})
+    with pytest.raises(BadInput, match="gs://b/x: this program imports tensorflow before pyarrow"):
+        stores.of("gs://b/x")
