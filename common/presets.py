@@ -39,7 +39,7 @@ _ALICCP = "python data/aliccp.py convert FOLDER"
 _ALIEXPRESS = "python data/aliexpress.py convert train.csv test.csv"
 _CRITEO = "python data/criteo.py convert train.csv --test_source eval.csv"
 PRESETS: Dict[str, Preset] = {
-    # Larger batches and, of MMoE, smaller steps than the defaults: few rows are soon known by heart.
+    # Few rows are soon known by heart: so batches are larger and, of MMoE, steps smaller.
     "census_mmoe": Preset(
         "mmoe", "--schema census --epochs 7 --batch_size 1024 --optimizer adam "
         "--learning_rate 0.0003", _CENSUS),
