@@ -1,223 +1,125 @@
-"""A first schema file for rows of one's own, guessed from the rows.
+"""Commands on a schema file for rows of one's own: guess a first one, check rows, make some.
 
     python data/schema.py guess visits.csv --out shop.json
+    python data/schema.py check shop.json visits.csv --test visits_test.csv
+    python data/schema.py make shop.json --rows 10000 --out rows
 
-Reads a CSV with a header, plain or gzipped, or a Parquet file, and prints each doubt.
 data/own-columns.md says what stands in the file, which is there to be edited.
 """
 
 import argparse
 import json
 import os
-import re
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import List, Optional
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common.config import schema_file  # noqa: E402
-from common.config.flag_types import positive  # noqa: E402
-from common.errors import BadInput, in_one_line  # noqa: E402
-
-ROWS = 200000
-_SEPARATORS = ("|", ";", "\x02", "\x01", " ")
-_LISTS = 0.2  # the share of values that hold a separator where a column is one of lists
-_FEW = 50  # different whole numbers that are codes rather than amounts
-_USER = re.compile(r"user|visitor|member|customer|client|person", re.IGNORECASE)
-_ID = re.compile(r"(^|_| )(id|code|no|nr|key|zip)$|[a-z]I[dD]$", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d.*)?|\d\d?/\d\d?/\d{4}.*")
-_WHOLE = re.compile(r"-?\d+")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-Column = Dict[str, Any]
-
-
-class Guess(NamedTuple):
-    """A schema as JSON, and what a person should look at."""
-
-    schema: Dict[str, Any]
-    doubts: List[str]
-
-
-def read_rows(path: str, delimiter: str, limit: int) -> pd.DataFrame:
-    """The first rows of a file, each value as text and '' where there is none.
-
-    Raises:
-      BadInput: the file cannot be read, has no rows, or names two columns alike.
-    """
-    try:
-        if path.endswith(".parquet"):
-            frame = _read_parquet(path, limit)
-        else:
-            frame = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, nrows=limit)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise BadInput("{}: cannot be read: {}.".format(path, in_one_line(error)))
-    if not len(frame):
-        raise BadInput("{}: has no rows.".format(path))
-    return frame
-
-
-def _read_parquet(path: str, limit: int) -> pd.DataFrame:
-    batches = pq.ParquetFile(path).iter_batches(min(limit, 65536))
-    parts, count = [], 0
-    for batch in batches:
-        parts.append(batch)
-        count += batch.num_rows
-        if count >= limit:
-            break
-    columns = {}
-    table = pa.Table.from_batches(parts) if parts else pa.table({})
-    for name in table.column_names:
-        columns[name] = [_text(value) for value in table[name].to_pylist()[:limit]]
-    return pd.DataFrame(columns, dtype=str)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "|".join(map(_text, value))
-    if isinstance(value, bool):
-        return str(int(value))
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def guess(frame: pd.DataFrame, delimiter: str = ",") -> Guess:
-    """A schema of rows with these columns, each value as text."""
-    doubts: List[str] = []
-    columns = [_guess_column(name, frame[name], doubts) for name in frame.columns]
-    schema: Dict[str, Any] = {"header": True, "user": _guess_user(columns, doubts)}
-    if delimiter != ",":
-        schema["delimiter"] = delimiter
-    if not any(column["kind"] == "label" for column in columns):
-        doubts.append("no column holds 0 and 1 alone, so there is no label: give one the kind "
-                      "'label'")
-    return Guess(dict(schema, columns=columns), doubts)
-
-
-def _guess_user(columns: List[Column], doubts: List[str]) -> Optional[str]:
-    users = [column["name"] for column in columns
-             if column["kind"] == "hash" and "separator" not in column
-             and _USER.search(column["name"])]
-    if not users:
-        doubts.append("no column looks like the user, so rows count as independent: name one as "
-                      "\"user\" if there is one")
-        return None
-    if len(users) > 1:
-        doubts.append("user: {} is taken; {} may be meant".format(users[0], ", ".join(users[1:])))
-    return users[0]
-
-
-def _guess_column(name: str, values: pd.Series, doubts: List[str]) -> Column:
-    column: Column = {"name": re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_.-") or "column"}
-    if column["name"] != name:
-        column["other_names"] = [name]
-    column.update(_guess_kind(name, values[values != ""], doubts))
-    if column["kind"] == "unused":
-        column["name"] = name
-        column.pop("other_names", None)
-    return column
-
-
-def _guess_kind(name: str, filled: pd.Series, doubts: List[str]) -> Column:
-    """Kind and what belongs to it, by the values that are there."""
-    distinct = filled.unique()
-    if len(distinct) < 2:
-        doubts.append("{}: has one value or none, and is left out".format(name))
-        return {"kind": "unused"}
-    if set(distinct) == {"0", "1"}:
-        doubts.append("{}: holds 0 and 1 alone: is it a label, or a feature (hash, buckets 10)?"
-                      .format(name))
-        return {"kind": "label"}
-    if all(_DATE.fullmatch(value) for value in distinct[:1000]):
-        doubts.append("{}: looks like a time, and is left out: what of it matters?".format(name))
-        return {"kind": "unused"}
-    if _are_amounts(name, distinct):
-        return {"kind": "number"}
-    return _guess_text(name, filled, distinct, doubts)
-
-
-def _guess_text(name: str, filled: pd.Series, distinct: Any, doubts: List[str]) -> Column:
-    """Kind of a column of text, or of codes, and what belongs to it."""
-    separator = _separator(filled)
-    if separator:
-        items = {item for value in filled for item in value.split(separator)}
-        doubts.append("{}: is taken as lists divided by {!r}".format(name, separator))
-        return {"kind": "hash", "buckets": _buckets(len(items)), "separator": separator}
-    if len(distinct) == len(filled) > 20 and not _USER.search(name):
-        doubts.append("{}: each row has a value of its own, which teaches nothing of other rows: "
-                      "it is left out".format(name))
-        return {"kind": "unused"}
-    return {"kind": "hash", "buckets": _buckets(len(distinct))}
-
-
-def _are_amounts(name: str, distinct: Any) -> bool:
-    """Whether values are numbers whose size matters, rather than codes."""
-    if not all(_NUMBER.fullmatch(value) for value in distinct):
-        return False
-    if not all(_WHOLE.fullmatch(value) for value in distinct):
-        return True
-    return len(distinct) > _FEW and not _ID.search(name) and not _USER.search(name)
-
-
-def _separator(filled: pd.Series) -> str:
-    for separator in _SEPARATORS:
-        if filled.str.contains(separator, regex=False).mean() > _LISTS:
-            return separator
-    return ""
-
-
-def _buckets(distinct: int) -> int:
-    """At least four buckets a value, so that few share one: 1, 2 or 5 times a power of ten."""
-    size = 10
-    while True:
-        for factor in (1, 2, 5):
-            if factor * size >= 4 * distinct:
-                return factor * size
-        size *= 10
+from common.config import data_sets, schema_file  # noqa: E402
+from common.config.flag_types import count, positive  # noqa: E402
+from common.errors import BadInput  # noqa: E402
+from common.pipeline import source  # noqa: E402
+from data import guessing, own_rows, rows_check  # noqa: E402
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Writes the file and prints the doubts; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Writes a first schema file for --schema.")
+    """Does what the command line says; returns the exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except (BadInput, OSError, ValueError, pa.ArrowException) as error:
+        print("schema.py: error: {}".format(error), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Guesses a schema file, checks rows by it, or "
+                                                 "makes rows of it.")
     commands = parser.add_subparsers(dest="command")
     commands.required = True
-    command = commands.add_parser("guess", help="guess the columns from rows")
+    command = commands.add_parser("guess", help="write a first schema file, guessed from rows")
+    command.set_defaults(run=_guess)
     command.add_argument("rows", help="a CSV with a header, or a .parquet file")
     command.add_argument("--out", required=True, help="the file to write, as shop.json")
     command.add_argument("--delimiter", default=",", help="what divides columns (default ,)")
-    command.add_argument("--limit", type=positive, default=ROWS,
-                         help="rows that are looked at (default {})".format(ROWS))
-    args = parser.parse_args(argv)
+    command.add_argument("--limit", type=positive, default=guessing.ROWS,
+                         help="rows that are looked at (default {})".format(guessing.ROWS))
+    command = commands.add_parser("check", help="read all rows, and print what columns hold")
+    command.set_defaults(run=_check)
+    command.add_argument("schema", type=data_sets.of_flag,
+                         help="a schema file, or a module of data/")
+    command.add_argument("rows", help="files of rows, as --train_files takes them")
+    command.add_argument("--test", default="", help="files of test rows, for those in both")
+    command.add_argument("--data_location", default=".",
+                         help="folder of the vocabularies (default .)")
+    command.add_argument("--max_bad_rows", type=count, default=0, metavar="N",
+                         help="skip and count up to N rows that cannot be read (default 0)")
+    command = commands.add_parser("make", help="write synthetic rows, whose labels can be learnt")
+    command.set_defaults(run=_make)
+    command.add_argument("schema", type=data_sets.of_flag, help="a schema file")
+    command.add_argument("--rows", type=positive, default=10000,
+                         help="training rows (default 10000)")
+    command.add_argument("--test_rows", type=positive,
+                         help="test rows (default: a fifth of the training rows)")
+    command.add_argument("--seed", type=count, default=1, help="of all draws (default 1)")
+    command.add_argument("--out", required=True, help="folder to write to")
+    return parser
+
+
+def _guess(args: argparse.Namespace) -> None:
+    """Writes the file and prints the doubts."""
     if os.path.exists(args.out):
-        print("schema.py: error: {} is there already. Remove it, or give another --out.".format(
-            args.out), file=sys.stderr)
-        return 1
-    try:
-        frame = read_rows(args.rows, args.delimiter, args.limit)
-        schema, doubts = guess(frame, args.delimiter)
-        schema_file.from_json(json.loads(json.dumps(schema)), args.out, "guess")
-    except (BadInput, ValueError) as error:
-        print("schema.py: error: {}".format(error), file=sys.stderr)
-        return 1
-    _write(args.out, schema)
+        raise BadInput("{} is there already. Remove it, or give another --out.".format(args.out))
+    frame = guessing.read_rows(args.rows, args.delimiter, args.limit)
+    schema, doubts = guessing.guess(frame, args.delimiter)
+    schema_file.from_json(json.loads(json.dumps(schema)), args.out, "guess")
+    guessing.write(args.out, schema)
     num_columns = len(schema["columns"])
     print("{}: {} columns by {} rows. Look at:".format(args.out, num_columns, len(frame)))
     for doubt in doubts:
         print("  " + doubt)
-    return 0
 
 
-def _write(path: str, schema: Dict[str, Any]) -> None:
-    """A schema as a person edits it: a column a line."""
-    lines = ["    " + json.dumps(column, ensure_ascii=False) for column in schema["columns"]]
-    fields = ["  {}: {}".format(json.dumps(key), json.dumps(schema[key]))
-              for key in schema if key != "columns"]
-    fields.append('  "columns": [\n{}\n  ]'.format(",\n".join(lines)))
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("{\n" + ",\n".join(fields) + "\n}\n")
+def _check(args: argparse.Namespace) -> None:
+    """Prints what columns hold, which rows stand twice, and which test rows are in training."""
+    schema = args.schema
+    data = source.open_data(
+        args.data_location, schema, True, args.max_bad_rows, False, args.rows, args.test,
+        csv_header=schema.header, with_test=bool(args.test))
+    train = rows_check.count(data.train, data)
+    _print_counts(data.train.path, train)
+    if data.test:
+        test = rows_check.count(data.test, data)
+        _print_counts(data.test.path, test)
+        print(rows_check.seen_before(train, test))
+    if data.bad_rows.count:
+        print("rows that cannot be read: {:,}".format(data.bad_rows.count))
+
+
+def _print_counts(path: str, counts: rows_check.Counts) -> None:
+    print("{}: {:,} rows".format(path, len(counts.rows)))
+    for line in rows_check.report(counts):
+        print("  " + line)
+
+
+def _make(args: argparse.Namespace) -> None:
+    """Writes rows, and prints the flags that train on them."""
+    schema = args.schema
+    name = schema.name.replace("/", "_")
+    schema = schema._replace(train_file=schema.train_file or name + "_train.csv",
+                             test_file=schema.test_file or name + "_test.csv")
+    os.makedirs(args.out, exist_ok=True)
+    paths = [os.path.join(args.out, name) for name in (schema.train_file, schema.test_file)]
+    for path in paths:
+        if os.path.exists(path):
+            raise BadInput("{} is there already. Remove it, or give another --out.".format(path))
+    own_rows.write(args.out, schema, args.rows, args.test_rows or max(args.rows // 5, 1),
+                   seed=args.seed)
+    print("--data_location {} --train_files {} --eval_files {}".format(args.out, *paths))
+    for label, auc in own_rows.best_auc(schema, args.out).items():
+        print("{}: AUC of a perfect model on the test rows: {:.3f}".format(label, auc))
 
 
 if __name__ == "__main__":

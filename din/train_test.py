@@ -19,12 +19,12 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import blocks, dataset, source, tf_path
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs, own_rows
+from common.testing import data_sets, graphs
 from common.testing.book_reviews import write_raw_files
 from common.testing.mains import (
     DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
 )
-from data import amazon, movielens
+from data import amazon, movielens, own_rows
 from din import train
 from din.train import Params
 

@@ -13,11 +13,11 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs, own_rows
+from common.testing import data_sets, graphs
 from common.testing.mains import (
     DOCUMENTED, FUSED, predict_first_rows, run_main, run_of, serve_sample_request, unread_flags,
 )
-from data import eleme
+from data import eleme, own_rows
 from dlrm import train
 from dlrm.train import Params
 

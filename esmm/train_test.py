@@ -18,9 +18,9 @@ from common.errors import BadInput, NanLoss
 from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
-from common.testing import data_sets, graphs, own_rows, toy
+from common.testing import data_sets, graphs, toy
 from common.testing.mains import FUSED, run_main, run_of, serve_sample_request, unread_flags
-from data import taobao
+from data import own_rows, taobao
 from esmm import train
 from esmm.train import Outputs, Params
 

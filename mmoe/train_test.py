@@ -17,11 +17,11 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs, own_rows
+from common.testing import data_sets, graphs
 from common.testing.mains import (
     DOCUMENTED, FUSED, run_main, run_of, serve_sample_request, unread_flags,
 )
-from data import taobao
+from data import own_rows, taobao
 from mmoe import train
 from mmoe.train import Outputs, Params
 
@@ -158,11 +158,11 @@ def test_each_label_of_a_schema_is_a_task(tmp_path: object, toggles: Toggles) ->
 
 
 OWN: Dict[str, Any] = {
-    "user": None, "delimiter": ";", "header": True, "columns": [
+    "user": None, "delimiter": ";", "header": True, "missing": ["v5", "?"], "columns": [
         {"name": "opened", "kind": "label"}, {"name": "shop", "kind": "hash", "buckets": 50},
         {"name": "tags", "kind": "hash", "buckets": 50, "separator": "|"},
-        {"name": "note", "kind": "unused"}, {"name": "ordered", "kind": "label", "task": "order"},
-        {"name": "kept", "kind": "label"}]}
+        {"name": "note", "kind": "keep"}, {"name": "w", "kind": "weight"}, {"name": "ordered", "kind": "label", "task": "order"},
+        {"name": "kept", "kind": "label", "positive": ["kept", "kept long"]}]}
 
 
 def write_own(folder: Any, value: Dict[str, Any]) -> List[str]:
@@ -171,10 +171,6 @@ def write_own(folder: Any, value: Dict[str, Any]) -> List[str]:
     path.write_text(json.dumps(value))
     schema = schema_file.read(str(path))._replace(train_file="train", test_file="test")
     own_rows.write(folder, schema)
-    for name in ("train", "test"):
-        rows = folder.joinpath(name).read_text()
-        header = ";".join(column.name for column in schema.columns)
-        folder.joinpath(name).write_text("{}\n{}".format(header, rows))
     return ["--schema", str(path), "--train_files", str(folder.joinpath("train")), "--eval_files",
             str(folder.joinpath("test"))]
 
@@ -200,7 +196,7 @@ def test_a_schema_file_is_trained_resumed_and_served(tmp_path: Any, mode: List[s
     other = json.loads(json.dumps(OWN))
     other["columns"][1]["buckets"] = 60
     with pytest.raises(BadInput, match="trained with another schema: column 2 was .*50, .* and is "
-                                       ".*60, .*. Give the --schema of that run, or"):
+                                       ".*60, .*. Give the --schema of that run, which"):
         train.main([*write_own(tmp_path, other), *common[6:], "--steps", "64", *mode])
 
 

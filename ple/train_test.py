@@ -15,9 +15,9 @@ from common.layers import Dense
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
-from common.testing import data_sets, graphs, own_rows
+from common.testing import data_sets, graphs
 from common.testing.mains import DOCUMENTED, FUSED, run_main, run_of, unread_flags
-from data import taobao
+from data import own_rows, taobao
 from ple import train
 from ple.train import Params
 

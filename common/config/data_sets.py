@@ -18,12 +18,13 @@ def add_flags(parser: FlagParser) -> None:
     """Adds the flag that names the schema, whose default is the model's own data set."""
     default = parser.get_default("model").data[len(_PACKAGE):]
     parser.group(FILES).add_argument(
-        "--schema", type=_of_flag, default=default, metavar="NAME",
+        "--schema", type=of_flag, default=default, metavar="NAME",
         help="columns of the rows: a module of data/, or a file NAME.json "
              "(default {})".format(default))
 
 
-def _of_flag(text: str) -> Schema:
+def of_flag(text: str) -> Schema:
+    """The schema that a flag names; its errors are those of wrong use."""
     try:
         return load(text)
     except ValueError as error:
