@@ -161,7 +161,8 @@ OWN: Dict[str, Any] = {
     "user": None, "delimiter": ";", "header": True, "missing": ["v5", "?"], "columns": [
         {"name": "opened", "kind": "label"}, {"name": "shop", "kind": "hash", "buckets": 50},
         {"name": "tags", "kind": "hash", "buckets": 50, "separator": "|"},
-        {"name": "note", "kind": "keep"}, {"name": "w", "kind": "weight"}, {"name": "ordered", "kind": "label", "task": "order"},
+        {"name": "note", "kind": "keep"}, {"name": "w", "kind": "weight"},
+        {"name": "ordered", "kind": "label", "task": "order"},
         {"name": "kept", "kind": "label", "positive": ["kept", "kept long"]}]}
 
 
