@@ -1,6 +1,9 @@
 """Stores besides S3: a server of Google's protocol, and an HDFS that the environment names."""
 
+import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,15 +12,13 @@ from typing import Iterator
 
 import pytest
 
+from common.config import mirrored
 from common.errors import BadInput
 from common.pipeline import blocks, source
 from common.pipeline.row_order import Stream
 from common.places import location, remote, uploads
-from common.testing import toy
+from common.testing import runs, toy
 
-# In a process of its own: pyarrow 12 holds Python's lock while it asks Google's servers.
-_SERVER = ("import sys; from gcp_storage_emulator.server import create_server; "
-           "create_server('127.0.0.1', int(sys.argv[1]), True, 'bucket').run()")
 _START_SECS = 60
 
 
@@ -38,8 +39,9 @@ def emulator() -> Iterator[str]:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-W", "ignore", "-c", _SERVER, str(port)],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # In a process of its own: pyarrow 12 holds Python's lock while it asks Google's servers.
+    command = [sys.executable, "-W", "ignore", "-m", "common.testing.google_server", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _await(port)
         yield "http://127.0.0.1:{}".format(port)
@@ -58,7 +60,7 @@ def folder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         address = os.environ.get("HDFS_TEST_FOLDER", "")
         if not address:
             pytest.skip("HDFS_TEST_FOLDER names no folder of a running HDFS, for libhdfs to write")
-    yield "{}/{}".format(address, request.node.name)
+    yield "{}/{}".format(address, re.sub(r"\W", "_", request.node.name))
     remote.forget()
 
 
@@ -88,6 +90,31 @@ def test_files_are_written_listed_read_and_removed(folder: str, tmp_path: object
     assert location.stamp(first) != before
     uploads.remove([first, second])
     assert location.files_below(folder) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1 << 18, (1 << 20) + 7])
+def test_large_files_are_whole(folder: str, size: int, tmp_path: object) -> None:
+    content = os.urandom(size)
+    address = put("{}/x".format(tmp_path), content, folder + "/a")
+    with location.open_binary(address) as file:
+        assert file.read(size + 1) == content
+
+
+@pytest.mark.slow
+def test_a_run_resumes_from_its_folder(folder: str, tmp_path: object,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 400), toy.random_rows(2, 50))
+    for steps in (5, 9):
+        local = mirrored.local_folder(folder)
+        runs.train(tmp_path, data, steps=steps, checkpoint_dir=local, result_dir=local,
+                   mirrors=mirrored.of([folder]))
+        shutil.rmtree(local)
+    names = {os.path.basename(path) for path in location.files_below(folder)}
+    assert {"model.ckpt-9.index", "saved_model.pb"} <= names
+    with location.open_binary(folder + "/metrics.json") as file:
+        assert json.loads(file.read())["steps_trained_here"] == 4
 
 
 @pytest.mark.slow
