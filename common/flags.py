@@ -33,6 +33,7 @@ MODULES: Tuple[ModuleType, ...] = (
     data_sets, source, file_names, csv_layout, column_names, run, train_step, layers_config,
     threads, row_order, checks, cluster, toggles, storage, tables, embedding_config, increments,
     work_queue, evaluate_every, improvement, early_stopping)
+_WILDCARDS = frozenset("*?[]\\")
 
 
 def make_parser(description: str, model: Model) -> FlagParser:
@@ -81,6 +82,12 @@ def _check_places(parser: FlagParser, args: argparse.Namespace) -> None:
 def _check_folder(parser: FlagParser, args: argparse.Namespace, flag: str) -> None:
     """Ends the process with status 2 where a flag names what cannot be a run's folder."""
     address = getattr(args, flag) or ""
+    special = sorted(set(address) & _WILDCARDS)
+    holds_checkpoints = flag == "checkpoint" or not args.checkpoint
+    if special and holds_checkpoints:
+        parser.error(
+            "--{} {}: TensorFlow takes {} in a folder's name for wildcards, and would not find its "
+            "checkpoints. Give a name without.".format(flag, address, " ".join(special)))
     if not addresses.is_remote(address):
         taken = _file_in(address)
         if taken:

@@ -298,3 +298,14 @@ def test_a_run_inside_its_rows(argv: List[str], message: str,
         parse(*argv)
     assert re.search(message, capsys.readouterr().err)
     assert parse("--checkpoint", "rows/run", "--train_files", "rows/*.parquet")
+
+
+@pytest.mark.parametrize("name", ["lr=[0.1]", "q\\d", "a*", "b?/run"])
+@pytest.mark.parametrize("flag", ["--checkpoint", "--output_dir"])
+def test_wildcards_in_a_runs_folder(flag: str, name: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(flag, name)
+    said = capsys.readouterr().err
+    assert "{} {}: TensorFlow takes".format(flag, name) in said
+    assert "for wildcards, and would not find its checkpoints. Give a name without" in said
+    assert parse("--checkpoint", "run", "--output_dir", name)
