@@ -6,7 +6,7 @@ are, for all of it. Here such parts are gathered first.
 
 import io
 import sys
-from typing import Dict
+from typing import IO, Dict
 
 from gcp_storage_emulator import server
 
@@ -17,6 +17,8 @@ _parts: Dict[str, bytes] = {}
 
 class _Gathering(server.RequestHandler):
     """Answers as the emulator does, to uploads once all of their parts are there."""
+
+    rfile: IO[bytes]
 
     def do_PUT(self) -> None:
         """Takes a part of an upload; `/*` at the end of its range says that more will come."""
