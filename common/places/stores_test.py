@@ -1,8 +1,11 @@
+import os
 import sys
 from typing import Dict
 
 import pytest
 
+import common
+from common.config import model
 from common.errors import BadInput
 from common.places import stores
 from common.places.stores import Endpoint
@@ -116,3 +119,13 @@ def test_gs_after_tensorflow_was_imported_alone(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(stores.sys, "modules", {"tensorflow": None, **others})
     with pytest.raises(BadInput, match="gs://b/x: this program imports tensorflow before pyarrow"):
         stores.of("gs://b/x")
+
+
+def test_every_program_imports_pyarrow_first() -> None:
+    import_common, import_tensorflow = "\nfrom common", "\nimport tensorflow"
+    for name in model.names():
+        with open(os.path.join(model.ROOT, name, "train.py")) as file:
+            text = file.read()
+        assert text.index(import_common) < text.index(import_tensorflow), name
+    with open(common.__file__) as file:
+        assert "\nimport pyarrow" in file.read()
