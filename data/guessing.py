@@ -14,6 +14,7 @@ ROWS = 200000
 _SEPARATORS = ("|", ";", "\x02", "\x01", " ")
 _LISTS = 0.2  # the share of values that hold a separator where a column is one of lists
 _FEW = 50  # different whole numbers that are codes rather than amounts
+_MISSING = ("?", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "\\N")
 _USER = re.compile(r"user|visitor|member|customer|client|person", re.IGNORECASE)
 _ID = re.compile(r"(^|_| )(id|code|no|nr|key|zip)$|[a-z]I[dD]$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d.*)?|\d\d?/\d\d?/\d{4}.*")
@@ -75,10 +76,17 @@ def _text(value: object) -> str:
 def guess(frame: pd.DataFrame, delimiter: str = ",") -> Guess:
     """A schema of rows with these columns, each value as text."""
     doubts: List[str] = []
+    missing = [text for text in _MISSING if (frame == text).any(axis=None)]
+    if missing:
+        doubts.append("missing: {} are taken for empty values".format(
+            ", ".join(map(repr, missing))))
+        frame = frame.replace(missing, "")
     columns = [_guess_column(name, frame[name], doubts) for name in frame.columns]
     schema: Dict[str, Any] = {"header": True, "user": _guess_user(columns, doubts)}
     if delimiter != ",":
         schema["delimiter"] = delimiter
+    if missing:
+        schema["missing"] = missing
     if not any(column["kind"] == "label" for column in columns):
         doubts.append("no column holds 0 and 1 alone, so there is no label: give one the kind "
                       "'label'")

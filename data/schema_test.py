@@ -64,6 +64,14 @@ def test_doubts_are_told() -> None:
     assert any("visitor_id is taken; customer may be meant" in doubt for doubt in two.doubts)
 
 
+def test_texts_that_stand_for_no_value_are_guessed() -> None:
+    frame = FRAME.assign(country=["NL", "NULL", "", "FR"] * 50, price=["1.5", "?", "2", "7"] * 50)
+    guess = guessing.guess(frame)
+    assert guess.schema["missing"] == ["?", "NULL"]
+    assert {"name": "price", "kind": "number"} in guess.schema["columns"]
+    assert "missing: '?', 'NULL' are taken for empty values" in guess.doubts
+
+
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
 def test_the_file_is_a_schema_that_models_take(tmp_path: Any, ending: str,
                                                capsys: pytest.CaptureFixture) -> None:
