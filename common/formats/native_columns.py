@@ -187,6 +187,14 @@ def _list_buffers(
     return values, row_splits, lengths
 
 
+def holds(texts: StringViews, word: bytes, separator: bytes) -> bool:
+    """Whether a text is a word that is not empty; with a separator, whether an item of one is."""
+    views = _c_texts(texts, b"")
+    if not separator:
+        return bool(library().zoo_holds(views, word, len(word)))
+    return bool(library().zoo_holds_item(views, separator, word, len(word)))
+
+
 def list_means(texts: StringViews, separator: bytes,
                of_empty: float) -> Optional[Tuple[ndarray, ndarray]]:
     """Each list's mean of numbers, float64 [N], and its items, int32 [N]; None as in `numbers`."""

@@ -44,6 +44,7 @@ class Encoder:
         self._schema = schema
         self._bad_rows = bad_rows
         self._missing = MissingTexts(schema.missing)
+        self._fingerprint_of_nobody: Optional[ndarray] = None
         self._string_ids = StringIds(schema, vocabularies)
 
     def encode(self, columns: RawColumns) -> Block:
@@ -126,8 +127,14 @@ class Encoder:
         else:
             values, index = decoder.strings(column)
             users = self._string_ids.fingerprint(values).view(np.int64)[index]
-        nobody = self._string_ids.fingerprint(pa.array([default], pa.binary())).view(np.int64)
-        return np.where(users == nobody, NO_USER, users)
+        return np.where(users == self._nobody(default), NO_USER, users)
+
+    def _nobody(self, default: bytes) -> ndarray:
+        """The fingerprint of the text that stands for a missing user, int64 [1]."""
+        if self._fingerprint_of_nobody is None:
+            fingerprint = self._string_ids.fingerprint(pa.array([default], pa.binary()))
+            self._fingerprint_of_nobody = fingerprint.view(np.int64)
+        return self._fingerprint_of_nobody
 
     def _encode_scalar(self, decoder: ColumnDecoder, column: Column) -> ndarray:
         """The ids of a column of one value a row, int [N]."""

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy import ndarray
 
 from common.config.column import Column
+from common.formats import native_columns as compiled
 from common.formats import parsing, string_views
 from common.formats.string_views import StringViews
 
@@ -50,6 +51,9 @@ class MissingTexts:
         """The same of strings, dictionary-encoded; numbers are left as they are."""
         if not pa.types.is_dictionary(array.type):
             return array
+        views = string_views.from_arrow(array.dictionary)
+        if not any(_holds(views, text, separator) for text in self._texts):
+            return array
         values = self._blanked_strings(array.dictionary, separator)
         return pa.DictionaryArray.from_arrays(array.indices, values)
 
@@ -64,12 +68,12 @@ class MissingTexts:
         return values
 
     def _blanked_views(self, views: StringViews, separator: bytes) -> StringViews:
-        if separator and any(_may_hold(views, text, separator[0]) for text in self._texts):
+        found = [text for text in self._texts if _holds(views, text, separator)]
+        if found and separator:
             return string_views.from_arrow(self._blanked_strings(views.to_arrow(), separator))
-        ends = views.ends
-        for text in self._texts:
-            ends = np.where(_equals(views, text), views.starts, ends)
-        return views._replace(ends=ends)
+        for text in found:
+            views = views._replace(ends=np.where(_equals(views, text), views.starts, views.ends))
+        return views
 
 
 def item_pattern(texts: Sequence[str], separator: str) -> str:
@@ -77,6 +81,13 @@ def item_pattern(texts: Sequence[str], separator: str) -> str:
     divider = re.escape(separator)
     items: List[str] = [re.escape(text) for text in texts]
     return "(^|{0})(?:{1})({0}|$)".format(divider, "|".join(items))
+
+
+def _holds(views: StringViews, text: bytes, separator: bytes) -> bool:
+    """Whether a text may be among some strings, or, with a separator, among their items."""
+    if compiled.library() is None or not text:
+        return True
+    return compiled.holds(views, text, separator)
 
 
 def _equals(views: StringViews, text: bytes) -> ndarray:
@@ -88,18 +99,6 @@ def _equals(views: StringViews, text: bytes) -> ndarray:
         found[candidates[~is_same]] = False
         candidates = candidates[is_same]
     return found
-
-
-def _may_hold(views: StringViews, text: bytes, separator: int) -> bool:
-    """Whether a text stands beside a separator, anywhere in the buffer."""
-    data = views.data
-    places = _places(data[:max(len(data) - len(text) + 1, 0)] == text[0])
-    for offset, byte in enumerate(text[1:], 1):
-        places = places[data[places + offset] == byte]
-    is_later = data[places - 1] == separator
-    followed = places[places + len(text) < len(data)]
-    is_first = data[followed + len(text)] == separator
-    return bool(is_first.any() or is_later.any())
 
 
 def _places(is_chosen: ndarray) -> ndarray:

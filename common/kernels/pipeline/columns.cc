@@ -47,6 +47,15 @@ void zoo_ids(const Texts* texts, const Words* words, uint64_t buckets, int width
   (width == 8 ? WriteIds<int64_t> : WriteIds<int32_t>)(*texts, words, buckets, out);
 }
 
+// Returns whether one of the texts is a word.
+int zoo_holds(const Texts* texts, const char* word, int64_t size) {
+  const Text wanted{word, word + size};
+  for (int64_t i = 0; i < texts->size; ++i) {
+    if (texts->ends[i] - texts->starts[i] == size && (*texts)[i] == wanted) return 1;
+  }
+  return 0;
+}
+
 // Returns 0 if a text is not a plain whole number below the limit.
 int zoo_integers(const Texts* texts, int64_t limit, int32_t* out) {
   for (int64_t i = 0; i < texts->size; ++i) {

@@ -61,6 +61,8 @@ _TYPES = {  # the result's, then the arguments'
                          Array),
     "zoo_sequences": (c_int64, _TEXTS, c_char, _WORDS, c_uint64, c_int64, c_int, Array, Array,
                       Array),
+    "zoo_holds": (c_int, _TEXTS, c_char_p, c_int64),
+    "zoo_holds_item": (c_int, _TEXTS, c_char, c_char_p, c_int64),
     "zoo_list_means": (c_int, _TEXTS, c_char, c_double, Array, Array),
     "zoo_merge": (c_int64, Array, Array, c_int64, c_int, Array, Array, Array, Array),
     "zoo_means": (None, Array, Array, c_int64, Array, c_double, Array),

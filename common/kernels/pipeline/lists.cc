@@ -247,6 +247,21 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
       *texts, separator, words, buckets, newest, values, row_splits, lengths);
 }
 
+// Whether an item of a list is a word.
+int zoo_holds_item(const Texts* texts, char separator, const char* word, int64_t size) {
+  for (int64_t i = 0; i < texts->size; ++i) {
+    const Text text = (*texts)[i];
+    for (const char* at = text.begin; text.end - at >= size; ++at) {
+      at = static_cast<const char*>(memchr(at, word[0], text.end - at));
+      if (!at || text.end - at < size) break;
+      const bool is_begun = at == text.begin || at[-1] == separator;
+      const bool is_ended = at + size == text.end || at[size] == separator;
+      if (is_begun && is_ended && memcmp(at, word, size) == 0) return 1;
+    }
+  }
+  return 0;
+}
+
 // The mean of each list's numbers, empty items left out; returns 0 if an item is not a plain decimal number. Equal
 // neighbours of at most 8 bytes are added as one product, as in common/pipeline/lists.py.
 int zoo_list_means(const Texts* texts, char separator, double of_empty, double* out, int32_t* lengths) {
