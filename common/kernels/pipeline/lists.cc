@@ -96,7 +96,8 @@ class Runs {
     const int64_t same = std::min(Same(item_.begin, item_.begin + step, rest), rest);
     is_more_ = same < rest || same % step != item_.size();
     count_ = 1 + !is_more_;
-    if (same >= step) count_ += same / step;  // a division takes as long as all the rest
+    // A division takes as long as all the rest; that of fewer bits takes less.
+    if (same >= step) count_ += static_cast<uint32_t>(same) / static_cast<uint32_t>(step);
     text_.begin = item_.begin + count_ * step;
     return true;
   }
@@ -229,6 +230,29 @@ void Gather(const void* values_in, const int64_t* splits, const int64_t* rows, i
   }
 }
 
+// Looks for a word in a text; ends with true at the first one that a function takes, given its place.
+template <typename Take>
+bool Find(const Text& text, const Text& word, const Take& take) {
+  for (const char* at = text.begin; text.end - at >= word.size(); ++at) {
+    at = static_cast<const char*>(memchr(at, word.begin[0], text.end - at));
+    if (!at || text.end - at < word.size()) return false;
+    if (memcmp(at, word.begin, word.size()) == 0 && take(at, at + word.size())) return true;
+  }
+  return false;
+}
+
+bool IsBesideSeparator(const Text& text, const Text& word, char separator) {
+  return Find(text, word, [&](const char* begin, const char* end) {
+    return (begin > text.begin && begin[-1] == separator) || (end < text.end && *end == separator);
+  });
+}
+
+bool HoldsItem(const Text& text, const Text& word, char separator) {
+  return Find(text, word, [&](const char* begin, const char* end) {
+    return (begin == text.begin || begin[-1] == separator) && (end == text.end || *end == separator);
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -247,17 +271,14 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
       *texts, separator, words, buckets, newest, values, row_splits, lengths);
 }
 
-// Whether an item of a list is a word.
+// Whether an item of a list is a word. Texts must lie in the buffer in their order.
 int zoo_holds_item(const Texts* texts, char separator, const char* word, int64_t size) {
+  if (!texts->size) return 0;
+  const Text wanted{word, word + size}, all{texts->data + texts->starts[0], texts->data + texts->ends[texts->size - 1]};
+  const bool may_be_item = IsBesideSeparator(all, wanted, separator);  // one pass, sooner done than one for each text
   for (int64_t i = 0; i < texts->size; ++i) {
-    const Text text = (*texts)[i];
-    for (const char* at = text.begin; text.end - at >= size; ++at) {
-      at = static_cast<const char*>(memchr(at, word[0], text.end - at));
-      if (!at || text.end - at < size) break;
-      const bool is_begun = at == text.begin || at[-1] == separator;
-      const bool is_ended = at + size == text.end || at[size] == separator;
-      if (is_begun && is_ended && memcmp(at, word, size) == 0) return 1;
-    }
+    const Text text{texts->data + texts->starts[i], texts->data + texts->ends[i]};
+    if (text == wanted || (may_be_item && HoldsItem(text, wanted, separator))) return 1;
   }
   return 0;
 }
