@@ -25,7 +25,8 @@ from common.naming.partitions import Partition
 from common.places import location
 from common.places.location import Stamp
 
-_COUNTED_BYTES = 1 << 28  # so little text is counted within a blink
+# The rows of so little text, and of so few files, are counted within a blink.
+_COUNTED_BYTES, _COUNTED_FILES = 1 << 28, 1000
 
 
 class Fetched(NamedTuple):
@@ -161,7 +162,9 @@ class Files:
     @property
     def is_counted(self) -> bool:
         """Whether num_rows is known, or known in a moment."""
-        return self._opened.are_all_opened or self.num_bytes <= _COUNTED_BYTES
+        if self._opened.are_all_opened:
+            return True
+        return len(self.paths) <= _COUNTED_FILES and self.num_bytes <= _COUNTED_BYTES
 
     def warn_of_change(self) -> None:
         """Names a local file that is no longer as it was read, where nothing had to read it again.

@@ -16,9 +16,10 @@ from common.testing.many_files import read_rows
 from common.testing.toy import NAMES, SCHEMA
 
 
+@pytest.mark.parametrize("limit", ["_COUNTED_BYTES", "_COUNTED_FILES"])
 def test_files_are_opened_when_their_rows_are_wanted(
-        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_COUNTED_BYTES", 0)
+        limit: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, limit, 0)
     data = many_files.open_files(tmp_path, many_files.write_files(tmp_path, 50 * [20], "c"))
     opened: List[str] = []
     really_open = open_files.reader.open_part

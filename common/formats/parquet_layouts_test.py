@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.config.schema import Column, Schema
-from common.formats import reader
+from common.formats import parquet_reader, reader
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
 from common.pipeline.features import Block
@@ -38,12 +38,19 @@ SCHEMA = Schema(
     module="data/shop.py",
     delimiter="\t",
 )
+
 NUMBERS = [str(number) for number in range(40)]
 VOCABULARIES = {name: {text.encode(): i for i, text in enumerate(NUMBERS)} for name in "vw"}
 SIZE = 500
 
 Values = Dict[str, List]
 Rows = Dict[str, pa.Array]
+
+
+@pytest.fixture(autouse=True, params=[0, 10 ** 9], ids=["by C++", "by pyarrow"])
+def small_row_groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row group is small, or all are, which pyarrow reads."""
+    monkeypatch.setattr(parquet_reader, "_SMALL_ROWS", request.param)
 
 
 def draw(seed: int) -> Values:

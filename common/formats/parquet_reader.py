@@ -15,6 +15,7 @@ from common.places import location
 
 _MIN_BYTES = 4  # more than an index into a dictionary takes; also what a string adds to its bytes
 _MAX_BYTES = 16  # as many bytes are hashed without a loop
+_SMALL_ROWS = 256  # of a row group: pyarrow reads all its columns by one call
 _SAMPLE_GROUPS = 16  # row groups that tell what a column's strings are like
 
 Columns = Dict[str, pa.ChunkedArray]
@@ -58,8 +59,9 @@ class ParquetReader:
     def _read_columns(self, file: pa.NativeFile, group: int, places: Sequence[Place]) -> Columns:
         columns: Columns = {}
         rest: List[Place] = []
+        is_small = self.metadata.row_group(group).num_rows < _SMALL_ROWS
         for place in places:
-            array = self._read_pages(file, group, place)
+            array = None if is_small else self._read_pages(file, group, place)
             if array is None:
                 rest.append(place)
             else:
