@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "pipeline/loads.h"
+
 namespace zoo {
 
 struct Bytes {
@@ -16,18 +18,6 @@ struct Bytes {
 
   int64_t size() const { return end - at; }
 };
-
-inline uint64_t LoadUint64(const uint8_t* at) {
-  uint64_t value;
-  memcpy(&value, at, sizeof(value));
-  return value;
-}
-
-inline uint64_t LoadUint32(const uint8_t* at) {
-  uint32_t value;
-  memcpy(&value, at, sizeof(value));
-  return value;
-}
 
 // Copies the first bytes of `in`; short texts, of which most are, by one store of 16 bytes. Behind what is copied there
 // must be room for what follows it in `in`.
@@ -57,13 +47,13 @@ void Unpack(Bytes in, int bits, int64_t count, T* out) {
   const int64_t whole = in.size() < 8 ? 0 : std::min(count, (in.size() - 8) * 8 / bits);
   for (int64_t i = 0; i < whole; ++i) {
     const int64_t bit = i * bits;
-    out[i] = static_cast<T>(LoadUint64(in.at + (bit >> 3)) >> (bit & 7) & mask);
+    out[i] = static_cast<T>(Load64(in.at + (bit >> 3)) >> (bit & 7) & mask);
   }
   for (int64_t i = whole; i < count; ++i) {
     const int64_t bit = i * bits;
     uint8_t last[8] = {0};
     memcpy(last, in.at + (bit >> 3), std::min<int64_t>(8, in.size() - (bit >> 3)));
-    out[i] = static_cast<T>(LoadUint64(last) >> (bit & 7) & mask);
+    out[i] = static_cast<T>(Load64(last) >> (bit & 7) & mask);
   }
 }
 

@@ -76,8 +76,8 @@ int64_t ToldSize(int codec, Bytes in) {
   uint8_t head[16] = {0};
   memcpy(head, in.at, std::min<int64_t>(in.size(), sizeof(head)));
   const int flags = head[4], shift = flags >> 6, is_single = flags >> 5 & 1;
-  if (zoo::LoadUint32(head) != 0xfd2fb528 || flags & 3) return -1;
-  const uint64_t word = zoo::LoadUint64(head + (is_single ? 5 : 6));
+  if (zoo::Load32(head) != 0xfd2fb528 || flags & 3) return -1;
+  const uint64_t word = zoo::Load64(head + (is_single ? 5 : 6));
   if (shift == 0) return is_single ? static_cast<int64_t>(word & 0xff) : -1;
   if (shift == 1) return static_cast<int64_t>((word & 0xffff) + 256);
   return static_cast<int64_t>(shift == 2 ? word & 0xffffffff : word);
@@ -145,7 +145,7 @@ class Reader {
     if (!is_v2) {
       if (!max) return true;
       if (told != kRle || in->size() < 4) return false;
-      size = static_cast<int64_t>(zoo::LoadUint32(in->at));
+      size = static_cast<int64_t>(zoo::Load32(in->at));
       in->at += 4;
     }
     if (size > in->size()) return false;
@@ -193,7 +193,7 @@ class Reader {
     int64_t end = offsets_[before];
     for (int64_t i = 1; i <= count; ++i) {
       if (in.size() < 4) return false;
-      const int64_t size = static_cast<int64_t>(zoo::LoadUint32(in.at));
+      const int64_t size = static_cast<int64_t>(zoo::Load32(in.at));
       in.at += 4;
       if (size > in.size()) return false;
       zoo::CopyText(in, size, bytes_ + end);

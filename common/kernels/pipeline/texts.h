@@ -10,6 +10,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "pipeline/loads.h"
+
 namespace util {
 // TensorFlow's own, in libtensorflow_framework.
 uint64_t Fingerprint64(const char* data, size_t size);
@@ -23,18 +25,6 @@ struct Text {
 
   int64_t size() const { return end - begin; }
 };
-
-inline uint64_t Load64(const char* at) {
-  uint64_t value;
-  memcpy(&value, at, sizeof(value));
-  return value;
-}
-
-inline uint64_t Load32(const char* at) {
-  uint32_t value;
-  memcpy(&value, at, sizeof(value));
-  return value;
-}
 
 // Texts of 8 to 16 bytes, as keys mostly are, are compared without a call.
 inline bool operator==(const Text& one, const Text& other) {
