@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 from numpy import ndarray
 
 from common.config.column import Column
-from common.config.schema import Schema
 from common.formats import parsing
 from common.formats.files import Files
 from common.pipeline import hashing, source
@@ -87,7 +86,8 @@ def count(files: Files, data: Data) -> Counts:
             blank[column.name] += int(values.is_blank.sum())
             row = (row ^ values.by_row) * _MIX
         rows.append(row)
-        unclicked += _count_unclicked(ColumnDecoder(columns, missing), schema)
+        targets = labels_of.read(ColumnDecoder(columns, missing), schema)
+        unclicked += labels_of.drop_unclicked(targets, schema)
     counted = [ColumnCounts(column, len(seen[column.name]), blank[column.name])
                for column in schema.named(names)]
     return Counts(counted, np.concatenate(rows), unclicked)
@@ -126,12 +126,6 @@ def _of_numbers(array: pa.Array) -> _Values:
     is_blank = np.isnan(numbers)
     bits = np.where(is_blank, 0.0, numbers).view(np.uint64)
     return _Values(np.unique(bits[~is_blank]), bits + is_blank.astype(np.uint64), is_blank)
-
-
-def _count_unclicked(decoder: ColumnDecoder, schema: Schema) -> int:
-    if labels_of.purchase_place(schema) is None:
-        return 0
-    return int(labels_of.is_unclicked(labels_of.read(decoder, schema), schema).sum())
 
 
 def report(counts: Counts) -> List[str]:

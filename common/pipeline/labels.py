@@ -1,6 +1,6 @@
 """The labels of a chunk's rows, out of the columns that they are read from, and their weights."""
 
-from typing import List, Optional, Sequence
+from typing import List, MutableSequence, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,23 +19,23 @@ def decode(decoder: ColumnDecoder, schema: Schema) -> List[ndarray]:
     Rows that lack one become rejects. A purchase without a click counts as none.
     """
     targets = read(decoder, schema)
-    place = purchase_place(schema)
-    if place is not None:
-        targets[place] = np.where(is_unclicked(targets, schema), 0, targets[place])
+    drop_unclicked(targets, schema)
     return targets
 
 
-def purchase_place(schema: Schema) -> Optional[int]:
-    """The place of the label of purchases, where there is one of clicks too."""
-    roles = [label.role for label in schema.labels]
-    return roles.index("purchase") if "click" in roles and "purchase" in roles else None
+def drop_unclicked(targets: MutableSequence[ndarray], schema: Schema) -> int:
+    """Makes purchases without a click none, where a schema has both; returns how many there are.
 
-
-def is_unclicked(targets: Sequence[ndarray], schema: Schema) -> ndarray:
-    """Which rows have a purchase without a click, bool [N], where the schema has both."""
-    roles = [label.role for label in schema.labels]
-    click, purchase = targets[roles.index("click")], targets[roles.index("purchase")]
-    return (purchase > 0) & ~(click > 0)
+    Args:
+      targets: in the schema's order, [N] each; that of purchases is replaced.
+    """
+    places = {label.role: place for place, label in enumerate(schema.labels)}
+    if "click" not in places or "purchase" not in places:
+        return 0
+    click, purchase = targets[places["click"]], targets[places["purchase"]]
+    is_unclicked = (purchase > 0) & ~(click > 0)
+    targets[places["purchase"]] = np.where(is_unclicked, 0, purchase)
+    return int(is_unclicked.sum())
 
 
 def read(decoder: ColumnDecoder, schema: Schema) -> List[ndarray]:

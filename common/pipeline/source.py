@@ -83,27 +83,19 @@ class Data(NamedTuple):
         schema = self.schema
         read = make_encoder(self.train, self).read_targets
         columns = schema.label_columns + schema.weights
-        targets = self._read_sample(columns, read).astype(np.float64)
-        self._drop_unclicked(targets)
-        labels = targets[:, :len(schema.labels)]
-        weights = np.ones(len(labels))
-        if schema.weights and targets[:, -1].any():
-            weights = targets[:, -1] / targets[:, -1].mean()
-        counts = labels.T.dot(labels * weights[:, None])
-        return (counts + 0.5) / (len(labels) + 1.0)
-
-    def _drop_unclicked(self, targets: np.ndarray) -> None:
-        """Makes purchases without a click none in a sample [N, K], and says how many there are."""
-        place = labels_of.purchase_place(self.schema)
-        if place is None:
-            return
-        is_unclicked = labels_of.is_unclicked(targets.T, self.schema)
-        targets[is_unclicked, place] = 0
-        if is_unclicked.any():
+        targets = list(self._read_sample(columns, read).astype(np.float64).T)
+        num_unclicked = labels_of.drop_unclicked(targets, schema)
+        labels = np.stack(targets[:len(schema.labels)], 1)
+        if num_unclicked:
+            purchase, = [label.name for label in schema.labels if label.role == "purchase"]
             log("{}: {} of {} sampled rows have a purchase ({}) without a click. It counts as "
                 "none. To count it, leave roles out of the schema of a model that needs none."
-                .format(self.train.path, is_unclicked.sum(), len(targets),
-                        self.schema.labels[place].name))
+                .format(self.train.path, num_unclicked, len(labels), purchase))
+        weights = np.ones(len(labels))
+        if schema.weights and targets[-1].any():
+            weights = targets[-1] / targets[-1].mean()
+        counts = labels.T.dot(labels * weights[:, None])
+        return (counts + 0.5) / (len(labels) + 1.0)
 
     def sample_numbers(self) -> np.ndarray:
         """The number columns of the same sample, float32 [N, M]."""
