@@ -31,6 +31,10 @@ class StringViews(NamedTuple):
         until = self.ends.sum(dtype=np.int64)
         return int(until - before)
 
+    def value(self, position: int) -> bytes:
+        """One of the strings."""
+        return self.data[self.starts[position]:self.ends[position]].tobytes()
+
     def to_arrow(self) -> pa.BinaryArray:
         """The strings as a pyarrow array; they must lie in the buffer in their order."""
         columns = [self.starts, self.ends]

@@ -266,9 +266,8 @@ class ColumnDecoder:
 
     def _reject(self, position: int, column: Column, expected: str) -> None:
         array = self._given[column.name]
-        if isinstance(array, StringViews):
-            array = array.to_arrow()
-        value = array[int(position)].as_py()
+        is_view = isinstance(array, StringViews)
+        value = array.value(position) if is_view else array[int(position)].as_py()
         row = int(self._rows[position])
         shown = parsing.shown(value)
         reject = Reject(row, column.name, shown, expected)
