@@ -11,9 +11,10 @@ Value = TypeVar("Value")
 
 def by_role(labels: Mapping[str, Value], schema: Schema) -> Dict[str, Value]:
     """Labels by name -> those that have a role, by role, and the rows' weights."""
-    by_role = {label.role: labels[label.name] for label in schema.labels if label.role}
-    weights = {name: value for name, value in labels.items() if name == WEIGHT}
-    return {**by_role, **weights}
+    found = {label.role: labels[label.name] for label in schema.labels if label.role}
+    if WEIGHT in labels:
+        found[WEIGHT] = labels[WEIGHT]
+    return found
 
 
 def groups(schema: Schema) -> Dict[str, List[Column]]:
