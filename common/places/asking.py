@@ -62,7 +62,7 @@ _REASONS = (
             "it was removed or replaced while it was read. Start again once nobody writes there"),
     _Reason(r"curlCode: 43,",
             "Arrow cannot wait for an answer in a process of 1,024 or more open files and "
-            "connections. Close some, or give the rows in fewer files"),
+            "connections. Close some: `ls -l /proc/PID/fd` names them"),
     _Reason(_UNREACHED.pattern,
             "{server} does not answer. Check AWS_ENDPOINT_URL and the network"),
     _Reason(_PASSING.pattern,
