@@ -23,20 +23,26 @@ def gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray,
       the mean, NaN if there is no such user, and the number of such users.
     """
     weights = np.ones(len(labels)) if weights is None else weights
-    rows = np.lexsort((scores, users))
-    rows = rows[(users[rows] != NO_USER) & (weights[rows] > 0)]
-    is_positive, scores, weights = labels[rows] > 0.5, scores[rows], weights[rows]
+    order = np.lexsort((scores, users))
+    has_user = users[order] != NO_USER
+    counts = weights[order] > 0
+    rows = order[has_user & counts]
+    is_positive = labels[rows] > 0.5
+    of_positives = weights[rows] * is_positive
+    of_negatives = weights[rows] * ~is_positive
     _, user = np.unique(users[rows], return_inverse=True)
-    positives = np.bincount(user, weights=weights * is_positive)
-    negatives = np.bincount(user, weights=weights * ~is_positive)
+    positives = np.bincount(user, weights=of_positives)
+    negatives = np.bincount(user, weights=of_negatives)
     has_both = (positives > 0) & (negatives > 0)
     if not has_both.any():
         return math.nan, 0
     # Mann and Whitney: of all pairs of a user's, those that are ordered rightly.
-    below = _below(user, scores, weights * ~is_positive)
-    right = np.bincount(user, weights=weights * is_positive * below)
-    areas = right[has_both] / (positives * negatives)[has_both]
-    mean = np.average(areas, weights=(positives + negatives)[has_both])
+    below = _below(user, scores[rows], of_negatives)
+    right = np.bincount(user, weights=of_positives * below)
+    pairs = positives * negatives
+    areas = right[has_both] / pairs[has_both]
+    total = positives + negatives
+    mean = np.average(areas, weights=total[has_both])
     return float(mean), int(has_both.sum())
 
 
@@ -50,16 +56,19 @@ def _below(user: np.ndarray, scores: np.ndarray, negatives: np.ndarray) -> np.nd
     """
     before = np.cumsum(negatives) - negatives
     is_new_user = np.diff(user, prepend=-1) != 0
-    is_new = is_new_user | (np.diff(scores, prepend=np.nan) != 0)
-    of_user = before[is_new_user][user]
-    tie = np.cumsum(is_new) - 1
+    is_new_score = np.diff(scores, prepend=np.nan) != 0
+    before_user = before[is_new_user]
+    is_new_tie = is_new_user | is_new_score
+    before_tie = before[is_new_tie]
+    tie = np.cumsum(is_new_tie) - 1
     tied = np.bincount(tie, weights=negatives)
-    return before[is_new][tie] - of_user + tied[tie] / 2
+    return before_tie[tie] - before_user[user] + tied[tie] / 2
 
 
 def apart(users: np.ndarray) -> np.ndarray:
     """Each row's user by a number from 0, int [N]: rows without one are each of a user alone."""
     _, user = np.unique(users, return_inverse=True)
     is_alone = users == NO_USER
-    user[is_alone] = user.max(initial=0) + 1 + np.arange(is_alone.sum())
+    first = user.max(initial=0) + 1
+    user[is_alone] = first + np.arange(is_alone.sum())
     return user
