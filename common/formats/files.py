@@ -5,17 +5,17 @@ opened, or counted, for the rows of another.
 """
 
 import itertools
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from common.config.schema import Schema
 from common.errors import BadInput
-from common.formats import folder_columns, joined_columns, parquet_columns, reader, unchanged
-from common.formats.chunks import Chunk, RawColumns, file_of, first_row_of, numbered, row_in_file
+from common.formats import fetched, reader, unchanged
+from common.formats.chunks import Chunk, RawColumns, file_of, numbered, row_in_file
 from common.formats.column_names import ColumnNames
+from common.formats.fetched import Content, Fetched
 from common.formats.open_files import OpenFiles
-from common.formats.parquet_columns import RowGroup
 from common.formats.parquet_types import Layouts
 from common.formats.reader import InputFile
 from common.formats.splits import splits_of
@@ -27,19 +27,6 @@ from common.places.location import Stamp
 
 # The rows of so little text, and of so few files, are counted within a blink.
 _COUNTED_BYTES, _COUNTED_FILES = 1 << 28, 1000
-
-
-class Fetched(NamedTuple):
-    """Some columns of a chunk, of which nothing is decoded yet.
-
-    Attributes:
-      chunk, names: what was asked for.
-      content: what the file gave.
-    """
-
-    chunk: Chunk
-    names: Sequence[str]
-    content: Union[RawColumns, RowGroup]
 
 
 class Files:
@@ -182,72 +169,36 @@ class Files:
         """Reads some columns of one chunk.
 
         Raises:
-          BadInput: its file cannot be read.
+          BadInput: its file cannot be read, or has other values than its folders.
         """
         file, own_chunk, own_names = self._own(chunk, names)
-        columns = file.read(own_chunk, own_names, as_views)
-        return self._named_among_all(columns, chunk, names)
+        content = file.read(own_chunk, own_names, as_views)
+        return fetched.columns(self._fetched(chunk, names, content))
 
     def fetch(self, chunk: Chunk, names: Sequence[str]) -> Fetched:
-        """Reads some columns of one chunk and decodes nothing of it yet; for `decode`.
+        """Reads some columns of one chunk and decodes nothing of it yet; for fetched.decode.
 
         Raises:
           BadInput: its file cannot be read.
         """
         file, own_chunk, own_names = self._own(chunk, names)
-        return Fetched(chunk, names, file.fetch(own_chunk, own_names))
+        content = file.fetch(own_chunk, own_names)
+        return self._fetched(chunk, names, content)
 
-    def decode(self, fetched: Sequence[Fetched]) -> List[RawColumns]:
-        """Fetched chunks, in order, as few columns as can be; strings lie where they are.
-
-        Raises:
-          BadInput: a list column holds printed lists.
-        """
-        if len(fetched) > 1:
-            joined = self._join(fetched)
-            if joined is not None:
-                return [joined]
-        pieces = []
-        for chunk, names, content in fetched:
-            if isinstance(content, RowGroup):
-                content = content.raw_columns(as_views=True)
-            pieces.append(self._named_among_all(content, chunk, names))
-        return joined_columns.join(pieces)
-
-    def _join(self, fetched: Sequence[Fetched]) -> Optional[RawColumns]:
-        """Row groups of files of the same folder as one; None where they are others."""
-        groups = [content for _, _, content in fetched if isinstance(content, RowGroup)]
-        partitions = {self.partition_of(file_of(chunk.first_row)) for chunk, _, _ in fetched}
-        if len(groups) < len(fetched) or len(partitions) > 1:
-            return None
-        joined = parquet_columns.join(groups, as_views=True)
-        if joined is None:
-            return None
-        rows = [np.arange(chunk.num_rows) + chunk.first_row for chunk, _, _ in fetched]
-        chunk, names, _ = fetched[0]
-        partition, = partitions
-        arrays = folder_columns.added(joined.arrays, partition, len(joined.rows))
-        wanted = {name: arrays[name] for name in names}
-        return joined._replace(arrays=wanted, rows=np.concatenate(rows))
+    def _fetched(self, chunk: Chunk, names: Sequence[str], content: Content) -> Fetched:
+        number = file_of(chunk.first_row)
+        partition, compared = self.partition_of(number), self._opened.compared(number)
+        return Fetched(self.paths[number], chunk, names, content, partition, compared)
 
     def _own(self, chunk: Chunk, names: Sequence[str]) -> Tuple[InputFile, Chunk, List[str]]:
-        """A chunk's file, and what is to be read as the file itself numbers and has it."""
+        """A chunk's file, and what is to be read as the file itself numbers and has it.
+
+        That is also what is to be compared with the folders' values.
+        """
         number = file_of(chunk.first_row)
+        file = self.file(number)
         own_chunk = chunk._replace(first_row=row_in_file(chunk.first_row))
         partition = dict(self.partition_of(number))
         own_names = [name for name in names if name not in partition]
-        return self.file(number), own_chunk, own_names
-
-    def _named_among_all(
-        self,
-        columns: RawColumns,
-        chunk: Chunk,
-        names: Sequence[str],
-    ) -> RawColumns:
-        """What a file gave, its rows numbered among all files, and what its folders add."""
-        number = file_of(chunk.first_row)
-        base, partition = first_row_of(number), self.partition_of(number)
-        arrays = folder_columns.added(columns.arrays, partition, len(columns.rows))
-        rejects = [reject._replace(row=base + reject.row) for reject in columns.rejects]
-        wanted = {name: arrays[name] for name in names}
-        return RawColumns(wanted, columns.rows + base, rejects)
+        own_names += self._opened.compared(number)
+        return file, own_chunk, own_names

@@ -7,8 +7,10 @@ import pytest
 
 from common.config.schema import Column, Schema
 from common.errors import BadInput
+from common.formats import fetched
 from common.formats.chunks import file_of
 from common.formats.column_names import ColumnNames
+from common.formats.csv_file import CHUNK_ROWS
 from common.formats.files import Files
 from common.naming.named_files import NamedFile
 from common.naming import partitions
@@ -66,15 +68,45 @@ def test_the_folders_value_is_read_and_that_is_said_once(
     (write_parquet, pa.array([7, 8]))])
 def test_another_value_in_the_file_is_an_error(
         write: Callable, hours: pa.Array, tmp_path: object) -> None:
-    with pytest.raises(BadInput, match="hour=07/part: column 'hour' is '07' in the names of its "
-                       "folders and '8' in its first rows. Rename the folder, or write the file"):
+    with pytest.raises(BadInput, match="hour=07/part, row 2: column 'hour' is '8', and '07' in "
+                       "the names of its folders. Rename the folder, or write the file without"):
         open_files(tmp_path, write, hours, ["07"])
+
+
+@pytest.mark.parametrize("first", [b"", b"\xff"])  # text that is no UTF-8 is read in another form
+def test_text_is_compared_to_its_last_row(first: bytes, tmp_path: object) -> None:
+    path = "{}/hour=7/part".format(tmp_path)
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as file:
+        file.write(b"y,hour,other\n0,7," + first + b"\n" + CHUNK_ROWS * b"0,7,\n" + b"1,8,\n")
+    files = Files([NamedFile(path, partitions.of_path(path))], SCHEMA, header=ColumnNames(SCHEMA))
+    *others, last = files.chunks
+    for chunk in others:
+        assert set(files.read(chunk, ["y"]).arrays) == {"y"}
+    with pytest.raises(BadInput, match="hour=7/part, row {}: column 'hour' is '8', and '7' in "
+                       "the names".format(CHUNK_ROWS + 2)):
+        fetched.decode([files.fetch(last, ["y"])])
+
+
+@pytest.mark.parametrize("hours", [pa.array(["7", "7", "8"]), pa.array([7, 7, 8])])
+def test_small_row_groups_are_compared_when_they_are_joined(
+        hours: pa.Array, tmp_path: object) -> None:
+    path = "{}/hour=7/part".format(tmp_path)
+    os.makedirs(os.path.dirname(path))
+    table = pa.table(dict(y=[0, 1, 1], hour=hours))
+    pa.parquet.write_table(table, path, row_group_size=1)
+    files = Files([NamedFile(path, partitions.of_path(path))], SCHEMA)
+    pieces = [files.fetch(chunk, ["y", "hour"]) for chunk in files.chunks]
+    joined, = fetched.decode(pieces[:2])
+    assert joined.arrays["hour"].to_pylist() == [b"7", b"7"]
+    with pytest.raises(BadInput, match="part, row 3: column 'hour' is '8', and '7' in the names"):
+        fetched.decode(pieces)
 
 
 def test_a_missing_value_is_an_empty_one(tmp_path: object) -> None:
     missing = "__HIVE_DEFAULT_PARTITION__"
     open_files(tmp_path, write_parquet, pa.array([None, ""], pa.string()), [missing])
-    with pytest.raises(BadInput, match="column 'hour' is '' in the names .* and 'x' in its first"):
+    with pytest.raises(BadInput, match="row 1: column 'hour' is 'x', and '' in the names of"):
         open_files(tmp_path.joinpath("other"), write_text, pa.array(["x"]), [missing])
 
 

@@ -14,6 +14,7 @@ from common.formats.chunks import Chunk, numbered
 from common.formats.column_names import ColumnNames
 from common.formats.csv_file import CsvFile
 from common.formats.csv_layout import WrongHeader
+from common.formats.folder_columns import Values
 from common.formats.parquet_types import Layouts
 from common.formats.reader import InputFile
 from common.log import log
@@ -57,6 +58,7 @@ class OpenFiles:
         self._chunks: Dict[int, List[Chunk]] = {}
         self._opened_once: Dict[int, InputFile] = {}
         self._recent: Dict[int, InputFile] = {}
+        self._compared: Dict[int, Values] = {}
         self._opening: Dict[int, "futures.Future[List[Chunk]]"] = {}
         self._stamps: List[Stamp] = []
         self._told: Set[str] = set()
@@ -145,10 +147,15 @@ class OpenFiles:
             other_file.close()
         return file
 
+    def compared(self, number: int) -> Values:
+        """The columns of an opened file that must have the values that its folders have."""
+        return self._compared[number]
+
     def _open_first(self, number: int) -> InputFile:
         try:
             file = self._open(number)
-            self._check_columns(file, number)
+            columns = file.columns  # text: its first lines are read, which may be of a wrong header
+            self._compared[number] = self._compared_of(file, columns, number)
             return file
         except WrongHeader as error:
             raise self._mixed_headers(number) or error
@@ -165,22 +172,24 @@ class OpenFiles:
         schema = self._schema._replace(columns=tuple(own))
         return reader.open_part(path, schema, self._layouts, self._header, list(in_folders))
 
-    def _check_columns(self, file: InputFile, number: int) -> None:
-        """Says once of columns that are in a file, too, that their folders' values are read.
+    def _compared_of(self, file: InputFile, columns: Sequence[str], number: int) -> Values:
+        """The columns of a file to compare with its folders' values, which are the ones read.
+
+        That a file has columns of its folders is said once of each.
 
         Raises:
-          BadInput: the file's first rows have others.
+          BadInput: the file's first rows have other values.
         """
         in_folders = folder_columns.used(self.named[number].partition, self._schema)
-        twice = set(in_folders).intersection(file.columns)
-        for name in sorted(twice):
-            folder_columns.check(file, name, in_folders[name])
+        twice = set(in_folders).intersection(columns)
+        compared = folder_columns.compared(file, in_folders) if twice else {}
         with self._lock:
             untold = sorted(twice - self._told)
             self._told.update(untold)
         if untold:
             log("{}: {} in the names of folders and in the file, of which the folders' are "
                 "read".format(file.path, ", ".join(untold)))
+        return compared
 
     def _mixed_headers(self, number: int) -> Optional[BadInput]:
         """The error of a text file in whose place another is as --csv_header says; None without.

@@ -10,7 +10,7 @@ import pytest
 
 from common.config.schema import Column, Schema
 from common.errors import BadInput
-from common.formats import parquet_file
+from common.formats import fetched, parquet_file
 from common.formats.chunks import RawColumns
 from common.formats.files import Files
 from common.naming.named_files import NamedFile
@@ -181,11 +181,11 @@ def test_row_groups_of_texts_that_may_be_printed_lists_are_not_joined(tmp_path: 
     fine = Files([NamedFile(path) for path in 2 * paths[:1]], data.schema)
     mixed = Files([NamedFile(path) for path in paths], data.schema)
     for files in (fine, mixed):
-        fetched = [files.fetch(chunk, toy.NAMES) for chunk in files.chunks]
+        pieces = [files.fetch(chunk, toy.NAMES) for chunk in files.chunks]
         if files is fine:
-            joined, = files.decode(fetched)
+            joined, = fetched.decode(pieces)
             assert joined.rows.tolist() == many_files.numbers_of([20, 20])
         else:
             with pytest.raises(BadInput, match=r"1.parquet, column 'tags': all of rows 1 to 20 "
                                r"hold text such as '\[a\]', a list"):
-                files.decode(fetched)
+                fetched.decode(pieces)

@@ -5,6 +5,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from common.formats import fetched
 from common.formats.chunks import Chunk
 from common.formats.files import Files
 from common.pipeline import features, memory, next_chunks, row_order, source
@@ -94,7 +95,6 @@ class _Decoder:
     """Decodes parts of chunks in the order in which they were announced to `read`."""
 
     def __init__(self, files: Files, data: Data, read: Read) -> None:
-        self._files = files
         self._encoder = source.make_encoder(files, data)
         self._read = read
         self._decoded: Dict[Chunk, Block] = {}
@@ -104,8 +104,8 @@ class _Decoder:
         blocks: List[Block] = []
         for run in _runs(parts):
             if _is_small(run[0]):
-                fetched = [self._read(part.chunk) for part in run]
-                blocks += map(self._encoder.encode, self._files.decode(fetched))
+                pieces = [self._read(part.chunk) for part in run]
+                blocks += map(self._encoder.encode, fetched.decode(pieces))
             else:
                 blocks += map(self.decode, run)
         return blocks
@@ -113,10 +113,10 @@ class _Decoder:
     def decode(self, part: Part) -> Block:
         """The rows of a part; the last chunk is remembered."""
         chunk = part.chunk
-        fetched = self._read(chunk)  # each part is asked for, as it was announced
+        piece = self._read(chunk)  # each part is asked for, as it was announced
         if chunk not in self._decoded:
             self._decoded.clear()
-            columns, = self._files.decode([fetched])
+            columns = fetched.columns(piece)
             self._decoded[chunk] = self._encoder.encode(columns)
         block = self._decoded[chunk]
         bounds = [chunk.first_row + part.low, chunk.first_row + part.high]

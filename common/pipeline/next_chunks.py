@@ -9,7 +9,8 @@ from concurrent import futures
 from typing import Callable, Deque, Dict, Iterator, Optional, Sequence, Tuple
 
 from common.formats.chunks import Chunk
-from common.formats.files import Fetched, Files
+from common.formats.fetched import Fetched
+from common.formats.files import Files
 from common.places import location
 
 _REMOTE_CHUNKS = 16
