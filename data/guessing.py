@@ -1,26 +1,32 @@
-"""A first schema for rows of one's own, guessed from a CSV with a header or a Parquet file."""
+"""A first schema for rows of one's own, guessed from the texts of their columns."""
 
 import json
 import re
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from common.errors import BadInput, in_one_line
+from common.files import replacing
+from data.row_texts import LIST_SEPARATOR, RowTexts
 
 ROWS = 200000
 _SEPARATORS = ("|", ";", "\x02", "\x01", " ")
 _LISTS = 0.2  # the share of values that hold a separator where a column is one of lists
 _FEW = 50  # different whole numbers that are codes rather than amounts
+_EXACT_DIGITS = 15  # of whole numbers; longer ones are ids
+_MOSTLY = 0.9  # the share of numbers in a column where other texts may stand for missing ones
 _MISSING = ("?", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "\\N")
-_USER = re.compile(r"user|visitor|member|customer|client|person", re.IGNORECASE)
+_YES_AND_NO = (("1", "0"), ("1", "-1"), ("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"))
+_USER = re.compile(r"user|visitor|member|customer|client|person|guest|listener|viewer|reader|player"
+                   r"|buyer|subscriber|account", re.IGNORECASE)
 _ID = re.compile(r"(^|_| )(id|code|no|nr|key|zip)$|[a-z]I[dD]$", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d.*)?|\d\d?/\d\d?/\d{4}.*")
+_WEIGHT = re.compile(r"(^|[_ ])weights?$", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d.*)?|\d\d?[/.]\d\d?[/.]\d{4}.*|\d{8}T\d+.*")
 _WHOLE = re.compile(r"-?\d+")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_PRINTED_LIST = re.compile(r"\[.*\]")
+_MOST_NAMES = 8
 Column = Dict[str, Any]
+Counts = Dict[str, int]  # text -> the rows that have it
+Doubts = Dict[str, List[str]]  # what is doubtful -> the columns of which it is
 
 
 class Guess(NamedTuple):
@@ -30,139 +36,168 @@ class Guess(NamedTuple):
     doubts: List[str]
 
 
-def read_rows(path: str, delimiter: str, limit: int) -> pd.DataFrame:
-    """The first rows of a file, each value as text and '' where there is none.
-
-    Raises:
-      BadInput: the file cannot be read, has no rows, or names two columns alike.
-    """
-    try:
-        if path.endswith(".parquet"):
-            frame = _read_parquet(path, limit)
-        else:
-            frame = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, nrows=limit)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise BadInput("{}: cannot be read: {}.".format(path, in_one_line(error)))
-    if not len(frame):
-        raise BadInput("{}: has no rows.".format(path))
-    return frame
-
-
-def _read_parquet(path: str, limit: int) -> pd.DataFrame:
-    batches = pq.ParquetFile(path).iter_batches(min(limit, 65536))
-    parts, count = [], 0
-    for batch in batches:
-        parts.append(batch)
-        count += batch.num_rows
-        if count >= limit:
-            break
-    columns = {}
-    table = pa.Table.from_batches(parts) if parts else pa.table({})
-    for name in table.column_names:
-        columns[name] = [_text(value) for value in table[name].to_pylist()[:limit]]
-    return pd.DataFrame(columns, dtype=str)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "|".join(map(_text, value))
-    if isinstance(value, bool):
-        return str(int(value))
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def guess(frame: pd.DataFrame, delimiter: str = ",") -> Guess:
-    """A schema of rows with these columns, each value as text."""
-    doubts: List[str] = []
-    missing = [text for text in _MISSING if (frame == text).any(axis=None)]
-    if missing:
-        doubts.append("missing: {} are taken for empty values".format(
-            ", ".join(map(repr, missing))))
-        frame = frame.replace(missing, "")
-    columns = [_guess_column(name, frame[name], doubts) for name in frame.columns]
-    schema: Dict[str, Any] = {"header": True, "user": _guess_user(columns, doubts)}
+def guess(rows: RowTexts, delimiter: str = ",") -> Guess:
+    """A schema of some rows."""
+    missing = [text for text in _MISSING if any(text in counts for counts in rows.columns.values())]
+    columns, doubts = _guess_columns(rows, missing)
+    user = next(iter(_users(columns)), None)
+    schema: Dict[str, Any] = {"header": True, "user": user}
     if delimiter != ",":
         schema["delimiter"] = delimiter
     if missing:
         schema["missing"] = missing
+    lines = _of_all(columns, missing, user)
+    lines += ["{}: {}".format(_listed(names), doubt) for doubt, names in doubts.items()]
+    return Guess(dict(schema, columns=columns), lines)
+
+
+def _guess_columns(rows: RowTexts, missing: Sequence[str]) -> Tuple[List[Column], Doubts]:
+    doubts: Doubts = {}
+    columns: List[Column] = []
+    empty = ("", *missing)
+    for name, counts in rows.columns.items():
+        filled = {text: count for text, count in counts.items() if text not in empty}
+        taken = {column["name"] for column in columns} | set(rows.columns) - {name}
+        column = _named(name, taken)
+        column.update(_guess_kind(name, filled, rows, doubts))
+        if column["kind"] == "unused":
+            column = {"name": name, "kind": "unused"}
+        columns.append(column)
+    return columns, doubts
+
+
+def _named(name: str, taken: Set[str]) -> Column:
+    """A name that variables can have, and the file's own where it is another one."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_.-") or "column"
+    number, unlike = 1, plain
+    while unlike in taken:
+        number += 1
+        unlike = "{}_{}".format(plain, number)
+    return {"name": unlike} if unlike == name else {"name": unlike, "other_names": [name]}
+
+
+def _of_all(columns: Sequence[Column], missing: Sequence[str], user: Optional[str]) -> List[str]:
+    """What is doubtful of the schema as a whole."""
+    lines = []
+    if any(_NUMBER.fullmatch(column["name"]) for column in columns):
+        lines.append("the first line names columns as numbers: if it is a row, put a line of names "
+                     "above it")
+    if missing:
+        lines.append("missing: {} are taken for empty values".format(", ".join(map(repr, missing))))
     if not any(column["kind"] == "label" for column in columns):
-        doubts.append("no column holds 0 and 1 alone, so there is no label: give one the kind "
-                      "'label'")
-    return Guess(dict(schema, columns=columns), doubts)
+        lines.append("no column holds two values such as 0 and 1, so there is no label: give one "
+                     "the kind 'label'")
+    if not user:
+        lines.append("no column looks like the user, so rows count as independent: name one as "
+                     "\"user\" if there is one")
+    others = [name for name in _users(columns) if name != user]
+    if others:
+        lines.append("user: {} is taken; {} may be meant".format(user, ", ".join(others)))
+    return lines
 
 
-def _guess_user(columns: List[Column], doubts: List[str]) -> Optional[str]:
-    users = [column["name"] for column in columns
-             if column["kind"] == "hash" and "separator" not in column
-             and _USER.search(column["name"])]
-    if not users:
-        doubts.append("no column looks like the user, so rows count as independent: name one as "
-                      "\"user\" if there is one")
-        return None
-    if len(users) > 1:
-        doubts.append("user: {} is taken; {} may be meant".format(users[0], ", ".join(users[1:])))
-    return users[0]
+def _users(columns: Sequence[Column]) -> List[str]:
+    hashed = [column["name"] for column in columns
+              if column["kind"] == "hash" and "separator" not in column]
+    return [name for name in hashed if _USER.search(name)]
 
 
-def _guess_column(name: str, values: pd.Series, doubts: List[str]) -> Column:
-    column: Column = {"name": re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_.-") or "column"}
-    if column["name"] != name:
-        column["other_names"] = [name]
-    column.update(_guess_kind(name, values[values != ""], doubts))
-    if column["kind"] == "unused":
-        column["name"] = name
-        column.pop("other_names", None)
-    return column
-
-
-def _guess_kind(name: str, filled: pd.Series, doubts: List[str]) -> Column:
+def _guess_kind(name: str, filled: Counts, rows: RowTexts, doubts: Doubts) -> Column:
     """Kind and what belongs to it, by the values that are there."""
-    distinct = filled.unique()
-    if len(distinct) < 2:
-        doubts.append("{}: has one value or none, and is left out".format(name))
-        return {"kind": "unused"}
-    if set(distinct) == {"0", "1"}:
-        doubts.append("{}: holds 0 and 1 alone: is it a label, or a feature (hash, buckets 10)?"
-                      .format(name))
-        return {"kind": "label"}
-    if all(_DATE.fullmatch(value) for value in distinct[:1000]):
-        doubts.append("{}: looks like a time, and is left out: what of it matters?".format(name))
-        return {"kind": "unused"}
-    if _are_amounts(name, distinct):
+    if name in rows.nested:
+        return _unused("is nested deeper than a list of values, and is left out", name, doubts)
+    if len(filled) < 2:
+        return _unused("one value or none, left out", name, doubts)
+    label = _guess_label(filled)
+    if label:
+        values = " and ".join(sorted(filled))
+        doubt = "only {}: is it a label, or a feature (hash, buckets 10)?".format(values)
+        doubts.setdefault(doubt, []).append(name)
+        return label
+    if all(_DATE.fullmatch(text) for text in list(filled)[:1000]):
+        return _unused("looks like a time, left out: what matters of it, as its hour or weekday, "
+                       "needs a column of its own", name, doubts)
+    if name not in rows.lists and _are_amounts(name, filled):
+        if _WEIGHT.search(name):
+            doubts.setdefault("may say how often a row counts: kind 'weight'", []).append(name)
         return {"kind": "number"}
-    return _guess_text(name, filled, distinct, doubts)
+    return _guess_text(name, filled, rows, doubts)
 
 
-def _guess_text(name: str, filled: pd.Series, distinct: Any, doubts: List[str]) -> Column:
-    """Kind of a column of text, or of codes, and what belongs to it."""
-    separator = _separator(filled)
-    if separator:
-        items = {item for value in filled for item in value.split(separator)}
-        doubts.append("{}: is taken as lists divided by {!r}".format(name, separator))
-        return {"kind": "hash", "buckets": _buckets(len(items)), "separator": separator}
-    if len(distinct) == len(filled) > 20 and not _USER.search(name):
-        doubts.append("{}: each row has a value of its own, which teaches nothing of other rows: "
-                      "it is left out".format(name))
-        return {"kind": "unused"}
-    return {"kind": "hash", "buckets": _buckets(len(distinct))}
+def _unused(doubt: str, name: str, doubts: Doubts) -> Column:
+    doubts.setdefault(doubt, []).append(name)
+    return {"kind": "unused"}
 
 
-def _are_amounts(name: str, distinct: Any) -> bool:
+def _guess_label(filled: Counts) -> Optional[Column]:
+    """A label of two values of which one says yes; None for any other column."""
+    if set(filled) == {"1", "0"}:
+        return {"kind": "label"}
+    if set(filled) == {"1.0", "0.0"}:
+        return {"kind": "label", "at_least": 1}
+    by_text = {text.lower(): text for text in filled}
+    for yes, no in _YES_AND_NO:
+        if len(filled) == 2 and set(by_text) == {yes, no}:
+            return {"kind": "label", "positive": [by_text[yes]]}
+    return None
+
+
+def _are_amounts(name: str, filled: Counts) -> bool:
     """Whether values are numbers whose size matters, rather than codes."""
-    if not all(_NUMBER.fullmatch(value) for value in distinct):
+    if not all(map(_NUMBER.fullmatch, filled)):
         return False
-    if not all(_WHOLE.fullmatch(value) for value in distinct):
+    if not all(map(_WHOLE.fullmatch, filled)):
         return True
-    return len(distinct) > _FEW and not _ID.search(name) and not _USER.search(name)
+    is_code = bool(_ID.search(name) or _USER.search(name))
+    longest = max(map(len, filled))
+    return len(filled) > _FEW and longest <= _EXACT_DIGITS and not is_code
 
 
-def _separator(filled: pd.Series) -> str:
+def _guess_text(name: str, filled: Counts, rows: RowTexts, doubts: Doubts) -> Column:
+    """Kind of a column of text, or of codes, and what belongs to it."""
+    num_filled = sum(filled.values())
+    if all(map(_PRINTED_LIST.fullmatch, filled)):
+        return _unused("lists as programs print them, left out: join their items by '|'", name,
+                       doubts)
+    separator = LIST_SEPARATOR if name in rows.lists else _separator(filled, num_filled)
+    if separator:
+        items = {item for text in filled for item in text.split(separator)}
+        doubts.setdefault("taken as lists divided by {!r}".format(separator), []).append(name)
+        return {"kind": "hash", "buckets": _buckets(len(items)), "separator": separator}
+    if len(filled) == num_filled > 20 and not _USER.search(name):
+        return _unused("each row has a value of its own, which teaches nothing of other rows: left "
+                       "out", name, doubts)
+    _doubt_numbers(name, filled, num_filled, doubts)
+    return {"kind": "hash", "buckets": _buckets(len(filled))}
+
+
+def _doubt_numbers(name: str, filled: Counts, num_filled: int, doubts: Doubts) -> None:
+    """Tells of texts among numbers that may stand for no value."""
+    others = [text for text in filled if not _NUMBER.fullmatch(text)]
+    num_others = sum(filled[text] for text in others)
+    if others and num_others < (1 - _MOSTLY) * num_filled:
+        doubts.setdefault("numbers but for texts such as {!r}: name them as \"missing\" to make it "
+                          "kind 'number'".format(others[0]), []).append(name)
+
+
+def _separator(filled: Counts, num_filled: int) -> str:
     for separator in _SEPARATORS:
-        if filled.str.contains(separator, regex=False).mean() > _LISTS:
+        holding = [text for text in filled if separator in text]
+        if sum(filled[text] for text in holding) <= _LISTS * num_filled:
+            continue
+        if separator != " " or _are_words(filled):
             return separator
     return ""
+
+
+def _are_words(filled: Counts) -> bool:
+    """Whether texts divided by blanks are lists, rather than names of several words.
+
+    Lists differ in length, and are made of far fewer items than there are lists.
+    """
+    lengths = {text.count(" ") for text in filled}
+    items = {item for text in filled for item in text.split(" ")}
+    return len(lengths) > 1 and 2 * len(items) < len(filled)
 
 
 def _buckets(distinct: int) -> int:
@@ -175,11 +210,18 @@ def _buckets(distinct: int) -> int:
         size *= 10
 
 
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    if len(names) > _MOST_NAMES:
+        shown += " and {} more".format(len(names) - _MOST_NAMES)
+    return shown
+
+
 def write(path: str, schema: Dict[str, Any]) -> None:
     """A schema as a person edits it: a column a line."""
     lines = ["    " + json.dumps(column, ensure_ascii=False) for column in schema["columns"]]
     fields = ["  {}: {}".format(json.dumps(key), json.dumps(schema[key]))
               for key in schema if key != "columns"]
     fields.append('  "columns": [\n{}\n  ]'.format(",\n".join(lines)))
-    with open(path, "w", encoding="utf-8") as file:
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write("{\n" + ",\n".join(fields) + "\n}\n")

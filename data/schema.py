@@ -20,7 +20,7 @@ from common.config import data_sets, schema_file  # noqa: E402
 from common.config.flag_types import count, positive  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.pipeline import source  # noqa: E402
-from data import guessing, own_rows, rows_check  # noqa: E402
+from data import guessing, own_rows, row_texts, rows_check  # noqa: E402
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -41,9 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.required = True
     command = commands.add_parser("guess", help="write a first schema file, guessed from rows")
     command.set_defaults(run=_guess)
-    command.add_argument("rows", help="a CSV with a header, or a .parquet file")
+    command.add_argument("rows", help="files of rows, as --train_files takes them: text with a "
+                                      "header, or Parquet")
     command.add_argument("--out", required=True, help="the file to write, as shop.json")
-    command.add_argument("--delimiter", default=",", help="what divides columns (default ,)")
+    command.add_argument("--delimiter", type=_delimiter, default=",",
+                         help="what divides the columns of text, \\t for tabs (default ,)")
     command.add_argument("--limit", type=positive, default=guessing.ROWS,
                          help="rows that are looked at (default {})".format(guessing.ROWS))
     command = commands.add_parser("check", help="read all rows, and print what columns hold")
@@ -68,16 +70,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _delimiter(text: str) -> str:
+    delimiter = "\t" if text == "\\t" else text
+    if len(delimiter.encode()) != 1:
+        raise argparse.ArgumentTypeError(
+            "expected one ASCII character, or \\t for a tab. Got: {!r}.".format(text))
+    return delimiter
+
+
 def _guess(args: argparse.Namespace) -> None:
     """Writes the file and prints the doubts."""
     if os.path.exists(args.out):
         raise BadInput("{} is there already. Remove it, or give another --out.".format(args.out))
-    frame = guessing.read_rows(args.rows, args.delimiter, args.limit)
-    schema, doubts = guessing.guess(frame, args.delimiter)
+    rows = row_texts.read(args.rows, args.delimiter, args.limit)
+    schema, doubts = guessing.guess(rows, args.delimiter)
     schema_file.from_json(json.loads(json.dumps(schema)), args.out, "guess")
     guessing.write(args.out, schema)
     num_columns = len(schema["columns"])
-    print("{}: {} columns by {} rows. Look at:".format(args.out, num_columns, len(frame)))
+    print("{}: {} columns by {} rows. Look at:".format(args.out, num_columns, rows.num_rows))
     for doubt in doubts:
         print("  " + doubt)
 

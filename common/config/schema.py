@@ -2,7 +2,8 @@
 
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from common.config.column import KEYS, Column
+from common.config.column import Column
+from common.config.column_fields import KEYS
 from common.config.label import Label
 
 # Features of every batch besides the columns: the numbers of its rows, and of each row's user; and
@@ -41,7 +42,7 @@ class Schema(_SchemaFields):
         none.
       published: whether the script's commands take and make files as they are published, in a
         layout of their own, and not rows.
-      delimiter: what divides the columns of a line.
+      delimiter: what divides the columns of a line, one ASCII character.
       parquet_lists: whether its Parquet files are written with lists as lists; both are read.
       header: whether the first line of its text files names the columns.
       missing: texts that count as an empty value, as `?` or NULL: in the columns that a model takes
@@ -51,8 +52,8 @@ class Schema(_SchemaFields):
       ValueError: two columns share a name or another name, a task or a role, or both hold weights;
         a missing text is also a positive one or one of a column's words; the columns of a table
         are fewer than two or differ in kind, vocabulary, buckets, width or, of lists, combiner;
-        lists have a default that parquet_lists cannot hold; or user_column is no column of single
-        strings.
+        lists have a default that parquet_lists cannot hold; the delimiter divides no columns, or
+        a list, too; or user_column is no column of single strings.
     """
 
     __slots__ = ()
@@ -62,6 +63,7 @@ class Schema(_SchemaFields):
         self._check_names()
         self._check_tables()
         self._check_missing()
+        self._check_division()
         if self.parquet_lists and any(column.default for column in self.lists):
             raise self._wrong("an empty list has no items where lists are stored as lists; give "
                               "list columns default=''.")
@@ -102,6 +104,16 @@ class Schema(_SchemaFields):
             if both:
                 raise self._wrong("{!r} is a missing text, and column {!r} has it as a positive "
                                   "text or a word.".format(both[0], name))
+
+    def _check_division(self) -> None:
+        delimiter = self.delimiter
+        if len(delimiter.encode()) != 1 or delimiter in "\r\n\0\"":
+            raise self._wrong("delimiter is one ASCII character that neither ends a line nor "
+                              "quotes. Got: {!r}.".format(delimiter))
+        for column in self.columns:
+            if column.is_read and column.separator == delimiter:
+                raise self._wrong("column {!r} has the separator {!r}, which divides columns, too. "
+                                  "Give another delimiter.".format(column.name, delimiter))
 
     def _check_distinct(self, what: str, names: Sequence[str]) -> None:
         repeated = sorted({name for name in names if names.count(name) > 1})

@@ -4,12 +4,14 @@ Its keys are those of Schema and Column, with `user` for user_column. A key that
 default, and none is written.
 """
 
-import difflib
 import json
 import os
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, TypeVar
 
+from common.config import json_values
 from common.config.column import KINDS, Column
+from common.config.column_checks import MAX_BUCKETS
+from common.config.column_fields import KEYS
 from common.config.label import Label
 from common.config.schema import Schema
 
@@ -24,11 +26,12 @@ _KEYS = {
     "missing": list,
     "columns": list,
 }
-_TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
-               list: "a list", dict: "an object"}
 _LABEL_KEYS = {"positive": list, "at_least": float, "task": str, "role": str}
 # What an empty field of a column stands for, where that differs from Column's own default.
 _DEFAULTS = {"number": "0", "identity": "0"}
+# Kinds that no model reads. Other keys of their columns wait until the kind is changed back.
+_ASIDE = ("unused", "keep")
+_ASIDE_KEYS = ("name", "kind", "other_names", "separator", "default")
 Value = TypeVar("Value")
 
 
@@ -38,16 +41,8 @@ def read(path: str) -> Schema:
     Raises:
       ValueError: the file cannot be read, or something in it is wrong: the message says where.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file, object_pairs_hook=_without_doubles)
-    except json.JSONDecodeError as error:
-        raise ValueError("{}: line {}, column {}: not JSON: {}.".format(
-            path, error.lineno, error.colno, error.msg))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ValueError("{}: {}.".format(path, reason))
     name = os.path.basename(path)
+    value = json_values.load(path)
     return from_json(value, path, name[:-len(".json")] if name.endswith(".json") else name)
 
 
@@ -61,8 +56,8 @@ def from_json(value: Any, where: str, name: str) -> Schema:
     Raises:
       ValueError: as of read.
     """
-    _check_object(value, where, "")
-    _check_keys(value, _KEYS, where, "")
+    json_values.check_object(value, where, "")
+    json_values.check_keys(value, _KEYS, where, "")
     if not value.get("columns"):
         raise ValueError("{}: columns: is missing. List the columns of the rows, in the order of "
                          "text files.".format(where))
@@ -71,10 +66,8 @@ def from_json(value: Any, where: str, name: str) -> Schema:
         columns.append(_column(entry, where, "columns[{}]".format(place)))
     fields = {key: item for key, item in _with_tuples(value).items()
               if key not in ("columns", "user")}
-    fields = {"name": name, "train_file": "", "test_file": "", "module": "", **fields}
-    if len(fields.get("delimiter", ",")) != 1:
-        raise ValueError("{}: delimiter: expected one character. Got: {!r}.".format(
-            where, fields["delimiter"]))
+    fields = {"train_file": "", "test_file": "", "module": "", **fields}
+    fields["name"] = fields.get("name") or name
     try:
         return Schema(columns=tuple(columns), user_column=value.get("user") or "", **fields)
     except ValueError as error:
@@ -82,16 +75,21 @@ def from_json(value: Any, where: str, name: str) -> Schema:
 
 
 def _column(value: Any, where: str, path: str) -> Column:
-    _check_object(value, where, path)
+    json_values.check_object(value, where, path)
     types = {field: _type_of(field) for field in Column._fields}
-    _check_keys(value, types, where, path)
+    json_values.check_keys(value, types, where, path)
     for key in ("name", "kind"):
         if key not in value:
             raise ValueError("{}: {}.{}: is missing.".format(where, path, key))
     kind = value["kind"]
     if kind not in KINDS:
         raise ValueError("{}: {}.kind: expected one of {}. Got: {!r}.{}".format(
-            where, path, ", ".join(KINDS), kind, _meant(kind, KINDS)))
+            where, path, ", ".join(KINDS), kind, json_values.meant(kind, KINDS)))
+    if value.get("buckets") == KEYS:  # which tables alone may have that grow with their keys
+        raise ValueError("{}: {}.buckets: must be at most {}. Got: {}.".format(
+            where, path, MAX_BUCKETS, KEYS))
+    if kind in _ASIDE:
+        value = {key: item for key, item in value.items() if key in _ASIDE_KEYS}
     fields = {"default": _default_of(kind), **_with_tuples(value)}
     if "labels" in value:
         fields["labels"] = _labels(value, where, path + ".labels")
@@ -102,8 +100,8 @@ def _labels(column: Dict[str, Any], where: str, path: str) -> Tuple[Label, ...]:
     labels = []
     for name, value in column["labels"].items():
         full = "{}.{}".format(path, name)
-        _check_object(value, where, full)
-        _check_keys(value, _LABEL_KEYS, where, full)
+        json_values.check_object(value, where, full)
+        json_values.check_keys(value, _LABEL_KEYS, where, full)
         fields = {"name": name, "column": column["name"], **_with_tuples(value)}
         labels.append(_made(Label, where, full, fields))
     return tuple(labels)
@@ -124,59 +122,11 @@ def _with_tuples(value: Dict[str, Any]) -> Dict[str, Any]:
 def _type_of(field: str) -> type:
     """The type of a column's field as JSON has it: lists for tuples."""
     declared = {"labels": dict, "at_least": float}.get(field, Column._field_types[field])
-    return declared if declared in _TYPE_NAMES else list
+    return declared if declared in (str, int, float, bool, dict) else list
 
 
 def _default_of(kind: str) -> str:
     return _DEFAULTS.get(kind, Column._field_defaults["default"])
-
-
-def _check_object(value: Any, where: str, path: str) -> None:
-    if not isinstance(value, dict):
-        raise ValueError("{}: {}expected an object, {{...}}. Got: {}.".format(
-            where, path and path + ": ", json.dumps(value)))
-
-
-def _check_keys(value: Dict[str, Any], types: Mapping[str, Any], where: str, path: str) -> None:
-    """Raises ValueError for a key that is unknown, or whose value is of another type."""
-    for key, item in value.items():
-        full = path + "." + key if path else key
-        if key not in types:
-            raise ValueError("{}: {}: no such key.{} Keys: {}.".format(
-                where, full, _meant(key, types), ", ".join(types)))
-        if key == "user" and item is None:
-            continue
-        if not _is_of_type(item, types[key]):
-            raise ValueError("{}: {}: expected {}. Got: {}.".format(
-                where, full, _TYPE_NAMES[types[key]], json.dumps(item)))
-        if types[key] is list and key != "columns":
-            _check_texts(value[key], where, full)
-
-
-def _is_of_type(item: Any, expected: type) -> bool:
-    if expected is float:
-        return type(item) in (int, float)
-    return type(item) is expected  # true is an int, too
-
-
-def _check_texts(items: Sequence[Any], where: str, path: str) -> None:
-    for place, item in enumerate(items):
-        if not isinstance(item, str):
-            raise ValueError("{}: {}[{}]: expected a text. Got: {}.".format(
-                where, path, place, json.dumps(item)))
-
-
-def _meant(text: Any, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(text), list(known), 1)
-    return " Did you mean {!r}?".format(near[0]) if near else ""
-
-
-def _without_doubles(pairs: Sequence[Tuple[str, Any]]) -> Dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    doubled = [key for key in keys if keys.count(key) > 1]
-    if doubled:
-        raise ValueError("the key {!r} stands twice in one object".format(doubled[0]))
-    return dict(pairs)
 
 
 def to_json(schema: Schema) -> Dict[str, Any]:

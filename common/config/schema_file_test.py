@@ -95,7 +95,7 @@ def test_defaults_are_not_written() -> None:
     (dict(SMALL, missing=["?", "m"]), "'m' is a missing text, and column 'sex' has it as a posit"),
     (dict(SMALL, header=1), "mine.json: header: expected true or false. Got: 1."),
     (dict(SMALL, user=3), "mine.json: user: expected a text. Got: 3."),
-    (dict(SMALL, delimiter="||"), r"mine.json: delimiter: expected one character. Got: '\|\|'."),
+    (dict(SMALL, delimiter="||"), r"mine.json: schema 'mine': delimiter is one ASCII char"),
     (dict(SMALL, user="nobody"), "mine.json: schema 'mine': user_column 'nobody' is not a hash"),
     (dict(SMALL, columns=[3]), r"mine.json: columns\[0\]: expected an object, .* Got: 3."),
     (changed(0, name=None), r"mine.json: columns\[0\].name: is missing."),
@@ -105,7 +105,7 @@ def test_defaults_are_not_written() -> None:
     (changed(0, bucket=3), r"mine.json: columns\[0\].bucket: no such key. Did you mean 'buckets'"),
     (changed(0, buckets="3"), r'columns\[0\].buckets: expected a whole number. Got: "3".'),
     (changed(0, buckets=True), r"columns\[0\].buckets: expected a whole number. Got: true."),
-    (changed(0, buckets=0), r"columns\[0\]: column 'who': a hash column needs buckets > 0. Got: 0"),
+    (changed(0, buckets=0), r"columns\[0\]: column 'who': a column of kind hash needs buckets"),
     (changed(4, words="f"), r'columns\[4\].words: expected a list. Got: "f".'),
     (changed(4, words=["f", 1]), r"columns\[4\].words\[1\]: expected a text. Got: 1."),
     (changed(5, at_least="4"), r'columns\[5\].at_least: expected a number. Got: "4".'),
@@ -113,6 +113,10 @@ def test_defaults_are_not_written() -> None:
     (changed(5, labels={"a": {"positve": []}}), r"columns\[5\].labels.a.positve: no such key. Did "
                                                 r"you mean 'positive'"),
     (changed(5, labels={"a": {"positive": [1]}}), r"labels.a.positive\[0\]: expected a text."),
+    (changed(5, labels={}), r"mine.json: columns\[5\].labels: is empty. Leave it out."),
+    (changed(5, positive=[]), r"mine.json: columns\[5\].positive: is empty. Leave it out."),
+    (changed(0, buckets=2 ** 63 - 1), r"columns\[0\].buckets: must be at most 2147483647. Got: 9"),
+    (dict(SMALL, missing=["\ud800"]), r"mine.json: '\\ud800' is half a character. Write the whole"),
     (changed(5, labels={"a": {"role": "b"}}), r"columns\[5\].labels.a: label 'a': role must be"),
     (changed(0, name="user id"), r"columns\[0\]: column 'user id': name names variables, so it is "
                                  r"of A-Z, .* Got: 'user id'. Files may name the column otherwise"),
@@ -123,6 +127,40 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: object, value: object,
                                               message: str) -> None:
     with pytest.raises(ValueError, match=message):
         schema_file.read(write(tmp_path, value))
+
+
+def test_a_mark_of_utf8_is_read_past(tmp_path: Any) -> None:
+    path = tmp_path.joinpath("mine.json")
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(SMALL).encode())
+    assert schema_file.read(str(path)).name == "mine"
+
+
+def test_endless_nesting_is_refused(tmp_path: object) -> None:
+    with pytest.raises(ValueError, match="mine.json: lists or objects are nested too deeply."):
+        schema_file.read(write(tmp_path, "[" * 100000))
+
+
+def test_another_encoding_is_refused(tmp_path: Any) -> None:
+    path = tmp_path.joinpath("mine.json")
+    path.write_bytes(json.dumps(SMALL).encode("utf-16"))
+    with pytest.raises(ValueError, match="mine.json: it is not UTF-8: byte 0 is 0xff. Save it as"):
+        schema_file.read(str(path))
+
+
+@pytest.mark.parametrize("kind", ["unused", "keep"])
+def test_a_column_set_aside_may_leave_its_keys(kind: str) -> None:
+    label = dict(task="payment", labels={"a": {"positive": ["x"]}})
+    for fields in (dict(buckets=10, group="g", table="t", newest=3), label, dict(words=["a"])):
+        value = dict(SMALL, columns=SMALL["columns"] + [dict(fields, name="more", kind=kind)])
+        schema = schema_file.from_json(value, "x", "x")
+        assert schema.columns[-1] == Column("more", kind)
+    wrong = dict(SMALL, columns=[{"name": "more", "kind": kind, "buckets": "many"}])
+    with pytest.raises(ValueError, match="buckets: expected a whole number"):
+        schema_file.from_json(wrong, "x", "x")
+
+
+def test_an_empty_name_is_none() -> None:
+    assert schema_file.from_json(dict(SMALL, name=""), "x", "mine").name == "mine"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: object) -> None:

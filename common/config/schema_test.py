@@ -1,6 +1,6 @@
 import pytest
 
-from common.config.column import KEYS
+from common.config.column_fields import KEYS
 from common.config.label import Label
 from common.config.schema import Column, Schema
 from common.testing import toy
@@ -8,14 +8,14 @@ from common.testing import toy
 
 @pytest.mark.parametrize("fields, message", [
     (dict(kind="id"), r"column 'a': kind must be one of .* Got: 'id'"),
-    (dict(kind="hash"), r"column 'a': a hash column needs buckets > 0. Got: 0"),
-    (dict(kind="words"), r"column 'a': a words column needs buckets > 0. Got: 0"),
-    (dict(kind="number", buckets=3), r"column 'a': a number column needs buckets == 0. Got: 3"),
-    (dict(kind="label", buckets=2), r"column 'a': a label column needs buckets == 0. Got: 2"),
+    (dict(kind="hash"), r"column 'a': a column of kind hash needs buckets > 0. Got: 0"),
+    (dict(kind="words"), r"column 'a': a column of kind words needs buckets > 0. Got: 0"),
+    (dict(kind="number", buckets=3), r"a column of kind number needs buckets == 0. Got: 3"),
+    (dict(kind="label", buckets=2), r"a column of kind label needs buckets == 0. Got: 2"),
     (dict(kind="hash", buckets=2 ** 31),
-     r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column. Got: 2147483648"),
+     r"column 'a': buckets must be at most 2147483647. Got: 2147483648"),
     (dict(kind="identity", buckets=KEYS),
-     r"column 'a': buckets must be at most 2147483647, or KEYS for a hash column"),
+     r"column 'a': buckets must be at most 2147483647. Got: 9223372036854775807"),
     (dict(kind="identity", buckets=10, separator="|"),
      r"column 'a': a column of kind identity cannot be a list"),
     (dict(kind="vocabulary"),
@@ -44,11 +44,54 @@ from common.testing import toy
      r"column 'a': its labels need all of them positive, or all of them at_least"),
     (dict(kind="label", labels=(Label("b", "a"),)), r"its labels need all of them positive"),
     (dict(kind="label", labels=(Label("b b", "a", ("x",)),)), r"a label's name names variables"),
+    (dict(kind="label", labels=(Label("", "a", ("x",)),)), r"a label's name names .* Got: ''"),
+    (dict(kind="words", words=("x", "y", "x")), r"the word 'x' is given twice"),
+    (dict(kind="words", words=("x", "y"), buckets=3), r"its 2 words have a bucket each. Leave out"),
+    (dict(kind="words", words=("x",), default="z"),
+     r"the default of a column of kind words is one of its words. Got: 'z'"),
+    (dict(kind="number", default="x"), r"default of a column of kind number is a finite number as"),
+    (dict(kind="number", default="nan"), r"a finite number as text. Got: 'nan'"),
+    (dict(kind="identity", buckets=5, default="5"), r"is a whole number from 0 to 4 as text. Got"),
+    (dict(kind="identity", buckets=5, default="-1"), r"from 0 to 4 as text. Got: '-1'"),
+    (dict(kind="label", default="0"), r"a column of kind label has no default. Leave it out"),
+    (dict(kind="weight", default="1"), r"a column of kind weight has no default. Leave it out"),
+    (dict(kind="number", table="t"), r"a column of kind number has no table. Leave it out"),
+    (dict(kind="label", group="g"), r"a column of kind label has no group. Leave it out"),
+    (dict(kind="hash", buckets=3, words=("x",)), r"a column of kind hash has no words. Leave it"),
+    (dict(kind="number", separator="|", combiner="sum"), r"of kind number has no combiner"),
+    (dict(kind="hash", buckets=3, combiner="sum"), r"combiner is for lists, which have a separ"),
+    (dict(kind="hash", buckets=3, separator="||"),
+     r"separator is one ASCII character that ends no line. Got: '\|\|'"),
+    (dict(kind="hash", buckets=3, separator="\u00a7"), r"separator is one ASCII character"),
+    (dict(kind="hash", buckets=3, separator="\n"), r"that ends no line. Got: '\\n'"),
+    (dict(kind="hash", buckets=3, separator="|", newest=-2), r"newest is how many .* Got: -2"),
+    (dict(kind="vocabulary", vocabulary="../words"),
+     r"vocabulary names a file of --data_location, without a folder. Got: '../words'"),
     (dict(kind="label", role="buy"), r"role must be one of \('click', 'purchase'\). Got: 'buy'"),
 ])
 def test_column_is_checked_when_made(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Column("a", **fields)
+
+
+def test_a_column_that_is_read_needs_a_name() -> None:
+    with pytest.raises(ValueError, match="column '': name names variables, .* Got: ''"):
+        Column("", "hash", 10)
+    assert Column("", "unused").name == ""
+
+
+@pytest.mark.parametrize("delimiter", ["", "||", "\n", "\r", "\0", '"', "\u00a7"])
+def test_a_delimiter_is_one_byte_that_divides(delimiter: str) -> None:
+    columns = (Column("y", "label"), Column("u", "hash", 10))
+    with pytest.raises(ValueError, match="schema 's': delimiter is one ASCII character that neit"):
+        Schema("s", columns, "a", "b", "u", "m", delimiter)
+
+
+def test_a_delimiter_divides_no_lists() -> None:
+    columns = (Column("y", "label"), Column("t", "hash", 10, separator=","))
+    with pytest.raises(ValueError, match="column 't' has the separator ',', which divides columns"):
+        Schema("s", columns, "a", "b", "", "m")
+    assert Schema("s", columns, "a", "b", "", "m", ";").delimiter == ";"
 
 
 def test_schema_is_checked_when_made() -> None:

@@ -12,6 +12,7 @@ from common.formats import parsing
 from common.naming import text_forms
 from common.formats.column_names import ColumnNames
 from common.formats.text_bytes import TextBytes
+from common.places import location
 
 _HEAD_BYTES = text_forms.HEAD_BYTES
 _MAX_HEAD_BYTES = 1 << 24
@@ -81,7 +82,7 @@ def find(
         return Layout(columns, start, has_mark=has_mark)
     if lines == [b""]:
         return Layout(columns, start, has_mark=has_mark)
-    names = _fields(lines[0], schema)
+    names = _fields(lines[0], schema.delimiter)
     known = _known_names(schema)
     if not any(name.lower() in known for name in names):
         message = ("{}: with --csv_header its first line should name the columns of {}. It is "
@@ -90,6 +91,16 @@ def find(
     for name, place in header.positions(text.path, names, elsewhere).items():
         names[place] = name
     return Layout(names, start + len(lines[0]) + 1, True, has_mark)
+
+
+def header_of(path: str, delimiter: str) -> List[str]:
+    """The names in the first line of a text file, whatever they are.
+
+    Raises:
+      BadInput: the file cannot be read, or is no text.
+    """
+    line = _first_lines(TextBytes(path, location.opened_stamp(path)))[0]
+    return _fields(line[text_forms.mark_size(line):], delimiter)
 
 
 def _first_lines(text: TextBytes) -> List[bytes]:
@@ -109,7 +120,7 @@ def _first_lines(text: TextBytes) -> List[bytes]:
 
 def _check_no_header(path: str, schema: Schema, lines: Sequence[bytes]) -> None:
     """Raises BadInput where the first line looks like names of columns."""
-    names = _fields(lines[0], schema)
+    names = _fields(lines[0], schema.delimiter)
     if _are_known(names, schema) or _are_names_of_labels(lines, schema):
         message = ("{}: its first line is {!r}. Is this a header? Then give --csv_header, with "
                    "which columns are found by their names; else mend or remove the line.")
@@ -127,7 +138,7 @@ def _are_names_of_labels(lines: Sequence[bytes], schema: Schema) -> bool:
     """Whether the labels of the first line are words, while those of the second are numbers."""
     if len(lines) < 2:
         return False
-    first, second = [_fields(line, schema) for line in lines[:2]]
+    first, second = [_fields(line, schema.delimiter) for line in lines[:2]]
     places = _places_of_numeric_labels(schema)
     if not places or len(first) != len(second) or len(first) <= max(places):
         return False
@@ -153,12 +164,12 @@ def _known_names(schema: Schema) -> Set[str]:
     return known
 
 
-def _fields(line: bytes, schema: Schema) -> List[str]:
+def _fields(line: bytes, delimiter: str) -> List[str]:
     """The fields of a line of names, of which each may stand in quotes."""
     text = line.decode("utf-8", "replace").strip("\r")
-    rows = csv.reader([text], delimiter=schema.delimiter, skipinitialspace=True)
+    rows = csv.reader([text], delimiter=delimiter, skipinitialspace=True)
     try:
         fields = next(rows, [""])
     except csv.Error:  # of what is no header: a field too long, or a control character in it
-        fields = text.split(schema.delimiter)
+        fields = text.split(delimiter)
     return [field.strip() for field in fields]

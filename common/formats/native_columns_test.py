@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.config.column import KEYS
+from common.config.column_fields import KEYS
 from common.config.schema import Schema
 from common.formats import csv_file
 from common.formats import native_columns as compiled

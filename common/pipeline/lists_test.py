@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from common.config.column import KEYS
+from common.config.column_fields import KEYS
 from common.pipeline import list_items, lists
 from common.pipeline.features import Ragged
 from common.pipeline.lists import Lists

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common.config.column import KEYS
+from common.config.column_fields import KEYS
 from common.kernels import native
 from common.pipeline import batches, native_cut
 from common.pipeline.features import Block, Ragged
