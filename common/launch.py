@@ -14,6 +14,7 @@ import sys
 from typing import Dict, List, Mapping, NoReturn, Optional, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import log  # noqa: E402
 from common.config import cluster, model  # noqa: E402
 from common.process import rehearsal  # noqa: E402
 
@@ -107,8 +108,11 @@ def main(argv: List[str]) -> int:
     """Becomes the training process, or rehearses a cluster.
 
     Returns:
-      the exit status of a rehearsal, or 2 for wrong use.
+      the exit status of a rehearsal, 0 for help, or 2 for wrong use.
     """
+    if argv[:1] in (["-h"], ["--help"]):
+        log.show(_USAGE.format(",".join(model.names())))
+        return 0
     try:
         if argv[:1] == ["--local"]:
             roles = rehearsal.read_roles("".join(argv[1:2]))

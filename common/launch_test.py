@@ -25,6 +25,14 @@ def test_the_command() -> None:
     assert launch.command(["esmm"] + words)[2:] == words
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_is_no_error(word: str, capsys: pytest.CaptureFixture) -> None:
+    assert launch.main([word]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("usage: launch.py [--local") and "dlrm" in printed.out
+    assert not printed.err
+
+
 @pytest.mark.parametrize("words", [[], ["--bf16"], ["nope"], ["../esmm"]])
 def test_an_unknown_model(words: object, capsys: pytest.CaptureFixture) -> None:
     assert launch.main(words) == 2

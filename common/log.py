@@ -1,5 +1,6 @@
-"""Lines of progress on standard error."""
+"""Lines of progress on standard error, and what a command prints on standard output."""
 
+import os
 import sys
 
 
@@ -9,3 +10,13 @@ def log(text: str) -> None:
     # then holds an empty second half of each line.
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def show(text: str) -> None:
+    """Prints text on standard output, which its reader may close early, as `head` does."""
+    try:
+        print(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes what is left once more when it ends: nobody reads that, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

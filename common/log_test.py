@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -29,3 +30,15 @@ def test_a_line_ends(capsys: pytest.CaptureFixture) -> None:
     log.log("a")
     log.log("b")
     assert capsys.readouterr().err == "a\nb\n"
+
+
+def test_what_is_shown_may_have_lost_its_reader(capsys: pytest.CaptureFixture) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    program = "from common import log; log.show('a'); log.show('b' * 100000); log.show('c')"
+    done = subprocess.run([sys.executable, "-c", program], stdout=write_end,
+                          stderr=subprocess.PIPE, check=True)
+    os.close(write_end)
+    assert done.stderr == b""
+    log.show("seen")
+    assert capsys.readouterr().out == "seen\n"

@@ -12,7 +12,7 @@ import sys
 from typing import Dict, List, NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import launch  # noqa: E402
+from common import launch, log  # noqa: E402
 
 
 class Preset(NamedTuple):
@@ -85,10 +85,10 @@ def main(argv: List[str]) -> int:
       the exit status: 0, or 2 for wrong use.
     """
     if not argv:
-        print(listing())
+        log.show(listing())
         return 0
     if argv[0] in ("-h", "--help"):
-        print(__doc__.rstrip())
+        log.show(__doc__.rstrip())
         return 0
     try:
         words = launch.command(words_of(argv))

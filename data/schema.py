@@ -16,6 +16,7 @@ from typing import List, Optional
 import pyarrow as pa
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import log  # noqa: E402
 from common.config import data_sets, schema_file  # noqa: E402
 from common.config.flag_types import count, positive  # noqa: E402
 from common.errors import BadInput  # noqa: E402
@@ -48,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
                          help="what divides the columns of text, \\t for tabs (default ,)")
     command.add_argument("--limit", type=positive, default=guessing.ROWS,
                          help="rows that are looked at (default {})".format(guessing.ROWS))
-    command = commands.add_parser("check", help="read all rows, and print what columns hold")
+    check_help = "read all rows, and print what columns hold; takes 8 bytes of memory a row and value"
+    command = commands.add_parser("check", help=check_help)
     command.set_defaults(run=_check)
     command.add_argument("schema", type=data_sets.of_flag,
                          help="a schema file, or a module of data/")
@@ -87,9 +89,9 @@ def _guess(args: argparse.Namespace) -> None:
     schema_file.from_json(json.loads(json.dumps(schema)), args.out, "guess")
     guessing.write(args.out, schema)
     num_columns = len(schema["columns"])
-    print("{}: {} columns by {} rows. Look at:".format(args.out, num_columns, rows.num_rows))
+    log.show("{}: {} columns by {} rows. Look at:".format(args.out, num_columns, rows.num_rows))
     for doubt in doubts:
-        print("  " + doubt)
+        log.show("  " + doubt)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -103,15 +105,15 @@ def _check(args: argparse.Namespace) -> None:
     if data.test:
         test = rows_check.count(data.test, data)
         _print_counts(data.test.path, test)
-        print(rows_check.seen_before(train, test))
+        log.show(rows_check.seen_before(train, test))
     if data.bad_rows.count:
-        print("rows that cannot be read: {:,}".format(data.bad_rows.count))
+        log.show("rows that cannot be read: {:,}".format(data.bad_rows.count))
 
 
 def _print_counts(path: str, counts: rows_check.Counts) -> None:
-    print("{}: {:,} rows".format(path, len(counts.rows)))
+    log.show("{}: {:,} rows".format(path, len(counts.rows)))
     for line in rows_check.report(counts):
-        print("  " + line)
+        log.show("  " + line)
 
 
 def _make(args: argparse.Namespace) -> None:
@@ -127,9 +129,9 @@ def _make(args: argparse.Namespace) -> None:
             raise BadInput("{} is there already. Remove it, or give another --out.".format(path))
     own_rows.write(args.out, schema, args.rows, args.test_rows or max(args.rows // 5, 1),
                    seed=args.seed)
-    print("--data_location {} --train_files {} --eval_files {}".format(args.out, *paths))
+    log.show("--data_location {} --train_files {} --eval_files {}".format(args.out, *paths))
     for label, auc in own_rows.best_auc(schema, args.out).items():
-        print("{}: AUC of a perfect model on the test rows: {:.3f}".format(label, auc))
+        log.show("{}: AUC of a perfect model on the test rows: {:.3f}".format(label, auc))
 
 
 if __name__ == "__main__":

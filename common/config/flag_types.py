@@ -1,8 +1,9 @@
 """What modules add their flags with: a parser with shared groups, and the types of values."""
 
 import argparse
-from typing import Callable, Dict, List, Optional
+from typing import IO, Callable, Dict, List, Optional
 
+from common import log
 from common.errors import BadInput
 from common.places import addresses
 
@@ -26,6 +27,13 @@ class FlagParser(argparse.ArgumentParser):
         self._by_title: Dict[str, argparse._ArgumentGroup] = {}
         for title in (TRAINING, FILES, FEATURES):
             self.group(title)
+
+    def print_help(self, file: Optional[IO[str]] = None) -> None:
+        """Prints all flags, on standard output where no file is given."""
+        if file:
+            file.write(self.format_help())
+        else:
+            log.show(self.format_help().rstrip("\n"))
 
     def group(self, title: str) -> argparse._ArgumentGroup:
         """The group of --help with that title, made at its first use."""

@@ -1,4 +1,5 @@
 import argparse
+import io
 from typing import Callable
 
 import pytest
@@ -42,3 +43,14 @@ def test_modules_share_groups_and_a_switch_shows_its_default() -> None:
     assert "do one (default false)" in text and "do two (default true)" in text
     assert parser.names() == ["one", "two"]
     assert vars(parser.parse_args(["--one"])) == {"one": True, "two": True}
+
+
+def test_help_is_printed_whole(capsys: pytest.CaptureFixture) -> None:
+    parser = FlagParser("Trains.")
+    flag_types.add_switch(parser.group("features"), "bf16", False, "in bfloat16")
+    with pytest.raises(SystemExit, match="0"):
+        parser.parse_args(["--help"])
+    assert "--bf16 [BF16]  in bfloat16 (default false)" in capsys.readouterr().out
+    file = io.StringIO()
+    parser.print_help(file)
+    assert file.getvalue() == parser.format_help()

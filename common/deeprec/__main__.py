@@ -1,10 +1,9 @@
 """Prints who serves which flag, as Markdown: python -m common.deeprec."""
 
-import contextlib
 import importlib
 from typing import Any, Dict, List
 
-from common import flags
+from common import flags, log
 from common.config import model
 from common.deeprec import support
 
@@ -19,9 +18,8 @@ def main() -> None:
         train: Any = importlib.import_module(folder + ".train")
         train.add_flags(parser)
         own[folder] = parser.names()[len(shared):]
-    print(support.document(models, shared, own))
+    log.show(support.document(models, shared, own))
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        main()
+    main()

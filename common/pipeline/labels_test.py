@@ -124,5 +124,5 @@ def test_a_purchase_without_a_click_is_none(tmp_path: object, capfd: pytest.Capt
         batch, = graphs.read_batches(make, 1)
         assert batch["bought"].tolist() == expected and batch["clicked"].tolist() == [0, 1, 1]
     assert data.label_rates()[0, 0] == (sum(expected) + 0.5) / 4
-    told = "1 of 3 sampled rows have a purchase (bought) without a click. It counts as none."
+    told = "in a sample of the rows, 1 of 3 have a purchase (bought) without a click. It counts as "
     assert (told in capfd.readouterr().err) == roles

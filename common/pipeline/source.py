@@ -88,8 +88,9 @@ class Data(NamedTuple):
         labels = np.stack(targets[:len(schema.labels)], 1)
         if num_unclicked:
             purchase, = [label.name for label in schema.labels if label.role == "purchase"]
-            log("{}: {} of {} sampled rows have a purchase ({}) without a click. It counts as "
-                "none. To count it, leave roles out of the schema of a model that needs none."
+            log("{}: in a sample of the rows, {} of {} have a purchase ({}) without a click. It "
+                "counts as none. `data/schema.py check` counts all such rows. To count these "
+                "purchases, leave roles out of the schema of a model that needs none."
                 .format(self.train.path, num_unclicked, len(labels), purchase))
         weights = np.ones(len(labels))
         if schema.weights and targets[-1].any():
