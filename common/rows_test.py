@@ -65,11 +65,11 @@ def test_steps_or_epochs_whichever_ends_first(tmp_path: object, data: Data,
     rows = train_rows(tmp_path, data, steps=20, epochs=1)
     assert len(rows) == 320
     printed = capsys.readouterr().out
-    assert "steps             20 of 16 rows, 0.80 of at most 1 epochs" in printed
-    assert "0.80 of 1 epochs read: --steps 20 is reached before the last row" in printed
+    assert "steps             20 of 16 rows, 0.80 of at most 1 epoch" in printed
+    assert "0.80 of 1 epoch read: --steps 20 is reached before the last row" in printed
     assert sorted(train_rows(tmp_path, data, steps=99, epochs=1)) == EPOCH
     printed = capsys.readouterr().out
-    assert "79 of 16 rows, from step 20 to 99, 1.00 of at most 1 epochs" in printed
+    assert "79 of 16 rows, from step 20 to 99, 1.00 of at most 1 epoch" in printed
     assert saved_place(tmp_path).step == 25 and "epochs read" not in printed
     assert len(train_rows(tmp_path, data, steps=99, epochs=1)) == 400
     assert "the newest checkpoint has step 25: nothing to train" in capsys.readouterr().out
@@ -133,7 +133,7 @@ def test_another_seed_reads_the_rest_of_the_epoch_first(tmp_path: object, data: 
     train_rows(tmp_path, data, steps=30)
     capsys.readouterr()
     train_rows(tmp_path, data, steps=40, seed=9)
-    assert ("another order of rows: the 320 rows that are left of the epochs begun are read first"
+    assert ("another order of rows: what is left of the epochs begun, 320 rows, is read first"
             in capsys.readouterr().out)
     rows = train_rows(tmp_path, data, steps=0, epochs=3, seed=9, batch_size=50)
     epochs = [rows[:400], rows[400:800], rows[800:]]

@@ -17,6 +17,7 @@ from common.callbacks import mirroring
 from common.checkpoint import newest
 from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
+from common.counts import counted
 from common.deeprec import support
 from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
 from common.estimators import ModelFn
@@ -138,12 +139,12 @@ class _Process:
         run, trainer = self._run, self._trainer
         first_step = trainer.saved.step if trainer.saved else 0
         steps = max(run.steps - first_step, 0)
-        text = "{} of {} rows".format(steps, run.batch_size)
+        text = "{} of {}".format(steps, counted(run.batch_size, "row"))
         if first_step:
             text = "{}, from step {} to {}".format(text, first_step, first_step + steps)
         if trainer.max_steps is None:
             return "{}, {:.2f} epochs".format(text, run.epochs)
-        at_most = "at most {} epochs".format(run.epochs) if run.epochs else ""
+        at_most = "at most {}".format(counted(run.epochs, "epoch")) if run.epochs else ""
         if not self._data.train.is_counted:
             return ", ".join(filter(None, [text, at_most]))
         epochs = self._epochs(trainer.saved, and_rows=steps * run.batch_size)
@@ -166,8 +167,8 @@ class _Process:
             return {}
         if cluster.role == "worker":
             self._train()
-            log("training is over; {} steps of {} rows were made here".format(
-                self._trainer.steps, self._run.batch_size))
+            log("training is over, with {} of {} made here".format(
+                counted(self._trainer.steps, "step"), counted(self._run.batch_size, "row")))
             return {}
         return self._finish(self._trainer.evaluate_each(cluster)) if self._run.evaluate else {}
 
@@ -241,8 +242,8 @@ class _Process:
         if by_task:
             print(metrics_table.render(by_task))
         for column, count in data.bad_rows.unknown_ids.items():
-            print("{}: {} values are not in their vocabulary and were read as its first "
-                  "word".format(column, count))
+            print("{}: {} outside of the vocabulary, read as its first word".format(
+                column, counted(count, "value")))
         self._say_unread()
         print("results: {}".format(run.shown(run.result_dir)))
         return by_task
@@ -254,8 +255,8 @@ class _Process:
         if not saved or trainer.max_steps is None or saved.step < trainer.max_steps:
             return
         if run.epochs and trainer.rows.steps_left(saved):
-            print("{:.2f} of {} epochs read: --steps {} is reached before the last row".format(
-                self._epochs(saved), run.epochs, trainer.max_steps))
+            print("{:.2f} of {} read: --steps {} is reached before the last row".format(
+                self._epochs(saved), counted(run.epochs, "epoch"), trainer.max_steps))
         elif not run.epochs and self._data.train.is_counted:
             print("{:.2f} epochs read".format(self._epochs(saved)))
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from common.config.flag_types import place, written_locally
 from common.config.schema import Schema
+from common.counts import counted
 from common.errors import BadInput
 from data.conversion import convert
 
@@ -51,7 +52,7 @@ def run(
     try:
         if args.command == "convert":
             count = convert(schema, args.source, args.target, args.csv_header)
-            print("{} rows written to {}".format(count, args.target))
+            print("{} written to {}".format(counted(count, "row"), args.target))
         else:
             report = checked_make(make, **vars(args))
             print(json.dumps(report, indent=2))

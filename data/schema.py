@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import log  # noqa: E402
 from common.config import data_sets, schema_file  # noqa: E402
 from common.config.flag_types import count, positive  # noqa: E402
+from common.counts import counted  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.pipeline import source  # noqa: E402
 from data import guessing, own_rows, row_texts, rows_check  # noqa: E402
@@ -88,8 +89,9 @@ def _guess(args: argparse.Namespace) -> None:
     schema, doubts = guessing.guess(rows, args.delimiter)
     schema_file.from_json(json.loads(json.dumps(schema)), args.out, "guess")
     guessing.write(args.out, schema)
-    num_columns = len(schema["columns"])
-    log.show("{}: {} columns by {} rows. Look at:".format(args.out, num_columns, rows.num_rows))
+    num_columns = counted(len(schema["columns"]), "column")
+    num_rows = counted(rows.num_rows, "row")
+    log.show("{}: {} by {}. Look at:".format(args.out, num_columns, num_rows))
     for doubt in doubts:
         log.show("  " + doubt)
 
@@ -111,7 +113,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _print_counts(path: str, counts: rows_check.Counts) -> None:
-    log.show("{}: {:,} rows".format(path, len(counts.rows)))
+    log.show("{}: {}".format(path, counted(len(counts.rows), "row")))
     for line in rows_check.report(counts):
         log.show("  " + line)
 

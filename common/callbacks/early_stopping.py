@@ -9,6 +9,7 @@ from common.callbacks.improvement import Improvement, StopMetric
 from common.checkpoint.early_end import Rules
 from common.config.flag_types import TRAINING, FlagParser, count
 from common.config.run import Run
+from common.counts import counted
 
 
 class EarlyStop(NamedTuple):
@@ -71,8 +72,11 @@ class EarlyStopping(Callback):
             return
         self._count(evaluation.values)
         if self._without >= self._patience and evaluation.step < self._run.steps:
-            reason = "{} evaluations in a row without a better {}; its best was {:.5f}".format(
-                self._without, self._improvement.metric, self._improvement.best)
+            reason = "{} in a row without a better {}; its best was {:.5f}".format(
+                counted(self._without, "evaluation"),
+                self._improvement.metric,
+                self._improvement.best,
+            )
             self._trainer.end_early(evaluation.step, reason, self.ends_early_by())
 
     def _count(self, values: dict) -> None:

@@ -31,7 +31,7 @@ class Trainer:
     def end_early(self, step: int, reason: str, decided_by: Rules) -> None:
         self.ended = step
         assert decided_by["early_stop"] > 0
-        assert "evaluations in a row without a better " in reason
+        assert "in a row without a better " in reason
 
 
 def rules_of(patience: int) -> Rules:

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 from common.callbacks.callback import Callback, Hooks, Protocol, Tensors, Trainer
 from common.config.cluster import Cluster
 from common.config.run import Run
+from common.counts import counted
 from common.errors import Lost
 from common.process import waiting
 
@@ -142,7 +143,8 @@ class _AwaitTrainers(tf.train.SessionRunHook):
 
     def _describe(self, session: tf.Session) -> str:
         addresses = self._cluster.processes("chief", "worker")
-        return ", ".join("{} ({}) to read {:,} more rows".format(name, addresses[name], rows)
+        return ", ".join("{} ({}) to read {}".format(
+            name, addresses[name], counted(rows, "more row"))
                          for name, rows in self._left(session).items())
 
     def _are_there(self) -> bool:

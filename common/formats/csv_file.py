@@ -9,6 +9,7 @@ from typing import Iterator, List, Optional, Sequence
 import numpy as np
 
 from common.config.schema import Schema
+from common.counts import counted
 from common.errors import BadInput
 from common.formats import csv_fields, csv_layout, line_chunks
 from common.formats import native_columns as compiled
@@ -178,7 +179,7 @@ class CsvFile:
         for line in np.flatnonzero(~is_good):
             row = chunk.first_row + int(line)
             text = fields.text(fields.first[line], fields.last[line])
-            expected = "{} columns, not {}".format(self._width, widths[line])
+            expected = "{}, not {}".format(counted(self._width, "column"), widths[line])
             if widths[line] == self._width + len(self._elsewhere):
                 expected += " (its folders name {})".format(", ".join(self._elsewhere))
             if b'"' in text:

@@ -10,6 +10,7 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 
 from common.config.schema import Schema
+from common.counts import counted
 from common.errors import BadInput
 from common.formats import fetched, reader, unchanged
 from common.formats.chunks import Chunk, RawColumns, file_of, numbered, row_in_file
@@ -69,8 +70,7 @@ class Files:
         first = self.paths[0]
         if len(self.paths) == 1:
             return first
-        others = len(self.paths) - 1
-        return "{} and {:,} more {}".format(first, others, "file" if others == 1 else "files")
+        return "{} and {}".format(first, counted(len(self.paths) - 1, "more file"))
 
     @property
     def num_bytes(self) -> int:

@@ -117,4 +117,4 @@ def test_a_line_with_the_column_and_no_header(tmp_path: object) -> None:
         file.write("0,7\n")
     files = Files([NamedFile(path, partitions.of_path(path))], SCHEMA)
     reject, = files.read(files.first_chunk(), ["y"]).rejects
-    assert reject.expected == "1 columns, not 2 (its folders name hour)"
+    assert reject.expected == "1 column, not 2 (its folders name hour)"

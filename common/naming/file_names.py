@@ -8,6 +8,7 @@ from typing import Dict, List, Optional, Sequence, Union
 
 from common.config.flag_types import FILES, FlagParser
 from common.config.schema import Schema
+from common.counts import counted
 from common.errors import BadInput
 from common.log import log
 from common.naming import default_files, named_files, row_files
@@ -132,5 +133,6 @@ def warn_of_shared(train: Sequence[NamedFile], test: Sequence[NamedFile]) -> Non
     real_test = location.real_paths([file.path for file in test])
     shared = [file.path for file, real in zip(test, real_test) if real in real_train]
     if shared:
-        log("warning: {} of {} evaluation files are training files, too, the first {}: metrics "
-            "on seen rows say little about new ones".format(len(shared), len(test), shared[0]))
+        log("warning: training reads {} of {}, too, the first {}: metrics on seen rows say "
+            "little about new ones".format(
+                len(shared), counted(len(test), "evaluation file"), shared[0]))

@@ -126,5 +126,5 @@ def test_files_that_are_trained_and_evaluated_on(capsys: pytest.CaptureFixture) 
     assert capsys.readouterr().err == ""
     file_names.warn_of_shared(files[:1], files[1:])
     assert capsys.readouterr().err == (
-        "warning: 1 of 2 evaluation files are training files, too, the first link: metrics on "
+        "warning: training reads 1 of 2 evaluation files, too, the first link: metrics on "
         "seen rows say little about new ones\n")

@@ -1,9 +1,10 @@
 """What one name stands for: a file, the files of a folder, those that a glob matches, or a list."""
 
 import os
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 from common.config.schema import Schema
+from common.counts import counted
 from common.errors import BadInput
 from common.naming import globs, partitions, printed_names, row_files, table_formats
 from common.naming.partitions import Partition
@@ -23,6 +24,25 @@ class NamedFile(NamedTuple):
     partition: Partition = ()
 
 
+class _Line(NamedTuple):
+    """A line of a list.
+
+    Attributes:
+      number: from 1.
+      text: as it stands there.
+      path: what it names.
+    """
+
+    number: int
+    text: str
+    path: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it stands for a folder, as a slash at its end says."""
+        return self.text.endswith("/")
+
+
 def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
     """The files that one name of a flag stands for: a file, a folder, a glob or @LIST.
 
@@ -30,7 +50,7 @@ def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
       BadInput: nothing is there, or it is not rows alone.
     """
     if entry.startswith("@"):
-        return _listed(flag, entry, schema)
+        return _files_of_list(flag, entry, schema)
     path = addresses.check(printed_names.local(entry))
     if location.exists(path):
         return [_named(path)]
@@ -48,10 +68,20 @@ def read(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
 def stands_for(entry: str, folder: str) -> bool:
     """Whether a name stands for all files of a folder, which need not be there.
 
-    A list names its files, and is not looked into.
+    A list that cannot be read stands for none here; reading the rows tells of it.
     """
-    path = printed_names.local(entry)
-    if entry.startswith("@") or location.is_remote(path) != location.is_remote(folder):
+    if not entry.startswith("@"):
+        return _holds(printed_names.local(entry), folder)
+    try:
+        listed = list(_listed("", entry))
+    except BadInput:
+        return False
+    return any(line.is_folder and _holds(line.path, folder) for line in listed)
+
+
+def _holds(path: str, folder: str) -> bool:
+    """Whether the files of a folder are among those that a path or glob stands for."""
+    if location.is_remote(path) != location.is_remote(folder):
         return False
     root, pattern = globs.split(path)
     below = location.names_below(folder, root)
@@ -98,39 +128,46 @@ def _below(entry: str, root: str, pattern: Sequence[str], schema: Schema) -> Lis
     matching = [path for path in paths if globs.matches(pattern, path[below:].split("/"))]
     table_formats.check(entry, root, paths, matching)
     if not matching and pattern is not globs.EVERYTHING:
-        raise BadInput("{}: no file matches it. There is {} with {} files below it.".format(
-            entry, root, len(paths)))
+        raise BadInput("{}: no file matches it. There is {} with {} below it.".format(
+            entry, root, counted(len(paths), "file")))
     rows = row_files.choose(entry, matching, below, schema)
     files = [_named(path) for path in rows]
     partitions.check_alike(rows, [file.partition for file in files])
     return files
 
 
-def _listed(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
-    """The files of a list; a path that ends in a slash is a folder.
-
-    Names are taken as they stand, without wildcards; relative ones are below the list's folder.
-    """
-    list_path = addresses.check(printed_names.local(entry[1:]))
+def _files_of_list(flag: str, entry: str, schema: Schema) -> List[NamedFile]:
+    """The files of a list and of the folders in it."""
     files: List[NamedFile] = []
-    numbered = _lines(flag, list_path)
-    names = printed_names.in_list([line for _, line in numbered])
-    for (number, line), name in zip(numbered, names):
-        path = addresses.check(name)
-        if not location.is_remote(path):
-            path = os.path.join(os.path.dirname(list_path), path)
-        if line.endswith("/"):
-            files += _below(line, _without_slashes(path), globs.EVERYTHING, schema)
+    for line in _listed(flag, entry):
+        path = line.path
+        if line.is_folder:
+            files += _below(line.text, _without_slashes(path), globs.EVERYTHING, schema)
             continue
         # An object store is asked once a file when all are opened, many at a time.
         if not location.is_remote(path) and not location.exists(path):
             message = ("{}, line {}: {}: {}. Names in a list are taken as they stand, relative "
                        "ones below the list's own folder, folders with a / at the end.")
-            raise BadInput(message.format(list_path, number, path, location.missing(path)))
+            raise BadInput(message.format(entry[1:], line.number, path, location.missing(path)))
         files.append(_named(path))
     if not files:
         raise BadInput("{} {}: the list is empty. Expected a path a line.".format(flag, entry))
     return files
+
+
+def _listed(flag: str, entry: str) -> Iterator[_Line]:
+    """The lines of a list.
+
+    Names are taken as they stand, without wildcards; relative ones are below the list's folder.
+    """
+    list_path = addresses.check(printed_names.local(entry[1:]))
+    numbered = _lines(flag, list_path)
+    names = printed_names.in_list([text for _, text in numbered])
+    for (number, text), name in zip(numbered, names):
+        path = addresses.check(name)
+        if not location.is_remote(path):
+            path = os.path.join(os.path.dirname(list_path), path)
+        yield _Line(number, text, path)
 
 
 def _lines(flag: str, path: str) -> List[Tuple[int, str]]:

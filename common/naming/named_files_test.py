@@ -97,7 +97,7 @@ def test_only_folders_that_a_glob_can_match_are_looked_into() -> None:
     ("nope/*.csv", r"nope/\*.csv: no such .* Before the first wildcard there must be a folder"),
     ("x/{a", "x/{a: no such .* Braces are not expanded: list the names"),
     ("x/*.csv", r"^x/\*.csv: no file matches it. There is x with 2 files below it.$"),
-    ("x/a*", r"^x/a\*: no file of rows in it. Of 1 files none"),
+    ("x/a*", r"^x/a\*: no file of rows in it. Of 1 file none"),
     ("y", "^y: no file of rows in it. Of 0 files none"),
     ("x/a.tmp/b", "^--eval_files x/a.tmp/b: no such file or folder")])
 def test_names_of_nothing(name: str, message: str) -> None:
@@ -138,6 +138,17 @@ def test_a_folder_that_a_name_stands_for(entry: str, folder: str, is_read: bool)
     os.makedirs("rows")
     os.symlink("rows", "link")
     assert named_files.stands_for(entry, folder) is is_read
+
+
+@pytest.mark.parametrize("lines, folder, is_read", [
+    (b"a\nmore/\n", "rows/more/run", True), (b"more/\n", "rows/other/run", False),
+    (b"more\n", "rows/more/run", False), (b"s3://b/rows/\n", "s3://b/rows/run", True),
+    (b"../rows/\n", "run", False), (b"../\n", "run", True), (b"\xff", "rows/run", False)])
+def test_a_folder_that_a_list_stands_for(lines: bytes, folder: str, is_read: bool) -> None:
+    os.mkdir("rows")
+    write_list("rows/live", lines)
+    assert named_files.stands_for("@rows/live", folder) is is_read
+    assert not named_files.stands_for("@nope", folder)
 
 
 def test_hidden_links_to_nothing() -> None:

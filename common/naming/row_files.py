@@ -8,6 +8,7 @@ import re
 from typing import Dict, List, Sequence, Set
 
 from common.config.schema import Schema
+from common.counts import counted
 from common.errors import BadInput
 from common.naming import text_forms
 from common.log import log
@@ -51,13 +52,13 @@ def choose(entry: str, paths: Sequence[str], below: int, schema: Schema) -> List
     num_unfinished = len(paths) - len(finished)
     if not rows:
         raise BadInput(
-            "{}: no file of rows in it. Of {} files none is whole and visible: hidden ones (. or "
+            "{}: no file of rows in it. Of {} none is whole and visible: hidden ones (. or "
             "_ at the start), checksums and unfinished ones are left out. Name files one by one to "
-            "read them all the same.".format(entry, len(paths)))
+            "read them all the same.".format(entry, counted(len(paths), "file")))
     if num_unfinished:
         first = next(path for path in paths if _is_unfinished(path[below:]))
-        log("warning: {}: left out {} unfinished files, the first {}".format(
-            entry, num_unfinished, first))
+        log("warning: {}: left out {}, the first {}".format(
+            entry, counted(num_unfinished, "unfinished file"), first))
     return rows
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy import ndarray
 
 from common.config.column import Column
+from common.counts import counted
 
 Unusual = Tuple[int, Column, str]
 
@@ -36,11 +37,10 @@ def _unusual_lists(columns: Sequence[Column], lengths: List[int]) -> Iterator[Tu
     """The lists of a row that are not as long as most, and how long those are."""
     (usual, _), = collections.Counter(lengths).most_common(1)
     example = columns[lengths.index(usual)]
-    items = "item" if usual == 1 else "items"
     for place, length in enumerate(lengths):
         if length != usual:
-            yield place, "{} {} as in column {!r}, not {}".format(
-                usual, items, example.name, length)
+            yield place, "{} as in column {!r}, not {}".format(
+                counted(usual, "item"), example.name, length)
 
 
 def _are_equal(arrays: Sequence[ndarray]) -> bool:

@@ -212,7 +212,7 @@ def test_more_parts_than_rows(tmp_path: object) -> None:
     data = toy.open_toy(tmp_path, toy.random_rows(1, 3), TEST)
     for make in (dataset.columnar_input, lambda *args: tf_path.tf_input(*args, with_users=False)):
         with pytest.raises(BadInput,
-                           match="its 3 rows leave none for part 1 of 4. Train with fewer workers"):
+                           match="of its 3 rows none is left for part 1 of 4. Train with fewer"):
             make(data.train, data, Stream(8, shard=0, shards=4))()
 
 

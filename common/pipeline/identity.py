@@ -9,6 +9,7 @@ import json
 import os
 from typing import NamedTuple, Optional, Sequence, Tuple
 
+from common.counts import counted
 from common.places import location
 from common.places.location import Stamp
 
@@ -38,8 +39,7 @@ class Rows(NamedTuple):
 
     def described(self) -> str:
         """The files and bytes, for people."""
-        return "{:,} {} of {:,} bytes".format(
-            self.num_files, "file" if self.num_files == 1 else "files", self.num_bytes)
+        return "{} of {:,} bytes".format(counted(self.num_files, "file"), self.num_bytes)
 
     def difference(self, other: "Rows") -> str:
         """What makes these rows others than those, for people."""

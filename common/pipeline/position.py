@@ -8,6 +8,7 @@ a new plan shares out what is left of the epochs that were begun.
 
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+from common.counts import counted
 from common.pipeline import plans
 from common.pipeline.identity import Rows
 from common.pipeline.plans import Count, Order, Plan
@@ -224,12 +225,13 @@ def _what_changed(plan: Plan, reading: Reading, legs: Sequence[Leg]) -> str:
     """What people should know of a new plan."""
     changes = []
     if plan.trainers != reading.trainers:
-        changes.append("{} trainers in place of {}".format(reading.trainers, plan.trainers))
+        changes.append("{} in place of {}".format(
+            counted(reading.trainers, "trainer"), plan.trainers))
     if plan.order != reading.order:
         changes.append("another order of rows")
     rows = sum(plans.num_rows(leg) for leg in legs)
-    return "{}: the {:,} rows that are left of the epochs begun are read first".format(
-        " and ".join(changes), rows)
+    return "{}: what is left of the epochs begun, {}, is read first".format(
+        " and ".join(changes), counted(rows, "row"))
 
 
 def rows_left(place: Place, reading: Reading) -> List[int]:

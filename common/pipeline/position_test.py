@@ -4,6 +4,7 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 import pytest
 
+from common.counts import counted
 from common.pipeline import position
 from common.pipeline.identity import Rows
 from common.pipeline.plans import Order, Plan
@@ -91,7 +92,7 @@ def test_other_numbers_of_trainers_read_each_row_once(numbers: Sequence[int], ep
             break
         place = position.resume(saved(place, trained), reading(trainers=trainers, epochs=epochs))
         assert place.rows_trained == len(seen)
-        assert "{} trainers in place of".format(trainers) in place.note
+        assert counted(trainers, "trainer") + " in place of" in place.note
     numbers_read = times(seen)
     assert max(numbers_read.values()) == 1
     if epochs:
@@ -118,8 +119,8 @@ def test_another_seed_reads_the_rest_of_the_epoch_in_the_order_that_it_began() -
     place = position.resume(saved(first, [103 + 40]), reading(order=ORDER._replace(seed=9)))
     assert place.plan.legs == ((Leg(1, 0, 1, 40, 103, 3, 100, True),),)
     assert (place.plan.next_epoch, place.plan.before, place.trained) == (2, 143, (0,))
-    assert place.note == ("another order of rows: the 63 rows that are left of the epochs begun "
-                          "are read first")
+    assert place.note == ("another order of rows: what is left of the epochs begun, 63 rows, is "
+                          "read first")
 
 
 def test_no_seed_changes_the_order_of_the_files() -> None:

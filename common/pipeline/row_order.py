@@ -10,6 +10,7 @@ from typing import Generator, Iterable, Iterator, List, NamedTuple, Optional, Tu
 import numpy as np
 
 from common.config.flag_types import FILES, TRAINING, FlagParser, add_switch, count
+from common.counts import counted
 from common.errors import BadInput
 from common.formats.chunks import Chunk, first_row_of
 from common.formats.files import Files
@@ -206,10 +207,10 @@ def count_shard(files: Files, bad_rows: Iterable[int], stream: Stream) -> int:
     parts = _parts_of_leg(files, stream.whole_epoch(0))
     num_rows = sum(_count_usable(part, bad) for part in parts)
     if stream.shards > 1 and not num_rows:
-        message = "{}: its {} rows leave none for part {} of {}. Train with fewer workers."
+        message = "{}: of its {} none is left for part {} of {}. Train with fewer workers."
         raise BadInput(message.format(
             files.path,
-            files.num_rows,
+            counted(files.num_rows, "row"),
             stream.shard + 1,
             stream.shards,
         ))

@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from common.config.flag_types import FEATURES, FlagParser, add_switch
 from common.config.run import Run
+from common.counts import counted
 from common.formats.files import Files
 from common.kernels.pipeline import work_queue as kernel
 from common.kernels.pipeline.work_queue import Plan, WorkQueue
@@ -121,8 +122,8 @@ class RunQueue:
     def described(self) -> str:
         """How many items there are, and where, for the start-up table."""
         place = "on ps-0" if self._device else "in this process"
-        num_items = len(self._items.parts)
-        return "{} items of at most {} rows, {}".format(num_items, self._items.max_rows, place)
+        num_items = counted(len(self._items.parts), "item")
+        return "{} of at most {}, {}".format(num_items, counted(self._items.max_rows, "row"), place)
 
     def read(self) -> Iterator[Optional[Block]]:
         """The untrained rows of the items that this process is given, one item a block.

@@ -13,6 +13,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Dict, List, Optional, Sequence, Set
 
+from common.counts import counted
 from common.errors import BadInput
 from common.files import replacing
 from common.log import log
@@ -139,8 +140,8 @@ class Mirror:
         self._write_record()
         if kept:
             num_bytes = sum(self._copied[name].num_bytes for name in kept)
-            log("{}: {} files of {} MB are there".format(
-                self.address, len(kept), num_bytes // 1000000))
+            log("{}: {} of {} MB on this machine".format(
+                self.address, counted(len(kept), "file"), num_bytes // 1000000))
 
     def _fetch_files(self, names: Sequence[str], before: Dict[str, Copied]) -> None:
         with ThreadPoolExecutor(_THREADS) as threads:

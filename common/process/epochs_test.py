@@ -83,4 +83,4 @@ def test_another_number_of_trainers_reads_the_rest_of_each_part(
     trained = counts(job, names)
     # steps of the workers that ended while the chief saved for the last time
     assert trained.min() == 1 and trained.sum() <= ROWS + 2 * BATCH, other.logs()
-    assert "2 trainers in place of 3: the " in other.log("chief-0")
+    assert "2 trainers in place of 3: what is left " in other.log("chief-0")

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOCUMENT = os.path.join(ROOT, "CONTRIBUTING.md")
 BEGIN, END = "<!-- python -m common.testing.rooms -->", "<!-- end -->"
-LEAVES = ("errors", "files", "log", "tf_private")
+LEAVES = ("counts", "errors", "files", "log", "tf_private")
 MODELS = "models"
 FRONT = "front"
 _SYMBOLS = "deeprec.symbols"

@@ -297,7 +297,7 @@ def test_bad_records(raw: str, tmp_path: object) -> None:
     message = "meta_Books.json, line 295: field 'categories': 7 is given, expected a list of paths"
     assert message in result.stderr
     result = prepare(folder, out, "--max_bad_records", "1")
-    assert result.returncode == 0 and "1 bad records skipped" in result.stderr
+    assert result.returncode == 0 and "1 bad record skipped" in result.stderr
     assert sorted(os.listdir(out)) == FILES
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
+from common.counts import counted
 from common.errors import BadInput
 from data.din import buckets
 from data.din.samples import DEFAULT_CATEGORY
@@ -31,8 +32,8 @@ class Items(NamedTuple):
 
     def describe(self) -> str:
         """How many of the items have a category, in words."""
-        return "{} items, {} without a category, {} not in the list of items".format(
-            len(self.names), self.num_uncategorized, self.num_unlisted)
+        return "{}, {} without a category, {} not in the list of items".format(
+            counted(len(self.names), "item"), self.num_uncategorized, self.num_unlisted)
 
     def check_categories(self, path: str, smallest: float, hint: str = "") -> None:
         """Raises BadInput if a smaller share of the items has a category.

@@ -27,10 +27,9 @@ from common.config.schema import Column, Schema  # noqa: E402
 from common.formats.column_names import ColumnNames  # noqa: E402
 from common.formats.files import Files  # noqa: E402
 from common.naming import file_names  # noqa: E402
-from common.pipeline import vocabulary  # noqa: E402
+from common.pipeline import labels, vocabulary  # noqa: E402
 from common.pipeline.checks import BadRows  # noqa: E402
 from common.pipeline.column_decoder import ColumnDecoder  # noqa: E402
-from data import conversion  # noqa: E402
 from data.din import steps  # noqa: E402
 from data.din.columns import columns  # noqa: E402
 from data.din.samples import DEFAULT_CATEGORY, SEPARATOR  # noqa: E402
@@ -68,16 +67,16 @@ def count_names(names: Sequence[str], csv_header: bool = False) -> Counts:
     files = Files(named, SCHEMA, header=ColumnNames(SCHEMA) if csv_header else None)
     files.first_chunk()  # raises where there is none
     bad_rows = BadRows(0, skippable=False)
-    checker = conversion.row_checker(SCHEMA, files.paths, bad_rows)
     words = [column for column in SCHEMA.columns if column.vocabulary]
     counts: Counts = {name: collections.Counter() for name in DEFAULTS}
     for number in files.in_order(range(len(files.paths))):
         for chunk in files.chunks_of(number):
             rows = files.read(chunk, [column.name for column in SCHEMA.columns])
-            checker.encode(rows)
             decoder = ColumnDecoder(rows)
+            labels.read(decoder, SCHEMA)  # for its checks
             for column in words:
                 counts[column.vocabulary].update(_counted(decoder, column))
+            decoder.check_aligned(SCHEMA)
             bad_rows.add(files.paths, decoder.rejects)
     for counter in counts.values():
         del counter[b""]  # stands for no name

@@ -23,6 +23,7 @@ from numpy.random import default_rng
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
 from common.config.flag_types import written_locally  # noqa: E402
+from common.counts import counted  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import buckets, next_item, rows, steps  # noqa: E402
@@ -65,10 +66,10 @@ class Report(NamedTuple):
 
     def lines(self) -> Iterator[str]:
         """The counts in words."""
-        yield "{} reviews left out: each is equal to another in user, item, rating and time".format(
-            self.num_equal)
-        yield "{} reviews left out of histories: earlier ones of the target item".format(
-            self.num_repeats)
+        yield "{} left out: equal to another in user, item, rating and time".format(
+            counted(self.num_equal, "review"))
+        yield "{} left out of histories: before the last one of the target item".format(
+            counted(self.num_repeats, "review"))
         num_positives = self.num_lines // 2
         num_without = self.num_users - num_positives
         yield "{} of {} users left out: no review of another item before the last".format(

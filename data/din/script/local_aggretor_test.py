@@ -131,8 +131,8 @@ def test_earlier_reviews_of_the_target_are_no_history(tmp_path: object) -> None:
     assert negative[4:] == positive[4:] and negative.item in (b"c", b"e")
     assert (report.num_equal, report.num_lines) == (0, 2)
     assert list(report.lines()) == [
-        "0 reviews left out: each is equal to another in user, item, rating and time",
-        "2 reviews left out of histories: earlier ones of the target item",
+        "0 reviews left out: equal to another in user, item, rating and time",
+        "2 reviews left out of histories: before the last one of the target item",
         "2 of 3 users left out: no review of another item before the last",
         "0 of 1 positive targets are reviewed by nobody else, as negative ones never are",
         "5 items, 0 without a category, 0 not in the list of items"]

@@ -17,6 +17,7 @@ from typing import Callable, Iterator, List, Optional
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
 from common.config.flag_types import written_locally  # noqa: E402
+from common.counts import counted  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import steps  # noqa: E402
@@ -107,7 +108,7 @@ def _convert_both(args: argparse.Namespace, prog: str) -> Iterator[str]:
     num_items = convert(args.meta, item_info, item_line, bad)
     yield describe(item_info, num_items, "lines")
     if bad.count:
-        print("{}: {} bad records skipped".format(prog, bad.count), file=sys.stderr)
+        print("{}: {} skipped".format(prog, counted(bad.count, "bad record")), file=sys.stderr)
 
 
 def _check_start(source: str, to_line: ToLine, limit: int) -> None:

@@ -15,6 +15,7 @@ from typing import Iterator, List, Optional, Tuple
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(_ROOT))
 from common.config.flag_types import written_locally  # noqa: E402
+from common.counts import counted  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.files import replacing  # noqa: E402
 from data.din import steps  # noqa: E402
@@ -62,8 +63,9 @@ def split(
                     train_file.write(line + b"\n")
                     num_train += 1
         if not num_train or not num_test:
-            raise BadInput("{}: {} lines fall to training and {} to test. Give more users or "
-                           "another --seed.".format(source, num_train, num_test))
+            raise BadInput("{}: training would get {} and test {}. Give more users or another "
+                           "--seed.".format(
+                               source, counted(num_train, "line"), counted(num_test, "line")))
     return num_train, num_test
 
 

@@ -57,8 +57,8 @@ def test_a_user_stays_on_one_side_wherever_the_lines_stand(tmp_path: object) -> 
 def test_one_side_without_users(tmp_path: object) -> None:
     with pytest.raises(
             BadInput,
-            match="samples: (2 lines fall to training and 0|0 lines fall to training and 2) to "
-            "test. Give more users or another --seed"):
+            match="samples: training would get (2 lines and test 0|0 lines and test 2) "
+            "lines. Give more users or another --seed"):
         split(tmp_path, ["u"], 1)
     assert os.listdir(str(tmp_path)) == ["samples"]
 
