@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
                          help="what divides the columns of text, \\t for tabs (default ,)")
     command.add_argument("--limit", type=positive, default=guessing.ROWS,
                          help="rows that are looked at (default {})".format(guessing.ROWS))
-    check_help = "read all rows, and print what columns hold; takes 8 bytes of memory a row and value"
+    check_help = "read all rows, and print what columns hold; takes 8 bytes for each row and value"
     command = commands.add_parser("check", help=check_help)
     command.set_defaults(run=_check)
     command.add_argument("schema", type=data_sets.of_flag,
