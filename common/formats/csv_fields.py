@@ -1,16 +1,15 @@
 """The fields of a chunk of text, where they lie, and columns of them."""
 
-from typing import Dict, Iterator, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy import ndarray
 
-from common.formats import native_columns as compiled
-from common.formats import parsing
+from common.formats import native_lines, parsing
 from common.formats.splits import starts_after
-from common.formats.string_views import StringViews, split_at, without_last
+from common.formats.string_views import StringViews, is_utf8_text, split_at, without_last
 
 _NEWLINE = ord("\n")
 _RETURN = ord("\r")
@@ -64,7 +63,7 @@ def split(data: bytes, delimiter: str) -> Fields:
 def _split(data: bytes, delimiter: str) -> Tuple[ndarray, ndarray]:
     """Where each field ends, and the index of each line's last field, int."""
     content = np.frombuffer(data, np.uint8)
-    ends_and_last = compiled.split(content, delimiter.encode())
+    ends_and_last = native_lines.split(content, delimiter.encode())
     if ends_and_last is not None:
         return ends_and_last
     is_newline = content == _NEWLINE
@@ -91,6 +90,35 @@ def stray_returns(fields: Fields) -> Iterator[Tuple[int, int]]:
     lines, positions = np.unique(stray_lines, return_index=True)
     first_fields = stray_fields[positions]
     yield from zip(lines, first_fields)
+
+
+def plain_views(
+    data: bytes,
+    delimiter: str,
+    columns: Sequence[str],
+    names: Sequence[str],
+    num_lines: int,
+) -> Optional[Dict[str, StringViews]]:
+    """The named columns of text, where they lie, in one pass by C++.
+
+    Args:
+      columns: of the lines.
+      num_lines: how many there are; each has its end.
+
+    Returns:
+      None where something is to be said of a line, where text is not UTF-8, or without a native
+      library: then Table has the columns.
+    """
+    places = [columns.index(name) for name in names]
+    found = native_lines.fields(data, delimiter.encode(), len(columns), places, num_lines)
+    if found is None:
+        return None
+    starts, ends, is_ascii = found
+    if not is_ascii and not is_utf8_text(data):
+        return None
+    content = np.frombuffer(data, np.uint8)
+    views = [StringViews(content, *bounds) for bounds in zip(starts, ends)]
+    return dict(zip(names, views))
 
 
 class Table(NamedTuple):
@@ -132,17 +160,9 @@ class Table(NamedTuple):
 
     def _view(self, position: int) -> StringViews:
         ends = self.fields.ends
-        width = len(self.columns)
-        num_table_fields = width * len(self.first)
-        is_whole = len(ends) == num_table_fields
-        if is_whole:  # no line was left out, so a stride will do
-            starts = _strided_starts(ends, position, width)
-            stops = ends[position::width]
-        else:
-            positions = self.first + position
-            starts = _starts(ends, positions)
-            stops = ends[positions]
-        stops = np.ascontiguousarray(stops)
+        positions = self.first + position
+        starts = _starts(ends, positions)
+        stops = ends[positions]
         content = self.fields.content
         if self._is_last(position):  # a line may end in \r\n
             ends_in_return = content[stops - 1] == _RETURN
@@ -167,15 +187,4 @@ def _starts(ends: ndarray, positions: ndarray) -> ndarray:
     """Where some fields begin, one behind the end of the field before, int32."""
     behind_previous = ends[positions - 1] + 1
     starts = np.where(positions > 0, behind_previous, 0)
-    return starts.astype(np.int32)
-
-
-def _strided_starts(ends: ndarray, position: int, width: int) -> ndarray:
-    """Where every width-th field begins, from a position on, int32."""
-    if position:
-        previous = ends[position - 1::width]
-        return previous + np.int32(1)
-    previous_lines = ends[width - 1:-1:width]
-    behind = previous_lines + 1
-    starts = np.concatenate([[0], behind])
     return starts.astype(np.int32)

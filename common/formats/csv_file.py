@@ -111,6 +111,22 @@ class CsvFile:
         """
         self._check_named(names)
         data = self._read_bytes(chunk)
+        if as_views:
+            views = csv_fields.plain_views(
+                data, self.schema.delimiter, self.layout.columns, names, chunk.num_rows)
+            if views is not None:
+                rows = np.arange(chunk.first_row, chunk.first_row + chunk.num_rows)
+                return RawColumns(views, rows, [])
+        return self._read_any(chunk, data, names, as_views)
+
+    def _read_any(
+        self,
+        chunk: Chunk,
+        data: bytes,
+        names: Sequence[str],
+        as_views: bool,
+    ) -> RawColumns:
+        """Columns of text in which something may be to be said of a line."""
         fields = csv_fields.split(data, self.schema.delimiter)
         is_good = fields.num_fields == self._width
         rejects = self._wrong_widths(chunk, fields, is_good)

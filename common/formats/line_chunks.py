@@ -5,7 +5,7 @@ from typing import Iterator, Tuple
 import numpy as np
 from numpy import ndarray
 
-from common.formats import native_columns as compiled
+from common.formats import native_lines
 from common.formats.chunks import Chunk
 from common.formats.text_bytes import TextBytes
 
@@ -38,7 +38,7 @@ def cut(text: TextBytes, start: int, num_rows: int) -> Iterator[Chunk]:
 
 def _line_cuts(content: ndarray, run: int, lines: int) -> Tuple[ndarray, int]:
     """As common.formats.native_columns.line_cuts."""
-    cuts_and_lines = compiled.line_cuts(content, run, lines)
+    cuts_and_lines = native_lines.line_cuts(content, run, lines)
     if cuts_and_lines is not None:
         return cuts_and_lines
     behind_newlines = np.flatnonzero(content == _NEWLINE) + 1

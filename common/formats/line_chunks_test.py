@@ -5,6 +5,7 @@ import pytest
 
 from common.formats import line_chunks
 from common.formats import native_columns as compiled
+from common.formats import native_lines
 from common.formats.chunks import Chunk
 from common.formats.text_bytes import TextBytes
 from common.places import location
@@ -33,7 +34,7 @@ def test_chunks_are_found_as_by_reading_lines(tmp_path: object, monkeypatch: pyt
                                               num_rows: int) -> None:
     monkeypatch.setattr(line_chunks, "_SCAN_BYTES", scan_bytes)
     if not native:
-        monkeypatch.setattr(line_chunks.compiled, "line_cuts", lambda *args: None)
+        monkeypatch.setattr(line_chunks.native_lines, "line_cuts", lambda *args: None)
     rng = np.random.default_rng(num_rows)
     for size in (0, 1, 2, 50, 300):
         data = bytes(rng.choice(list(b"ab\n\n\r"), size).tolist())
@@ -50,7 +51,7 @@ def test_chunks_are_found_as_by_reading_lines(tmp_path: object, monkeypatch: pyt
 @pytest.mark.skipif(compiled.library() is None, reason="the native library is not there")
 def test_lines_are_counted_over_blocks() -> None:
     content = np.frombuffer(b"a\n\nbc\n" * 1000 + b"d", np.uint8)
-    cuts, lines = compiled.line_cuts(content, 700, 699)  # type: ignore[misc]
+    cuts, lines = native_lines.line_cuts(content, 700, 699)  # type: ignore[misc]
     behind = np.flatnonzero(content == ord("\n")) + 1
     assert cuts.tolist() == behind[[0, 700, 1400, 2100, 2800]].tolist()
     assert lines == 699 + 3000 - 5 * 700

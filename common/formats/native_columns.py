@@ -7,18 +7,25 @@ it should be: the counterpart then raises an error that names the value.
 
 import ctypes
 import threading
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
 from numpy import ndarray
 
 from common.formats import string_views
-from common.formats.string_views import StringViews
+from common.formats.string_views import Strings
 from common.kernels.pipeline import columns
 from common.kernels.pipeline.columns import library
 
 _BUFFERS = threading.local()
+
+
+class Nulls(NamedTuple):
+    """Texts that count as empty ones: the C++ structure, and what it points to."""
+
+    table: columns.Nulls
+    texts: List[Any]
 
 
 class Words(NamedTuple):
@@ -28,18 +35,16 @@ class Words(NamedTuple):
     arrays: Tuple[Any, ...]
 
 
-def _c_texts(texts: StringViews, missing: bytes) -> columns.Texts:
-    arrays = (texts.data, texts.starts, texts.ends)
+def _c_texts(texts: Strings) -> columns.Texts:
+    views, missing, nulls = texts
+    arrays = (views.data, views.starts, views.ends)
     data, starts, ends = [array.ctypes.data for array in arrays]
-    return columns.Texts(data, starts, ends, len(texts.starts), missing, len(missing),
-                         texts.data.nbytes)
+    table = ctypes.pointer(nulls.table) if nulls else None
+    return columns.Texts(data, starts, ends, len(views.starts), missing, len(missing),
+                         views.data.nbytes, table)
 
 
-def _c_words(words: Optional[Words]) -> Optional[columns.Words]:
-    return words.table if words else None
-
-
-def _scratch(name: str, size: int, dtype: Any) -> ndarray:
+def scratch(name: str, size: int, dtype: Any) -> ndarray:
     """A buffer that this thread's calls share by name; a name always has the same dtype.
 
     Fresh memory costs more than what is done in it: the kernel clears each page at first use.
@@ -51,47 +56,25 @@ def _scratch(name: str, size: int, dtype: Any) -> ndarray:
     return buffer
 
 
-def split(data: ndarray, delimiter: bytes) -> Optional[Tuple[ndarray, ndarray]]:
-    """Where fields of text end, int32, and the numbers of those that end a line, int32.
-
-    Returns None where there is no native library.
-    """
-    functions = library()
-    if functions is None:
-        return None
-    size = len(data)
-    fields = _scratch("fields", size + 8, np.int32)
-    lines = _scratch("lines", size + 8, np.int32)
-    num_fields = ctypes.c_int64()
-    num_lines = functions.zoo_split(data, size, delimiter, fields, lines, num_fields)
-    return fields[:num_fields.value].copy(), lines[:num_lines].copy()
-
-
-def line_cuts(data: ndarray, run: int, lines: int) -> Optional[Tuple[ndarray, int]]:
-    """Where text is cut behind every `run` lines, int64, and the lines behind the last cut.
-
-    Args:
-      lines: how many lines there are between the cut before and the text.
-
-    Returns:
-      None where there is no native library.
-    """
-    functions = library()
-    if functions is None:
-        return None
-    count = ctypes.c_int64(lines)
-    most_cuts = (lines + len(data)) // run
-    cuts = np.empty(most_cuts, np.int64)
-    num_cuts = functions.zoo_line_cuts(data, len(data), run, count, cuts)
-    return cuts[:num_cuts], count.value
-
-
-def fingerprints(texts: StringViews, missing: bytes = b"") -> ndarray:
-    """TensorFlow's Fingerprint64 of each text, uint64 [N]; that of `missing` for an empty text."""
-    out = np.empty(len(texts.starts), np.uint64)
-    views = _c_texts(texts, missing)
+def fingerprints(texts: Strings) -> ndarray:
+    """TensorFlow's Fingerprint64 of each text, uint64 [N]."""
+    out = np.empty(texts.size, np.uint64)
+    views = _c_texts(texts)
     library().zoo_fingerprints(views, out)
     return out
+
+
+def make_nulls(texts: Sequence[bytes]) -> Nulls:
+    """Texts that count as empty ones."""
+    distinct = [text for text in set(texts) if text]
+    array = (columns.Text * len(distinct))()
+    kept = [ctypes.create_string_buffer(text, len(text)) for text in distinct]
+    sizes = 0
+    for place, text in zip(array, kept):
+        place.begin = ctypes.addressof(text)
+        place.end = place.begin + len(text)
+        sizes |= 1 << len(text) % 64
+    return Nulls(columns.Nulls(array, len(distinct), sizes), kept)
 
 
 def make_words(ids_of: Dict[bytes, int]) -> Words:
@@ -101,56 +84,74 @@ def make_words(ids_of: Dict[bytes, int]) -> Words:
     values = np.array(list(ids_of.values()), np.int32)
     num_slots = 4 << len(ids_of).bit_length()
     slots = np.zeros(num_slots, np.int32)
-    views = _c_texts(texts, b"")
+    views = _c_texts(Strings(texts))
     table = columns.Words(views, values.ctypes.data, slots.ctypes.data, num_slots - 1)
     library().zoo_add_words(table)
     return Words(table, (texts, values, slots))
 
 
-def ids(texts: StringViews, words: Optional[Words], buckets: int, missing: bytes,
-        out: ndarray) -> None:
-    """Writes the id of each text to `out`, int32 or int64 [N].
+class IdColumn(NamedTuple):
+    """Texts, and where their ids go.
 
-    Args:
+    Attributes:
+      texts: N of them.
       words: whose ids are looked up, -1 for a text that is none of them; None to hash.
       buckets: the number of ids that hashes are mapped to.
-      missing: what an empty text is replaced with.
+      out: int32 or int64 [N].
     """
-    views = _c_texts(texts, missing)
-    table = _c_words(words)
-    library().zoo_ids(views, table, buckets, out.itemsize, out)
+
+    texts: Strings
+    words: Optional[Words]
+    buckets: int
+    out: ndarray
 
 
-def integers(texts: StringViews, limit: int, missing: bytes) -> Optional[ndarray]:
+def write_ids(id_columns: Sequence[IdColumn]) -> None:
+    """Writes the ids of the texts of some columns, those of neighbouring rows together."""
+    if not id_columns:
+        return
+    array = (columns.IdColumn * len(id_columns))()
+    for place, (texts, words, buckets, out) in zip(array, id_columns):
+        place.texts = _c_texts(texts)
+        if words:
+            place.words = ctypes.pointer(words.table)
+        place.buckets = buckets
+        place.width = out.itemsize
+        place.out = out.ctypes.data
+    library().zoo_ids(array, len(array))
+
+
+def integers(texts: Strings, limit: int) -> Optional[ndarray]:
     """Whole numbers from 0 to below the limit, int32 [N]; None if a text is not one."""
-    out = np.empty(len(texts.starts), np.int32)
-    views = _c_texts(texts, missing)
+    out = np.empty(texts.size, np.int32)
+    views = _c_texts(texts)
     valid = library().zoo_integers(views, limit, out)
     return out if valid else None
 
 
-def numbers(texts: StringViews, of_empty: float) -> Optional[ndarray]:
+def numbers(texts: Strings, of_empty: float) -> Optional[ndarray]:
     """Decimal numbers, float64 [N]; None if a text is not one that C++ reads exactly."""
-    out = np.empty(len(texts.starts), np.float64)
-    views = _c_texts(texts, b"")
+    out = np.empty(texts.size, np.float64)
+    views = _c_texts(texts)
     valid = library().zoo_numbers(views, of_empty, out)
     return out if valid else None
 
 
-def merged_lists(texts: StringViews, separator: bytes, words: Optional[Words], buckets: int,
-                 missing: bytes, dtype: str) -> Optional[Tuple[ndarray, ndarray, ndarray, ndarray]]:
+def merged_lists(texts: Strings, separator: bytes, words: Optional[Words], buckets: int,
+                 dtype: str) -> Optional[Tuple[ndarray, ndarray, ndarray, ndarray]]:
     """Lists in which order does not count: the fields of a Ragged, and items per list, int32 [N].
 
     Args:
-      words, buckets, missing: as for `ids`.
+      words, buckets: as for IdColumn.
       dtype: of the ids, 'int32' or 'int64'.
 
     Returns:
       None if an item is not among the words.
     """
-    values, row_splits, lengths = _list_buffers(texts, missing, dtype)
-    weights = _scratch("weights", len(values), np.float32)
-    views, table = _c_texts(texts, missing), _c_words(words)
+    values, row_splits, lengths = _list_buffers(texts, dtype)
+    weights = scratch("weights", len(values), np.float32)
+    views = _c_texts(texts)
+    table = words.table if words else None
     size = library().zoo_merged_lists(
         views, separator, table, buckets, values.itemsize, values, weights, row_splits,
         lengths)
@@ -159,49 +160,42 @@ def merged_lists(texts: StringViews, separator: bytes, words: Optional[Words], b
     return values[:size].copy(), row_splits, weights[:size].copy(), lengths
 
 
-def sequences(texts: StringViews, separator: bytes, words: Optional[Words], buckets: int,
-              newest: int, missing: bytes, dtype: str) -> Tuple[ndarray, ndarray, ndarray]:
+def sequences(texts: Strings, separator: bytes, words: Optional[Words], buckets: int,
+              newest: int, dtype: str) -> Tuple[ndarray, ndarray, ndarray]:
     """The newest items of each list, in order: ids, row splits, items per list, int32 [N].
 
     Args:
-      words, buckets, missing: as for `ids`.
+      words, buckets: as for IdColumn.
       newest: the most items of a list.
       dtype: of the ids, 'int32' or 'int64'.
     """
-    values, row_splits, lengths = _list_buffers(texts, missing, dtype)
-    views, table = _c_texts(texts, missing), _c_words(words)
+    values, row_splits, lengths = _list_buffers(texts, dtype)
+    views = _c_texts(texts)
+    table = words.table if words else None
     size = library().zoo_sequences(
         views, separator, table, buckets, newest, values.itemsize, values, row_splits,
         lengths)
     return values[:size].copy(), row_splits, lengths
 
 
-def _list_buffers(
-        texts: StringViews, missing: bytes, dtype: str) -> Tuple[ndarray, ndarray, ndarray]:
+def _list_buffers(texts: Strings, dtype: str) -> Tuple[ndarray, ndarray, ndarray]:
     """Buffers for the values, row splits and lengths of lists."""
-    num_lists = len(texts.starts)
-    most_items = texts.num_bytes + num_lists * (1 + len(missing))  # one more than bytes in each
-    values = _scratch(dtype + "_values", most_items, dtype)
+    num_lists = texts.size
+    # A text has at most one item more than bytes.
+    most_items = texts.views.num_bytes + num_lists * (1 + len(texts.missing))
+    values = scratch(dtype + "_values", most_items, dtype)
     row_splits = np.empty(num_lists + 1, np.int64)
     lengths = np.empty(num_lists, np.int32)
     return values, row_splits, lengths
 
 
-def holds(texts: StringViews, word: bytes, separator: bytes) -> bool:
-    """Whether a text is a word that is not empty; with a separator, whether an item of one is."""
-    views = _c_texts(texts, b"")
-    if not separator:
-        return bool(library().zoo_holds(views, word, len(word)))
-    return bool(library().zoo_holds_item(views, separator, word, len(word)))
-
-
-def list_means(texts: StringViews, separator: bytes,
+def list_means(texts: Strings, separator: bytes,
                of_empty: float) -> Optional[Tuple[ndarray, ndarray]]:
     """Each list's mean of numbers, float64 [N], and its items, int32 [N]; None as in `numbers`."""
-    num_lists = len(texts.starts)
+    num_lists = texts.size
     out = np.empty(num_lists, np.float64)
     lengths = np.empty(num_lists, np.int32)
-    views = _c_texts(texts, b"")
+    views = _c_texts(texts)
     valid = library().zoo_list_means(views, separator, of_empty, out, lengths)
     return (out, lengths) if valid else None
 
@@ -215,8 +209,8 @@ def merge(codes: ndarray, splits: ndarray, ids_of: ndarray) -> Tuple[ndarray, nd
       ids_of: int32 or int64 [D].
     """
     num_lists = len(splits) - 1
-    values = _scratch(ids_of.dtype.name + "_values", len(codes), ids_of.dtype)
-    weights = _scratch("weights", len(codes), np.float32)
+    values = scratch(ids_of.dtype.name + "_values", len(codes), ids_of.dtype)
+    weights = scratch("weights", len(codes), np.float32)
     row_splits = np.empty(len(splits), np.int64)
     size = library().zoo_merge(
         codes, splits, num_lists, ids_of.itemsize, ids_of, values, weights, row_splits)

@@ -10,8 +10,9 @@ from common.config.column_fields import KEYS
 from common.config.schema import Schema
 from common.formats import csv_file
 from common.formats import native_columns as compiled
+from common.formats import native_lines
 from common.formats import string_views
-from common.formats.string_views import StringViews
+from common.formats.string_views import Strings
 from common.pipeline import blocks, features, hashing, list_items, lists
 from common.pipeline import source
 from common.pipeline.features import Block
@@ -31,8 +32,8 @@ def random_texts(seed: int, size: int, longest: int) -> List[bytes]:
     ]
 
 
-def to_texts(values: List[bytes]) -> StringViews:
-    return string_views.from_arrow(pa.array(values, pa.binary()))
+def to_texts(values: List[bytes], missing: bytes = b"") -> Strings:
+    return Strings(string_views.from_arrow(pa.array(values, pa.binary())), missing)
 
 
 @pytest.mark.parametrize("longest, buckets, dtype", [(3, 10, "int32"), (8, 100000, "int32"),
@@ -46,7 +47,7 @@ def test_ids_are_tensorflows(longest: int, buckets: int, dtype: str) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         expected = session.run(tf.strings.to_hash_bucket_fast(values, buckets))
     ids = np.empty(len(values), dtype)
-    compiled.ids(to_texts(values), None, buckets, b"", ids)
+    compiled.write_ids([compiled.IdColumn(to_texts(values), None, buckets, ids)])
     assert ids.tolist() == expected.tolist()
 
 
@@ -54,7 +55,7 @@ def test_fingerprints_are_tensorflows_at_every_length() -> None:
     values = [bytes(range(1, size + 1)) for size in range(201)]
     found = compiled.fingerprints(to_texts(values))
     assert found.tolist() == hashing.make_fingerprint()(pa.array(values, pa.binary())).tolist()
-    assert compiled.fingerprints(to_texts([b""]), b"\x01\x02").tolist() == found[2:3].tolist()
+    assert compiled.fingerprints(to_texts([b""], b"\x01\x02")).tolist() == found[2:3].tolist()
 
 
 @pytest.mark.parametrize("letters, most", [("a|", 12), ("ab|", 9), ("ab|||", 70),
@@ -66,9 +67,9 @@ def test_runs_of_equal_items_are_counted_as_split_does(letters: str, most: int) 
     texts += texts[:1]  # the last lie at the end of the buffer
     values = [text.encode() for text in texts]
     ids, splits, counts, lengths = compiled.merged_lists(
-        to_texts(values), b"|", None, 2 ** 31 - 1, b"", "int32")
+        to_texts(values), b"|", None, 2 ** 31 - 1, "int32")
     ordered, ordered_splits, same_lengths = compiled.sequences(
-        to_texts(values), b"|", None, 2 ** 31 - 1, 7, b"", "int32")
+        to_texts(values), b"|", None, 2 ** 31 - 1, 7, "int32")
     words = sorted({item for value in values for item in value.split(b"|")} | {b""})
     hashes = hashing.make_fingerprint()(pa.array(words, pa.binary())) % np.uint64(2 ** 31 - 1)
     id_of = dict(zip(words, hashes.tolist()))
@@ -82,6 +83,20 @@ def test_runs_of_equal_items_are_counted_as_split_does(letters: str, most: int) 
         assert lengths[row] == same_lengths[row] == len(items)
 
 
+def test_columns_of_different_sizes_get_their_ids_together() -> None:
+    sizes = [0, 3000, 511, 512, 513]
+    texts = [to_texts(random_texts(size, size, 12)) for size in sizes]
+    table = compiled.make_words({b"a": 7})
+    outs = [np.full(size, -9, "int64" if size % 2 else "int32") for size in sizes]
+    id_columns = [compiled.IdColumn(*fields, 10 ** 6, out)
+                  for fields, out in zip(zip(texts, [None, None, table, None, None]), outs)]
+    compiled.write_ids(id_columns)
+    for one, out in zip(id_columns, outs):
+        alone = np.empty_like(out)
+        compiled.write_ids([one._replace(out=alone)])
+        assert alone.tolist() == out.tolist()
+
+
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 @pytest.mark.parametrize("size", [0, 1, 1000])
 def test_words_are_found(size: int, dtype: str) -> None:
@@ -89,7 +104,7 @@ def test_words_are_found(size: int, dtype: str) -> None:
     table = compiled.make_words({value: 3 * i for i, value in enumerate(values)})
     asked = values + [value + b"?" for value in values if value + b"?" not in values]
     ids = np.empty(len(asked), dtype)
-    compiled.ids(to_texts(asked), table, 0, b"", ids)
+    compiled.write_ids([compiled.IdColumn(to_texts(asked), table, 0, ids)])
     assert ids.tolist() == [3 * i for i in range(len(values))] + [-1] * (len(asked) - len(values))
 
 
@@ -99,7 +114,7 @@ def test_split_finds_every_end(size: int) -> None:
     for share in (0.0, 0.1, 0.9):
         data = np.where(rng.random(size) < share, rng.choice(list(b",\n"), size), ord("x")).astype(
             np.uint8)
-        fields, lines = compiled.split(data, b",")  # type: ignore[misc]
+        fields, lines = native_lines.split(data, b",")  # type: ignore[misc]
         assert fields.tolist() == np.flatnonzero((data == ord(",")) | (data == ord("\n"))).tolist()
         assert lines.tolist() == np.flatnonzero(data[fields] == ord("\n")).tolist()
 
@@ -119,7 +134,7 @@ def test_numbers_are_exact(text: bytes, number: float) -> None:
 def test_unusual_numbers_go_the_long_way(text: bytes) -> None:
     assert compiled.numbers(to_texts([b"1", text]), 7.0) is None
     assert compiled.list_means(to_texts([b"1;" + text]), b";", 7.0) is None
-    assert compiled.integers(to_texts([text]), 1 << 31, b"0") is None
+    assert compiled.integers(to_texts([text]), 1 << 31) is None
 
 
 def test_random_numbers_are_pythons() -> None:
@@ -151,8 +166,8 @@ def test_lists_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, longest: int,
                                   buckets: int, dtype: str) -> None:
     values = [b";".join(row) for row in random_lists(distinct, longest, distinct)]
     texts = to_texts(values)
-    merged = compiled.merged_lists(texts, b";", None, buckets, b"", dtype)
-    ordered = compiled.sequences(texts, b";", None, buckets, 20, b"", dtype)
+    merged = compiled.merged_lists(texts, b";", None, buckets, dtype)
+    ordered = compiled.sequences(texts, b";", None, buckets, 20, dtype)
     means = compiled.list_means(texts, b";", 7.0)
     assert merged is not None and means is not None
     monkeypatch.setattr(compiled, "library", lambda: None)
@@ -208,6 +223,18 @@ def test_lists_of_codes_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, seed
                     + [lists.mean(given, numbers, 7.0).tolist()])
         monkeypatch.setattr(compiled, "library", lambda: None)
     assert ways[0] == ways[1]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_lists_of_every_length_are_merged(dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    splits = np.cumsum(np.arange(71))
+    codes = rng.integers(0, 50, splits[-1]).astype(np.int32)
+    ids = rng.permutation(np.iinfo(dtype).max // 50 * np.arange(50)).astype(dtype)
+    values, row_splits, counts = compiled.merge(codes, splits, ids)
+    for low, high, first, end in zip(splits, splits[1:], row_splits, row_splits[1:]):
+        expected = collections.Counter(ids[codes[low:high]].tolist())
+        assert list(zip(values[first:end], counts[first:end])) == sorted(expected.items())
 
 
 def all_rows(data: source.Data) -> Block:

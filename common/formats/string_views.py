@@ -1,7 +1,7 @@
 """Strings as views into a buffer: a column of a text file as it was read, or a pyarrow array."""
 
 import sys
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +47,25 @@ class StringViews(NamedTuple):
         return pieces.take(pa.array(strings))
 
 
+class Strings(NamedTuple):
+    """Strings as C++ takes them.
+
+    Attributes:
+      views: where they lie.
+      missing: what an empty one stands for.
+      nulls: strings that count as empty ones, as native_columns.make_nulls has them; None for none.
+    """
+
+    views: StringViews
+    missing: bytes = b""
+    nulls: Any = None
+
+    @property
+    def size(self) -> int:
+        """How many strings there are."""
+        return len(self.views.starts)
+
+
 class StringColumn(NamedTuple):
     """A column of strings as C++ takes it.
 
@@ -55,7 +74,7 @@ class StringColumn(NamedTuple):
       value_of_row: each row's index into the values, int [N]; None if row i has value i.
     """
 
-    values: StringViews
+    values: Strings
     value_of_row: Optional[ndarray]
 
     def by_row(self, decoded: ndarray) -> ndarray:

@@ -15,7 +15,7 @@ from common.formats import native_columns as compiled
 from common.formats import parsing, string_views
 from common.formats.chunks import RawColumns, Reject
 from common.formats.splits import splits_of
-from common.formats.string_views import StringColumn, StringViews
+from common.formats.string_views import StringColumn, Strings, StringViews
 from common.pipeline import alignment, list_items, lists
 from common.pipeline.lists import Lists
 from common.pipeline.missing_texts import MissingTexts
@@ -87,11 +87,16 @@ class ColumnDecoder:
             self._dictionaries[name] = dictionary
         return dictionary
 
-    def native_strings(self, column: Column) -> Optional[StringColumn]:
-        """A column's strings for C++; None where NumPy has to decode the column."""
-        array = self._raw(column)
+    def native_strings(self, column: Column, missing: bytes) -> Optional[StringColumn]:
+        """A column's strings for C++; None where NumPy has to decode the column.
+
+        Args:
+          missing: what an empty string stands for.
+        """
+        nulls = self._missing.nulls(column)
+        array = self._given[column.name] if nulls else self._raw(column)
         if isinstance(array, StringViews):
-            return StringColumn(array, None)
+            return StringColumn(Strings(array, missing, nulls), None)
         is_encoded = pa.types.is_dictionary(array.type)
         if compiled.library() is None or not is_encoded:
             return None
@@ -99,7 +104,7 @@ class ColumnDecoder:
             return None
         values, index = parsing.with_missing(array, b"")
         views = string_views.from_arrow(values)
-        return StringColumn(views, index)
+        return StringColumn(Strings(views, missing, nulls), index)
 
     def integers(self, column: Column) -> ndarray:
         """A label or identity column as int32 [N]; values out of range become rejects and 0."""
@@ -128,13 +133,13 @@ class ColumnDecoder:
         default: bytes,
     ) -> Optional[ndarray]:
         """The usual case, in one pass: integers in range and written as usual; else None."""
-        strings = self.native_strings(column)
+        strings = self.native_strings(column, default)
         if strings is None:
             array = self._raw(column)
             integers = parsing.small_integers(array, limit)
             has_missing = integers is not None and self._missing.is_missing(integers).any()
             return None if has_missing else integers
-        integers = compiled.integers(strings.values, limit, default)
+        integers = compiled.integers(strings.values, limit)
         if integers is None:
             return None
         return strings.by_row(integers)
@@ -156,7 +161,7 @@ class ColumnDecoder:
         return np.where(self._missing.is_missing(numbers), default, numbers)
 
     def _native_numbers(self, column: Column, default: float) -> Optional[ndarray]:
-        strings = self.native_strings(column)
+        strings = self.native_strings(column, b"")
         if strings is None:
             return None
         numbers = compiled.numbers(strings.values, default)
@@ -173,7 +178,7 @@ class ColumnDecoder:
         return self._finite(means, column)
 
     def _native_means(self, column: Column, default: float) -> Optional[ndarray]:
-        strings = self.native_strings(column)
+        strings = self.native_strings(column, b"")
         if strings is None or len(self._missing.numbers):
             return None
         separator = column.separator.encode()

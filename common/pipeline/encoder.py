@@ -13,9 +13,9 @@ from numpy import ndarray
 from common.config.schema import NO_USER, Column, Schema
 from common.formats import native_columns as compiled
 from common.formats.chunks import RawColumns, Reject
-from common.formats.string_views import StringColumn, is_empty_string
+from common.formats.string_views import StringColumn
 from common.pipeline import labels as labels_of
-from common.pipeline import lists
+from common.pipeline import list_ids
 from common.pipeline.checks import BadRows
 from common.pipeline.column_decoder import ColumnDecoder
 from common.pipeline.features import Block, Ragged
@@ -57,8 +57,7 @@ class Encoder:
         decoder = ColumnDecoder(columns, self._missing)
         labels = labels_of.decode(decoder, schema)
         ids = np.empty([len(schema.scalars), decoder.size], schema.id_type)
-        for column, out in zip(schema.scalars, ids):
-            out[:] = self._encode_scalar(decoder, column)
+        self._encode_scalars(decoder, list(ids))
         numbers = [_decode_numbers(decoder, column) for column in schema.numbers]
         ragged = [self._encode_list(decoder, column) for column in schema.lists]
         decoder.check_aligned(schema)
@@ -101,7 +100,7 @@ class Encoder:
         elif column in self._schema.lists:
             self._encode_list(decoder, column)
         elif column in self._schema.scalars:
-            self._encode_scalar(decoder, column)
+            self._encode_scalar(decoder, column, None)
         return decoder.rejects
 
     def _without_rejects(self, block: Block, rejects: List[Reject]) -> Block:
@@ -120,9 +119,9 @@ class Encoder:
             return np.zeros(decoder.size, np.int64)
         column, = self._schema.named([self._schema.user_column])
         default = column.default.encode()
-        strings = decoder.native_strings(column)
+        strings = decoder.native_strings(column, default)
         if strings is not None:
-            fingerprints = compiled.fingerprints(strings.values, default)
+            fingerprints = compiled.fingerprints(strings.values)
             users = strings.by_row(fingerprints).view(np.int64)
         else:
             values, index = decoder.strings(column)
@@ -136,11 +135,52 @@ class Encoder:
             self._fingerprint_of_nobody = fingerprint.view(np.int64)
         return self._fingerprint_of_nobody
 
-    def _encode_scalar(self, decoder: ColumnDecoder, column: Column) -> ndarray:
-        """The ids of a column of one value a row, int [N]."""
+    def _encode_scalars(self, decoder: ColumnDecoder, outs: Sequence[ndarray]) -> None:
+        """Writes the ids of all columns of one value a row, int [N] each."""
+        native = self._native_ids(decoder, outs)
+        for column, out in zip(self._schema.scalars, outs):
+            ids = self._encode_scalar(decoder, column, native.get(column.name))
+            if ids is not out:
+                out[:] = ids
+
+    def _native_ids(self, decoder: ColumnDecoder, outs: Sequence[ndarray]) -> Dict[str, ndarray]:
+        """Decodes columns of strings in C++, as many as it can; by name, int [N] each.
+
+        Args:
+          outs: where the ids of each column go if it has a string for each row.
+        """
+        id_columns = []
+        strings_of = {}
+        for column, out in zip(self._schema.scalars, outs):
+            strings = self._native_strings(decoder, column)
+            if strings is None:
+                continue
+            ids_of_rows = out if strings.value_of_row is None else None
+            id_columns.append(self._string_ids.id_column(strings.values, column, ids_of_rows))
+            strings_of[column.name] = strings
+        compiled.write_ids(id_columns)
+        found = [id_column.out for id_column in id_columns]
+        return {name: strings_of[name].by_row(ids) for name, ids in zip(strings_of, found)}
+
+    @staticmethod
+    def _native_strings(decoder: ColumnDecoder, column: Column) -> Optional[StringColumn]:
+        if column.kind == "identity":
+            return None
+        return decoder.native_strings(column, column.default.encode())
+
+    def _encode_scalar(
+        self,
+        decoder: ColumnDecoder,
+        column: Column,
+        ids: Optional[ndarray],
+    ) -> ndarray:
+        """The ids of a column of one value a row, int [N].
+
+        Args:
+          ids: those that C++ found; None where NumPy has to decode the column.
+        """
         if column.kind == "identity":
             return decoder.integers(column)
-        ids = self._native_ids_by_row(decoder, column)
         if ids is None:
             values, index = decoder.strings(column)
             ids = self._string_ids.encode(values, column)[index]
@@ -151,86 +191,13 @@ class Encoder:
             decoder.reject(ids < 0, column, "one of " + words)
         return self._with_unknown(decoder, ids, column)
 
-    def _native_ids_by_row(self, decoder: ColumnDecoder, column: Column) -> Optional[ndarray]:
-        strings = decoder.native_strings(column)
-        if strings is None:
-            return None
-        default = column.default.encode()
-        ids = self._string_ids.encode_views(strings.values, column, default)
-        return strings.by_row(ids)
-
     def _encode_list(self, decoder: ColumnDecoder, column: Column) -> Ragged:
         """The ids of a column of lists of strings."""
-        strings = decoder.native_strings(column)
-        encode = self._native_sequence if column.newest else self._native_merged
-        ragged = None
-        if strings is not None:
-            ragged = encode(decoder, strings, column)
-        if ragged is None:
-            encode_items = self._sequence if column.newest else self._merged
-            ragged = encode_items(decoder, column)
+        ragged = list_ids.decode(decoder, column, self._string_ids)
         if not column.newest:
             return ragged
         values = self._with_unknown(decoder, ragged.values, column, ragged.row_splits)
         return ragged._replace(values=values)
-
-    def _sequence(self, decoder: ColumnDecoder, column: Column) -> Ragged:
-        """The newest items of each list in their order; -1 for what is in no vocabulary."""
-        items = decoder.lists(column)
-        ids = self._string_ids.encode(items.names, column)
-        newest = items.newest(column.newest)
-        return lists.sequence(newest, ids)
-
-    def _merged(self, decoder: ColumnDecoder, column: Column) -> Ragged:
-        """Lists in which order does not count; rows with a word that is none become rejects."""
-        items = decoder.lists(column)
-        ids = self._string_ids.encode(items.names, column)
-        is_empty = is_empty_string(items.names)
-        ids[is_empty] = -1
-        is_unknown = (ids < 0) & ~is_empty
-        words = ", ".join(column.words)
-        decoder.reject_items(items, is_unknown, column, "items out of " + words)
-        return lists.merge(items, ids)
-
-    def _native_sequence(
-        self,
-        decoder: ColumnDecoder,
-        strings: StringColumn,
-        column: Column,
-    ) -> Ragged:
-        values, row_splits, lengths = compiled.sequences(
-            strings.values,
-            separator=column.separator.encode(),
-            words=self._string_ids.table(column),
-            buckets=column.buckets,
-            newest=column.newest,
-            missing=column.default.encode(),
-            dtype=column.id_type,
-        )
-        weights = np.ones(len(values), np.float32)
-        decoder.set_lengths(column, strings.by_row(lengths))
-        return _to_rows(Ragged(values, row_splits, weights), strings)
-
-    def _native_merged(
-        self,
-        decoder: ColumnDecoder,
-        strings: StringColumn,
-        column: Column,
-    ) -> Optional[Ragged]:
-        """Lists in which order does not count; None where an item is none of the fixed words."""
-        merged = compiled.merged_lists(
-            strings.values,
-            separator=column.separator.encode(),
-            words=self._string_ids.table(column),
-            buckets=column.buckets,
-            missing=column.default.encode(),
-            dtype=column.id_type,
-        )
-        if merged is None:
-            return None
-        values, row_splits, weights, lengths = merged
-        decoder.set_lengths(column, strings.by_row(lengths))
-        return _to_rows(Ragged(values, row_splits, weights), strings)
 
     def _with_unknown(
         self,
@@ -252,13 +219,6 @@ class Encoder:
             for first_row, count in counts.items():
                 self._bad_rows.add_unknown(self._paths, column.name, first_row, count)
         return np.where(is_unknown, 0, ids)
-
-
-def _to_rows(ragged: Ragged, strings: StringColumn) -> Ragged:
-    """One list for each string as one for each row."""
-    if strings.value_of_row is None:
-        return ragged
-    return ragged.take(strings.value_of_row)
 
 
 def _decode_numbers(decoder: ColumnDecoder, column: Column) -> ndarray:

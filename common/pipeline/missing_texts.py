@@ -4,7 +4,7 @@ What comes after them sees empty values alone, whichever way a file says that th
 """
 
 import re
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -30,12 +30,23 @@ class MissingTexts:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = [text.encode() for text in texts]
+        self._nulls = compiled.make_nulls(self._texts)
         found = parsing.parse_numbers(pa.array(self._texts, pa.binary()))
         self.numbers = found[np.isfinite(found)]
 
+    def nulls(self, column: Column) -> Optional[compiled.Nulls]:
+        """The same for C++; None where none count, or where one holds the separator of lists."""
+        separator = column.separator.encode()
+        holds_separator = separator and any(separator in text for text in self._texts)
+        return None if holds_separator or not self._count_in(column) else self._nulls
+
+    def _count_in(self, column: Column) -> bool:
+        is_number = column.dtype == "int32" and column.kind == "label"
+        return bool(self._texts) and not is_number
+
     def blanked(self, array: Any, column: Column) -> Any:
         """A raw column, as RawColumns has it, with empty strings in place of these texts."""
-        if not self._texts or column.dtype == "int32" and column.kind == "label":
+        if not self._count_in(column):
             return array
         if isinstance(array, StringViews):
             return self._blanked_views(array, column.separator.encode())
@@ -51,9 +62,6 @@ class MissingTexts:
         """The same of strings, dictionary-encoded; numbers are left as they are."""
         if not pa.types.is_dictionary(array.type):
             return array
-        views = string_views.from_arrow(array.dictionary)
-        if not any(_holds(views, text, separator) for text in self._texts):
-            return array
         values = self._blanked_strings(array.dictionary, separator)
         return pa.DictionaryArray.from_arrays(array.indices, values)
 
@@ -68,10 +76,9 @@ class MissingTexts:
         return values
 
     def _blanked_views(self, views: StringViews, separator: bytes) -> StringViews:
-        found = [text for text in self._texts if _holds(views, text, separator)]
-        if found and separator:
+        if separator:
             return string_views.from_arrow(self._blanked_strings(views.to_arrow(), separator))
-        for text in found:
+        for text in self._texts:
             views = views._replace(ends=np.where(_equals(views, text), views.starts, views.ends))
         return views
 
@@ -81,13 +88,6 @@ def item_pattern(texts: Sequence[str], separator: str) -> str:
     divider = re.escape(separator)
     items: List[str] = [re.escape(text) for text in texts]
     return "(^|{0})(?:{1})({0}|$)".format(divider, "|".join(items))
-
-
-def _holds(views: StringViews, text: bytes, separator: bytes) -> bool:
-    """Whether a text may be among some strings, or, with a separator, among their items."""
-    if compiled.library() is None or not text:
-        return True
-    return compiled.holds(views, text, separator)
 
 
 def _equals(views: StringViews, text: bytes) -> ndarray:

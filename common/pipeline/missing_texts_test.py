@@ -16,6 +16,7 @@ from common.errors import BadInput
 from common.formats import native_columns, string_views
 from common.formats.string_views import StringViews
 from common.pipeline import dataset, raw, source, tf_path
+from common.pipeline.features import Block
 from common.pipeline.missing_texts import MissingTexts
 from common.pipeline.row_order import Stream
 from common.testing import graphs, toy
@@ -154,6 +155,44 @@ def test_a_missing_label_stays_an_error(tmp_path: object, at_least: Optional[int
         make = tf_path.tf_input(data.train, data, Stream(9), with_users=False)
         with pytest.raises(tf.errors.InvalidArgumentError, match="a label is missing"):
             graphs.read_batches(make, 1)
+
+
+def random_fields(seed: int, size: int) -> List[List[str]]:
+    """Rows of many missing texts, and of texts and items that only begin or end as they do."""
+    rng = np.random.default_rng(seed)
+    texts = ["?", "NULL", "-1", "", "a", "NULLx", "?a", "xNULL", "b" * 70, "null"]
+    numbers = ["?", "NULL", "-1", "", "2.5", "-1.5", "-1.0", "07"]
+
+    def lists(items: List[str]) -> List[str]:
+        return ["|".join(rng.choice(items, rng.integers(0, 6))) for _ in range(size)]
+
+    fields = [rng.choice(["+", "-"], size), rng.choice(texts, size),
+              rng.choice(["?", "NULL", "-1", "", "f", "m"], size), rng.choice(numbers, size),
+              rng.choice(["?", "NULL", "", "0", "23"], size), lists(texts), lists(texts),
+              lists(numbers)]
+    return [list(row) for row in zip(*fields)]
+
+
+@pytest.mark.parametrize("missing", [["NULL", "?", "-1"], ["NULL", "?"], ["?"], ["a|?", "NULL"]])
+def test_random_rows_are_those_of_numpy(tmp_path: object, monkeypatch: pytest.MonkeyPatch,
+                                        missing: List[str]) -> None:
+    rows = random_fields(len(missing), 400)
+    toy.write_csv("{}/train".format(tmp_path), rows)
+    declared = schema(missing=False)._replace(missing=tuple(missing))
+    data = source.open_data(str(tmp_path), declared, False, 400, False)
+    found = encode_first_chunk(data)
+    assert len(found.rows) > 100
+    monkeypatch.setattr(native_columns, "library", lambda: None)
+    expected = encode_first_chunk(data)
+    for ours, theirs in zip(found.dense + sum(found.lists, ()),
+                            expected.dense + sum(expected.lists, ())):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def encode_first_chunk(data: source.Data) -> Block:
+    names = source.used_columns(data.schema)
+    columns = data.train.read(data.train.first_chunk(), names, as_views=True)
+    return source.make_encoder(data.train, data).encode(columns)
 
 
 def test_an_item_is_found_between_separators_alone() -> None:

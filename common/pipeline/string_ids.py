@@ -1,6 +1,6 @@
 """Distinct strings to ids: their position in a vocabulary, or TensorFlow's hash of them."""
 
-from typing import Dict, Optional, Sequence
+from typing import Callable, Dict, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +9,10 @@ from numpy import ndarray
 from common.config.schema import Column, Schema
 from common.formats import native_columns as compiled
 from common.formats import string_views
-from common.formats.string_views import StringViews
+from common.formats.string_views import Strings
 from common.pipeline import hashing
 
 WordIds = Dict[bytes, int]
-_NOTHING = b""
 
 
 class StringIds:
@@ -29,7 +28,7 @@ class StringIds:
         for column in schema.features:
             if column.words:
                 self._words[column.name] = _number_words(column.words)
-        self._fingerprint = hashing.make_fingerprint()
+        self._fingerprint: Optional[Callable[[pa.Array], ndarray]] = None
         self._tables: Dict[str, compiled.Words] = {}
         if compiled.library() is not None:
             for name, words in self._words.items():
@@ -41,28 +40,28 @@ class StringIds:
             return None
         return self._tables[_words_name(column)]
 
-    def encode_views(
+    def id_column(
         self,
-        values: StringViews,
+        values: Strings,
         column: Column,
-        missing: bytes,
-    ) -> ndarray:
-        """The ids of strings by C++, column.id_type [D]; -1 for what is in no vocabulary.
+        out: Optional[ndarray] = None,
+    ) -> compiled.IdColumn:
+        """A column's strings for compiled.write_ids; -1 is the id of what is in no vocabulary.
 
         Args:
-          missing: what an empty string stands for.
+          out: where the ids go; a new array, column.id_type [D], if None.
         """
-        size = len(values.starts)
-        ids = np.empty(size, column.id_type)
-        table = self.table(column)
-        compiled.ids(values, table, column.buckets, missing, ids)
-        return ids
+        if out is None:
+            out = np.empty(values.size, column.id_type)
+        return compiled.IdColumn(values, self.table(column), column.buckets, out)
 
     def encode(self, values: pa.BinaryArray, column: Column) -> ndarray:
         """The ids of strings, column.id_type [D]; -1 for what is in no vocabulary."""
         if compiled.library() is not None:
             views = string_views.from_arrow(values)
-            return self.encode_views(views, column, _NOTHING)
+            id_column = self.id_column(Strings(views), column)
+            compiled.write_ids([id_column])
+            return id_column.out
         if column.kind == "hash":
             buckets = np.uint64(column.buckets)
             hashes = self.fingerprint(values) % buckets
@@ -74,6 +73,10 @@ class StringIds:
 
     def fingerprint(self, values: pa.BinaryArray) -> ndarray:
         """TensorFlow's Fingerprint64 of strings, uint64 [D]."""
+        if compiled.library() is not None:
+            return compiled.fingerprints(Strings(string_views.from_arrow(values)))
+        if self._fingerprint is None:
+            self._fingerprint = hashing.make_fingerprint()
         return self._fingerprint(values)
 
 

@@ -16,28 +16,46 @@ namespace zoo {
 
 const int kSmall = 64;
 
+typedef int32_t Four __attribute__((vector_size(16)));
 typedef int32_t Eight __attribute__((vector_size(32)));
 typedef int32_t Sixteen __attribute__((vector_size(64)));
 
-// For each of `size` ids, in vectors of as many as one holds, how many of them are smaller.
+// For each id of some vectors of them, adds how many of `size` ids are smaller.
 template <typename Vector, int kVectors>
-MODELZOO_INLINE void CountSmallerOf(const int32_t* ids, int64_t size, int32_t* smaller) {
+MODELZOO_INLINE void CountInVectors(const int32_t* ids, int64_t size, const int32_t* of, int32_t* smaller) {
+  const int kLanes = sizeof(Vector) / sizeof(int32_t);
   Vector given[kVectors], counts[kVectors];
-  memcpy(given, ids, sizeof(given));
-  memset(counts, 0, sizeof(counts));
+  for (int k = 0; k < kVectors; ++k) {  // each by itself, so that all of them stay in registers
+    memcpy(&given[k], of + k * kLanes, sizeof(Vector));
+    counts[k] = Vector{};
+  }
   for (int64_t i = 0; i < size; ++i) {
     for (int k = 0; k < kVectors; ++k) counts[k] -= ids[i] < given[k];  // true is -1
   }
-  memcpy(smaller, counts, sizeof(counts));
+  for (int k = 0; k < kVectors; ++k) memcpy(smaller + k * kLanes, &counts[k], sizeof(Vector));
 }
 
-MODELZOO_CLONES void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
-  if (size <= 8) return CountSmallerOf<Eight, 1>(ids, size, smaller);
-  if (size <= 16) return CountSmallerOf<Sixteen, 1>(ids, size, smaller);
-  if (size <= 24) return CountSmallerOf<Eight, 3>(ids, size, smaller);
-  if (size <= 32) return CountSmallerOf<Sixteen, 2>(ids, size, smaller);
-  if (size <= 48) return CountSmallerOf<Sixteen, 3>(ids, size, smaller);
-  CountSmallerOf<Sixteen, 4>(ids, size, smaller);
+// The same of all ids, in vectors that fit the registers.
+template <typename Vector>
+MODELZOO_INLINE void CountSmallerBy(const int32_t* ids, int64_t size, int32_t* smaller) {
+  const int64_t lanes = sizeof(Vector) / sizeof(int32_t);
+  int64_t at = 0;
+  for (; size - at > 3 * lanes; at += 4 * lanes) CountInVectors<Vector, 4>(ids, size, ids + at, smaller + at);
+  if (size - at > 2 * lanes) return CountInVectors<Vector, 3>(ids, size, ids + at, smaller + at);
+  if (size - at > lanes) return CountInVectors<Vector, 2>(ids, size, ids + at, smaller + at);
+  if (size > at) CountInVectors<Vector, 1>(ids, size, ids + at, smaller + at);
+}
+
+// For each of `size` ids, how many of them are smaller. There must be room for kSmall of both. A compiler takes vectors
+// apart that are longer than those of the CPU, so each kind of CPU has its own.
+__attribute__((target("avx512f"))) inline void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
+  CountSmallerBy<Sixteen>(ids, size, smaller);
+}
+__attribute__((target("avx2"))) inline void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
+  CountSmallerBy<Eight>(ids, size, smaller);
+}
+__attribute__((target("default"))) inline void CountSmaller(const int32_t* ids, int64_t size, int32_t* smaller) {
+  CountSmallerBy<Four>(ids, size, smaller);
 }
 
 // What is compared in place of ids: the upper halves of keys, which are not negative, written to `halves`. Keys seldom
@@ -45,6 +63,7 @@ MODELZOO_CLONES void CountSmaller(const int32_t* ids, int64_t size, int32_t* sma
 inline const int32_t* Compared(const int32_t* ids, int64_t, int32_t*) { return ids; }
 
 inline const int32_t* Compared(const int64_t* ids, int64_t size, int32_t* halves) {
+  memset(halves, 0, kSmall * sizeof(int32_t));
   for (int64_t i = 0; i < size; ++i) halves[i] = static_cast<int32_t>(ids[i] >> 32);
   return halves;
 }
@@ -77,8 +96,10 @@ class Bag {
   // each with each takes no branch that depends on the ids, and four fit into one instruction. Returns -1 where
   // different ids have the same place, as those of equal upper halves have.
   int64_t MergeSmall(Id* ids, float* counts) {
-    Id sorted[kSmall] = {0};
-    int32_t places[kSmall], times[kSmall] = {0}, halves[kSmall] = {0};
+    Id sorted[kSmall];
+    int32_t places[kSmall], times[kSmall], halves[kSmall];
+    memset(sorted, 0, size_ * sizeof(Id));
+    memset(times, 0, size_ * sizeof(int32_t));
     CountSmaller(Compared(ids_.data(), size_, halves), size_, places);
     bool clash = false;
     for (int64_t i = 0; i < size_; ++i) {

@@ -1,6 +1,8 @@
 // Columns of texts to ids and numbers, without an object for each value. common/formats/native_columns.py describes
 // each function; its NumPy counterpart, with equal results, is in column_decoder.py or encoder.py there.
 
+#include <algorithm>
+
 #include "pipeline/texts.h"
 
 using zoo::Ids;
@@ -10,10 +12,19 @@ using zoo::Words;
 
 namespace {
 
+// A column whose texts become ids of `width` bytes, 4 or 8.
+struct IdColumn {
+  Texts texts;
+  const Words* words;
+  uint64_t buckets;
+  int64_t width;
+  void* out;
+};
+
 template <typename Id>
-void WriteIds(const Texts& texts, const Words* words, uint64_t buckets, void* out) {
-  const Ids<Id> ids(words, buckets);
-  for (int64_t i = 0; i < texts.size; ++i) static_cast<Id*>(out)[i] = ids(texts[i]);
+void WriteIds(const IdColumn& column, int64_t low, int64_t high) {
+  const Ids<Id> ids(column.words, column.buckets);
+  for (int64_t i = low; i < high; ++i) static_cast<Id*>(column.out)[i] = ids(column.texts[i]);
 }
 
 }  // namespace
@@ -42,18 +53,18 @@ void zoo_add_words(const Words* words) {
   for (int64_t i = 0; i < words->texts.size; ++i) *words->Slot(words->texts[i]) = static_cast<int32_t>(i + 1);
 }
 
-// Ids are of `width` bytes, 4 or 8.
-void zoo_ids(const Texts* texts, const Words* words, uint64_t buckets, int width, void* out) {
-  (width == 8 ? WriteIds<int64_t> : WriteIds<int32_t>)(*texts, words, buckets, out);
-}
-
-// Returns whether one of the texts is a word.
-int zoo_holds(const Texts* texts, const char* word, int64_t size) {
-  const Text wanted{word, word + size};
-  for (int64_t i = 0; i < texts->size; ++i) {
-    if (texts->ends[i] - texts->starts[i] == size && (*texts)[i] == wanted) return 1;
+// Some rows of all columns, then the next ones: a column's texts are near those of its neighbours, which are in the cache
+// then.
+void zoo_ids(const IdColumn* columns, int64_t num_columns) {
+  const int64_t step = 512;
+  int64_t size = 0;
+  for (int64_t c = 0; c < num_columns; ++c) size = std::max(size, columns[c].texts.size);
+  for (int64_t low = 0; low < size; low += step) {
+    for (int64_t c = 0; c < num_columns; ++c) {
+      const int64_t high = std::min(low + step, columns[c].texts.size);
+      (columns[c].width == 8 ? WriteIds<int64_t> : WriteIds<int32_t>)(columns[c], low, high);
+    }
   }
-  return 0;
 }
 
 // Returns 0 if a text is not a plain whole number below the limit.

@@ -9,6 +9,7 @@
 
 using zoo::Bag;
 using zoo::Ids;
+using zoo::Nulls;
 using zoo::Text;
 using zoo::Texts;
 using zoo::Words;
@@ -22,6 +23,7 @@ class Items {
 
   void Cut(int64_t i) {
     text_ = texts_[i];
+    nulls_ = texts_.NullsIn(text_);
     // Short items are read as the 8 bytes before their end, some of which may precede the item.
     if (text_.begin == texts_.missing || text_.begin - texts_.data < 8) {
       padded_.assign(8, '\0');
@@ -34,8 +36,10 @@ class Items {
   }
 
   int64_t size() const { return size_; }
+  // An item; an empty one in place of a null.
   Text operator[](int64_t i) const {
-    return Text{text_.begin + (i ? stops_[i - 1] + 1 : 0), text_.begin + stops_[i]};
+    const Text item{text_.begin + (i ? stops_[i - 1] + 1 : 0), text_.begin + stops_[i]};
+    return item.size() && nulls_ && nulls_->Hold(item) ? Text{item.begin, item.begin} : item;
   }
   // The bytes of an item of 1 to 8.
   static uint64_t Word(const Text& item) { return zoo::ShortWord(item.end, item.size()); }
@@ -50,6 +54,7 @@ class Items {
   char separator_;
   int64_t size_;
   Text text_;
+  const Nulls* nulls_ = nullptr;
   std::vector<char> padded_;
   std::vector<int32_t> stops_;
 };
@@ -75,6 +80,7 @@ class Runs {
 
   void Begin(int64_t i) {
     text_ = texts_[i];
+    nulls_ = texts_.NullsIn(text_);
     if (text_.begin == texts_.missing || texts_.data + texts_.data_size - text_.end < kBehind) {
       padded_.assign(text_.begin, text_.end);
       padded_.resize(padded_.size() + kBehind, '\0');
@@ -104,6 +110,8 @@ class Runs {
 
   int64_t size() const { return text_.size(); }  // bytes that are left
   const Text& item() const { return item_; }
+  // Whether the item is empty or a null.
+  bool IsNothing() const { return !item_.size() || (nulls_ && nulls_->Hold(item_)); }
   int64_t count() const { return count_; }
 
  private:
@@ -132,6 +140,7 @@ class Runs {
   const Texts& texts_;
   char separators_[16];
   Text text_, item_;
+  const Nulls* nulls_ = nullptr;
   int64_t count_ = 0;
   bool is_more_ = false;
   std::vector<char> padded_;
@@ -153,8 +162,8 @@ int64_t MergedLists(const Texts& texts, char separator, const Words* words, uint
     bag.Clear(runs.size() + 1);
     while (runs.Next()) {
       num_items += runs.count();
+      if (runs.IsNothing()) continue;
       const Text item = runs.item();
-      if (!item.size()) continue;
       const Id id = ids(item, zoo::FirstWord(item.begin, item.size()));
       if (id < 0) return -1;
       bag.Add(id, runs.count());
@@ -230,29 +239,6 @@ void Gather(const void* values_in, const int64_t* splits, const int64_t* rows, i
   }
 }
 
-// Looks for a word in a text; ends with true at the first one that a function takes, given its place.
-template <typename Take>
-bool Find(const Text& text, const Text& word, const Take& take) {
-  for (const char* at = text.begin; text.end - at >= word.size(); ++at) {
-    at = static_cast<const char*>(memchr(at, word.begin[0], text.end - at));
-    if (!at || text.end - at < word.size()) return false;
-    if (memcmp(at, word.begin, word.size()) == 0 && take(at, at + word.size())) return true;
-  }
-  return false;
-}
-
-bool IsBesideSeparator(const Text& text, const Text& word, char separator) {
-  return Find(text, word, [&](const char* begin, const char* end) {
-    return (begin > text.begin && begin[-1] == separator) || (end < text.end && *end == separator);
-  });
-}
-
-bool HoldsItem(const Text& text, const Text& word, char separator) {
-  return Find(text, word, [&](const char* begin, const char* end) {
-    return (begin == text.begin || begin[-1] == separator) && (end == text.end || *end == separator);
-  });
-}
-
 }  // namespace
 
 extern "C" {
@@ -269,18 +255,6 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
                       int width, void* values, int64_t* row_splits, int32_t* lengths) {
   return (width == 8 ? Sequences<int64_t> : Sequences<int32_t>)(
       *texts, separator, words, buckets, newest, values, row_splits, lengths);
-}
-
-// Whether an item of a list is a word. Texts must lie in the buffer in their order.
-int zoo_holds_item(const Texts* texts, char separator, const char* word, int64_t size) {
-  if (!texts->size) return 0;
-  const Text wanted{word, word + size}, all{texts->data + texts->starts[0], texts->data + texts->ends[texts->size - 1]};
-  const bool may_be_item = IsBesideSeparator(all, wanted, separator);  // one pass, sooner done than one for each text
-  for (int64_t i = 0; i < texts->size; ++i) {
-    const Text text{texts->data + texts->starts[i], texts->data + texts->ends[i]};
-    if (text == wanted || (may_be_item && HoldsItem(text, wanted, separator))) return 1;
-  }
-  return 0;
 }
 
 // The mean of each list's numbers, empty items left out; returns 0 if an item is not a plain decimal number. Equal

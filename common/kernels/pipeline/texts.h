@@ -34,7 +34,23 @@ inline bool operator==(const Text& one, const Text& other) {
   return Load64(one.begin) == Load64(other.begin) && Load64(one.end - 8) == Load64(other.end - 8);
 }
 
-// Text i reaches from starts[i] to before ends[i]; an empty one is replaced with `missing`.
+// Texts that count as empty ones, such as NULL. Bit n of `sizes` tells that one has n bytes, modulo 64: few others do.
+struct Nulls {
+  const Text* texts;
+  int64_t size;
+  uint64_t sizes;
+
+  bool Hold(const Text& text) const {
+    if (!(sizes >> (text.size() & 63) & 1)) return false;
+    for (int64_t i = 0; i < size; ++i) {
+      const Text& null = texts[i];
+      if (null.size() == text.size() && *null.begin == *text.begin && null == text) return true;
+    }
+    return false;
+  }
+};
+
+// Text i reaches from starts[i] to before ends[i]; an empty one, or one of the nulls, is replaced with `missing`.
 struct Texts {
   const char* data;
   const int32_t* starts;
@@ -43,6 +59,7 @@ struct Texts {
   const char* missing;
   int64_t missing_size;
   int64_t data_size;
+  const Nulls* nulls;
 
   // Prefetches a text that is needed soon; a column's texts are too far apart for the CPU to predict that.
   void Expect(int64_t i) const {
@@ -55,8 +72,12 @@ struct Texts {
   }
   // The same where the next ones are not needed soon.
   Text At(int64_t i) const {
-    return starts[i] < ends[i] ? Text{data + starts[i], data + ends[i]} : Text{missing, missing + missing_size};
+    const Text text{data + starts[i], data + ends[i]};
+    return IsEmpty(text) ? Text{missing, missing + missing_size} : text;
   }
+  bool IsEmpty(const Text& text) const { return !text.size() || (nulls && nulls->Hold(text)); }
+  // The nulls among the items of a text; those that stand in `missing` are items like others.
+  const Nulls* NullsIn(const Text& text) const { return text.begin == missing ? nullptr : nulls; }
 };
 
 inline uint64_t RotateRight(uint64_t value, int bits) { return (value >> bits) | (value << (64 - bits)); }
