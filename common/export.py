@@ -1,108 +1,74 @@
-"""SavedModels of plain TensorFlow ops: raw columns or tf.Examples in, probabilities out."""
+"""Writes parts of a trained model as plain files: the vectors of its embedding tables.
 
-import json
-import math
-from typing import Callable, Dict, List
+    python common/export.py embeddings RUN --tables COLUMN[,COLUMN...] --out DIR
 
-import pyarrow as pa
-import tensorflow.compat.v1 as tf
+DIR gets COLUMN.keys.npy, COLUMN.vectors.npy and COLUMN.parquet for each column. A key is the number
+of the bucket in a table of fixed size, else the key itself; words stand beside the keys of a
+vocabulary. common/vectors.md has the details.
+"""
 
-from common.config.schema import Column, Schema
-from common.formats.files import Files
-from common.pipeline import raw
+import argparse
+import os
+import sys
+from typing import Optional, Sequence
 
-SAMPLE_REQUEST = "sample_request.json"
-_SAMPLE_ROWS = 3
-
-
-def receiver_fn(
-    schema: Schema,
-    vocabularies: raw.Vocabularies,
-    as_columns: bool,
-) -> Callable[[], tf.estimator.export.ServingInputReceiver]:
-    """What an exported model takes.
-
-    Signature `serving_default` takes each column by name, [B], as a text file holds it (strings,
-    lists as joined strings; integers as int64; numbers as float32). Signature
-    `examples:serving_default` takes serialized tf.Examples of the same columns, string [B].
-
-    Args:
-      as_columns: give the model the columns themselves (--tf) instead of ids.
-    """
-    def receive() -> tf.estimator.export.ServingInputReceiver:
-        examples = tf.placeholder(tf.string, [None], "examples")
-        inputs = _inputs(schema)
-        example_features = {column.name: _example_feature(column) for column in inputs}
-        parsed = tf.io.parse_example(examples, example_features)
-        columns = {}
-        for name, tensor in parsed.items():
-            columns[name] = tf.placeholder_with_default(tensor, [None], name)
-        tables = raw.make_tables(schema, vocabularies)
-        features = raw.decode(columns, schema, tables, as_columns)
-        alternatives = {"examples": {"examples": examples}}
-        return tf.estimator.export.ServingInputReceiver(
-            features,
-            columns,
-            receiver_tensors_alternatives=alternatives,
-        )
-
-    return receive
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import recorded, runner, vectors  # noqa: E402
+from common.config.flag_types import count, place, written_locally  # noqa: E402
+from common.counts import counted  # noqa: E402
+from common.process import signals  # noqa: E402
+from common.scoring import weights  # noqa: E402
 
 
-def _inputs(schema: Schema) -> List[Column]:
-    """The columns that a model takes, in file order."""
-    inputs = schema.features + schema.numbers
-    return [column for column in schema.columns if column in inputs]
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    embeddings = commands.add_parser(
+        "embeddings", help="write keys and vectors of embedding tables", allow_abbrev=False)
+    embeddings.add_argument("run", metavar="RUN", help="folder of a run")
+    embeddings.add_argument(
+        "--tables", required=True, metavar="COLUMN,...", help="columns with an embedding")
+    embeddings.add_argument(
+        "--out", type=written_locally, required=True, metavar="DIR",
+        help="folder that the files are written to")
+    embeddings.add_argument(
+        "--step", type=count, default=None, help="step of the checkpoint (default: the newest)")
+    embeddings.add_argument(
+        "--checkpoint", default=None, metavar="FOLDER",
+        help="folder of the checkpoints, of a run with --output_dir beside --checkpoint (default "
+             "RUN)")
+    embeddings.add_argument(
+        "--data_location", type=place, default=None, metavar="FOLDER",
+        help="folder of the vocabularies (default: that of the run)")
+    return parser
 
 
-def _example_feature(column: Column) -> tf.io.FixedLenFeature:
-    if column.dtype == "int32":
-        return tf.io.FixedLenFeature([], tf.int64, int(column.default))
-    if column.dtype == "float" and not column.is_list:
-        return tf.io.FixedLenFeature([], tf.float32, float(column.default))
-    return tf.io.FixedLenFeature([], tf.string, column.default)
-
-
-def write_sample_request(path: str, file: Files, schema: Schema) -> None:
-    """Writes a request with a file's first rows, as TensorFlow Serving's REST API takes it."""
-    columns = _inputs(schema)
-    names = [column.name for column in columns]
-    first = file.first_chunk()
-    arrays = file.read(first, names).arrays
-    num_rows = len(arrays[names[0]])
-    instances: List[Dict[str, object]] = []
-    for row in range(min(_SAMPLE_ROWS, num_rows)):
-        instance = {}
-        for column in columns:
-            scalar = arrays[column.name][row]
-            instance[column.name] = _json_value(scalar, column)
-        instances.append(instance)
-    request = {"signature_name": "serving_default", "instances": instances}
-    with open(path, "w") as out:
-        json.dump(request, out, indent=2)
-
-
-def _json_value(scalar: pa.Scalar, column: Column) -> object:
-    """A value as a request holds it; the default where a number is missing or is none."""
-    value = scalar.as_py()
-    if isinstance(value, list):
-        items = [_json_text(item) for item in value]
-        return column.separator.join(items)
-    if column.dtype == "string" or column.is_list:
-        return _json_text(value)
-    number = _json_number(value, float(column.default))
-    return int(number) if column.dtype == "int32" else number
-
-
-def _json_number(value: object, default: float) -> float:
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Writes what the command line asks for."""
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    names = [name.strip() for name in args.tables.split(",")]
     try:
-        number = float(_json_text(value))
-    except ValueError:
-        return default
-    return number if math.isfinite(number) else default
+        found = weights.find(args.run, args.checkpoint, args.step)
+        if found.is_export:
+            raise ValueError("{}: it is an export. Name the folder of the run, whose checkpoint "
+                             "has the tables.".format(args.run))
+        run = recorded.read(found.run)
+        vectors.check_columns(names, run)
+    except ValueError as error:
+        parser.error(str(error))
+    location = args.data_location or run.data_location
+    tables = vectors.open_tables(names, run, found.path, location)
+    with signals.nothing_written(args.out):
+        vectors.write(tables, args.out)
+    for table in tables:
+        print("{}: {} of width {}".format(
+            table.column.name, counted(table.stored.size, "vector"), table.stored.width))
+    print("vectors of {}: {}".format(found.path, args.out))
 
 
-def _json_text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return "" if value is None else str(value)
+if __name__ == "__main__":
+    sys.exit(runner.exit_status(main))

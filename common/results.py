@@ -8,7 +8,7 @@ import os
 import platform
 import shlex
 import sys
-from typing import Any, Dict, Iterable, NamedTuple, Optional
+from typing import Any, Collection, Dict, Iterable, NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from common.places.location import Stamp
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
-_GROWING = ("ev", "adaptive_emb", "dynamic_ev")  # whose tables have a row for each id that comes
+GROWING = ("ev", "adaptive_emb", "dynamic_ev")  # whose tables have a row for each id that comes
 Metrics = Dict[str, Dict[str, float]]
 
 
@@ -95,9 +95,9 @@ def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
             before = json.load(file)
         optimizer = params.training.optimizer  # type: ignore[attr-defined]
         _check_same(config, before, run.model, optimizer)
-        may_grow = any(name in _GROWING for name, _ in run.enabled_features)
+        may_grow = any(name in GROWING for name, _ in run.enabled_features)
         _check_schema(config, before, data)
-        _check_words(config, before, data, may_grow)
+        check_words(config, before, data, may_grow)
 
 
 def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bool) -> None:
@@ -119,6 +119,7 @@ def start(folder: str, run: Run, data: Data, params: NamedTuple, is_complete: bo
         "train": _listed(data.train),
         "test": _listed(data.test) if data.test else None,
         "vocabularies": vocabularies,
+        "data_location": identity.whole_path(data.folder),
         "versions": versions(),
     })
     path = os.path.join(folder, METRICS)
@@ -187,21 +188,30 @@ def _check_schema(config: str, before: Dict[str, Any], data: Data) -> None:
             "--checkpoint.".format(config, difference))
 
 
-def _check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool) -> None:
-    """Raises BadInput where a checkpoint's rows would be read as those of other words.
+def check_words(config: str, before: Dict[str, Any], data: Data, may_grow: bool) -> None:
+    """Checks that a checkpoint's rows would be read as those of the same words.
 
     Args:
       before: the config.json of the run whose checkpoints they are.
       may_grow: whether words may have been added at the end, as tables grow with their keys.
+
+    Raises:
+      BadInput: they would not.
     """
-    for name, of_run in before.get("vocabularies", {}).items():
-        words = data.vocabularies.get(name, {})
-        is_longer = len(words) != of_run["words"]
-        if _digest(words, of_run["words"]) != of_run["sha256"] or is_longer and not may_grow:
-            raise BadInput(
-                "{}: the checkpoints of this folder were trained with another {}, of {:,} words; "
-                "that of now has {:,}, with other ids. Give the vocabularies of that run, or "
-                "another folder to --checkpoint.".format(config, name, of_run["words"], len(words)))
+    for name in before.get("vocabularies", {}):
+        check_vocabulary(config, before, name, data.vocabularies.get(name, {}), may_grow)
+
+
+def check_vocabulary(config: str, before: Dict[str, Any], name: str, words: Collection[bytes],
+                     may_grow: bool) -> None:
+    """The same for the words of one vocabulary, in the order of their ids."""
+    of_run = before["vocabularies"][name]
+    is_longer = len(words) != of_run["words"]
+    if _digest(words, of_run["words"]) != of_run["sha256"] or is_longer and not may_grow:
+        raise BadInput(
+            "{}: the checkpoints of this folder were trained with another {}, of {:,} words; that "
+            "of now has {:,}, with other ids. Give the vocabularies of that run, or another folder "
+            "to --checkpoint.".format(config, name, of_run["words"], len(words)))
 
 
 def finish(folder: str, by_task: Metrics, seed: int, step: int, batch_size: int, data: Data,

@@ -12,6 +12,7 @@ import weakref
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import tensorflow.compat.v1 as tf
+from tensorflow.core.framework.variable_pb2 import VariableDef  # noqa: F401
 from tensorflow.python.ops import resources
 from tensorflow.python.ops.lookup_ops import MutableHashTable  # noqa: F401
 from tensorflow.python.ops.variables import PartitionedVariable, _all_saveable_objects  # noqa: F401
@@ -24,6 +25,7 @@ from tensorflow.python.util import tf_inspect
 # PartitionedVariable: what tf.get_variable returns under a partitioner; no public name tells it
 # from a variable. MutableHashTable: tf.contrib has it too, but importing tf.contrib takes seconds.
 # SaveableObject, SaveSpec: what tf.train.Saver saves besides variables; they have no public name.
+# VariableDef: a variable as a graph's file holds it, with its slice of a partitioned one.
 
 
 class SelfRestoring(SaveableObject):
@@ -49,13 +51,18 @@ def save_whole(names: Sequence[str], tensors: Sequence[tf.Tensor]) -> List[SaveS
 
 
 def read(path: tf.Tensor, names: Union[tf.Tensor, Sequence[str]],
-         dtypes: Sequence[tf.DType]) -> List[tf.Tensor]:
-    """The tensors of those names in a checkpoint."""
+         dtypes: Sequence[tf.DType], slices: Sequence[str] = ()) -> List[tf.Tensor]:
+    """The tensors of those names in a checkpoint.
+
+    Args:
+      slices: which part of each is read, as a checkpoint names the parts of sliced variables; all
+        of them where it is empty.
+    """
     # Public, but unlike its siblings without a name outside of raw_ops.
     return tf.raw_ops.RestoreV2(
         prefix=path,
         tensor_names=names,
-        shape_and_slices=len(dtypes) * [""],
+        shape_and_slices=list(slices) or len(dtypes) * [""],
         dtypes=dtypes)
 
 

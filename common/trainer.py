@@ -11,7 +11,7 @@ from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import export, rows, tf_private
+from common import rows, saved_model, tf_private
 from common.callbacks import keeping
 from common.callbacks.callback import Evaluation, Listeners
 from common.callbacks.keeping import Keeping
@@ -261,12 +261,12 @@ class Trainer:
         """
         data = self._data
         with tempfile.TemporaryDirectory() as temporary:
-            sample = os.path.join(temporary, export.SAMPLE_REQUEST)
-            export.write_sample_request(sample, data.test or data.train, data.schema)
-            receiver = export.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
+            sample = os.path.join(temporary, saved_model.SAMPLE_REQUEST)
+            saved_model.write_sample_request(sample, data.test or data.train, data.schema)
+            receiver = saved_model.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
             self._estimators.export.export_saved_model(
                 folder, receiver, checkpoint_path=checkpoint,
-                assets_extra={export.SAMPLE_REQUEST: sample})
+                assets_extra={saved_model.SAMPLE_REQUEST: sample})
 
 
 def _rows_of(checkpoint: str) -> str:

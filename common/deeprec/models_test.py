@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import export, runner
+from common import runner, saved_model
 from common.callbacks.staging import Staging
 from common.config import model as model_of
 from common.config.run import Run
@@ -124,7 +124,7 @@ def build_graphs(built: Built, run: bool) -> None:
                 assert np.isfinite([session.run(fetches)[0] for _ in range(2)]).all()
     with tf.Graph().as_default():
         schema, vocabularies = built.data.schema, built.data.vocabularies
-        receiver = export.receiver_fn(schema, vocabularies, built.run.toggles.tf)()
+        receiver = saved_model.receiver_fn(schema, vocabularies, built.run.toggles.tf)()
         assert model_fn(receiver.features, None, tf.estimator.ModeKeys.PREDICT,
                         built.params).predictions
 

@@ -103,6 +103,12 @@ def header_of(path: str, delimiter: str) -> List[str]:
     return _fields(line[text_forms.mark_size(line):], delimiter)
 
 
+def width(text: TextBytes, schema: Schema) -> Optional[int]:
+    """How many fields the first line of a text without a header has; None where there is none."""
+    line = _first_lines(text)[0]
+    return line.count(schema.delimiter.encode()) + 1 if line else None
+
+
 def _first_lines(text: TextBytes) -> List[bytes]:
     """The first lines of a text without their ends, at least one, and two where there are two."""
     size = _HEAD_BYTES

@@ -4,7 +4,7 @@ A chunk is a row group.
 """
 
 import threading
-from typing import List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -87,6 +87,20 @@ class ParquetFile:
             self._layouts.warn_of_nulls(self.path, places, columns)
         return RowGroup(self.path, chunk, places, columns)
 
+    def fetch_stored(self, chunk: Chunk, names: Sequence[str]) -> Dict[str, pa.ChunkedArray]:
+        """Some columns of one row group in the types that the file has for them.
+
+        Raises:
+          BadInput: as `fetch`, but for types that no schema's column can have.
+        """
+        places = [self._find(name) for name in names]
+        columns = self._read_columns(chunk, places)
+        stored = {}
+        for place in places:
+            kind = place.kind.value_type if pa.types.is_dictionary(place.kind) else place.kind
+            stored[place.column.name] = columns[place.column.name].cast(kind)
+        return stored
+
     def close(self) -> None:
         """Closes the file until it is read again, as soon as no thread is reading it."""
         with self._lock:
@@ -94,13 +108,17 @@ class ParquetFile:
             self._reader = None  # a thread that reads holds it until it is done
 
     def _place(self, name: str) -> Place:
+        place = self._find(name)
+        if place.misfit:
+            created_by = self._open().metadata.created_by
+            raise BadInput(place.misfit.message(self.path, created_by))
+        return place
+
+    def _find(self, name: str) -> Place:
         place = self._layout.get(name)
         if place is None:
             message = "{}: column {!r} is missing. Add it, or leave it out of the schema."
             raise BadInput(message.format(self.path, name))
-        if place.misfit:
-            created_by = self._open().metadata.created_by
-            raise BadInput(place.misfit.message(self.path, created_by))
         return place
 
     def _read_columns(self, chunk: Chunk, places: Sequence[Place]) -> Columns:

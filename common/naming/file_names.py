@@ -15,7 +15,9 @@ from common.naming import default_files, named_files, row_files
 from common.naming.named_files import NamedFile
 from common.places import location
 
-_TRAIN, _EVAL = "--train_files", "--eval_files"
+_TRAIN, _EVAL, _SCORE = "--train_files", "--eval_files", "--files"
+_NAMES_HELP = ("a comma-separated list of files, folders, globs, URIs and @LIST, a file of paths, "
+               "one a line")
 
 
 class _NameList(argparse.Action):
@@ -36,9 +38,15 @@ def add_flags(parser: FlagParser) -> None:
     for flag, rows in ((_TRAIN, "train on"), (_EVAL, "evaluate on")):
         group.add_argument(
             flag, action=_NameList, nargs="+", default="", metavar="NAME,...",
-            help="rows to {}: a comma-separated list of files, folders, globs, URIs and @LIST, a "
-                 "file of paths, one a line (default: the file or folder of the data set's name "
-                 "below --data_location)".format(rows))
+            help="rows to {}: {} (default: the file or folder of the data set's name below "
+                 "--data_location)".format(rows, _NAMES_HELP))
+
+
+def add_score_flag(group: argparse._ArgumentGroup) -> None:
+    """Adds the flag that names the files to score."""
+    group.add_argument(
+        _SCORE, action=_NameList, nargs="+", required=True, metavar="NAME,...",
+        help="rows to score, text or Parquet: {}".format(_NAMES_HELP))
 
 
 def to_train_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[NamedFile]:
@@ -61,6 +69,11 @@ def to_train_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[
 def to_evaluate_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[NamedFile]:
     """The files to evaluate on, as to_train_on gives the others."""
     return _files_of(_EVAL, names, folder, schema.test_file, schema, parquet)
+
+
+def to_score(names: str, schema: Schema) -> List[NamedFile]:
+    """The files to score, which --files names, as to_train_on gives the others."""
+    return listed(_SCORE, _entries(names), schema, parquet=True)
 
 
 def _files_of(flag: str, names: str, folder: str, default: str, schema: Schema,

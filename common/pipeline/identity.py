@@ -80,13 +80,13 @@ def listing(paths: Sequence[str], stamps: Optional[Sequence[Stamp]] = None) -> L
     Raises:
       OSError: one of them is gone.
     """
-    whole = [_whole(path) for path in paths]
+    whole = [whole_path(path) for path in paths]
     folder = _common_folder(whole)
     names = [path[len(folder):].lstrip("/") for path in whole]
     return Listing(folder, tuple(names), tuple(stamps or location.stamps(paths)))
 
 
-def _whole(path: str) -> str:
+def whole_path(path: str) -> str:
     """A path that means the same in every working directory."""
     return path if "://" in path else os.path.abspath(path)
 

@@ -1,28 +1,24 @@
 """The rows of a data set: their files looked up, opened and checked."""
 
 import os
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, TypeVar
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from common.config.flag_types import FILES, FlagParser, add_switch, place
 from common.config.schema import Column, Schema
-from common.formats.chunks import Chunk, RawColumns
+from common.formats.chunks import RawColumns
 from common.formats.column_names import ColumnNames
 from common.formats.files import Files
 from common.formats.parquet_types import Layouts
-from common.log import log
 from common.naming import file_names
 from common.naming.named_files import NamedFile
-from common.pipeline import first_rows, row_order, vocabulary
-from common.pipeline import labels as labels_of
+from common.pipeline import first_rows, row_order, samples, vocabulary
 from common.pipeline.checks import BadRows
 from common.pipeline.encoder import Encoder
 from common.pipeline.string_ids import WordIds
 
 DEFAULT_LOCATION = "./data"
-_RATE_CHUNKS = 16
-Item = TypeVar("Item")
 
 
 def add_flags(parser: FlagParser) -> None:
@@ -47,6 +43,7 @@ class Data(NamedTuple):
       bad_rows: counts the rows that cannot be used.
       declared: the schema as the data set declares it: without sizes of vocabularies, and without
         keys in place of buckets.
+      folder: where the vocabularies are.
     """
 
     schema: Schema
@@ -55,6 +52,7 @@ class Data(NamedTuple):
     test: Optional[Files]
     bad_rows: BadRows
     declared: Schema
+    folder: str = ""
 
     @property
     def schema_of_tables(self) -> Schema:
@@ -80,23 +78,10 @@ class Data(NamedTuple):
           float64 [K, K]: entry (i, j) is the share of rows, by their weights, with both label i and
           label j, half a row added to each count so that none is 0.
         """
-        schema = self.schema
         read = make_encoder(self.train, self).read_targets
-        columns = schema.label_columns + schema.weights
-        targets = list(self._read_sample(columns, read).astype(np.float64).T)
-        num_unclicked = labels_of.drop_unclicked(targets, schema)
-        labels = np.stack(targets[:len(schema.labels)], 1)
-        if num_unclicked:
-            purchase, = [label.name for label in schema.labels if label.role == "purchase"]
-            log("{}: in a sample of the rows, {} of {} have a purchase ({}) without a click. It "
-                "counts as none. `data/schema.py check` counts all such rows. To count these "
-                "purchases, leave roles out of the schema of a model that needs none."
-                .format(self.train.path, num_unclicked, len(labels), purchase))
-        weights = np.ones(len(labels))
-        if schema.weights and targets[-1].any():
-            weights = targets[-1] / targets[-1].mean()
-        counts = labels.T.dot(labels * weights[:, None])
-        return (counts + 0.5) / (len(labels) + 1.0)
+        columns = self.schema.label_columns + self.schema.weights
+        targets = self._read_sample(columns, read).astype(np.float64)
+        return samples.pair_rates(targets, self.schema, self.train.path)
 
     def sample_numbers(self) -> np.ndarray:
         """The number columns of the same sample, float32 [N, M]."""
@@ -109,7 +94,7 @@ class Data(NamedTuple):
                      read: Callable[[RawColumns], np.ndarray]) -> np.ndarray:
         names = [column.name for column in columns]
         parts = []
-        for chunk in _sample(self.train):
+        for chunk in samples.spread(self.train):
             parts.append(read(self.train.read(chunk, names, as_views=True)))
         return np.concatenate(parts)
 
@@ -118,25 +103,6 @@ class Data(NamedTuple):
         by_role = [label.role for label in self.schema.labels]
         places = [by_role.index(role) for role in roles]
         return self.label_rates()[np.ix_(places, places)]
-
-
-def _sample(files: Files) -> List[Chunk]:
-    """A few chunks of some files, which alone are opened where there are many.
-
-    The lines of one text file are counted for it, those of several are not.
-    """
-    num_files = len(files.paths)
-    if num_files == 1 or (files.is_parquet and num_files <= _RATE_CHUNKS):
-        return _evenly(files.chunks)
-    first_chunks = map(files.first_chunk_of, _evenly(range(num_files)))
-    return [chunk for chunk in first_chunks if chunk] or [files.first_chunk()]
-
-
-def _evenly(values: Sequence[Item]) -> List[Item]:
-    """At most _RATE_CHUNKS of some values, spread evenly over them."""
-    even = np.linspace(0, len(values) - 1, _RATE_CHUNKS)
-    positions = np.unique(even.round().astype(int))
-    return [values[position] for position in positions]
 
 
 def open_data(
@@ -175,6 +141,27 @@ def open_data(
     if with_test:
         test = file_names.to_evaluate_on(eval_files, folder, schema, parquet)
     file_names.warn_of_shared(train, test)
+    data = open_rows(train, test, folder, schema, max_bad_rows, csv_header, strict_columns, parquet)
+    _check(data, check_all or max_bad_rows > 0)
+    return data
+
+
+def open_rows(
+    train: Sequence[NamedFile],
+    test: Sequence[NamedFile],
+    folder: str,
+    schema: Schema,
+    max_bad_rows: int,
+    csv_header: bool,
+    strict_columns: bool,
+    parquet: bool = True,
+) -> Data:
+    """Opens files of rows, at whose rows nothing looks yet.
+
+    Args:
+      train, test: the files.
+      parquet: whether Parquet may be read; all others as open_data takes them.
+    """
     vocabularies = {name: _load_words(folder, name) for name in schema.vocabularies}
     sizes = {name: len(words) for name, words in vocabularies.items()}
     sized_schema = schema.with_vocabularies(sizes)
@@ -185,35 +172,53 @@ def open_data(
     def open_files(named: Sequence[NamedFile]) -> Files:
         return Files(named, sized_schema, layouts, header, text_alone=not parquet)
 
-    data = Data(
+    return Data(
         schema=sized_schema,
         vocabularies=vocabularies,
         train=open_files(train),
         test=open_files(test) if test else None,
         bad_rows=BadRows(max_bad_rows),
         declared=schema,
+        folder=folder,
     )
-    _check(data, check_all or max_bad_rows > 0)
-    return data
 
 
 def _check(data: Data, check_all: bool) -> None:
     """Looks at the first rows of all files, and at every row if wanted."""
     both = [files for files in (data.train, data.test) if files]
     for files in both:
-        files.first_chunk()  # raises where there is none
-        if files.is_parquet:
-            files.count()  # footers tell at once what is wrong with a file
-        if not data.bad_rows.limit:
-            first_rows.check_folders(files, data.schema, data.vocabularies)
-    names_read = used_columns(data.schema)
-    first_rows.check_training(data.train, data.schema, data.vocabularies, names_read)
-    if data.test and not data.bad_rows.limit:
-        first_rows.check_test(data.test, data.schema, data.vocabularies, names_read)
+        _check_there(files, data)
+    first_rows.check_training(
+        data.train, data.schema, data.vocabularies, used_columns(data.schema))
+    if data.test:
+        _check_first_rows(data.test, data)
     if check_all:
         for files in both:
             _find_bad_rows(files, data)
             _check_any_rows(files, data.usable_rows(files))
+
+
+def check_rows(files: Files, data: Data) -> None:
+    """Looks at what is there of some rows that are not trained on, and at the first of them.
+
+    Raises:
+      BadInput: there are none, or they cannot be read.
+    """
+    _check_there(files, data)
+    _check_first_rows(files, data)
+
+
+def _check_there(files: Files, data: Data) -> None:
+    files.first_chunk()  # raises where there is none
+    if files.is_parquet:
+        files.count()  # footers tell at once what is wrong with a file
+    if not data.bad_rows.limit:
+        first_rows.check_folders(files, data.schema, data.vocabularies)
+
+
+def _check_first_rows(files: Files, data: Data) -> None:
+    if not data.bad_rows.limit:
+        first_rows.check_test(files, data.schema, data.vocabularies, used_columns(data.schema))
 
 
 def _load_words(folder: str, name: str) -> WordIds:

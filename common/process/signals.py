@@ -74,3 +74,14 @@ def raising_stopped() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def nothing_written(path: str) -> Iterator[None]:
+    """Around what writes a file or folder whole: the message of a signal says that it did not."""
+    try:
+        yield
+    except Stopped as stopped:
+        name = signal.Signals(stopped.status - 128).name
+        stopped.args = ("stopped by {}; {} was not written".format(name, path),)
+        raise

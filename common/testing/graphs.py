@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import export
+from common import saved_model
 from common.config.schema import Schema
 from common.config.toggles import Toggles
 from common.optimizers.train_step import Training
@@ -135,7 +135,7 @@ def variables_digest(schema: Schema, model_fn: ModelFn, params: NamedTuple) -> s
     """What tells the names and shapes of a model's variables from any others."""
     vocabularies = {name: {b"word": 0} for name in schema.vocabularies}
     with tf.Graph().as_default() as graph:
-        receiver = export.receiver_fn(schema, vocabularies, as_columns=False)()
+        receiver = saved_model.receiver_fn(schema, vocabularies, as_columns=False)()
         model_fn(receiver.features, None, tf.estimator.ModeKeys.PREDICT, params)
         variables = graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
     lines = sorted("{} {}".format(v.op.name, v.shape.as_list()) for v in variables)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import export, runner
+from common import runner, saved_model
 from common.config.run import Run
 from common.config.toggles import Toggles
 from common.pipeline import dataset
@@ -78,7 +78,7 @@ def run_main(main: Callable[[List[str]], None], *argv: str) -> Dict[str, Any]:
 def serve_sample_request(result_dir: str) -> Dict[str, np.ndarray]:
     """Loads an exported model as a server does; returns its answer to its own sample request."""
     folder = glob.glob(os.path.join(result_dir, "export", "*"))[0]
-    with open(os.path.join(folder, "assets.extra", export.SAMPLE_REQUEST)) as file:
+    with open(os.path.join(folder, "assets.extra", saved_model.SAMPLE_REQUEST)) as file:
         rows = json.load(file)["instances"]
     with tf.Graph().as_default(), tf.Session() as session:
         loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], folder)

@@ -1,0 +1,103 @@
+"""Runs of models whose rows are then scored, and what the scores are worth."""
+
+import importlib
+import json
+import os
+from typing import Any, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+
+from common import predict
+from common.metrics import measures
+
+
+SCHEMA = {
+    "header": True,
+    "columns": [
+        {"name": "clk", "kind": "label"},
+        {"name": "buy", "kind": "label"},
+        {"name": "user_id", "kind": "hash", "buckets": 500},
+        {"name": "page", "kind": "hash", "buckets": 500},
+        {"name": "tags", "kind": "hash", "buckets": 300, "separator": "|"},
+        {"name": "hour", "kind": "identity", "buckets": 24},
+        {"name": "price", "kind": "number"},
+        {"name": "note", "kind": "keep"},
+    ],
+}
+
+
+def write_rows(folder: str) -> None:
+    """Writes schema.json, train.csv, test.csv and test.parquet, whose clicks depend on the page."""
+    with open(os.path.join(folder, "schema.json"), "w") as file:
+        json.dump(SCHEMA, file)
+    effects = np.random.default_rng(0).normal(0, 2, 40)
+    for name, size in (("train", 4000), ("test", 1500)):
+        frame = _rows(np.random.default_rng(size), size, effects)
+        frame.to_csv(os.path.join(folder, name + ".csv"), index=False)
+    frame.to_parquet(os.path.join(folder, "test.parquet"), row_group_size=400)
+
+
+def _rows(rng: np.random.Generator, size: int, effects: np.ndarray) -> pd.DataFrame:
+    pages = rng.integers(0, len(effects), size)
+    clicks = rng.random(size) < 1 / (1 + np.exp(-effects[pages]))
+    return pd.DataFrame({
+        "clk": clicks.astype(int),
+        "buy": (clicks & (rng.random(size) < 0.5)).astype(int),
+        "user_id": ["{:03d}".format(user) for user in rng.integers(0, 200, size)],
+        "page": ["p{}".format(page) for page in pages],
+        "tags": ["t{}|t{}".format(*tags) for tags in rng.integers(0, 30, [size, 2])],
+        "hour": rng.integers(0, 24, size),
+        "price": rng.random(size).round(3),
+        "note": ["n{}".format(i) for i in range(size)],
+    })
+
+
+def train_mmoe(folder: str, rows: str, *flags: str) -> str:
+    """Trains MMoE on what write_rows has written; returns the run's folder."""
+    def named(name: str) -> str:
+        return os.path.join(rows, name)
+
+    return train("mmoe", folder, rows, "--schema", named("schema.json"),
+                 "--train_files", named("train.csv"), "--eval_files", named("test.csv"),
+                 "--steps", "60", "--optimizer", "adam", "--learning_rate", "0.01", *flags)
+
+
+def train(model: str, folder: str, rows: str, *flags: str) -> str:
+    """Trains a model for a few steps on small rows; returns the run's folder.
+
+    Args:
+      model: its folder, as "esmm".
+      rows: the folder of its rows.
+    """
+    main = importlib.import_module(model + ".train").main
+    main(["--data_location", rows, "--checkpoint", folder, "--batch_size", "128",
+          "--steps", "12", *flags])
+    return folder
+
+
+def score(run: str, files: str, out: object, *flags: str) -> pd.DataFrame:
+    """Scores rows; returns what is written."""
+    predict.main([run, "--files", files, "--out", str(out), *flags])
+    return read(str(out))
+
+
+def read(path: str) -> pd.DataFrame:
+    """A file of scores."""
+    if path.endswith(".csv"):
+        return pd.read_csv(path, dtype={"user_id": str, "note": str}, keep_default_na=False)
+    return pyarrow.parquet.read_table(path).to_pandas()
+
+
+def auc(labels: Sequence[Any], probabilities: Sequence[float]) -> float:
+    """The AUC of probabilities, as an evaluation measures that of logits."""
+    truth = np.array(labels).astype(np.float32)
+    scores = np.array(probabilities, np.float64)
+    return measures.evaluate(labels=truth, logits=scores, by_user=False)["auc"]
+
+
+def auc_of_run(run: str, task: str) -> float:
+    """The AUC that a run's own evaluation has measured."""
+    with open(os.path.join(run, "metrics.json")) as file:
+        return json.load(file)["tasks"][task]["auc"]
