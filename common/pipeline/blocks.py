@@ -17,7 +17,9 @@ from common.pipeline.source import Data
 _CHUNKS_AHEAD = 2
 _SMALL_ROWS = 2048
 _JOINED_ROWS = 16384
-_SLICE_ROWS = 16384  # rows whose lists are copied at a time, so no second window of them is held
+# Rows are copied out of a window so many at a time: several such slices wait for the trainer.
+_SLICE_ROWS = 16384
+_SLICE_BYTES = 4 << 20
 
 
 def read_blocks(
@@ -35,8 +37,6 @@ def read_blocks(
       BadInput: more rows than data.bad_rows allows cannot be read.
     """
     memory.keep()
-    num_batches = max(_SLICE_ROWS // stream.batch_size, 1)
-    rows_of_slice = num_batches * stream.batch_size
     bad_rows = data.bad_rows.rows(files.paths)
     windows = row_order.windows(files, bad_rows, stream)
     upcoming: Iterator[Window] = iter(())
@@ -48,15 +48,22 @@ def read_blocks(
     with next_chunks.reading(files, names, chunks, _CHUNKS_AHEAD if ahead else 0) as read:
         decoder = _Decoder(files, data, read)
         for window in windows:
-            yield from _mixed(decoder.decode_all(window.parts), window, rows_of_slice)
+            yield from _mixed(decoder.decode_all(window.parts), window, stream.batch_size)
 
 
-def _mixed(blocks: List[Block], window: Window, rows_of_slice: int) -> Iterator[Block]:
+def _mixed(blocks: List[Block], window: Window, batch_size: int) -> Iterator[Block]:
     """The unread rows of a window, mixed; nothing holds them once they were given."""
     block = features.concat(blocks)
     order = permutation(len(block.rows), window.key)
     unread = order[window.low:window.high]
-    yield from features.slices(block, unread, rows_of_slice)
+    yield from features.slices(block, unread, _rows_of_slice(block, batch_size))
+
+
+def _rows_of_slice(block: Block, batch_size: int) -> int:
+    """How many rows are copied at a time: whole batches, fewer where rows are wide."""
+    bytes_of_row = max(block.num_bytes // max(len(block.rows), 1), 1)
+    num_rows = min(_SLICE_ROWS, _SLICE_BYTES // bytes_of_row)
+    return max(num_rows // batch_size, 1) * batch_size
 
 
 def read_items(

@@ -86,3 +86,17 @@ def test_windows_that_were_read_are_not_kept(
     for block in blocks.read_blocks(data.train, data, stream, ahead=False):
         assert sum(parts() is not None for parts in kept) <= 2
     assert len(kept) == 10
+
+
+@pytest.mark.parametrize("bytes_at_a_time, size", [(1 << 20, 96), (1, 8)])
+def test_wide_rows_are_copied_few_at_a_time_in_the_same_order(
+        bytes_at_a_time: int, size: int, tmp_path: object,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toy.open_toy(tmp_path, toy.random_rows(1, 200), TEST)
+    stream = Stream(8, 1, 100, 3)
+    expected = read_rows(data, stream)
+    monkeypatch.setattr(blocks, "_SLICE_ROWS", 96)
+    monkeypatch.setattr(blocks, "_SLICE_BYTES", bytes_at_a_time)
+    parts = [block.rows.tolist() for block in blocks.read_blocks(data.train, data, stream)]
+    assert [len(part) for part in parts][:1] == [size]
+    assert [row for part in parts for row in part] == expected

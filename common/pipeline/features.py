@@ -72,6 +72,12 @@ class Block(NamedTuple):
         """All fields but the lists."""
         return self[:5]
 
+    @property
+    def num_bytes(self) -> int:
+        """The memory that its arrays take."""
+        arrays = [*self.dense, *(array for ragged in self.lists for array in ragged)]
+        return sum(array.nbytes for array in arrays)
+
     def take(self, rows: ndarray) -> "Block":
         """Some rows (indices into this block, int [M]), in their order."""
         dense = [_take(array, rows) for array in self.dense]

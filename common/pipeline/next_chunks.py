@@ -14,7 +14,7 @@ from common.formats.files import Files
 from common.places import location
 
 _REMOTE_CHUNKS = 16
-_REMOTE_BYTES = 64 << 20  # of chunks that are read, or are there, before they are asked for
+_BYTES = 64 << 20  # of chunks that are read, or are there, before they are asked for
 Read = Callable[[Chunk], Fetched]
 Pending = Tuple[Chunk, "futures.Future[Fetched]"]
 
@@ -33,8 +33,8 @@ def reading(
     Args:
       names: the columns that are read.
       chunks: all that will be asked for, in order; there may be no end of them.
-      ahead: how many of them are read before they are asked for; 0 for none. From an object store
-        it is as many as fill some memory.
+      ahead: how many of them are read before they are asked for; 0 for none. Large ones are fewer,
+        and those from an object store as many as fill some memory.
     """
     def read(chunk: Chunk) -> Fetched:
         return files.fetch(chunk, names)
@@ -45,7 +45,7 @@ def reading(
     is_remote = location.is_remote(files.paths[0])
     most = _REMOTE_CHUNKS if is_remote else ahead + 1
     with futures.ThreadPoolExecutor(most if is_remote else 1) as pool:
-        upcoming = _Upcoming(chunks, lambda chunk: pool.submit(read, chunk), most, is_remote)
+        upcoming = _Upcoming(chunks, lambda chunk: pool.submit(read, chunk), most)
         try:
             yield upcoming.read_next
         finally:
@@ -58,8 +58,8 @@ class _Upcoming:
     Args:
       chunks: all that will be asked for, in order.
       begin: begins to read one.
-      most: how many may be read before they are asked for, with the one that is.
-      is_bounded: whether the memory that they take is bounded, too.
+      most: how many may be read before they are asked for, with the one that is; fewer where they
+        are large.
     """
 
     def __init__(
@@ -67,10 +67,9 @@ class _Upcoming:
         chunks: Iterator[Chunk],
         begin: Callable[[Chunk], "futures.Future[Fetched]"],
         most: int,
-        is_bounded: bool,
     ) -> None:
         self._chunks, self._begin = chunks, begin
-        self._most, self._is_bounded = most, is_bounded
+        self._most = most
         self._pending: Deque[Pending] = collections.deque()
         self._newest: Optional[Pending] = None  # stays when it is no longer pending
 
@@ -90,11 +89,10 @@ class _Upcoming:
         self._pending.append(self._newest)
 
     def _has_room(self) -> bool:
-        has_place = len(self._pending) < self._most
-        if not self._pending or not self._is_bounded:
-            return has_place
+        if len(self._pending) < 2:  # however large, one is read while another is decoded
+            return True
         num_bytes = sum(chunk.size for chunk in {chunk for chunk, _ in self._pending})
-        return has_place and num_bytes < _REMOTE_BYTES
+        return len(self._pending) < self._most and num_bytes < _BYTES
 
     def cancel(self) -> None:
         """Leaves out what was not begun yet."""

@@ -1,7 +1,7 @@
 import itertools
 import threading
 import time
-from typing import List
+from typing import Iterator, List
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_a_chunk_that_follows_itself_for_ever_is_read_once(ahead: int) -> None:
 def test_a_chunk_that_fills_the_memory_is_read_from_a_store_once() -> None:
     files = Recorded()
     files.paths = ["s3://bucket/rows"]
-    large = CHUNKS[2]._replace(size=9 * next_chunks._REMOTE_BYTES)
+    large = CHUNKS[2]._replace(size=9 * next_chunks._BYTES)
     files.known = [*CHUNKS[:2], large]
     chunks = [CHUNKS[0], *9 * [large], CHUNKS[1]]
     with next_chunks.reading(files, ["a"], iter(chunks), 3) as read:
@@ -75,9 +75,25 @@ def test_an_error_comes_with_the_chunk_that_has_it() -> None:
             read(CHUNKS[1])
 
 
+def test_few_large_chunks_are_read_ahead() -> None:
+    files = Recorded()
+    files.known = [chunk._replace(size=next_chunks._BYTES) for chunk in CHUNKS]
+    taken: List[int] = []
+
+    def chunks() -> Iterator[Chunk]:
+        for number, chunk in enumerate(files.known):
+            taken.append(number)
+            yield chunk
+
+    with next_chunks.reading(files, ["a"], chunks(), 5) as read:
+        for number, chunk in enumerate(files.known[:4]):
+            assert read(chunk) == number
+            assert taken == list(range(number + 2))
+
+
 @pytest.mark.parametrize("size, expected", [
-    (0, list(range(16))), (next_chunks._REMOTE_BYTES // 3 + 1, [0, 1, 2]),
-    (9 * next_chunks._REMOTE_BYTES, [0])])
+    (0, list(range(16))), (next_chunks._BYTES // 3 + 1, [0, 1, 2]),
+    (9 * next_chunks._BYTES, [0, 1])])
 def test_from_a_store_many_are_read_at_once_as_far_as_memory_goes(
         size: int, expected: List[int], monkeypatch: pytest.MonkeyPatch) -> None:
     chunks = [Chunk(10 * number, 10, 0, size) for number in range(40)]
