@@ -8,6 +8,7 @@ cluster on this machine.
     python common/launch.py --local ps=2,worker=2,evaluator=1 esmm --steps 500
 """
 
+import math
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ from typing import Dict, List, Mapping, NoReturn, Optional, Sequence
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import log  # noqa: E402
 from common.config import cluster, model  # noqa: E402
-from common.process import rehearsal  # noqa: E402
+from common.process import cpu_quota, rehearsal  # noqa: E402
 
 # As DeepRec recommends; jemalloc reads it when it is loaded.
 MALLOC_CONF = "background_thread:true,metadata_thp:auto,dirty_decay_ms:20000,muzzy_decay_ms:20000"
@@ -25,7 +26,6 @@ STATISTIC_STEPS = {"START_STATISTIC_STEP": "100", "STOP_STATISTIC_STEP": "110"}
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
 _LIBRARY_FOLDERS = (
     "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib")
-_QUOTA_FILE = "/sys/fs/cgroup/cpu.max"
 _USAGE = "usage: launch.py [--local ROLE=COUNT,...] {{{}}} [flags of the model's train.py]"
 
 
@@ -46,7 +46,7 @@ def command(words: List[str]) -> List[str]:
 
 
 def environment(inherited: Mapping[str, str], library_folders: Sequence[str] = _LIBRARY_FOLDERS,
-                quota_file: str = _QUOTA_FILE) -> Dict[str, str]:
+                proc: str = cpu_quota.PROC) -> Dict[str, str]:
     """The environment of a training process; what is set already stays as it is.
 
     Raises:
@@ -54,7 +54,7 @@ def environment(inherited: Mapping[str, str], library_folders: Sequence[str] = _
     """
     env = dict(STATISTIC_STEPS)
     env["MALLOC_CONF"] = MALLOC_CONF
-    env.update(dict.fromkeys(_THREADS, str(cores(quota_file))))
+    env.update(dict.fromkeys(_THREADS, str(cores(proc))))
     env.update(PYTHONUNBUFFERED="1", PYTHONWARNINGS="ignore::FutureWarning")
     jemalloc = find_jemalloc(library_folders)
     if jemalloc:
@@ -76,21 +76,16 @@ def find_jemalloc(folders: Sequence[str]) -> Optional[str]:
     return None
 
 
-def cores(quota_file: str) -> int:
+def cores(proc: str = cpu_quota.PROC) -> int:
     """How many cores this process may use.
 
-    Those it is bound to, but at most its container's quota, rounded up.
+    Those it is bound to, but at most the quota of its control groups, rounded up.
     """
     usable = len(os.sched_getaffinity(0))
-    try:
-        with open(quota_file) as file:
-            quota, period = file.read().split()
-    except (OSError, ValueError):
+    quota = cpu_quota.cores(proc)
+    if quota is None:
         return usable
-    if quota == "max":
-        return usable
-    allowed = -(-int(quota) // int(period))
-    return max(1, min(usable, allowed))
+    return max(1, min(usable, math.ceil(quota)))
 
 
 def become(words: List[str], env: Dict[str, str]) -> NoReturn:

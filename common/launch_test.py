@@ -65,16 +65,6 @@ def test_what_is_set_stays(tmp_path: object) -> None:
     assert "LD_PRELOAD" not in launch.environment({}, [str(tmp_path)], "/nowhere")
 
 
-@pytest.mark.parametrize("text, expected", [("max 100000", None), ("50000 100000", 1),
-                                            ("150000 100000", 2), ("", None)])
-def test_cores_of_a_container(tmp_path: object, text: str, expected: object) -> None:
-    path = os.path.join(str(tmp_path), "cpu.max")
-    with open(path, "w") as file:
-        file.write(text + "\n")
-    usable = len(os.sched_getaffinity(0))
-    assert launch.cores(path) == (usable if expected is None else min(usable, expected))
-
-
 def start(*words: str, cwd: Optional[str] = None, **environ: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, LAUNCH, *words], cwd=cwd,
                             env={**os.environ, **environ}, stdout=subprocess.PIPE,
