@@ -126,6 +126,7 @@ class _Process:
         self._command = command
         self._environment = dict(os.environ, TF_CONFIG=place.tf_config())
         self._log_file = open(os.path.join(logs, self.name + ".log"), "ab")
+        self._is_log_cut = False
         self._restart_at = 0.0
         self.start()
 
@@ -171,7 +172,8 @@ class _Process:
             self.process.kill()
             self.process.wait()
         self._reader.join()
-        self._log_file.close()
+        with contextlib.suppress(OSError):  # as above, of what was not written yet
+            self._log_file.close()
 
     def _copy(self, pipe: IO[bytes]) -> None:
         with pipe:
@@ -179,8 +181,14 @@ class _Process:
                 self._write(line)
 
     def _write(self, line: bytes) -> None:
-        self._log_file.write(line)
-        self._log_file.flush()
+        try:
+            self._log_file.write(line)
+            self._log_file.flush()
+        except OSError as error:  # a full disk, which must not end who copies, or the job
+            if not self._is_log_cut:
+                self._is_log_cut = True
+                print("[{}] --- {} lacks what follows: {}".format(
+                    self.name, self._log_file.name, error.strerror), flush=True)
         sys.stdout.write("[{}] {}".format(self.name, line.decode("utf-8", "replace")))
         sys.stdout.flush()
 
