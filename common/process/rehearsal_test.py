@@ -146,3 +146,14 @@ def test_a_rehearsal_in_an_object_store_makes_no_folder(
     with pytest.raises(ValueError, match="s3://b/run: the processes of a rehearsal write to a lo"):
         rehearsal.run({"worker": 1}, "launch.py", ["esmm", "--checkpoint", "s3://b/run"])
     assert not os.listdir(str(tmp_path))
+
+
+def test_a_full_disk_cuts_a_log_and_not_the_job(tmp_path: object) -> None:
+    logs = os.path.join(str(tmp_path), "run", "logs")
+    os.makedirs(logs)
+    os.symlink("/dev/full", os.path.join(logs, "ps-0.log"))
+    status, output = run(tmp_path, {"worker-1": "exit 1"})
+    assert status == 1, output
+    assert output.count("[ps-0] --- ") == 1
+    assert "ps-0.log lacks what follows: No space left on device" in output
+    assert "[worker-1] --- failed with 1; the job ends" in output and "Traceback" not in output
