@@ -23,6 +23,9 @@ class Estimators:
       model_fn: (features, labels, mode, params) -> EstimatorSpec.
       callbacks: what the run does besides its steps.
 
+    Raises:
+      BadInput: the run is too short for its schedule of the learning rate.
+
     Attributes:
       config: of training; in a cluster, this process's place in it.
       train: trains.
@@ -34,10 +37,11 @@ class Estimators:
                  callbacks: Sequence[Callback]) -> None:
         self._model_fn, self._callbacks = model_fn, callbacks
         self.config = run_config(run, run.cluster)
+        params = _changed(params, "within", run.steps)
         self.train = self.evaluate = self._make(self.config, params)
         if run.cluster:
-            self.evaluate = self._make(run_config(run, None), _alone(params))
-        self.export = self._make(run_config(run, None), _exported(params))
+            self.evaluate = self._make(run_config(run, None), _changed(params, "alone"))
+        self.export = self._make(run_config(run, None), _changed(params, "exported"))
 
     def _make(self, config: tf.estimator.RunConfig, params: NamedTuple) -> tf.estimator.Estimator:
         return tf.estimator.Estimator(self._put_together, config=config, params=params)
@@ -57,18 +61,16 @@ class Estimators:
         return spec._replace(training_hooks=[*added, *spec.training_hooks])
 
 
-def _alone(params: NamedTuple) -> NamedTuple:
-    """A model's parameters for a process without servers."""
-    values = params._asdict()
-    changed = {name: value.alone() for name, value in values.items() if hasattr(value, "alone")}
-    return params._replace(**changed)
+def _changed(params: NamedTuple, method: str, *args: object) -> NamedTuple:
+    """A model's parameters as they are for a process of some kind.
 
-
-def _exported(params: NamedTuple) -> NamedTuple:
-    """A model's parameters for TensorFlow's own ops, as an exported model needs them."""
+    Args:
+      method: "within" a run that ends at a step; "alone", without servers; or "exported", of
+        TensorFlow's own ops. Parameters without a method of that name stay as they are.
+    """
     values = params._asdict()
-    changed = {name: value.exported() for name, value in values.items()
-               if hasattr(value, "exported")}
+    changed = {name: getattr(value, method)(*args) for name, value in values.items()
+               if hasattr(value, method)}
     return params._replace(**changed)
 
 

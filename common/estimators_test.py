@@ -15,12 +15,16 @@ class Where(NamedTuple):
     """A parameter that tells for which process it was made."""
 
     text: str = "trains"
+    steps: int = 0
+
+    def within(self, steps: int) -> "Where":
+        return self._replace(steps=steps)
 
     def alone(self) -> "Where":
-        return Where("alone")
+        return self._replace(text="alone")
 
     def exported(self) -> "Where":
-        return Where("exported")
+        return self._replace(text="exported")
 
 
 class Params(NamedTuple):
@@ -55,6 +59,7 @@ def test_each_has_the_parameters_of_its_process(
     made = Estimators(make_run(tmp_path, cluster=cluster), lambda: None, Params(), [])
     wheres = [one.params.where.text for one in (made.train, made.evaluate, made.export)]
     assert wheres == ["trains", evaluates, "exported"]
+    assert made.train.params.where.steps == made.evaluate.params.where.steps == 30
     assert made.export.config.cluster_spec.jobs == []
     assert made.config.cluster_spec.jobs == sorted(cluster.jobs if cluster else [])
 

@@ -20,8 +20,11 @@ from common.embedding import deeprec_tables, storage
 from common.embedding.storage import Storage
 from common.formats import column_names, csv_layout
 from common.layers import config as layers_config
+from common.metrics import objective
+from common.metrics.objective import Objective
 from common.naming import file_names
-from common.optimizers import train_step
+from common.optimizers import schedule, train_step
+from common.optimizers.schedule import Schedule
 from common.pipeline import checks, row_order, source, work_queue
 from common.pipeline.source import Data
 from common.places import addresses, uploads
@@ -30,9 +33,9 @@ from common.process import threads
 # Each has add_flags(parser). One whose flags a single callback reads has from_flags(args) too: the
 # value, a NamedTuple with defaults, is run.setting(ItsClass) there.
 MODULES: Tuple[ModuleType, ...] = (
-    data_sets, source, file_names, csv_layout, column_names, run, train_step, layers_config,
-    threads, row_order, checks, cluster, toggles, storage, tables, embedding_config, increments,
-    work_queue, evaluate_every, improvement, early_stopping)
+    data_sets, source, file_names, csv_layout, column_names, run, train_step, schedule, objective,
+    layers_config, threads, row_order, checks, cluster, toggles, storage, tables, embedding_config,
+    increments, work_queue, evaluate_every, improvement, early_stopping)
 _WILDCARDS = frozenset("*?[]\\")
 
 
@@ -52,9 +55,9 @@ def make_parser(description: str, model: Model) -> FlagParser:
 def parse(parser: FlagParser, argv: Optional[List[str]]) -> argparse.Namespace:
     """Parses and checks across flags and TF_CONFIG; wrong use ends the process with status 2.
 
-    Adds `tasks` (their names), `toggles` (Toggles), `cluster` (Cluster or None),
-    `storage` (Storage), `deeprec_tables` (DeepRecTables or None) and `settings` (of callbacks) to
-    the flags.
+    Adds `tasks` (their names), `toggles` (Toggles), `schedule` (Schedule), `objective` (Objective),
+    `cluster` (Cluster or None), `storage` (Storage), `deeprec_tables` (DeepRecTables or None) and
+    `settings` (of callbacks) to the flags.
     """
     args = parser.parse_args(argv)
     try:
@@ -130,6 +133,8 @@ def _add_values(args: argparse.Namespace) -> None:
     needs.check(args.model, args.schema)
     args.tasks = needs.tasks(args.model, args.schema)
     args.toggles = Toggles.from_flags(args)
+    args.schedule = Schedule.from_flags(args)
+    args.objective = Objective.from_flags(args)
     args.cluster = cluster.read(os.environ)
     processes = args.cluster.processes(*cluster.ROLES) if args.cluster else {}
     conflicts.check_protocol(args.protocol, list(processes.values()))

@@ -16,6 +16,7 @@ from common.config.model import Model
 from common.config.tables import Eviction, Settings
 from common.config.toggles import Toggles
 from common.kernels.native import Native
+from common.optimizers.schedule import Schedule
 from common.optimizers.train_step import Training
 from common.testing.mains import FUSED
 
@@ -159,7 +160,7 @@ def test_fusions_and_stages_are_on_unless_tf_or_their_flag_says_no() -> None:
 def test_one_slice_is_the_whole_batch(argv: List[str], slices: int) -> None:
     args = parse(*["--micro_batch"] * len(argv), *argv)
     assert args.toggles == FUSED._replace(micro_batch=slices)
-    assert Training.from_flags(args) == ("adagrad", 0.1, args.toggles)
+    assert Training.from_flags(args) == ("adagrad", 0.1, args.toggles, Schedule(), 0.0)
     assert parse("--tf", "--micro_batch", "1").toggles == Toggles(tf=True)
 
 

@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from common import results
 from common.config.toggles import Toggles
 from common.errors import BadInput
+from common.optimizers.schedule import Schedule
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
@@ -50,7 +51,8 @@ def save_checkpoint(folder: object) -> None:
 def test_metrics_stand_beside_the_config(tmp_path: object, data: Data) -> None:
     start(tmp_path, data)
     assert read(tmp_path, "config.json")["params"] == {"width": 16, "training": {
-        "optimizer": "adagrad", "learning_rate": 0.1, "toggles": dict(Toggles()._asdict())}}
+        "optimizer": "adagrad", "learning_rate": 0.1, "toggles": dict(Toggles()._asdict()),
+        "schedule": dict(Schedule()._asdict()), "clip_norm": 0.0}}
     results.finish(str(tmp_path), {"y": {"auc": 0.7, "gauc": float("nan")}}, 3, 40, 16, data,
                    results.Trained(40, 2.5, 0.5, 17.0))
     report = read(tmp_path, "metrics.json")

@@ -31,6 +31,7 @@ from common.kernels.layers import attention, dense  # noqa: E402
 from common.kernels.layers import dice as activation  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
+from common.metrics.objective import Objective  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402; behind common, which says why
@@ -56,6 +57,7 @@ class Params(NamedTuple):
       rate: share of rows with label 1, where the output starts.
       attention: hidden sizes of the attention's MLP.
       top: hidden sizes of the layers behind it.
+      objective: how labels count in its loss.
     """
 
     schema: Schema
@@ -65,6 +67,7 @@ class Params(NamedTuple):
     rate: float
     attention: Tuple[int, ...] = ATTENTION
     top: Tuple[int, ...] = TOP
+    objective: Objective = Objective()
 
 
 class Outputs(NamedTuple):
@@ -157,13 +160,10 @@ def dice(inputs: tf.Tensor, name: str, training: bool, params: Params) -> tf.Ten
     return (alpha + tf.sigmoid(normal) * (1.0 - alpha)) * inputs
 
 
-def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features, params: Params) -> tf.Tensor:
     """The log loss over all rows, and the kernels' L2 terms; scalar."""
-    losses = []
-    for name, logit in outputs.logits.items():
-        label = labels[name]
-        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
-    return heads.mean_loss(losses, labels) + tf.losses.get_regularization_loss()
+    log_loss = params.objective.mean_loss(params.schema, outputs.logits, labels)
+    return log_loss + tf.losses.get_regularization_loss()
 
 
 def model_fn(features: Features, labels: Optional[Features], mode: str,
@@ -171,12 +171,13 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     """The estimator's model: one task."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
         return train_step.train_spec(
-            lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+            lambda x, y: loss(forward(x, params, True), y, params),
+            features, labels, params.training)
     outputs = forward(features, params, False)
     tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
         return heads.predict_spec(tasks)
-    return heads.eval_spec(loss(outputs, labels), tasks, features)
+    return heads.eval_spec(loss(outputs, labels, params), tasks, features)
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -190,6 +191,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
+        objective=args.objective,
         rate=data.label_rates()[0, 0])
     run = flags.make_run(args, MODEL)
     runner.train_and_evaluate(run, data, model_fn, params, args.tasks)

@@ -30,6 +30,7 @@ from common.embedding.input_layer import Embedding  # noqa: E402
 from common.embedding.numbers import beside, logarithms  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
+from common.metrics.objective import Objective  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402; behind common, which says why
@@ -62,6 +63,7 @@ class Params(NamedTuple):
       interaction_op: 'dot' or 'cat'.
       bottom: hidden sizes of the bottom MLP, before its last layer of the widest embedding's width.
       top: hidden sizes of the top MLP.
+      objective: how labels count in its loss.
     """
 
     schema: Schema
@@ -72,6 +74,7 @@ class Params(NamedTuple):
     interaction_op: str = "cat"
     bottom: Tuple[int, ...] = BOTTOM
     top: Tuple[int, ...] = TOP
+    objective: Objective = Objective()
 
 
 class Outputs(NamedTuple):
@@ -133,13 +136,10 @@ def dot_products(vectors: tf.Tensor) -> tf.Tensor:
     return tf.gather(flat, rows * count + columns, axis=1)
 
 
-def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features, params: Params) -> tf.Tensor:
     """The log loss over all rows, and the kernels' L2 terms; scalar."""
-    losses = []
-    for name, logit in outputs.logits.items():
-        label = labels[name]
-        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
-    return heads.mean_loss(losses, labels) + tf.losses.get_regularization_loss()
+    log_loss = params.objective.mean_loss(params.schema, outputs.logits, labels)
+    return log_loss + tf.losses.get_regularization_loss()
 
 
 def model_fn(features: Features, labels: Optional[Features], mode: str,
@@ -147,12 +147,13 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     """The estimator's model: one task."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
         return train_step.train_spec(
-            lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+            lambda x, y: loss(forward(x, params, True), y, params),
+            features, labels, params.training)
     outputs = forward(features, params, False)
     tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
         return heads.predict_spec(tasks)
-    return heads.eval_spec(loss(outputs, labels), tasks, features)
+    return heads.eval_spec(loss(outputs, labels, params), tasks, features)
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -169,6 +170,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
+        objective=args.objective,
         rate=data.label_rates()[0, 0],
         interaction_op=args.interaction_op)
     run = flags.make_run(args, MODEL)

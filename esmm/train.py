@@ -28,6 +28,7 @@ from common.embedding.input_layer import Embedding  # noqa: E402
 from common.embedding.numbers import Statistics  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
+from common.metrics.objective import Objective  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402; behind common, which says why
@@ -41,6 +42,7 @@ MODEL = Model(
     optimizer="adagrad",
     sample_flags="--steps 1954",
     roles=("click", "purchase"),
+    loss_tasks=("click", "click_and_purchase"),
     reads=("groups", "numbers"),
 )
 DIMENSION = 16
@@ -63,6 +65,7 @@ class Params(NamedTuple):
       group_mlp: hidden sizes of the bottom MLP of a group of columns.
       group_mlps: group -> its own in place of those.
       tower: hidden sizes of the CTR and of the CVR tower.
+      objective: how the losses of its tasks add up.
     """
 
     schema: Schema
@@ -75,6 +78,7 @@ class Params(NamedTuple):
     group_mlp: Tuple[int, ...] = GROUP_MLP
     group_mlps: Mapping[str, Tuple[int, ...]] = GROUP_MLPS
     tower: Tuple[int, ...] = TOWER
+    objective: Objective = Objective()
 
 
 class Outputs(NamedTuple):
@@ -112,7 +116,7 @@ def forward(features: Features, params: Params) -> Outputs:
         cvr=layers.logit(cvr, "cvr_logit", params.buy_rate, params.dense))
 
 
-def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features, params: Params) -> tf.Tensor:
     """The sum of both log losses over all rows, and of the kernels' L2 terms; scalar.
 
     Args:
@@ -120,8 +124,8 @@ def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
     """
     click = labels["click"]
     both = click * labels["purchase"]
-    ctr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=click, logits=outputs.ctr)
-    ctcvr_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=both, logits=outputs.ctcvr)
+    ctr_loss = params.objective.log_losses("click", click, outputs.ctr)
+    ctcvr_loss = params.objective.log_losses("click_and_purchase", both, outputs.ctcvr)
     log_loss = heads.mean_loss(ctr_loss, labels) + heads.mean_loss(ctcvr_loss, labels)
     return log_loss + tf.losses.get_regularization_loss()
 
@@ -133,13 +137,14 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
         labels = parts.by_role(labels, params.schema)
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
         return train_step.train_spec(
-            lambda x, y: loss(forward(x, params), y), features, labels, params.training)
+            lambda x, y: loss(forward(x, params), y, params),
+            features, labels, params.training)
     outputs = forward(features, params)
     logits = [outputs.ctr, outputs.cvr, outputs.ctcvr]
     click, purchase, both = map(heads.Task, MODEL.tasks, logits)
     if labels is None:
         return heads.predict_spec([click, purchase, both])
-    total = loss(outputs, labels)
+    total = loss(outputs, labels, params)
     bought = labels["click"] * labels["purchase"]
     click = click._replace(label=labels["click"])
     purchase = purchase._replace(label=bought, rows=labels["click"] > 0)
@@ -161,6 +166,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
+        objective=args.objective,
         click_rate=click_rate,
         buy_rate=buy_rate,
         numbers=numbers.statistics(data.schema.numbers, data.sample_numbers()))

@@ -65,7 +65,7 @@ def test_product_and_loss_against_numpy() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         outputs = Outputs(tf.constant(ctr, tf.float32), tf.constant(cvr, tf.float32))
         labels = {"click": tf.constant(click), "purchase": tf.constant(buy, tf.float32)}
-        got, product = session.run([train.loss(outputs, labels), outputs.ctcvr])
+        got, product = session.run([train.loss(outputs, labels, params(Toggles())), outputs.ctcvr])
     np.testing.assert_allclose(1 / (1 + np.exp(-product.astype(np.float64))), p_both, rtol=1e-5)
     assert got == pytest.approx(log_loss(click, p_ctr) + log_loss(buy, p_both), rel=1e-5)
 
@@ -75,7 +75,7 @@ def test_loss_and_its_gradient_are_finite_for_tiny_and_huge_probabilities(logit:
     with tf.Graph().as_default(), tf.Session() as session:
         ctr, cvr = tf.constant([logit, logit, -logit]), tf.constant([logit, -logit, logit])
         labels = {role: tf.constant([1.0, 0.0, 1.0]) for role in ("click", "purchase")}
-        total = train.loss(Outputs(ctr, cvr), labels)
+        total = train.loss(Outputs(ctr, cvr), labels, params(Toggles()))
         for value in session.run([total] + tf.gradients(total, [ctr, cvr])):
             assert np.isfinite(value).all()
 
@@ -84,8 +84,9 @@ def test_purchase_without_click_counts_as_none() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         outputs = Outputs(tf.constant([0.0]), tf.constant([0.0]))
         zero, one = [tf.constant([v]) for v in (0.0, 1.0)]
-        got = session.run(
-            [train.loss(outputs, {"click": zero, "purchase": bought}) for bought in (zero, one)])
+        got = session.run([
+            train.loss(outputs, {"click": zero, "purchase": bought}, params(Toggles()))
+            for bought in (zero, one)])
     assert got[0] == got[1]
 
 

@@ -26,6 +26,7 @@ from common.embedding.input_layer import Embedding  # noqa: E402
 from common.embedding.numbers import Statistics  # noqa: E402
 from common.layers import Dense  # noqa: E402
 from common.metrics import heads  # noqa: E402
+from common.metrics.objective import Objective  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402; behind common, which says why
@@ -59,6 +60,7 @@ class Params(NamedTuple):
       experts: the number of experts E.
       expert: hidden sizes of an expert.
       tower: hidden sizes of a tower.
+      objective: how the losses of its tasks add up.
     """
 
     schema: Schema
@@ -70,6 +72,7 @@ class Params(NamedTuple):
     experts: int = EXPERTS
     expert: Tuple[int, ...] = EXPERT
     tower: Tuple[int, ...] = TOWER
+    objective: Objective = Objective()
 
 
 class Outputs(NamedTuple):
@@ -103,13 +106,10 @@ def forward(features: Features, params: Params) -> Outputs:
     return Outputs(logits)
 
 
-def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features, params: Params) -> tf.Tensor:
     """The mean of all tasks' log losses over all rows, and the kernels' L2 terms; scalar."""
-    losses = []
-    for name, logit in outputs.logits.items():
-        label = labels[name]
-        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
-    return heads.mean_loss(losses, labels) + tf.losses.get_regularization_loss()
+    log_loss = params.objective.mean_loss(params.schema, outputs.logits, labels)
+    return log_loss + tf.losses.get_regularization_loss()
 
 
 def model_fn(features: Features, labels: Optional[Features], mode: str,
@@ -117,12 +117,13 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     """The estimator's model: a task for each label, measured on all rows."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
         return train_step.train_spec(
-            lambda x, y: loss(forward(x, params), y), features, labels, params.training)
+            lambda x, y: loss(forward(x, params), y, params),
+            features, labels, params.training)
     outputs = forward(features, params)
     tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
         return heads.predict_spec(tasks)
-    return heads.eval_spec(loss(outputs, labels), tasks, features)
+    return heads.eval_spec(loss(outputs, labels, params), tasks, features)
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -136,6 +137,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
+        objective=args.objective,
         rates=tuple(data.label_rates().diagonal()),
         numbers=numbers.statistics(data.schema.numbers, data.sample_numbers()))
     run = flags.make_run(args, MODEL)

@@ -14,6 +14,8 @@ from common.config.toggles import Toggles
 from common.embedding.input_layer import Embedding
 from common.errors import BadInput
 from common.layers import Dense
+from common.metrics.objective import Objective
+from common.optimizers.schedule import Schedule
 from common.optimizers.train_step import Training
 from common.pipeline import source
 from common.pipeline.source import Data
@@ -60,13 +62,19 @@ def test_shapes_and_gradients_at_odd_sizes(folder: str, toggles: Toggles, batch_
 
 
 @pytest.mark.slow
-def test_all_modes_have_the_same_losses_step_by_step(folder: str) -> None:
+@pytest.mark.parametrize("training, objective", [
+    (Training("adagrad", 0.1), Objective()),
+    (Training("adagrad", 0.3, schedule=Schedule(4, "cosine", 12), clip_norm=0.1),
+     Objective(0.1, (("purchase", 3.0),)))])
+def test_all_modes_have_the_same_losses_step_by_step(folder: str, training: Training,
+                                                     objective: Objective) -> None:
     def losses(toggles: Toggles) -> List[float]:
-        return graphs.losses(open_data(folder, toggles), train.model_fn, params(toggles), toggles,
-                             20)
+        settings = params(toggles)._replace(training=training._replace(toggles=toggles),
+                                            objective=objective)
+        return graphs.losses(open_data(folder, toggles), train.model_fn, settings, toggles, 20)
 
     community = losses(Toggles(tf=True))
-    for toggles in (Toggles(), FUSED):
+    for toggles in (Toggles(), FUSED, FUSED._replace(micro_batch=3)):
         np.testing.assert_allclose(losses(toggles), community, rtol=1e-3)
     np.testing.assert_allclose(losses(FUSED._replace(bf16=True)), community, rtol=2e-2)
     assert community[-1] < community[0]
@@ -114,9 +122,10 @@ def test_loss_is_the_mean_of_both_tasks_log_losses() -> None:
     logits, labels = rng.normal(0, 3, [2, 50]), (rng.random([2, 50]) < 0.5).astype(np.float32)
     p = 1 / (1 + np.exp(-logits))
     with tf.Graph().as_default(), tf.Session() as session:
-        got = session.run(
-            train.loss(Outputs(dict(zip("ab", [tf.constant(v, tf.float32) for v in logits]))),
-                       {"b": tf.constant(labels[1]), "a": tf.constant(labels[0])}))
+        clicks, purchases = [tf.constant(values, tf.float32) for values in logits]
+        outputs = Outputs({"clk": clicks, "buy": purchases})
+        of_rows = {"buy": tf.constant(labels[1]), "clk": tf.constant(labels[0])}
+        got = session.run(train.loss(outputs, of_rows, params(Toggles())))
     assert got == pytest.approx(-np.mean(np.where(labels == 1, np.log(p), np.log1p(-p))), rel=1e-5)
 
 

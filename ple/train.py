@@ -27,6 +27,7 @@ from common.embedding.input_layer import Embedding  # noqa: E402
 from common.embedding.numbers import Statistics  # noqa: E402
 from common.layers import Dense, Norm  # noqa: E402
 from common.metrics import heads  # noqa: E402
+from common.metrics.objective import Objective  # noqa: E402
 from common.optimizers import train_step  # noqa: E402
 from common.optimizers.train_step import Features, Training  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402; behind common, which says why
@@ -65,6 +66,7 @@ class Params(NamedTuple):
       specific, shared: experts of each task, and shared ones, in a layer.
       expert, gate, tower: hidden sizes of an expert, of a gate's network and of a tower.
       epsilon: what batch normalisation adds to each variance.
+      objective: how the losses of its tasks add up.
     """
 
     schema: Schema
@@ -80,6 +82,7 @@ class Params(NamedTuple):
     gate: Tuple[int, ...] = GATE
     tower: Tuple[int, ...] = TOWER
     epsilon: float = EPSILON
+    objective: Objective = Objective()
 
 
 class Outputs(NamedTuple):
@@ -154,13 +157,10 @@ def _members(gate: str, owners: List[str]) -> List[int]:
     return [i for i, owner in enumerate(owners) if owner in visible]
 
 
-def loss(outputs: Outputs, labels: Features) -> tf.Tensor:
+def loss(outputs: Outputs, labels: Features, params: Params) -> tf.Tensor:
     """The mean of all tasks' log losses over all rows, and the kernels' L2 terms; scalar."""
-    losses = []
-    for name, logit in outputs.logits.items():
-        label = labels[name]
-        losses.append(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit))
-    return heads.mean_loss(losses, labels) + tf.losses.get_regularization_loss()
+    log_loss = params.objective.mean_loss(params.schema, outputs.logits, labels)
+    return log_loss + tf.losses.get_regularization_loss()
 
 
 def model_fn(features: Features, labels: Optional[Features], mode: str,
@@ -168,12 +168,13 @@ def model_fn(features: Features, labels: Optional[Features], mode: str,
     """The estimator's model: a task for each label, measured on all rows."""
     if labels and mode == tf.estimator.ModeKeys.TRAIN:
         return train_step.train_spec(
-            lambda x, y: loss(forward(x, params, True), y), features, labels, params.training)
+            lambda x, y: loss(forward(x, params, True), y, params),
+            features, labels, params.training)
     outputs = forward(features, params, False)
     tasks = heads.of_labels(params.schema, outputs.logits, labels)
     if labels is None:
         return heads.predict_spec(tasks)
-    return heads.eval_spec(loss(outputs, labels), tasks, features)
+    return heads.eval_spec(loss(outputs, labels, params), tasks, features)
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -187,6 +188,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         embedding=Embedding.from_flags(args, DIMENSION),
         dense=Dense.from_flags(args),
         training=Training.from_flags(args),
+        objective=args.objective,
         rates=tuple(data.label_rates().diagonal()),
         numbers=numbers.statistics(data.schema.numbers, data.sample_numbers()))
     run = flags.make_run(args, MODEL)

@@ -53,8 +53,8 @@ def grown(keys: int) -> Variant:
         rows, (index,) = storage.rows_of_batch(spec, [ids], Storage(Kind.EV), record)
     loss = tf.reduce_mean(tf.square(lookup.lookup([rows], [lookup.Lookup(0, index)]) - 1.0))
     gradients = tf.gradients(loss, [one.rows for one in lookups])
-    return Variant(
-        ids, tf.group(table_updates.update_all(list(zip(lookups, gradients)), "adagrad", 0.01)))
+    merged = table_updates.merge(list(zip(lookups, gradients)))
+    return Variant(ids, tf.group(table_updates.update_all(merged, "adagrad", 0.01)))
 
 
 def key_of(ids: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ def test_keys_before_and_after_a_save(capsys: pytest.CaptureFixture) -> None:
             storage.rows_of_batch(TableSpec("t", 9, 2, 0.1, "t"), [tf.constant([5, 6, 7])], kept,
                                   record)
         gradients = [tf.ones_like(lookup.rows) for lookup in lookups]
-        updates = table_updates.update_all(list(zip(lookups, gradients)), "gradientdescent", 0.1)
+        merged = table_updates.merge(list(zip(lookups, gradients)))
+        updates = table_updates.update_all(merged, "gradientdescent", 0.1)
         variable, = record.variables.values()
         listener, = table_sizes.listeners()
         session.run([variable.make(), step.initializer])

@@ -39,8 +39,8 @@ class Trained:
             self.rows = tf.gather(rows, index)
             gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)),
                                      [one.rows for one in lookups])
-            with tf.control_dependencies(
-                    table_updates.update_all(list(zip(lookups, gradients)), optimizer, 0.1)):
+            merged = table_updates.merge(list(zip(lookups, gradients)))
+            with tf.control_dependencies(table_updates.update_all(merged, optimizer, 0.1)):
                 self.train = tf.assign_add(step, 1)
             self.saver = Saver(5)
             self.init = tf.group(tf.global_variables_initializer(),

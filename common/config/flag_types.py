@@ -90,6 +90,18 @@ def amount(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Reads a number >= 0 and < 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(
+            "expected a number >= 0 and < 1. Got: {!r}.".format(text))
+    return value
+
+
 def place(text: str) -> str:
     """Reads a path, or an address such as s3://BUCKET/KEY."""
     try:

@@ -23,6 +23,8 @@ def test_values(read: Callable[[str], object], text: str, value: object) -> None
     (flag_types.amount, "x", r"expected a number >= 0\. Got: 'x'\."),
     (flag_types.amount, "inf", r"expected a number >= 0\. Got: 'inf'\."),
     (flag_types.amount, "nan", r"expected a number >= 0\. Got: 'nan'\."),
+    (flag_types.share, "1", r"expected a number >= 0 and < 1\. Got: '1'\."),
+    (flag_types.share, "nan", r"expected a number >= 0 and < 1\. Got: 'nan'\."),
     (flag_types.choice("a", "b"), "c", r"expected None or one of a, b\. Got: 'c'\."),
     (flag_types.boolean, "yes", r"expected true or false\. Got: 'yes'\."),
     (flag_types.place, "s4://b/x", r"s4://b/x: rows and runs lie in local folders or at s3://"),

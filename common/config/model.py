@@ -35,6 +35,7 @@ class Model(NamedTuple):
       per_item: the start of the names of dense layers that see each item of a list, "" for none.
       sample_flags: what `make train` adds to the command, where a default run takes too long.
       roles: of the labels that it tells apart; () where each label is one of its tasks.
+      loss_tasks: the tasks that have a loss of their own; () where all have.
       one_label: whether it has one task alone.
       reads: the inputs that it has besides columns with an embedding: "numbers", "histories" of a
         candidate, "groups" of columns.
@@ -52,6 +53,7 @@ class Model(NamedTuple):
     per_item: str = ""
     sample_flags: str = ""
     roles: Tuple[str, ...] = ()
+    loss_tasks: Tuple[str, ...] = ()
     one_label: bool = False
     reads: Tuple[str, ...] = ()
     on_deeprec: Mapping[str, str] = {}

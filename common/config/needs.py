@@ -15,6 +15,11 @@ def tasks(model: Model, schema: Schema) -> Tuple[str, ...]:
     return tuple(task for task, _ in schema.tasks)
 
 
+def loss_tasks(model: Model, schema: Schema) -> List[str]:
+    """The names of those tasks that have a loss of their own."""
+    return list(model.loss_tasks or tasks(model, schema))
+
+
 def check(model: Model, schema: Schema) -> None:
     """Checks that a model finds what it needs in a schema, and reads all that is there.
 

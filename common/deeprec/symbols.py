@@ -10,7 +10,7 @@ import functools
 import importlib
 import inspect
 import re
-from typing import Any, Callable, ContextManager, Dict, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, Optional, Tuple, Union
 
 import tensorflow as tf
 
@@ -110,7 +110,7 @@ def lacking(feature: str) -> str:
     return ""
 
 
-def own_optimizer(name: str, learning_rate: float,
+def own_optimizer(name: str, learning_rate: Union[float, tf.Tensor],
                   global_step: tf.Variable) -> Optional[tf.compat.v1.train.Optimizer]:
     """DeepRec's adamasync or adagraddecay, None where it has none."""
     if not has(name):

@@ -89,7 +89,8 @@ def losses(
             loss,
             tf.trainable_variables() + [lookup.rows for lookup in lookups])
         of_tables = [gradient for gradient, _ in gradients[len(gradients) - len(lookups):]]
-        updates = table_updates.update_all(list(zip(lookups, of_tables)), optimizer, 0.05)
+        merged = table_updates.merge(list(zip(lookups, of_tables)))
+        updates = table_updates.update_all(merged, optimizer, 0.05)
         step = chosen.apply_gradients(gradients[:len(gradients) - len(lookups)],
                                       tf.train.get_or_create_global_step())
         embedding_variable.register(graph_record.of_graph().variables.values())
@@ -156,7 +157,8 @@ def test_adaptive_rows_start_with_the_shared_ones_and_then_leave_them() -> None:
         lookup, = lookups
         gradient = tf.gradients(tf.reduce_sum(rows), [lookup.rows, *tf.trainable_variables()])
         shared, = tf.trainable_variables()
-        updates = table_updates.update_all([(lookup, gradient[0])], "gradientdescent", 1.0)
+        merged = table_updates.merge([(lookup, gradient[0])])
+        updates = table_updates.update_all(merged, "gradientdescent", 1.0)
         embedding_variable.register(graph_record.of_graph().variables.values())
         session.run([tf.global_variables_initializer(), tf_private.initialize_resources()])
         start = session.run(shared)[5 % KEYS]
@@ -179,7 +181,8 @@ def test_the_more_often_a_key_is_seen_the_more_blocks_are_its_own() -> None:
         with record.collect_lookups() as lookups:
             rows, _ = storage.rows_of_batch(spec, [ids], Storage(Kind.DYNAMIC, often=2), record)
         slopes = tf.gradients(tf.reduce_sum(rows), [one.rows for one in lookups])
-        updates = table_updates.update_all(list(zip(lookups, slopes)), "gradientdescent", 0.1)
+        merged = table_updates.merge(list(zip(lookups, slopes)))
+        updates = table_updates.update_all(merged, "gradientdescent", 0.1)
         embedding_variable.register(graph_record.of_graph().variables.values())
         session.run([tf.global_variables_initializer(), tf_private.initialize_resources()])
         blocks = []

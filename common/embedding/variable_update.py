@@ -11,13 +11,13 @@ from common.kernels.embedding import table as native_table
 Gradient = Union[None, tf.Tensor, tf.IndexedSlices]
 
 
-class _Update(NamedTuple):
-    """What a step changes in one variable.
+class Merged(NamedTuple):
+    """What a step changes in one variable, by all of its lookups.
 
     Attributes:
       keys: int64 [U], distinct.
       counts: int64 [U], how often each came.
-      gradient: of their rows, float32 [U, D] or slices of it.
+      gradient: of their rows, float32 [U, D] or slices of it, which name each row once.
       initial: float32 [U, D], what rows of new keys start with; None for their defaults.
     """
 
@@ -28,21 +28,18 @@ class _Update(NamedTuple):
 
 
 def update(
-        lookups: Sequence[Lookup],
-        gradients: Sequence[Gradient],
+        variable: EmbeddingVariable,
+        whole: Merged,
         step: tf.Tensor,
         rule: str,
         hyper: Sequence[object],
 ) -> tf.Operation:
-    """Updates one variable by the gradients of its lookups.
+    """Updates one variable by the merged gradients of its lookups.
 
     Args:
-      gradients: float32 [U, D] of each lookup's rows, or IndexedSlices of them, or None.
       step: int64 scalar, which becomes the keys' version.
       rule, hyper: as common.kernels.embedding.table.update takes them.
     """
-    variable = lookups[0].variable
-    whole = _merge(lookups, gradients)
     variable.updated = whole.keys
     parts = _cut(variable, whole)
     updates = []
@@ -53,7 +50,7 @@ def update(
     return tf.group(updates)
 
 
-def _cut(variable: EmbeddingVariable, whole: _Update) -> List[_Update]:
+def _cut(variable: EmbeddingVariable, whole: Merged) -> List[Merged]:
     """An update by the part of the keys."""
     keys = cut(variable, whole.keys, whole.keys)
     counts = cut(variable, whole.counts, whole.keys)
@@ -61,11 +58,15 @@ def _cut(variable: EmbeddingVariable, whole: _Update) -> List[_Update]:
     initials: Sequence[Optional[tf.Tensor]] = len(variable.parts) * [None]
     if whole.initial is not None:
         initials = cut(variable, whole.initial, whole.keys)
-    return [_Update(*fields) for fields in zip(keys, counts, gradients, initials)]
+    return [Merged(*fields) for fields in zip(keys, counts, gradients, initials)]
 
 
-def _merge(lookups: Sequence[Lookup], gradients: Sequence[Gradient]) -> _Update:
-    """The lookups of one variable and their gradients, each key once."""
+def merge(lookups: Sequence[Lookup], gradients: Sequence[Gradient]) -> Merged:
+    """The lookups of one variable and their gradients, each key once.
+
+    Args:
+      gradients: float32 [U, D] of each lookup's rows, or IndexedSlices of them, or None.
+    """
     first = lookups[0]
     if len(lookups) > 1:
         return _merge_several(lookups, gradients)
@@ -74,12 +75,13 @@ def _merge(lookups: Sequence[Lookup], gradients: Sequence[Gradient]) -> _Update:
     if is_whole and isinstance(slices, tf.IndexedSlices) and lookup_kernel.is_of_lookups(slices):
         # The native lookup's gradient has only the rows that were read, and the native update takes
         # it as it is.
-        return _Update(first.keys, first.counts, lookup_kernel.summed(slices, first.rows),
-                       first.initial)
-    return _Update(first.keys, first.counts, _dense(slices, first.rows), first.initial)
+        gradient = lookup_kernel.summed(slices, first.rows)
+    else:
+        gradient = _dense(slices, first.rows)
+    return Merged(first.keys, first.counts, gradient, first.initial)
 
 
-def _merge_several(lookups: Sequence[Lookup], gradients: Sequence[Gradient]) -> _Update:
+def _merge_several(lookups: Sequence[Lookup], gradients: Sequence[Gradient]) -> Merged:
     keys = [lookup.keys for lookup in lookups]
     counts = [lookup.counts for lookup in lookups]
     distinct = native_table.distinct(keys, counts)
@@ -91,7 +93,7 @@ def _merge_several(lookups: Sequence[Lookup], gradients: Sequence[Gradient]) -> 
     initial = lookups[0].initial
     if initial is not None:
         initial = tf.dynamic_stitch(distinct.places, [lookup.initial for lookup in lookups])
-    return _Update(distinct.keys, distinct.counts, tf.add_n(by_lookup), initial)
+    return Merged(distinct.keys, distinct.counts, tf.add_n(by_lookup), initial)
 
 
 def _dense(gradient: Gradient, rows: tf.Tensor) -> tf.Tensor:

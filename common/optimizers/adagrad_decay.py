@@ -22,7 +22,7 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
     """Adagrad that forgets.
 
     Args:
-      learning_rate: scales every change.
+      learning_rate: scales every change; a number, or that of a step, float32 scalar.
       global_step: the step that periods are counted in, an integer variable.
       initial_accumulator_value: where accumulators start, and what no discount goes below.
       accumulator_decay_step: steps of a period.
@@ -34,7 +34,7 @@ class AdagradDecayOptimizer(tf.train.Optimizer):
 
     def __init__(
             self,
-            learning_rate: float,
+            learning_rate: Union[float, tf.Tensor],
             global_step: tf.Variable,
             initial_accumulator_value: float = 0.1,
             accumulator_decay_step: int = 100000,

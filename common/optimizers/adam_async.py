@@ -8,7 +8,7 @@ the step:
     w <- w - learning_rate sqrt(1 - b2p) / (1 - b1p) m / (sqrt(v) + epsilon)
 """
 
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Union
 
 import tensorflow.compat.v1 as tf
 
@@ -22,7 +22,8 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
     slices.
 
     Args:
-      learning_rate, beta1, beta2, epsilon: as in Kingma and Ba, arXiv 1412.6980.
+      learning_rate, beta1, beta2, epsilon: as in Kingma and Ba, arXiv 1412.6980; the rate may
+        be that of a step, float32 scalar.
       apply_sparse_rmsprop: sparse gradients follow RMSProp with momentum instead, without bias
         correction: v <- beta2 v + (1 - beta2) g^2, m <- beta1 m + learning_rate g / sqrt(v +
         epsilon), w <- w - m.
@@ -30,7 +31,7 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
 
     def __init__(
             self,
-            learning_rate: float = 0.001,
+            learning_rate: Union[float, tf.Tensor] = 0.001,
             beta1: float = 0.9,
             beta2: float = 0.999,
             epsilon: float = 1e-8,
@@ -96,7 +97,7 @@ class AdamAsyncOptimizer(tf.train.Optimizer):
             var=handle(var),
             m=handle(self.get_slot(var, "m")),
             v=handle(self.get_slot(var, "v")),
-            lr=tf.constant(self._rate, dtype),
+            lr=tf.cast(self._rate, dtype),
             beta1=tf.constant(self._beta1, dtype),
             beta2=tf.constant(self._beta2, dtype),
             epsilon=tf.constant(self._epsilon, dtype),

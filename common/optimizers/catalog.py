@@ -15,7 +15,7 @@ from common.optimizers import table_rules
 from common.optimizers.adagrad_decay import AdagradDecayOptimizer
 from common.optimizers.adam_async import AdamAsyncOptimizer
 from common.optimizers.native_updates import NativeDense, NativeRows
-from common.optimizers.table_rules import Slots, TableRule, Update
+from common.optimizers.table_rules import Rate, Slots, TableRule, Update
 from common.tf_private import AdamNumbers
 
 _ACCUMULATOR, _DISCOUNT, _PERIOD = 0.1, 0.9, 100000
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     """
 
     name: str
-    make: Callable[[float, bool], tf.train.Optimizer]
+    make: Callable[[Rate, bool], tf.train.Optimizer]
     table_rule: TableRule
     row_wise: Optional[Type[tf.train.Optimizer]] = None
     summary: str = ""
@@ -88,7 +88,7 @@ class _AdamAsync(NativeRows, AdamAsyncOptimizer):
         return self.apply_rows_with(update.adam, grad, var)
 
 
-def _make_adam_async(rate: float, _: bool) -> tf.train.Optimizer:
+def _make_adam_async(rate: Rate, _: bool) -> tf.train.Optimizer:
     step = tf.train.get_or_create_global_step()
     return deeprec.own_optimizer("adamasync", rate, step) or _AdamAsync(rate)
 
@@ -107,7 +107,7 @@ class _AdagradDecay(NativeDense, AdagradDecayOptimizer):
         return tf.group(*updates)
 
 
-def _make_adagrad_decay(rate: float, native: bool) -> tf.train.Optimizer:
+def _make_adagrad_decay(rate: Rate, native: bool) -> tf.train.Optimizer:
     step = tf.train.get_or_create_global_step()
     return deeprec.own_optimizer("adagraddecay", rate, step) or _AdagradDecay(
         rate, step, native=native)
@@ -117,7 +117,7 @@ def _adagrad_decay_slots(width: int) -> Slots:
     return Slot("AdagradDecay", width, _ACCUMULATOR), Slot("AdagradDecay_1", 1, 0.0)
 
 
-def _adagrad_decay_update(_: EmbeddingVariable, rate: float, step: tf.Tensor) -> Update:
+def _adagrad_decay_update(_: EmbeddingVariable, rate: Rate, step: tf.Tensor) -> Update:
     periods = (step + 1) // _PERIOD
     return Update("adagraddecay", [rate, _DISCOUNT, _ACCUMULATOR, periods])
 
@@ -166,7 +166,7 @@ def entry(name: str) -> Entry:
     return ENTRIES[NAMES.index(name)]
 
 
-def make(name: str, learning_rate: float, native: bool = False) -> tf.train.Optimizer:
+def make(name: str, learning_rate: Rate, native: bool = False) -> tf.train.Optimizer:
     """The optimizer of that name with its default settings.
 
     It is TensorFlow's, DeepRec's where that is installed, or ours.

@@ -1,12 +1,13 @@
 """What an optimizer does to embedding variables, as common.kernels.embedding.table updates them."""
 
-from typing import Callable, List, NamedTuple, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Sequence, Tuple, Union
 
 import tensorflow.compat.v1 as tf
 
 from common.embedding.embedding_variable import EmbeddingVariable, Slot
 
 Slots = Tuple[Slot, ...]
+Rate = Union[float, tf.Tensor]  # constant, or that of a step, scalar
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -35,7 +36,7 @@ class TableRule(NamedTuple):
     """
 
     slots: Callable[[int], Slots]
-    update: Callable[[EmbeddingVariable, float, tf.Tensor], Update]
+    update: Callable[[EmbeddingVariable, Rate, tf.Tensor], Update]
 
 
 def adam(slot_name: str, skips_empty_steps: bool) -> TableRule:
@@ -50,7 +51,7 @@ def adam(slot_name: str, skips_empty_steps: bool) -> TableRule:
         v = Slot(slot_name + "_1", width, 0.0)
         return m, v
 
-    def update(variable: EmbeddingVariable, rate: float, _: tf.Tensor) -> Update:
+    def update(variable: EmbeddingVariable, rate: Rate, _: tf.Tensor) -> Update:
         scope = "{}/{}/".format(variable.name, slot_name)
         power1 = _scalar(scope + "beta1_power", BETA1)
         power2 = _scalar(scope + "beta2_power", BETA2)

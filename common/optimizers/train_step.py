@@ -8,8 +8,10 @@ import tensorflow.compat.v1 as tf
 from common.config.flag_types import TRAINING, FlagParser, amount
 from common.config.toggles import Toggles
 from common.embedding import graph_record
-from common.optimizers import catalog, micro_batch, table_updates, updates
+from common.optimizers import catalog, clipping, micro_batch, table_updates, updates
 from common.optimizers.micro_batch import Backward, Features, Slice
+from common.optimizers.schedule import Schedule
+from common.optimizers.table_rules import Rate
 
 LossOf = Callable[[Features, Features], tf.Tensor]
 
@@ -22,6 +24,10 @@ def add_flags(parser: FlagParser) -> None:
     group.add_argument(
         "--optimizer", choices=catalog.NAMES,
         help="optimizer of all variables (default %(default)s)")
+    group.add_argument(
+        "--clip_norm", type=amount, default=0.0, metavar="NORM",
+        help="largest global norm of a step's gradient, which is scaled down to it; 0: any "
+             "(default 0)")
 
 
 class Training(NamedTuple):
@@ -31,16 +37,28 @@ class Training(NamedTuple):
       optimizer, learning_rate: of all variables.
       toggles: how many slices of a batch follow one another, and whether native ops may update
         variables.
+      schedule: how the learning rate changes.
+      clip_norm: the largest global norm of a gradient, 0 for any.
     """
 
     optimizer: str
     learning_rate: float
     toggles: Toggles = Toggles()
+    schedule: Schedule = Schedule()
+    clip_norm: float = 0.0
 
     @classmethod
     def from_flags(cls, args: argparse.Namespace) -> "Training":
-        """What flags say, whose toggles are parsed."""
-        return cls(args.optimizer, args.learning_rate, args.toggles)
+        """What flags say, whose toggles and schedule are parsed."""
+        return cls(args.optimizer, args.learning_rate, args.toggles, args.schedule, args.clip_norm)
+
+    def within(self, steps: int) -> "Training":
+        """The same in a run that ends at a global step.
+
+        Raises:
+          BadInput: the run is too short for the schedule.
+        """
+        return self._replace(schedule=self.schedule.within(steps))
 
 
 def train_spec(
@@ -55,14 +73,16 @@ def train_spec(
         those that are there.
     """
     toggles = training.toggles
-    optimizer = catalog.make(training.optimizer, training.learning_rate, toggles.native)
+    rate = training.schedule.rate(training.learning_rate)
+    optimizer = catalog.make(training.optimizer, rate, toggles.native)
 
     def backward(part: Slice) -> Backward:
         return _backward(part, loss_of, optimizer)
 
     slices = micro_batch.one_after_another(backward, features, labels, toggles.micro_batch)
     batch = micro_batch.sum_slices(slices)
-    train_op = _update(batch, optimizer, training)
+    train_op = _update(batch, optimizer, rate, training)
+    tf.summary.scalar("learning_rate", rate)
     return tf.estimator.EstimatorSpec(
         tf.estimator.ModeKeys.TRAIN, loss=batch.loss, train_op=train_op)
 
@@ -82,7 +102,8 @@ def _backward(part: Slice, loss_of: LossOf, optimizer: tf.train.Optimizer) -> Ba
     return Backward(loss, pairs[:num_variables], of_lookups)
 
 
-def _update(batch: Backward, optimizer: tf.train.Optimizer, training: Training) -> tf.Operation:
+def _update(batch: Backward, optimizer: tf.train.Optimizer, rate: Rate,
+            training: Training) -> tf.Operation:
     """The update of all variables, after the loss and all gradients are computed."""
     # Without this order, the gradient of one layer may or may not see the new weights of the next,
     # and the same seed would not give the same losses.
@@ -90,11 +111,13 @@ def _update(batch: Backward, optimizer: tf.train.Optimizer, training: Training) 
     running_means = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     before = tf.group(*batch.outputs(), running_means)  # one edge for each op that follows
     with tf.control_dependencies([before]):
-        of_tables = table_updates.update_all(
-            batch.lookups, training.optimizer, training.learning_rate)
+        gradients, tables = batch.gradients, table_updates.merge(batch.lookups)
+        if training.clip_norm:
+            gradients, tables = clipping.clip(gradients, tables, training.clip_norm)
+        of_tables = table_updates.update_all(tables, training.optimizer, rate)
         # Updates of embedding variables read the global step, which the optimizer moves.
         with tf.control_dependencies(of_tables):
             step = tf.train.get_or_create_global_step()
-            train_op = optimizer.apply_gradients(batch.gradients, step)
-    updates.record(batch.gradients, optimizer)
+            train_op = optimizer.apply_gradients(gradients, step)
+    updates.record(gradients, optimizer)
     return train_op

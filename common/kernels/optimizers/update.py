@@ -12,6 +12,7 @@ from common.kernels import native
 
 Tensors = Sequence[tf.Tensor]
 Variables = Sequence[tf.Variable]
+Rate = Union[float, tf.Tensor]
 
 
 def serves(variable: tf.Variable) -> bool:
@@ -112,7 +113,7 @@ def moves(operation: tf.Operation) -> List[Tuple[tf.Tensor, tf.Tensor]]:
     return [(average, rate * (average - value)) for average, value in pairs]
 
 
-def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Variable, rate: float,
+def adagrad_decay(variable: tf.Variable, accumulator: tf.Variable, power: tf.Variable, rate: Rate,
                   periods: tf.Tensor, gradient: Union[tf.Tensor, tf.IndexedSlices], initial: float,
                   discount: float) -> tf.Operation:
     """AdagradDecay's update of a variable [V, ...] by a gradient of its shape or of some rows.
