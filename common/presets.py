@@ -39,10 +39,10 @@ _ALICCP = "python data/aliccp.py convert FOLDER"
 _ALIEXPRESS = "python data/aliexpress.py convert train.csv test.csv"
 _CRITEO = "python data/criteo.py convert train.csv --test_source eval.csv"
 PRESETS: Dict[str, Preset] = {
-    # Few rows are soon known by heart: so batches are larger and, of MMoE, steps smaller.
+    # Few rows are soon known by heart: so batches are larger and, of MMoE, the rate falls.
     "census_mmoe": Preset(
-        "mmoe", "--schema census --epochs 7 --batch_size 1024 --optimizer adam "
-        "--learning_rate 0.0003", _CENSUS),
+        "mmoe", "--schema census --epochs 5 --batch_size 1024 --optimizer adam "
+        "--learning_rate 0.001 --warmup_steps 32 --decay cosine", _CENSUS),
     "census_ple": Preset("ple", "--schema census --epochs 5 --batch_size 1024", _CENSUS),
     "aliccp_esmm": Preset("esmm", "--schema aliccp --epochs 1", _ALICCP),
     "aliccp_mmoe": Preset("mmoe", "--schema aliccp --epochs 1", _ALICCP),
