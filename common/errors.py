@@ -39,5 +39,13 @@ class Stopped(Exception):
         self.status = 128 + number
 
 
+class FolderInUse(RuntimeError):
+    """Another run writes into the folder."""
+
+
+class AucDropped(RuntimeError):
+    """The model is worse on new rows than it was on those before them, by more than it may be."""
+
+
 class NanLoss(RuntimeError):
     """The loss is not a number; the message names the step and the rows of its batch."""

@@ -28,3 +28,21 @@ def test_write_json_refuses_nan(tmp_path: object) -> None:
         files.write_json(path, {"a": float("nan")})
     with open(path) as file:
         assert json.load(file) == {"a": None}
+
+
+def test_a_full_disk_names_the_file(tmp_path: object) -> None:
+    path = os.path.join(str(tmp_path), "a.json")
+    with pytest.raises(OSError, match="No space left on device.*a.json"):
+        with files.replacing(path), open("/dev/full", "w") as file:
+            file.write("x")
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_log_of_lines_survives_a_line_that_was_cut(tmp_path: object) -> None:
+    path = os.path.join(str(tmp_path), "log.jsonl")
+    assert files.read_lines(path) == []
+    files.add_line(path, {"a": 1})
+    with open(path, "a") as file:
+        file.write('{"a": 2')  # as a kill leaves it
+    files.add_line(path, {"a": 3})
+    assert files.read_lines(path) == [{"a": 1}, {"a": 3}]

@@ -6,7 +6,8 @@ from types import ModuleType
 from typing import List, Optional, Tuple
 
 from common import __version__
-from common.callbacks import early_stopping, evaluate_every, improvement
+from common.callbacks import (early_stopping, evaluate_every, improvement, validate_first,
+                              warm_start)
 from common.checkpoint import increments
 from common.config import cluster, data_sets, mirrored, needs, run, tables, toggles
 from common.config.flag_types import FlagParser
@@ -35,7 +36,8 @@ from common.process import threads
 MODULES: Tuple[ModuleType, ...] = (
     data_sets, source, file_names, csv_layout, column_names, run, train_step, schedule, objective,
     layers_config, threads, row_order, checks, cluster, toggles, storage, tables, embedding_config,
-    increments, work_queue, evaluate_every, improvement, early_stopping)
+    increments, work_queue, evaluate_every, improvement, early_stopping, warm_start,
+    validate_first)
 _WILDCARDS = frozenset("*?[]\\")
 
 

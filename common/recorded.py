@@ -6,7 +6,7 @@ import os
 from typing import Any, Dict, NamedTuple, Sequence
 
 
-from common import results
+from common import earlier_run
 from common.config import model as models
 from common.config import needs, schema_file, typed_json
 from common.config.model import Model
@@ -56,7 +56,7 @@ class Recorded(NamedTuple):
     @property
     def _grows(self) -> bool:
         """Whether tables have a row for each id that comes."""
-        return any(name in results.GROWING for name, _ in self.run.enabled_features)
+        return any(name in earlier_run.GROWING for name, _ in self.run.enabled_features)
 
     def params(self, data: Data) -> Any:
         """The model's Params, for one process without servers, and with our kernels for --tf.
@@ -78,11 +78,11 @@ class Recorded(NamedTuple):
 
     def check_words(self, data: Data) -> None:
         """Raises BadInput where the vocabularies are not those of the run."""
-        results.check_words(self.path, self.config, data, may_grow=self._grows)
+        earlier_run.check_words(self.path, self.config, data, may_grow=self._grows)
 
     def check_vocabulary(self, name: str, words: Sequence[bytes]) -> None:
         """Raises BadInput where one vocabulary is not that of the run."""
-        results.check_vocabulary(self.path, self.config, name, words, may_grow=self._grows)
+        earlier_run.check_vocabulary(self.path, self.config, name, words, may_grow=self._grows)
 
 
 def _here(value: Any) -> Any:
@@ -101,10 +101,10 @@ def read(folder: str) -> Recorded:
     Raises:
       ValueError: it holds no config.json, or one that this version cannot read.
     """
-    path = os.path.join(folder, results.CONFIG)
+    path = os.path.join(folder, earlier_run.CONFIG)
     if not os.path.exists(path):
         raise ValueError("{}: there is no {} in it, so it is not the folder of a run.".format(
-            folder, results.CONFIG))
+            folder, earlier_run.CONFIG))
     with open(path) as file:
         config = json.load(file)
     try:

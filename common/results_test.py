@@ -7,7 +7,7 @@ from typing import NamedTuple, Tuple
 import pytest
 import tensorflow.compat.v1 as tf
 
-from common import results
+from common import earlier_run, results
 from common.config.toggles import Toggles
 from common.errors import BadInput
 from common.optimizers.schedule import Schedule
@@ -33,7 +33,7 @@ def start(folder: object, data: Data, model: str = "ESMM", optimizer: str = "ada
     run = make_run(folder, model=model, checkpoint_dir=str(folder),
                    enabled_features=enabled_features)
     params = Params(Training(optimizer, 0.1))
-    results.check(str(folder), run, data, params)
+    earlier_run.check(str(folder), run, data, params)
     results.start(str(folder), run, data, params, complete)
 
 

@@ -1,6 +1,6 @@
 """What a run does besides its steps: the list of its callbacks."""
 
-from typing import Callable, List, Sequence
+from typing import Callable, List, NamedTuple, Sequence
 
 from common import rows
 from common.callbacks.best_export import BestExport
@@ -19,13 +19,23 @@ from common.callbacks.staging import Staging
 from common.callbacks.stop_on_signal import StopOnSignal
 from common.callbacks.timeline import Timeline
 from common.callbacks.trained_rows import TrainedRows
+from common.callbacks.validate_first import ValidateFirst
+from common.callbacks.warm_start import WarmStart
 from common.callbacks.watch import AwaitServers, WatchCluster
 from common.config.run import Run
 from common.pipeline.source import Data
 from common.places.mirrors import Mirror
 
 
-def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress, keeper: Keeping,
+class Own(NamedTuple):
+    """The callbacks that a trainer itself asks: for steps, for a save, and for what was read."""
+
+    progress: Progress
+    keeper: Keeping
+    warm_start: WarmStart
+
+
+def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, own: Own,
                  on_start: Callable[[], None], mirrors: Sequence[Mirror]) -> List[Callback]:
     """Everything that a run does besides its steps.
 
@@ -33,7 +43,7 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
     Estimator adds by itself, then by the hooks() of all of them in this order.
 
     Args:
-      progress, keeper: the two that a trainer itself asks for steps and for a save.
+      own: those that the trainer keeps for itself.
       on_start: what to call when the first session is there.
       mirrors: of the run's folders, where these lie in an object store.
     """
@@ -42,12 +52,14 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, progress: Progress
         AwaitServers(),
         StopOnSignal(),
         FirstSession(on_start),
-        progress,
+        own.progress,
         Staging(run.toggles),
         QueueRecord(train_rows.queue),
         TrainedRows(run, train_rows.counter),
-        keeper,
-        Timeline(run.timeline, run.result_dir),
+        own.keeper,
+        own.warm_start,
+        ValidateFirst(run),
+        Timeline(run),
         EvaluateEvery(run),
         EvaluationLog(run.result_dir),
         BestExport(run),

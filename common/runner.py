@@ -4,22 +4,24 @@ The result folder holds config.json, checkpoints, events, metrics.json and expor
 export/ appear when the run is over, so a folder without them is not complete.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import time
-from typing import Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Callable, ContextManager, Dict, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import results
-from common.callbacks import mirroring
-from common.checkpoint import newest
+from common import earlier_run, results
+from common.callbacks import best_export, mirroring
+from common.checkpoint import leftovers, newest
 from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
 from common.counts import counted
 from common.deeprec import support
-from common.errors import BadInput, Lost, NanLoss, NeverCame, Stopped
+from common.errors import (AucDropped, BadInput, FolderInUse, Lost, NanLoss, NeverCame,
+                           Stopped)
 from common.estimators import ModelFn
 from common.formats.files import Files
 from common.log import log
@@ -28,7 +30,7 @@ from common.pipeline import position_graph
 from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.places.mirrors import Mirror
-from common.process import roles, signals
+from common.process import folder_lock, roles, signals
 from common.results import Metrics
 from common.trainer import Trainer
 
@@ -38,16 +40,18 @@ EXPORT = "export"  # the folder of a run's exported models
 def exit_status(main: Callable[[], None]) -> int:
     """Runs main and returns the process's exit status.
 
-    0: done. 1: the run failed and would fail again. 128 + n: signal n ended it. 138: it lost other
-    processes of its cluster. From 128 on the same command resumes the run, and Kubernetes' training
-    operator starts it again.
+    0: done. 1: the run failed and would fail again. 2: wrong use. 128 + n: signal n ended it. 138:
+    it lost other processes of its cluster. From 128 on the same command resumes the run, and
+    Kubernetes' training operator starts it again.
     """
     quiet_tensorflow()
     try:
         with signals.raising_stopped():
             main()
-    except (BadInput, NanLoss, NeverCame, OSError) as error:
+    except (AucDropped, BadInput, NanLoss, NeverCame, OSError) as error:
         return _failed(error, 1)
+    except FolderInUse as error:
+        return _failed(error, 2)
     except Lost as error:
         return _failed(error, LOST_STATUS)
     except Stopped as stopped:
@@ -94,7 +98,7 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       Lost: a step failed because another process was gone.
     """
     try:
-        with mirroring.mirrored(run.mirrors) as mirrors:
+        with mirroring.mirrored(run.mirrors) as mirrors, _alone_in_folder(run):
             process = _Process(run, data, model_fn, params, tasks, mirrors)
             process.print_start_up()
             return process.play()
@@ -102,6 +106,31 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
         if run.cluster and isinstance(error, roles.LOSSES):
             raise Lost("{} lost another process: {}".format(run.cluster.name, error.message))
         raise
+
+
+def _alone_in_folder(run: Run) -> ContextManager[None]:
+    """Holds the lock of the run's folder and clears what killed starts left in it.
+
+    Only in the process that writes there; a mirror of a folder in an object store has its own lock.
+
+    Raises:
+      FolderInUse: another run writes there.
+    """
+    if run.mirrors or run.cluster and run.cluster.role != "chief":
+        return contextlib.nullcontext()
+    return _locked_and_cleared(run)
+
+
+@contextlib.contextmanager
+def _locked_and_cleared(run: Run) -> Iterator[None]:
+    with folder_lock.held(run.checkpoint_dir):
+        left = leftovers.of_saves(run.checkpoint_dir)
+        for folder in (EXPORT, best_export.FOLDER):
+            left += leftovers.of_exports(os.path.join(run.result_dir, folder))
+        if left:
+            log("removing what a start that was killed has left: {}".format(", ".join(left)))
+            leftovers.remove(left)
+        yield
 
 
 class _Process:
@@ -175,7 +204,7 @@ class _Process:
     def _lead(self) -> Metrics:
         """Trains alone or as a chief, and ends the run where no evaluator does."""
         run, trainer = self._run, self._trainer
-        results.check(run.result_dir, run, self._data, self._params)
+        earlier_run.check(run.result_dir, run, self._data, self._params)
         self._train()
         if run.evaluate and run.cluster and run.cluster.has_evaluator:
             last_step = min(newest.checkpoint_step(run.checkpoint_dir), run.steps)
@@ -189,7 +218,8 @@ class _Process:
         run, trainer = self._run, self._trainer
         if trainer.is_chief and not self._has_results:
             self._has_results = True
-            results.start(run.result_dir, run, self._data, self._params, trainer.is_over())
+            results.start(run.result_dir, run, self._data, self._params, trainer.is_over(),
+                          trainer.started)
 
     def _train(self) -> None:
         """Trains to the end of the run, if that is not reached yet."""

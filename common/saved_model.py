@@ -1,13 +1,17 @@
 """SavedModels of plain TensorFlow ops: raw columns or tf.Examples in, probabilities out."""
 
+import contextlib
 import json
 import math
-from typing import Callable, Dict, List
+import os
+import shutil
+from typing import Callable, Dict, Iterator, List
 
 import pyarrow as pa
 import tensorflow.compat.v1 as tf
 
 from common.config.schema import Column, Schema
+from common.errors import BadInput, in_one_line
 from common.formats.files import Files
 from common.pipeline import raw
 
@@ -47,6 +51,29 @@ def receiver_fn(
         )
 
     return receive
+
+
+@contextlib.contextmanager
+def moved_when_whole(folder: str) -> Iterator[str]:
+    """Yields a folder for an Estimator's export, which becomes FOLDER/TIMESTAMP at the end.
+
+    An Estimator leaves what it could not finish, under a name that sorts behind all models.
+    """
+    unfinished = os.path.join(folder, ".tmp{}".format(os.getpid()))
+    try:
+        yield unfinished
+        for name in sorted(os.listdir(unfinished)):
+            target = os.path.join(folder, name)
+            while os.path.exists(target):  # two models of one second
+                target = os.path.join(folder, str(int(os.path.basename(target)) + 1))
+            os.rename(os.path.join(unfinished, name), target)
+    except tf.errors.ResourceExhaustedError as error:
+        raise BadInput(
+            "{}: there is no space for the exported model, and what was half written is removed. "
+            "Free some: the same command exports it. TensorFlow says: {}".format(
+                folder, in_one_line(error.message)))
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _inputs(schema: Schema) -> List[Column]:

@@ -3,9 +3,11 @@ import os
 from typing import Dict
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 from common import saved_model
+from common.errors import BadInput
 from common.pipeline import dataset
 from common.pipeline.features import Ragged, feature_names
 from common.pipeline.row_order import Stream
@@ -81,3 +83,17 @@ def test_a_sample_request_holds_the_default_for_a_number_that_is_none(tmp_path: 
     saved_model.write_sample_request(path, data.test, SCHEMA)
     with open(path) as file:
         assert [instance["size"] for instance in json.load(file)["instances"]] == [0, 0, 0]
+
+
+def test_an_export_is_there_when_it_is_whole(tmp_path: object) -> None:
+    folder = os.path.join(str(tmp_path), "export")
+    for _ in range(2):  # two of one second
+        with saved_model.moved_when_whole(folder) as unfinished:
+            os.makedirs(os.path.join(unfinished, "17"))
+            assert not os.path.exists(os.path.join(folder, "17", "18"))
+    with pytest.raises(BadInput, match="export: there is no space for the exported model, and what "
+                       "was half written is removed.* TensorFlow says: full"):
+        with saved_model.moved_when_whole(folder) as unfinished:
+            os.makedirs(os.path.join(unfinished, "temp-b'19'"))
+            raise tf.errors.ResourceExhaustedError(None, None, "full")
+    assert sorted(os.listdir(folder)) == ["17", "18"]

@@ -9,10 +9,11 @@ import contextlib
 import functools
 import inspect
 import weakref
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import tensorflow.compat.v1 as tf
 from tensorflow.core.framework.variable_pb2 import VariableDef  # noqa: F401
+from tensorflow.python.client.timeline import Timeline
 from tensorflow.python.ops import resources
 from tensorflow.python.ops.lookup_ops import MutableHashTable  # noqa: F401
 from tensorflow.python.ops.variables import PartitionedVariable, _all_saveable_objects  # noqa: F401
@@ -102,6 +103,11 @@ class Slice(NamedTuple):
     full_shape: List[int]
     offset: List[int]
     shape: List[int]
+
+    @property
+    def spec(self) -> str:
+        """The slice as checkpoints name it."""
+        return tf.Variable.SaveSliceInfo(*self).spec
 
 
 def slice_of(variable: tf.Variable) -> Optional[Slice]:
@@ -194,6 +200,22 @@ def save_now(hook: tf.train.CheckpointSaverHook, session: tf.Session, step: int)
     """Saves a checkpoint as the hook does on its clock; whether a listener asks for a stop."""
     # The hook saves on its own clock alone, and a second hook would save everything twice.
     return bool(hook._save(session, step))
+
+
+class Profiler(tf.train.ProfilerHook):
+    """Hands a Chrome trace of every so many steps, as text, to a function with the step.
+
+    Args:
+      folder: of the events for TensorBoard that go with the traces.
+    """
+
+    def __init__(self, steps: int, folder: str, write: Callable[[int, str], None]) -> None:
+        super().__init__(steps, output_dir=folder)
+        self._write = write
+
+    def _save(self, step: int, _: str, step_stats: object) -> None:
+        # The hook writes in place, under names that say nothing of the process.
+        self._write(step, Timeline(step_stats).generate_chrome_trace_format())
 
 
 def write_no_graph_texts() -> None:

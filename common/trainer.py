@@ -5,19 +5,22 @@ steps (common.run_callbacks) and its Estimators (common.estimators).
 """
 
 import contextlib
+import functools
 import os
 import tempfile
 from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import rows, saved_model, tf_private
+from common import earlier_run, rows, saved_model, tf_private
 from common.callbacks import keeping
 from common.callbacks.callback import Evaluation, Listeners
 from common.callbacks.keeping import Keeping
 from common.callbacks.progress import Progress, Trained
+from common.callbacks.warm_start import WarmStart
 from common.checkpoint import early_end, newest
 from common.checkpoint.early_end import EarlyEnd, Rules
+from common.checkpoint.warm_start import Started
 from common.config.cluster import Cluster
 from common.config.run import Run
 from common.errors import Stopped
@@ -30,7 +33,7 @@ from common.pipeline.source import Data
 from common.places.mirrors import Mirror
 from common.process import roles
 from common.process.signals import Signals
-from common.run_callbacks import callbacks_of
+from common.run_callbacks import Own, callbacks_of
 
 
 class Trainer:
@@ -62,8 +65,9 @@ class Trainer:
         self._data = data
         self._progress = Progress(run)
         self._keeping = Keeping(run)
-        self._callbacks = callbacks_of(
-            run, data, self.rows, self._progress, self._keeping, on_start, mirrors)
+        self._warm_start = WarmStart(run, functools.partial(earlier_run.growth, data))
+        own = Own(self._progress, self._keeping, self._warm_start)
+        self._callbacks = callbacks_of(run, data, self.rows, own, on_start, mirrors)
         self._early_end: Optional[EarlyEnd] = None
         self._rules: Rules = {}
         for callback in self._callbacks:
@@ -78,6 +82,11 @@ class Trainer:
     def is_chief(self) -> bool:
         """Whether this process trains alone or is the chief of its cluster."""
         return not self.run.cluster or self.run.cluster.role == "chief"
+
+    @property
+    def started(self) -> Optional[Started]:
+        """What this process has started the run from; None where it has not."""
+        return self._warm_start.started
 
     def first_step(self) -> int:
         """The step at which training resumes."""
@@ -233,6 +242,22 @@ class Trainer:
             callback.evaluated(self._evaluation)
         return values
 
+    def rows_seen(self) -> int:
+        """How many of its rows the checkpoint has trained from which training resumes."""
+        return self.rows.standing(self.saved).rows_trained if self.saved else 0
+
+    def validate(self, checkpoint: str) -> Evaluation:
+        """What the training rows say of a checkpoint that has not seen them; callbacks are not
+        told.
+        """
+        unseen = self._data._replace(test=self._data.train)
+        with self._errors_of_input():
+            values = self._estimators.evaluate.evaluate(
+                rows.evaluation_input(self.run, unseen), checkpoint_path=checkpoint,
+                name="validation")
+        return Evaluation(int(values["global_step"]), checkpoint, values,
+                          self.rows.reading.rows.to_json())
+
     def evaluate_each(self, cluster: Cluster) -> Dict[str, float]:
         """Evaluates checkpoints as they come; returns the metrics of the last.
 
@@ -264,9 +289,10 @@ class Trainer:
             sample = os.path.join(temporary, saved_model.SAMPLE_REQUEST)
             saved_model.write_sample_request(sample, data.test or data.train, data.schema)
             receiver = saved_model.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
-            self._estimators.export.export_saved_model(
-                folder, receiver, checkpoint_path=checkpoint,
-                assets_extra={saved_model.SAMPLE_REQUEST: sample})
+            with saved_model.moved_when_whole(folder) as unfinished:
+                self._estimators.export.export_saved_model(
+                    unfinished, receiver, checkpoint_path=checkpoint,
+                    assets_extra={saved_model.SAMPLE_REQUEST: sample})
 
 
 def _rows_of(checkpoint: str) -> str:

@@ -90,6 +90,12 @@ class Trainer(Protocol):
     def evaluate_newest(self) -> Dict[str, float]:
         """The metrics of the newest checkpoint, within training."""
 
+    def rows_seen(self) -> int:
+        """How many of its rows the checkpoint has trained from which training resumes."""
+
+    def validate(self, checkpoint: str) -> Evaluation:
+        """What the training rows say of a checkpoint that has not seen them."""
+
     def export(self, folder: str, checkpoint: Optional[str] = None) -> None:
         """Writes FOLDER/TIMESTAMP with the model of a checkpoint."""
 

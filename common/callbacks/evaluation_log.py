@@ -1,11 +1,11 @@
 """metrics.jsonl: every evaluation of a run, a line each."""
 
-import json
 import math
 import os
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple
 
+from common import files
 from common.callbacks.callback import Callback, Evaluation
 
 FILE = "metrics.jsonl"
@@ -35,15 +35,19 @@ class EvaluationLog(Callback):
         self._folder = folder
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Adds the line, in one write, so that a process that is killed leaves at most its end."""
-        tasks: Dict[str, Dict[str, object]] = {}
-        for name, value in sorted(evaluation.values.items()):
-            task, _, metric = name.rpartition("/")
-            if task:
-                tasks.setdefault(task, {})[metric] = None if math.isnan(value) else float(value)
-        record = {"step": evaluation.step, "time": round(time.time(), 3), "tasks": tasks,
-                  "rows": evaluation.rows}
-        _add_line(os.path.join(self._folder, FILE), json.dumps(record, sort_keys=True))
+        """Adds the line."""
+        add(os.path.join(self._folder, FILE), evaluation)
+
+
+def add(path: str, evaluation: Evaluation, **fields: str) -> None:
+    """Adds an evaluation, and further fields, to a log of a line each."""
+    tasks: Dict[str, Dict[str, object]] = {}
+    for name, value in sorted(evaluation.values.items()):
+        task, _, metric = name.rpartition("/")
+        if task:
+            tasks.setdefault(task, {})[metric] = None if math.isnan(value) else float(value)
+    files.add_line(path, {"step": evaluation.step, "time": round(time.time(), 3), "tasks": tasks,
+                          "rows": evaluation.rows, **fields})
 
 
 def read(folder: str, last_step: int, are_other_rows: Callable[[str], bool]) -> List[Line]:
@@ -55,34 +59,21 @@ def read(folder: str, last_step: int, are_other_rows: Callable[[str], bool]) -> 
     Args:
       are_other_rows: as Trainer of common.callbacks.callback has it.
     """
-    path = os.path.join(folder, FILE)
-    if not os.path.exists(path):
-        return []
     by_step: Dict[int, Line] = {}
-    with open(path) as file:
-        for text in file:
-            line = _parse(text)
-            if line and line.step <= last_step and not are_other_rows(line.rows):
-                by_step[line.step] = line
+    for line in lines(os.path.join(folder, FILE)):
+        if line.step <= last_step and not are_other_rows(line.rows):
+            by_step[line.step] = line
     return [by_step[step] for step in sorted(by_step)]
 
 
-def _parse(text: str) -> Optional[Line]:
-    try:
-        record = json.loads(text)
-    except ValueError:  # the end of a line that a killed process began
-        return None
+def lines(path: str) -> List[Line]:
+    """All lines of a log of evaluations, in the order in which they were written."""
+    return [_parse(record) for record in files.read_lines(path)]
+
+
+def _parse(record: Dict[str, Any]) -> Line:
     values: Dict[str, float] = {}
     for task, metrics in record["tasks"].items():
         for name, value in metrics.items():
             values["{}/{}".format(task, name)] = math.nan if value is None else value
     return Line(record["step"], values, record.get("rows", ""))
-
-
-def _add_line(path: str, text: str) -> None:
-    with open(path, "a+b") as file:
-        is_cut = False
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            is_cut = file.read(1) != b"\n"
-        file.write(("\n" if is_cut else "").encode() + text.encode() + b"\n")

@@ -79,7 +79,7 @@ class Keeping(Callback):
 
     def listeners(self) -> Listeners:
         """What counts and evicts keys of embedding variables."""
-        return table_sizes.listeners()
+        return table_sizes.listeners(self._run.result_dir)
 
     def _make_saver(self, spec: tf.estimator.EstimatorSpec) -> tf.train.CheckpointSaverHook:
         make: Callable[..., tf.train.CheckpointSaverHook] = tf.train.CheckpointSaverHook

@@ -120,7 +120,7 @@ class IncrementSaver(Saver):
         for path, reason in newest.unusable.items():
             log("{} is left out: {}".format(path, reason))
         usable = [path for path in increment_files.listed(self._folder)
-                  if path not in newest.unusable]
+                  if path not in newest.unusable][-self._keep:]
         increment_files.remove_all_but(self._folder, usable)
         self._increments.recover_last_checkpoints(usable)
         return newest

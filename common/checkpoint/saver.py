@@ -1,12 +1,15 @@
 """Full checkpoints of a graph: what saves and restores its variables in every mode."""
 
+import glob
+import os
+import time
 from typing import Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common.checkpoint import tables
+from common.checkpoint import leftovers, tables
 from common.embedding import graph_record
-from common.errors import BadInput
+from common.errors import BadInput, in_one_line
 from common.tf_private import SaverBuilder, full_name
 
 
@@ -22,6 +25,7 @@ class Saver(tf.train.Saver):
 
     def __init__(self, keep: int) -> None:
         self._restored: Optional[str] = None
+        self._keep = keep
         variables = tf.global_variables()
         self._names = sorted({full_name(variable) for variable in variables})
         self._tables = tables.restorers()
@@ -48,7 +52,22 @@ class Saver(tf.train.Saver):
         if self.has(save_path, global_step):
             return str(self._restored)
         self._restored = None
-        return super().save(sess, save_path, global_step, **kwargs)
+        self._forget_oldest()
+        try:
+            return super().save(sess, save_path, global_step, **kwargs)
+        except tf.errors.ResourceExhaustedError as error:
+            raise _no_space(os.path.dirname(save_path), error)
+
+    def _forget_oldest(self) -> None:
+        """Removes checkpoints beyond those that are kept, of a start that kept more of them.
+
+        TensorFlow removes one at each save.
+        """
+        paths = self.last_checkpoints
+        for path in paths[:-self._keep]:
+            tf.train.remove_checkpoint(path)
+        now = time.time()
+        self.set_last_checkpoints_with_time([(path, now) for path in paths[-self._keep:]])
 
     def restore(self, sess: tf.Session, save_path: str) -> None:
         """Restores as tf.train.Saver does, and the embedding variables from any number of parts.
@@ -66,6 +85,21 @@ class Saver(tf.train.Saver):
         else:
             super().restore(sess, save_path)
         self._restored = save_path
+
+
+def _no_space(folder: str, error: tf.errors.OpError) -> BadInput:
+    """The error of a disk that is full; removes what was half written, so that it is not fuller."""
+    leftovers.remove(leftovers.of_saves(folder))
+    newest = tf.train.latest_checkpoint(folder)
+    size = ""
+    if newest:
+        parts = glob.glob(glob.escape(newest) + ".*")
+        size = "; the last one has {:,.0f} MB".format(sum(map(os.path.getsize, parts)) / 1e6)
+    return BadInput(
+        "{}: there is no space for a checkpoint{}. What was half written is removed. Free some "
+        "space, or keep fewer by --keep_checkpoint_max: the same command resumes from {}. "
+        "TensorFlow says: {}".format(
+            folder, size, newest or "the start", in_one_line(error.message)))
 
 
 def _check(path: str, checkpoint: tf.train.NewCheckpointReader, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.checkpoint.saver import Saver
+from common.errors import BadInput
 from common.tf_private import SaveSpec, SelfRestoring
 
 
@@ -77,3 +78,36 @@ def test_what_was_restored_is_not_written_over_itself(tmp_path: object) -> None:
         saver.save(session, path_in(tmp_path), 2)
         saver.save(session, path_in(tmp_path), 1)  # no longer what was restored
         assert tf.train.load_variable(path, "v") == 2.0
+
+
+def test_as_many_checkpoints_are_left_as_are_kept_now(tmp_path: object) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        variable = tf.get_variable("v", initializer=1.0)
+        session.run(variable.initializer)
+        before, after = Saver(5), Saver(2)
+        for step in range(1, 6):
+            before.save(session, path_in(tmp_path), step)
+        after.recover_last_checkpoints(before.last_checkpoints)
+        after.save(session, path_in(tmp_path), 6)
+    names = sorted(glob.glob(path_in(tmp_path) + "-*.index"))
+    assert names == [path_in(tmp_path) + "-{}.index".format(step) for step in (5, 6)]
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_half_written(
+        tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        open(path_in(tmp_path) + "-2.data-00000-of-00001", "w").close()
+        os.makedirs(path_in(tmp_path) + "-2_temp_1")
+        raise tf.errors.ResourceExhaustedError(None, None, "No space\nleft")
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        variable = tf.get_variable("v", initializer=1.0)
+        session.run(variable.initializer)
+        saver = Saver(1)
+        saver.save(session, path_in(tmp_path), 1)
+        monkeypatch.setattr(tf.train.Saver, "save", fail)
+        with pytest.raises(BadInput, match=r"there is no space for a checkpoint; the last one has "
+                           r"0 MB. What was half written is removed. .* resumes from .*ckpt-1. "
+                           r"TensorFlow says: No space left"):
+            saver.save(session, path_in(tmp_path), 2)
+    assert not glob.glob(path_in(tmp_path) + "-2*")

@@ -1,6 +1,9 @@
+import os
+
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.checkpoint import table_sizes
 from common.config.tables import Eviction, Settings
 from common.embedding import graph_record, storage
@@ -13,7 +16,8 @@ from common.optimizers import table_updates
 pytestmark = pytest.mark.skipif(native.load().ops is None, reason=native.load().reason)
 
 
-def test_keys_before_and_after_a_save(capsys: pytest.CaptureFixture) -> None:
+def test_keys_before_and_after_a_save(
+        tmp_path: object, capsys: pytest.CaptureFixture) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         step = tf.train.get_or_create_global_step()
         record = graph_record.of_graph()
@@ -25,7 +29,7 @@ def test_keys_before_and_after_a_save(capsys: pytest.CaptureFixture) -> None:
         merged = table_updates.merge(list(zip(lookups, gradients)))
         updates = table_updates.update_all(merged, "gradientdescent", 0.1)
         variable, = record.variables.values()
-        listener, = table_sizes.listeners()
+        listener, = table_sizes.listeners(str(tmp_path))
         session.run([variable.make(), step.initializer])
         listener.before_save(session, 0)
         session.run(updates)
@@ -36,8 +40,11 @@ def test_keys_before_and_after_a_save(capsys: pytest.CaptureFixture) -> None:
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("step 1: 3 keys have a row, 0 wait for one, 0 were evicted; ")
     assert second.startswith("step 2: 0 keys have a row, 0 wait for one, 3 were evicted; ")
+    lines = files.read_lines(os.path.join(str(tmp_path), "keys.jsonl"))
+    assert lines == [dict(step=1, keys=3, waiting=0, new=0, evicted=0),
+                     dict(step=2, keys=0, waiting=0, new=0, evicted=3)]
 
 
 def test_a_graph_without_embedding_variables_has_no_listener() -> None:
     with tf.Graph().as_default():
-        assert table_sizes.listeners() == []
+        assert table_sizes.listeners("") == []

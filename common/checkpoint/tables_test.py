@@ -1,4 +1,6 @@
+import itertools
 import os
+import threading
 from typing import Dict, List, Tuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from common import tf_private
 from common.checkpoint import tables
 from common.checkpoint.saver import Saver
 from common.config.tables import Eviction, Settings
-from common.embedding import graph_record, storage
+from common.embedding import embedding_variable, graph_record, storage
 from common.embedding.kinds import Kind
 from common.embedding.storage import Storage
 from common.embedding.table_spec import TableSpec
@@ -24,10 +26,13 @@ KEYS = np.arange(40) * 987654321012345 % (1 << 62)
 
 
 class Trained:
-    """A graph with one embedding variable, and a session of it."""
+    """A graph with one embedding variable, and a session of it.
+
+    The gradient of its rows is the slope, or moves them to 1 without one.
+    """
 
     def __init__(self, target: str = "", servers: int = 0, optimizer: str = "adagrad",
-                 kept: Storage = Storage(Kind.EV)) -> None:
+                 kept: Storage = Storage(Kind.EV), slope: float = 0.0) -> None:
         kept = kept._replace(settings=kept.settings._replace(servers=servers))
         self.graph = tf.Graph()
         with self.graph.as_default(), tf.device("/job:worker" if servers else None):
@@ -37,8 +42,8 @@ class Trained:
             with record.collect_lookups() as lookups:
                 rows, (index,) = storage.rows_of_batch(SPEC, [self.ids], kept, record)
             self.rows = tf.gather(rows, index)
-            gradients = tf.gradients(tf.reduce_sum(tf.square(self.rows - 1.0)),
-                                     [one.rows for one in lookups])
+            loss = slope * self.rows if slope else tf.square(self.rows - 1.0)
+            gradients = tf.gradients(tf.reduce_sum(loss), [one.rows for one in lookups])
             merged = table_updates.merge(list(zip(lookups, gradients)))
             with tf.control_dependencies(table_updates.update_all(merged, optimizer, 0.1)):
                 self.train = tf.assign_add(step, 1)
@@ -85,6 +90,53 @@ def test_training_goes_on_with_other_servers(tmp_path: object, target: str, opti
     assert not other.session.run(other.missing).size
     other.run(20, seed=1)
     np.testing.assert_allclose(other.values(), one.values(), rtol=1e-5, atol=1e-6)
+
+
+def push_until(one: Trained, ends: threading.Event, seed: int) -> None:
+    """Steps with other keys each, as a worker makes them."""
+    random = np.random.RandomState(seed)
+    while not ends.is_set():
+        one.session.run(one.train, {one.ids: random.choice(KEYS, 20, replace=False)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adam", "adagrad"])
+def test_a_row_and_its_slots_are_of_one_moment_while_workers_push(
+        tmp_path: object, target: str, optimizer: str) -> None:
+    one = Trained(target, 2, optimizer, slope=1.0).start()
+    ends = threading.Event()
+    workers = [threading.Thread(target=push_until, args=(one, ends, seed)) for seed in range(4)]
+    for worker in workers:
+        worker.start()
+    try:
+        prefix = os.path.join(str(tmp_path), "m")
+        paths = [one.saver.save(one.session, prefix, number) for number in range(5)]
+    finally:
+        ends.set()
+        for worker in workers:
+            worker.join()
+    for path, part in itertools.product(paths, ("t/part_0", "t/part_1")):
+        check_moment(tf.train.load_checkpoint(path), part, optimizer)
+
+
+def check_moment(checkpoint: tf.train.NewCheckpointReader, part: str, optimizer: str) -> None:
+    """Fails where a row, a slot or a count of a key are not those of the same update.
+
+    The gradient is 1 at any time, so the number of updates says what each of them is.
+    """
+    counts = checkpoint.get_tensor(part + "-freqs")[:, None].astype(np.float64)
+    if optimizer == "adam":
+        for slot, beta in (("Adam", 0.9), ("Adam_1", 0.999)):
+            moments = checkpoint.get_tensor("{}/{}-values".format(part, slot))
+            np.testing.assert_allclose(moments, np.tile(1 - beta ** counts, 4), rtol=1e-4)
+        return
+    accumulators = checkpoint.get_tensor(part + "/Adagrad-values")
+    np.testing.assert_allclose(accumulators, np.tile(0.1 + counts, 4), rtol=1e-4)
+    moves = np.cumsum(0.1 / np.sqrt(0.1 + np.arange(1, counts.max() + 1)))
+    first = embedding_variable.default_rows("t", 4, SPEC.stddev, 7)
+    keys = checkpoint.get_tensor(part + "-keys")
+    expected = first[keys % len(first)] - moves[counts.astype(int) - 1]
+    np.testing.assert_allclose(checkpoint.get_tensor(part + "-values"), expected, atol=1e-3)
 
 
 def test_what_a_checkpoint_holds(tmp_path: object) -> None:

@@ -15,7 +15,7 @@ from common.embedding.column_ids import ColumnIds
 from common.embedding.config import Embedding
 from common.embedding.gather import Table
 from common.embedding.graph_record import GraphRecord
-from common.embedding.table_spec import TableSpec, table_name
+from common.embedding.table_spec import TableSpec, table_name, variable_name
 from common.layers import initializers
 
 
@@ -111,6 +111,6 @@ def _bind_variable(
 
 def _spec(column: Column, scope: str, config: Embedding) -> TableSpec:
     table = table_name(column)
-    name = table + "_embedding/embedding_weights"
     seed_name = "{}/{}".format(scope, table)
-    return TableSpec(name, column.buckets, config.width(column), config.stddev, seed_name)
+    return TableSpec(
+        variable_name(column), column.buckets, config.width(column), config.stddev, seed_name)

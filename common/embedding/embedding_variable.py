@@ -28,11 +28,14 @@ class Slot(NamedTuple):
       name: in checkpoints, behind the variable's.
       width: how many.
       initial: what each starts with.
+      counts_steps: whether they count what is due by the global step, so that they mean nothing
+        where that starts anew.
     """
 
     name: str
     width: int
     initial: float
+    counts_steps: bool = False
 
 
 class EmbeddingVariable:

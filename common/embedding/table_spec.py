@@ -31,3 +31,8 @@ class TableSpec(NamedTuple):
 def table_name(column: Column) -> str:
     """The name of a column's table, which several columns may share."""
     return column.table or column.name
+
+
+def variable_name(column: Column) -> str:
+    """The name of a column's table as a variable, within the scope of its group."""
+    return table_name(column) + "_embedding/embedding_weights"

@@ -114,7 +114,8 @@ def _make_adagrad_decay(rate: Rate, native: bool) -> tf.train.Optimizer:
 
 
 def _adagrad_decay_slots(width: int) -> Slots:
-    return Slot("AdagradDecay", width, _ACCUMULATOR), Slot("AdagradDecay_1", 1, 0.0)
+    return (Slot("AdagradDecay", width, _ACCUMULATOR),
+            Slot("AdagradDecay_1", 1, 0.0, counts_steps=True))
 
 
 def _adagrad_decay_update(_: EmbeddingVariable, rate: Rate, step: tf.Tensor) -> Update:

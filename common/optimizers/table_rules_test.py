@@ -20,7 +20,8 @@ class Variable:
 EXPECTED: Dict[str, List[Slot]] = {
     "gradientdescent": [],
     "adagrad": [Slot("Adagrad", 4, 0.1)],
-    "adagraddecay": [Slot("AdagradDecay", 4, 0.1), Slot("AdagradDecay_1", 1, 0.0)],
+    "adagraddecay": [Slot("AdagradDecay", 4, 0.1),
+                     Slot("AdagradDecay_1", 1, 0.0, counts_steps=True)],
     "adam": [Slot("Adam", 4, 0.0), Slot("Adam_1", 4, 0.0)],
     "adamasync": [Slot("AdamAsync", 4, 0.0), Slot("AdamAsync_1", 4, 0.0)]}
 

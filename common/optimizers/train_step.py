@@ -105,6 +105,7 @@ def _backward(part: Slice, loss_of: LossOf, optimizer: tf.train.Optimizer) -> Ba
 def _update(batch: Backward, optimizer: tf.train.Optimizer, rate: Rate,
             training: Training) -> tf.Operation:
     """The update of all variables, after the loss and all gradients are computed."""
+    of_model = tf.global_variables()
     # Without this order, the gradient of one layer may or may not see the new weights of the next,
     # and the same seed would not give the same losses.
     # Running means of batch normalisation are updated with the loss.
@@ -119,5 +120,5 @@ def _update(batch: Backward, optimizer: tf.train.Optimizer, rate: Rate,
         with tf.control_dependencies(of_tables):
             step = tf.train.get_or_create_global_step()
             train_op = optimizer.apply_gradients(gradients, step)
-    updates.record(gradients, optimizer)
+    updates.record(gradients, optimizer, of_model)
     return train_op

@@ -20,7 +20,7 @@ from common.testing.runs import TEST, TRAIN, Params, train
 BATCH = 16
 
 
-def play(folder: str, secs: float, setup: Callable[[], None], **features: Any) -> None:
+def play(folder: str, params: Params, setup: Callable[[], None], **features: Any) -> None:
     """Plays the role that TF_CONFIG gives; a trainer appends the rows of each step to
     rows-ROLE-INDEX.
     """
@@ -28,7 +28,7 @@ def play(folder: str, secs: float, setup: Callable[[], None], **features: Any) -
     job = cluster.read(os.environ)
     assert job
     data = source.open_data(folder, toy.SCHEMA, False, 0, False)
-    params = Params(os.path.join(folder, "rows-" + job.name), secs)
+    params = params._replace(log=os.path.join(folder, "rows-" + job.name))
     sys.exit(runner.exit_status(lambda: train(  # type: ignore
         folder, data, params, batch_size=BATCH, cluster=job, **features)))
 
@@ -43,18 +43,20 @@ class Job:
     Args:
       secs: how long a step takes at least.
       setup: what each calls first.
+      params: of the model, but for the log and the seconds.
       features: fields of Run.
     """
 
     def __init__(self, folder: object, roles: Dict[str, int], steps: int, save_steps: int = 0,
                  secs: float = 0.0, wait_secs: float = 60.0, setup: Callable[[], None] = no_setup,
-                 **features: float) -> None:
+                 params: Params = Params(), **features: Any) -> None:
         self.folder = str(folder)
         ports = iter(rehearsal.free_ports(sum(roles.values())))
         self._jobs = {role: ["127.0.0.1:{}".format(next(ports)) for _ in range(count)]
                       for role, count in roles.items()}
-        self._features = dict(features, secs=secs, setup=setup, steps=steps, save_steps=save_steps,
-                              wait_secs=wait_secs)
+        self._features = dict(
+            features, params=params._replace(secs=secs), setup=setup, steps=steps,
+            save_steps=save_steps, wait_secs=wait_secs)
         self.processes: Dict[str, Child] = {}
 
     def start(self, *names: str) -> None:

@@ -31,11 +31,14 @@ TEST = toy.random_rows(2, 50)
 class Params(NamedTuple):
     """Where the toy model appends 'step: rows' of each step; '' for nowhere. A step sleeps
     `secs`.
+
+    `embedding` says how its columns are stored.
     """
 
     log: str = ""
     secs: float = 0.0
     training: Training = Training("adagrad", 0.1)
+    embedding: Embedding = Embedding(4, Toggles())
 
 
 def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode: str,
@@ -48,7 +51,7 @@ def model_fn(features: Dict[str, tf.Tensor], labels: Dict[str, tf.Tensor], mode:
         return step
 
     def forward(features: Dict[str, tf.Tensor]) -> tf.Tensor:
-        inputs = input_layer.embed(features, SCHEMA.group("all"), "all", Embedding(4, Toggles()))
+        inputs = input_layer.embed(features, SCHEMA.group("all"), "all", params.embedding)
         return layers.logit(inputs, "out", 0.5, Dense(Toggles()))
 
     def loss(logit: tf.Tensor, labels: Dict[str, tf.Tensor]) -> tf.Tensor:
@@ -89,16 +92,17 @@ def train(folder: object, data: Optional[Data] = None, params: Params = Params()
     return runner.train_and_evaluate(make_run(folder, **kwargs), data, model_fn, params, ["y"])
 
 
-def train_slowly(folder: str, secs: float, **features: Any) -> None:
+def train_slowly(folder: str, secs: float, params: Params, **features: Any) -> None:
     """Trains, each step for so many seconds at least; the rows of each are in the file "log"."""
     data = source.open_data(folder, SCHEMA, False, 0, False)
-    params = Params(os.path.join(folder, "log"), secs)
+    params = params._replace(log=os.path.join(folder, "log"), secs=secs)
     sys.exit(runner.exit_status(lambda: train(folder, data, params, **features)))  # type: ignore
 
 
-def start_child(folder: object, secs: float = 0.02, **features: Any) -> Child:
+def start_child(folder: object, secs: float = 0.02, params: Params = Params(),
+                **features: Any) -> Child:
     """Trains in a process of its own, slowly enough to be killed; features are fields of Run."""
-    return Child(train_slowly, str(folder), secs, log=os.path.join(str(folder), "output"),
+    return Child(train_slowly, str(folder), secs, params, log=os.path.join(str(folder), "output"),
                  **features)
 
 
