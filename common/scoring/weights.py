@@ -5,6 +5,8 @@ from typing import List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
+from common.checkpoint import increment_files
+from common.log import log
 from common.places import addresses
 from common.scoring import exported_model
 
@@ -71,6 +73,7 @@ def _checkpoint(folder: str, step: Optional[int]) -> str:
         if not newest:
             raise ValueError("{}: there is no checkpoint in it. If the run had --output_dir, give "
                              "its --checkpoint, too.".format(folder))
+        _tell_of_increments(newest)
         return newest
     path = os.path.join(folder, _NAME.format(step))
     if not tf.train.checkpoint_exists(path):
@@ -78,6 +81,14 @@ def _checkpoint(folder: str, step: Optional[int]) -> str:
                          "--keep_checkpoint_max of them.".format(
                              step, folder, ", ".join(_steps(folder)) or "none"))
     return path
+
+
+def _tell_of_increments(checkpoint: str) -> None:
+    """Logs that rows are scored without what the run has trained since its newest checkpoint."""
+    newest = increment_files.find(checkpoint)
+    if newest.path:
+        log("warning: the increment of step {} is newer than {} and is not used. Resume the run: "
+            "it begins with the increment and saves a checkpoint.".format(newest.step, checkpoint))
 
 
 def _steps(folder: str) -> List[str]:

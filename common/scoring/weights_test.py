@@ -4,6 +4,8 @@ from typing import Any, Optional
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common.checkpoint import increment_files
+from common.checkpoint.increment_files import Newest
 from common.scoring import weights
 from common.scoring.weights import Weights
 
@@ -16,10 +18,10 @@ def run(tmp_path: Any) -> str:
         os.makedirs(os.path.join(folder, "export", stamp))
         open(os.path.join(folder, "export", stamp, "saved_model.pb"), "w").close()
     with tf.Graph().as_default(), tf.Session() as session:
-        tf.get_variable("v", [])
-        session.run(tf.global_variables_initializer())
+        trained = tf.train.get_or_create_global_step()
         saver = tf.train.Saver()
         for step in (3, 7):
+            trained.load(step, session)
             saver.save(session, os.path.join(folder, "model.ckpt"), step)
     open(os.path.join(folder, "config.json"), "w").close()
     return folder
@@ -28,6 +30,18 @@ def run(tmp_path: Any) -> str:
 def test_the_newest_checkpoint_or_that_of_a_step(run: str) -> None:
     assert weights.find(run, None, None) == Weights(run, os.path.join(run, "model.ckpt-7"))
     assert weights.find(run, None, 3).path == os.path.join(run, "model.ckpt-3")
+
+
+def test_newer_increments_are_not_used_and_said(
+        run: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    full = os.path.join(run, "model.ckpt-7")
+    assert weights.find(run, None, None).path == full
+    assert "increment" not in capsys.readouterr().err
+    newest = Newest(path=os.path.join(run, "increment"), step=9, unusable={})
+    monkeypatch.setattr(increment_files, "find", {full: newest}.get)
+    assert weights.find(run, None, None).path == full
+    assert "the increment of step 9 is newer than {} and is not used".format(
+        full) in capsys.readouterr().err
 
 
 def test_checkpoints_in_another_folder(run: str, tmp_path: Any) -> None:
