@@ -104,6 +104,7 @@ def push_until(one: Trained, ends: threading.Event, seed: int) -> None:
 def test_a_row_and_its_slots_are_of_one_moment_while_workers_push(
         tmp_path: object, target: str, optimizer: str) -> None:
     one = Trained(target, 2, optimizer, slope=1.0).start()
+    one.session.run(one.train, {one.ids: KEYS})  # no checkpoint is without keys
     ends = threading.Event()
     workers = [threading.Thread(target=push_until, args=(one, ends, seed)) for seed in range(4)]
     for worker in workers:
