@@ -32,18 +32,19 @@ def compared(file: InputFile, values: Values) -> Values:
     Raises:
       BadInput: one of the file's first rows has another value.
     """
-    chunk = reader.first_chunk(file)
+    names = sorted(set(values).intersection(file.columns))
+    chunk = reader.first_chunk(file) if names else None
     if not chunk:
         return {}
-    can_compare = {}
-    for name in sorted(set(values).intersection(file.columns)):
+    can_compare: Values = {}
+    for name in names:
         try:
             columns = file.read(chunk, [name])
         except BadInput:
             continue
         if not is_list(columns.arrays[name].type):
+            check(file.path, columns, {name: values[name]})
             can_compare[name] = values[name]
-    check(file.path, file.read(chunk, list(can_compare)), can_compare)
     return can_compare
 
 

@@ -37,7 +37,7 @@ def cut(text: TextBytes, start: int, num_rows: int) -> Iterator[Chunk]:
 
 
 def _line_cuts(content: ndarray, run: int, lines: int) -> Tuple[ndarray, int]:
-    """As common.formats.native_columns.line_cuts."""
+    """As common.formats.native_lines.line_cuts."""
     cuts_and_lines = native_lines.line_cuts(content, run, lines)
     if cuts_and_lines is not None:
         return cuts_and_lines

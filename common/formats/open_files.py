@@ -182,7 +182,7 @@ class OpenFiles:
         """
         in_folders = folder_columns.used(self.named[number].partition, self._schema)
         twice = set(in_folders).intersection(columns)
-        compared = folder_columns.compared(file, in_folders) if twice else {}
+        compared = folder_columns.compared(file, in_folders)
         with self._lock:
             untold = sorted(twice - self._told)
             self._told.update(untold)
