@@ -14,7 +14,7 @@ from typing import Optional, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import recorded, runner, vectors  # noqa: E402
-from common.config.flag_types import count, place, written_locally  # noqa: E402
+from common.config.flag_types import written_locally  # noqa: E402
 from common.counts import counted  # noqa: E402
 from common.process import signals  # noqa: E402
 from common.scoring import weights  # noqa: E402
@@ -34,15 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     embeddings.add_argument(
         "--out", type=written_locally, required=True, metavar="DIR",
         help="folder that the files are written to")
-    embeddings.add_argument(
-        "--step", type=count, default=None, help="step of the checkpoint (default: the newest)")
-    embeddings.add_argument(
-        "--checkpoint", default=None, metavar="FOLDER",
-        help="folder of the checkpoints, of a run with --output_dir beside --checkpoint (default "
-             "RUN)")
-    embeddings.add_argument(
-        "--data_location", type=place, default=None, metavar="FOLDER",
-        help="folder of the vocabularies (default: that of the run)")
+    weights.add_flags(embeddings)
     return parser
 
 

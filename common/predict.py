@@ -17,7 +17,7 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import estimators, recorded, runner  # noqa: E402
 from common.config import cluster as cluster_module  # noqa: E402
-from common.config.flag_types import FILES, FlagParser, count, place, positive  # noqa: E402
+from common.config.flag_types import FILES, FlagParser, place, positive  # noqa: E402
 from common.counts import counted  # noqa: E402
 from common.formats import column_names, csv_layout  # noqa: E402
 from common.log import log  # noqa: E402
@@ -59,16 +59,7 @@ def make_parser() -> FlagParser:
         "--keep", default="", metavar="COLUMN,...",
         help="columns of the schema that stand beside the probabilities, as the rows hold them "
              "(default none)")
-    group.add_argument(
-        "--step", type=count, default=None,
-        help="step of the checkpoint (default: the newest)")
-    group.add_argument(
-        "--checkpoint", default=None, metavar="FOLDER",
-        help="folder of the checkpoints, of a run with --output_dir beside --checkpoint (default "
-             "RUN)")
-    group.add_argument(
-        "--data_location", type=place, default=None, metavar="FOLDER",
-        help="folder of the vocabularies (default: that of the run)")
+    weights.add_flags(group)
     group.add_argument(
         "--part", type=_part, default=None, metavar="I/N",
         help="score part I, from 0, of the rows in N parts of equal size (default: all; in a "

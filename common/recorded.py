@@ -5,7 +5,6 @@ import json
 import os
 from typing import Any, Dict, NamedTuple, Sequence
 
-
 from common import earlier_run
 from common.config import model as models
 from common.config import needs, schema_file, typed_json

@@ -1,11 +1,13 @@
 """Which weights score rows: those of a checkpoint of a run, or of an export in its folder."""
 
+import argparse
 import os
 from typing import List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
 from common.checkpoint import increment_files
+from common.config.flag_types import count, place
 from common.log import log
 from common.places import addresses
 from common.scoring import exported_model
@@ -26,6 +28,19 @@ class Weights(NamedTuple):
     run: str
     path: str
     is_export: bool = False
+
+
+def add_flags(group: argparse._ActionsContainer) -> None:
+    """Adds the flags of which weights of a run are meant, and of where its vocabularies are."""
+    group.add_argument(
+        "--step", type=count, default=None, help="step of the checkpoint (default: the newest)")
+    group.add_argument(
+        "--checkpoint", default=None, metavar="FOLDER",
+        help="folder of the checkpoints, of a run with --output_dir beside --checkpoint (default "
+             "RUN)")
+    group.add_argument(
+        "--data_location", type=place, default=None, metavar="FOLDER",
+        help="folder of the vocabularies (default: that of the run)")
 
 
 def find(folder: str, checkpoints: Optional[str], step: Optional[int]) -> Weights:
