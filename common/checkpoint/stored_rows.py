@@ -15,6 +15,7 @@ from common.checkpoint import tables
 from common.embedding import sizes
 from common.embedding.kinds import Kind
 from common.errors import BadInput
+from common.tf_private import Slice
 
 _WINDOW_ROWS = 65536
 _WEIGHTS = "input_layer/{}_embedding/embedding_weights"
@@ -98,9 +99,9 @@ class StoredTable:
     def _read_slice(self, low: int, size: int) -> np.ndarray:
         if size == self.size:
             return self._reader.get_tensor(self._name)
-        where = "{} {} {},{}:0,{}".format(self.size, self.width, low, size, self.width)
+        place = Slice(self._name, [self.size, self.width], [low, 0], [size, self.width])
         with tf.Graph().as_default(), tf.Session() as session:
-            tensor, = tf_private.read(self._path, [self._name], [tf.float32], [where])
+            tensor, = tf_private.read(self._path, [self._name], [tf.float32], [place.spec])
             return session.run(tensor)
 
     def multihash(self) -> Iterator[Rows]:

@@ -6,7 +6,7 @@ variable that has several are N/part_0 and so on. Saving evicts.
 """
 
 import re
-from typing import Dict, List, Sequence, Union
+from typing import Dict, Iterable, List, Sequence, Union
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -22,7 +22,7 @@ from common.log import log
 from common.tf_private import SelfRestoring
 
 _FIELDS = [field for field in Contents._fields if field != "slots"]
-_DTYPES = {"values": tf.float32, "bloom": tf.uint8}
+DTYPES = {"values": tf.float32, "bloom": tf.uint8}  # of fields; the others are int64
 
 
 class Saveable(SelfRestoring):
@@ -97,7 +97,7 @@ class Restorer:
         """Adds to one part those keys of a stored part that belong there."""
         variable = self._variable
         handle = variable.parts[part]
-        dtypes = [_DTYPES.get(field, tf.int64) for field in _FIELDS]
+        dtypes = [DTYPES.get(field, tf.int64) for field in _FIELDS]
         dtypes += len(variable.slots) * [tf.float32]
         with tf.device(handle.device):
             tensors = tf_private.read(self._path, self._names, dtypes)
@@ -186,10 +186,15 @@ def stored_parts(name: str, shapes: Dict[str, List[int]], path: str) -> List[str
     Raises:
       BadInput: it has none.
     """
-    pattern = re.compile(re.escape(name) + r"(/part_\d+)?-keys")
-    keys = filter(pattern.fullmatch, shapes)
-    parts = sorted(key[:-len("-keys")] for key in keys)
+    parts = parts_among(shapes, name)
     if not parts:
         raise BadInput("{}: it holds no embedding variable {!r}. Go on with the flags that it was "
                        "made with, or give another --checkpoint.".format(path, name))
     return parts
+
+
+def parts_among(tensors: Iterable[str], name: str) -> List[str]:
+    """The parts of an embedding variable among the names of a checkpoint's tensors, or none."""
+    pattern = re.compile("({}(?:/part_\\d+)?)-keys".format(re.escape(name)))
+    matches = filter(None, map(pattern.fullmatch, tensors))
+    return sorted(match.group(1) for match in matches)

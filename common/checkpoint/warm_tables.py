@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from common import tf_private
 from common.checkpoint import tables
-from common.checkpoint.increment_files import VALUES
+from common.checkpoint.increment_files import KEYS, VALUES
 from common.checkpoint.warm_source import Source
 from common.embedding.embedding_variable import EmbeddingVariable
 from common.kernels.embedding import table as native_table
@@ -16,7 +16,6 @@ from common.kernels.embedding.table import Contents
 _NEVER = -1  # the version of a key that was never updated
 _ROWS = ("keys", "values", "freqs", "versions")
 _WAITING = ("keys_filtered", "freqs_filtered", "versions_filtered")
-_DTYPES = {"values": tf.float32, "bloom": tf.uint8}
 
 
 class _Names(NamedTuple):
@@ -53,7 +52,7 @@ class TableStart:
 
     def run(self, session: tf.Session) -> None:
         """Adds the keys to the variable, which is there and has none."""
-        for part in parts_of(self._variable.name, self._source):
+        for part in tables.parts_among(self._source.tensors, self._variable.name):
             session.run(self._add_full, {self._parts: self._names(part, _FULL)})
         for part in _parts_of_increment(self._variable.name, self._source):
             session.run(self._add_increment, {self._parts: self._names(part, _INCREMENT)})
@@ -71,7 +70,7 @@ class TableStart:
     def _add_to(self, part: int, path: str, names: _Names) -> tf.Operation:
         variable = self._variable
         handle = variable.parts[part]
-        dtypes = [_DTYPES.get(field, tf.int64) for field in names.fields]
+        dtypes = [tables.DTYPES.get(field, tf.int64) for field in names.fields]
         if self._with_slots:
             dtypes += len(variable.slots) * [tf.float32]
         with tf.device(handle.device):
@@ -103,25 +102,15 @@ def _contents(fields: Dict[str, tf.Tensor], slots: tf.Tensor, step: int) -> Cont
     return Contents(slots=slots, bloom=bloom, **filled)
 
 
-def parts_of(name: str, source: Source) -> List[str]:
-    """The parts of an embedding variable in a full checkpoint; none where it has no such one."""
-    return _matching(re.escape(name) + r"(/part_\d+)?-keys", source.tensors)
-
-
 def _parts_of_increment(name: str, source: Source) -> List[str]:
-    return _matching(re.escape(name) + r"(/part_\d+_of_\d+)?-sparse_incr_keys",
-                     source.of_increment)
-
-
-def _matching(pattern: str, names: Dict) -> List[str]:
-    keys = filter(re.compile(pattern).fullmatch, names)
-    return sorted(key[:key.rindex("-sparse_incr_keys" if "-sparse_incr_keys" in key else "-keys")]
-                  for key in keys)
+    pattern = re.compile("({}(?:/part_\\d+_of_\\d+)?){}".format(re.escape(name), KEYS))
+    matches = filter(None, map(pattern.fullmatch, source.of_increment))
+    return sorted(match.group(1) for match in matches)
 
 
 def difference(variable: EmbeddingVariable, source: Source) -> Optional[str]:
     """Why a checkpoint does not have an embedding variable as it is; None where it does."""
-    parts = parts_of(variable.name, source)
+    parts = tables.parts_among(source.tensors, variable.name)
     if not parts:
         return "no embedding variable of that name in the checkpoint"
     width = source.tensors[parts[0] + "-values"][1][1]
@@ -132,7 +121,7 @@ def difference(variable: EmbeddingVariable, source: Source) -> Optional[str]:
 
 def has_slots(variable: EmbeddingVariable, source: Source) -> bool:
     """Whether a checkpoint has all slots of this optimizer for an embedding variable."""
-    part = parts_of(variable.name, source)[0]
+    part = tables.parts_among(source.tensors, variable.name)[0]
     for slot in variable.slots:
         name = part + _FULL.slot.format(slot.name)
         if source.tensors.get(name, (None, []))[1][1:] != [slot.width]:
