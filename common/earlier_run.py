@@ -31,10 +31,9 @@ def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
       BadInput: the folder has checkpoints of another model, another optimizer, another schema or
         other vocabularies.
     """
-    config = os.path.join(folder, CONFIG)
-    if os.path.exists(config) and tf.train.latest_checkpoint(run.checkpoint_dir):
-        with open(config) as file:
-            before = json.load(file)
+    has_checkpoint = tf.train.latest_checkpoint(run.checkpoint_dir)
+    config, before = os.path.join(folder, CONFIG), _read(folder) if has_checkpoint else {}
+    if before:
         optimizer = params.training.optimizer  # type: ignore[attr-defined]
         _check_same(config, before, run.model, optimizer)
         may_grow = any(name in GROWING for name, _ in run.enabled_features)
@@ -44,11 +43,9 @@ def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
 
 def warm_start_of(folder: str, run: Run) -> Optional[Dict[str, object]]:
     """What a run that resumes has once started from, with --warm_start; None for nothing."""
-    path = os.path.join(folder, CONFIG)
-    if not os.path.exists(path) or not tf.train.latest_checkpoint(run.checkpoint_dir):
+    if not tf.train.latest_checkpoint(run.checkpoint_dir):
         return None
-    with open(path) as file:
-        return json.load(file).get("warm_start")
+    return _read(folder).get("warm_start")
 
 
 def growth(data: Data, folder: str) -> Growth:
@@ -60,28 +57,36 @@ def growth(data: Data, folder: str) -> Growth:
     Raises:
       BadInput: its words are others, so that rows would be read as those of other words.
     """
-    config = os.path.join(folder, CONFIG)
-    if not os.path.exists(config):
+    config, of_run = os.path.join(folder, CONFIG), _read(folder)
+    if not of_run:
         if data.vocabularies:
             log("warning: there is no {}, so nothing tells whether its vocabularies had the same "
                 "words".format(config))
         return {}
-    with open(config) as file:
-        before = json.load(file).get("vocabularies", {})
+    before = of_run.get("vocabularies", {})
     grown: Growth = {}
     for column in data.schema.columns:
         if column.vocabulary not in before:
             continue
-        words, of_run = data.vocabularies[column.vocabulary], before[column.vocabulary]
-        if not _begins_with(words, of_run):
+        words, those = data.vocabularies[column.vocabulary], before[column.vocabulary]
+        if not _begins_with(words, those):
             raise BadInput(
                 "{}: --warm_start reads a checkpoint that was trained with another {}, of {:,} "
                 "words; that of now has {:,}, with other ids. Words may only be added at its end. "
                 "Give the vocabularies of that run, or another --warm_start.".format(
-                    config, column.vocabulary, of_run["words"], len(words)))
-        if len(words) > of_run["words"]:
-            grown[variable_name(column)] = of_run["words"], len(words)
+                    config, column.vocabulary, those["words"], len(words)))
+        if len(words) > those["words"]:
+            grown[variable_name(column)] = those["words"], len(words)
     return grown
+
+
+def _read(folder: str) -> Dict[str, Any]:
+    """What the config.json of a folder holds; nothing where there is none."""
+    path = os.path.join(folder, CONFIG)
+    if not os.path.exists(path):
+        return {}
+    with open(path) as file:
+        return json.load(file)
 
 
 def _begins_with(words: Collection[bytes], of_run: Dict[str, Any]) -> bool:
