@@ -17,7 +17,7 @@ from common.log import log
 from common.pipeline.source import Data
 
 CONFIG = "config.json"
-GROWING = ("ev", "adaptive_emb", "dynamic_ev")  # whose tables have a row for each id that comes
+_GROWING = ("ev", "adaptive_emb", "dynamic_ev")  # whose tables have a row for each id that comes
 
 
 def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
@@ -36,9 +36,13 @@ def check(folder: str, run: Run, data: Data, params: NamedTuple) -> None:
     if before:
         optimizer = params.training.optimizer  # type: ignore[attr-defined]
         _check_same(config, before, run.model, optimizer)
-        may_grow = any(name in GROWING for name, _ in run.enabled_features)
         _check_schema(config, before, data)
-        check_words(config, before, data, may_grow)
+        check_words(config, before, data, tables_grow(run))
+
+
+def tables_grow(run: Run) -> bool:
+    """Whether the tables of a run have a row for each id that comes."""
+    return any(name in _GROWING for name, _ in run.enabled_features)
 
 
 def warm_start_of(folder: str, run: Run) -> Optional[Dict[str, object]]:

@@ -50,12 +50,7 @@ class Recorded(NamedTuple):
     @property
     def schema_of_ids(self) -> Schema:
         """The schema that rows are read with: with keys as ids where tables grow with them."""
-        return self.schema.with_keys() if self._grows else self.schema
-
-    @property
-    def _grows(self) -> bool:
-        """Whether tables have a row for each id that comes."""
-        return any(name in earlier_run.GROWING for name, _ in self.run.enabled_features)
+        return self.schema.with_keys() if earlier_run.tables_grow(self.run) else self.schema
 
     def params(self, data: Data) -> Any:
         """The model's Params, for one process without servers, and with our kernels for --tf.
@@ -77,11 +72,13 @@ class Recorded(NamedTuple):
 
     def check_words(self, data: Data) -> None:
         """Raises BadInput where the vocabularies are not those of the run."""
-        earlier_run.check_words(self.path, self.config, data, may_grow=self._grows)
+        may_grow = earlier_run.tables_grow(self.run)
+        earlier_run.check_words(self.path, self.config, data, may_grow)
 
     def check_vocabulary(self, name: str, words: Sequence[bytes]) -> None:
         """Raises BadInput where one vocabulary is not that of the run."""
-        earlier_run.check_vocabulary(self.path, self.config, name, words, may_grow=self._grows)
+        may_grow = earlier_run.tables_grow(self.run)
+        earlier_run.check_vocabulary(self.path, self.config, name, words, may_grow)
 
 
 def _here(value: Any) -> Any:
