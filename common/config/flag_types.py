@@ -81,24 +81,22 @@ def positive(text: str) -> int:
 
 def amount(text: str) -> float:
     """Reads a finite number >= 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError("expected a number >= 0. Got: {!r}.".format(text))
-    return value
+    return _number_below(text, float("inf"), "a number >= 0")
 
 
 def share(text: str) -> float:
     """Reads a number >= 0 and < 1."""
+    return _number_below(text, 1.0, "a number >= 0 and < 1")
+
+
+def _number_below(text: str, limit: float, expected: str) -> float:
+    """Reads a number >= 0 and below a limit."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(
-            "expected a number >= 0 and < 1. Got: {!r}.".format(text))
+    if not 0 <= value < limit:
+        raise argparse.ArgumentTypeError("expected {}. Got: {!r}.".format(expected, text))
     return value
 
 
