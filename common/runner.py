@@ -4,18 +4,17 @@ The result folder holds config.json, checkpoints, events, metrics.json and expor
 export/ appear when the run is over, so a folder without them is not complete.
 """
 
-import contextlib
 import os
 import signal
 import sys
 import time
-from typing import Callable, ContextManager, Dict, Iterator, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import earlier_run, results
-from common.callbacks import best_export, mirroring
-from common.checkpoint import leftovers, newest
+from common import earlier_run, results, run_folder
+from common.callbacks import mirroring
+from common.checkpoint import newest
 from common.config.cluster import LOST_STATUS, Cluster
 from common.config.run import Run
 from common.counts import counted
@@ -30,11 +29,9 @@ from common.pipeline import position_graph
 from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.places.mirrors import Mirror
-from common.process import folder_lock, roles, signals
+from common.process import roles, signals
 from common.results import Metrics
 from common.trainer import Trainer
-
-EXPORT = "export"  # the folder of a run's exported models
 
 
 def exit_status(main: Callable[[], None]) -> int:
@@ -98,7 +95,7 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
       Lost: a step failed because another process was gone.
     """
     try:
-        with mirroring.mirrored(run.mirrors) as mirrors, _alone_in_folder(run):
+        with mirroring.mirrored(run.mirrors) as mirrors, run_folder.held(run):
             process = _Process(run, data, model_fn, params, tasks, mirrors)
             process.print_start_up()
             return process.play()
@@ -106,31 +103,6 @@ def train_and_evaluate(run: Run, data: Data, model_fn: ModelFn, params: NamedTup
         if run.cluster and isinstance(error, roles.LOSSES):
             raise Lost("{} lost another process: {}".format(run.cluster.name, error.message))
         raise
-
-
-def _alone_in_folder(run: Run) -> ContextManager[None]:
-    """Holds the lock of the run's folder and clears what killed starts left in it.
-
-    Only in the process that writes there; a mirror of a folder in an object store has its own lock.
-
-    Raises:
-      FolderInUse: another run writes there.
-    """
-    if run.mirrors or run.cluster and run.cluster.role != "chief":
-        return contextlib.nullcontext()
-    return _locked_and_cleared(run)
-
-
-@contextlib.contextmanager
-def _locked_and_cleared(run: Run) -> Iterator[None]:
-    with folder_lock.held(run.checkpoint_dir):
-        left = leftovers.of_saves(run.checkpoint_dir)
-        for folder in (EXPORT, best_export.FOLDER):
-            left += leftovers.of_exports(os.path.join(run.result_dir, folder))
-        if left:
-            log("removing what a start that was killed has left: {}".format(", ".join(left)))
-            leftovers.remove(left)
-        yield
 
 
 class _Process:
@@ -263,7 +235,8 @@ class _Process:
           evaluation: of the last checkpoint; empty where it was not evaluated.
         """
         run, trainer, data = self._run, self._trainer, self._data
-        trainer.export(os.path.join(run.result_dir, EXPORT))  # refuses checkpoints of other flags
+        exports = os.path.join(run.result_dir, run_folder.EXPORT)
+        trainer.export(exports)  # refuses checkpoints of other flags
         self._start_results()
         by_task = heads.task_metrics(evaluation, self._tasks) if evaluation else {}
         trained = trainer.trained(time.monotonic() - self._began)
