@@ -13,7 +13,8 @@ _LISTS = 0.2  # the share of values that hold a separator where a column is one 
 _FEW = 50  # different whole numbers that are codes rather than amounts
 _EXACT_DIGITS = 15  # of whole numbers; longer ones are ids
 _MOSTLY = 0.9  # the share of numbers in a column where other texts may stand for missing ones
-_MISSING = ("?", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "\\N")
+_MISSING = ("?", "NULL", "null", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "None",
+            "\\N")
 _YES_AND_NO = (("1", "0"), ("1", "-1"), ("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"))
 _USER = re.compile(r"user|visitor|member|customer|client|person|guest|listener|viewer|reader|player"
                    r"|buyer|subscriber|account", re.IGNORECASE)
@@ -46,7 +47,7 @@ def guess(rows: RowTexts, delimiter: str = ",") -> Guess:
         schema["delimiter"] = delimiter
     if missing:
         schema["missing"] = missing
-    lines = _of_all(columns, missing, user)
+    lines = _of_all(columns, missing)
     lines += ["{}: {}".format(_listed(names), doubt) for doubt, names in doubts.items()]
     return Guess(dict(schema, columns=columns), lines)
 
@@ -76,7 +77,7 @@ def _named(name: str, taken: Set[str]) -> Column:
     return {"name": unlike} if unlike == name else {"name": unlike, "other_names": [name]}
 
 
-def _of_all(columns: Sequence[Column], missing: Sequence[str], user: Optional[str]) -> List[str]:
+def _of_all(columns: Sequence[Column], missing: Sequence[str]) -> List[str]:
     """What is doubtful of the schema as a whole."""
     lines = []
     if any(_NUMBER.fullmatch(column["name"]) for column in columns):
@@ -87,19 +88,27 @@ def _of_all(columns: Sequence[Column], missing: Sequence[str], user: Optional[st
     if not any(column["kind"] == "label" for column in columns):
         lines.append("no column holds two values such as 0 and 1, so there is no label: give one "
                      "the kind 'label'")
-    if not user:
-        lines.append("no column looks like the user, so rows count as independent: name one as "
-                     "\"user\" if there is one")
-    others = [name for name in _users(columns) if name != user]
-    if others:
-        lines.append("user: {} is taken; {} may be meant".format(user, ", ".join(others)))
+    lines.append(_of_users(_users(columns)))
     return lines
 
 
+def _of_users(users: Sequence[str]) -> str:
+    if not users:
+        return ("no column looks like the user, so rows count as independent: name one as \"user\" "
+                "if there is one")
+    line = "user: {} is taken".format(users[0])
+    if users[1:]:
+        line += "; {} may be meant".format(", ".join(users[1:]))
+    return line
+
+
 def _users(columns: Sequence[Column]) -> List[str]:
-    hashed = [column["name"] for column in columns
-              if column["kind"] == "hash" and "separator" not in column]
-    return [name for name in hashed if _USER.search(name)]
+    """The columns that look like the user, those of more values first: ids before their kinds."""
+    hashed = [column for column in columns if column["kind"] == "hash"]
+    users = [column for column in hashed
+             if "separator" not in column and _USER.search(column["name"])]
+    users.sort(key=lambda column: -column["buckets"])
+    return [column["name"] for column in users]
 
 
 def _guess_kind(name: str, filled: Counts, rows: RowTexts, doubts: Doubts) -> Column:

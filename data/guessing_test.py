@@ -74,6 +74,9 @@ def test_doubts_are_told() -> None:
     assert any("no column looks like the user" in doubt for doubt in bare.doubts)
     two = guessed(FRAME.assign(customer=FRAME["visitor id"]))
     assert any("visitor_id is taken; customer may be meant" in doubt for doubt in two.doubts)
+    kinds = guessed(FRAME.rename(columns={"country": "user type"})[["user type", "visitor id"]])
+    assert kinds.schema["user"] == "visitor_id"
+    assert "user: visitor_id is taken; user_type may be meant" in kinds.doubts
     numbered = guessed(FRAME.rename(columns={"country": "17"}))
     assert any("the first line names columns as numbers" in doubt for doubt in numbered.doubts)
 
@@ -85,11 +88,11 @@ def test_a_doubt_about_many_columns_is_one_line() -> None:
 
 
 def test_texts_that_stand_for_no_value_are_guessed() -> None:
-    frame = FRAME.assign(country=["NL", "NULL", "", "FR"] * 50, price=["1.5", "?", "2", "7"] * 50)
+    frame = FRAME.assign(country=["NL", "n/a", "", "FR"] * 50, price=["1.5", "?", "2", "7"] * 50)
     guess = guessed(frame)
-    assert guess.schema["missing"] == ["?", "NULL"]
+    assert guess.schema["missing"] == ["?", "n/a"]
     assert {"name": "price", "kind": "number"} in guess.schema["columns"]
-    assert "missing: '?', 'NULL' are taken for empty values" in guess.doubts
+    assert "missing: '?', 'n/a' are taken for empty values" in guess.doubts
 
 
 @pytest.mark.parametrize("values, fields", [

@@ -66,8 +66,7 @@ def _add_text(found: RowTexts, path: str, delimiter: str, limit: int) -> RowText
     names = csv_layout.header_of(path, delimiter)
     if not names:
         return found
-    _check_names(path, names)
-    _check_delimiter(path, names, delimiter)
+    check_header(path, names, delimiter)
     columns = tuple(Column(name, "unused") for name in names)
     schema = Schema("rows", columns, "", "", "", "", delimiter)
     file = CsvFile(path, schema, ColumnNames(schema))
@@ -139,6 +138,12 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
+def check_header(path: str, names: List[str], delimiter: str) -> None:
+    """Raises BadInput where a text's first line names two columns alike, or looks undivided."""
+    _check_names(path, names)
+    _check_delimiter(path, names, delimiter)
+
+
 def _check_names(path: str, names: Sequence[str]) -> None:
     if any("\ufffd" in name for name in names):  # what bytes that are no UTF-8 are decoded to
         raise BadInput("{}: its first line is not UTF-8. Write the file as UTF-8.".format(path))
@@ -150,7 +155,8 @@ def _check_names(path: str, names: Sequence[str]) -> None:
 
 def _check_delimiter(path: str, names: List[str], delimiter: str) -> None:
     """Raises BadInput for a single name that other delimiters divide."""
-    dividing = [other for other in _OTHER_DELIMITERS if other != delimiter and other in names[0]]
+    line = "".join(names)
+    dividing = [other for other in _OTHER_DELIMITERS if other != delimiter and other in line]
     if len(names) == 1 and dividing:
         raise BadInput("{}: {!r} divides its first line into one column, {!r}. If {!r} divides "
                        "them, give --delimiter {!r}.".format(

@@ -1,7 +1,8 @@
-"""Commands on a schema file for rows of one's own: guess a first one, check rows, make some.
+"""Commands for rows of one's own: rid text of quotes, guess a schema, check rows, make some.
 
+    python data/schema.py convert visits.csv visits.parquet
     python data/schema.py guess visits.csv --out shop.json
-    python data/schema.py check shop.json visits.csv --test visits_test.csv
+    python data/schema.py check shop.json visits_train.csv --test visits_test.csv
     python data/schema.py make shop.json --rows 10000 --out rows
 
 data/own-columns.md says what stands in the file, which is there to be edited.
@@ -18,11 +19,11 @@ import pyarrow as pa
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import log  # noqa: E402
 from common.config import data_sets, schema_file  # noqa: E402
-from common.config.flag_types import count, positive  # noqa: E402
+from common.config.flag_types import count, place, positive, written_locally  # noqa: E402
 from common.counts import counted  # noqa: E402
 from common.errors import BadInput  # noqa: E402
 from common.pipeline import source  # noqa: E402
-from data import guessing, own_rows, row_texts, rows_check  # noqa: E402
+from data import guessing, own_rows, quoted, row_texts, rows_check  # noqa: E402
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -37,17 +38,22 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Guesses a schema file, checks rows by it, or "
-                                                 "makes rows of it.")
+    parser = argparse.ArgumentParser(description="Rids text of quotes, guesses a schema file, "
+                                                 "checks rows by it, or makes rows of it.")
     commands = parser.add_subparsers(dest="command")
     commands.required = True
+    command = commands.add_parser(
+        "convert", help="write text whose fields may stand in quotes as Parquet")
+    command.set_defaults(run=_convert)
+    command.add_argument("source", type=place, help="text with a header, compressed or not")
+    command.add_argument("target", type=_parquet, help="the file to write, as visits.parquet")
+    _add_delimiter(command)
     command = commands.add_parser("guess", help="write a first schema file, guessed from rows")
     command.set_defaults(run=_guess)
     command.add_argument("rows", help="files of rows, as --train_files takes them: text with a "
                                       "header, or Parquet")
     command.add_argument("--out", required=True, help="the file to write, as shop.json")
-    command.add_argument("--delimiter", type=_delimiter, default=",",
-                         help="what divides the columns of text, \\t for tabs (default ,)")
+    _add_delimiter(command)
     command.add_argument("--limit", type=positive, default=guessing.ROWS,
                          help="rows that are looked at (default {})".format(guessing.ROWS))
     check_help = "read all rows, and print what columns hold; takes 8 bytes for each row and value"
@@ -73,12 +79,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_delimiter(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--delimiter", type=_delimiter, default=",",
+                         help="what divides the columns of text, \\t for tabs (default ,)")
+
+
+def _parquet(text: str) -> str:
+    if not text.endswith(".parquet"):
+        raise argparse.ArgumentTypeError("expected a name that ends in .parquet. Got: {!r}.".format(
+            text))
+    return written_locally(text)
+
+
 def _delimiter(text: str) -> str:
     delimiter = "\t" if text == "\\t" else text
     if len(delimiter.encode()) != 1:
         raise argparse.ArgumentTypeError(
             "expected one ASCII character, or \\t for a tab. Got: {!r}.".format(text))
     return delimiter
+
+
+def _convert(args: argparse.Namespace) -> None:
+    """Writes the rows as Parquet."""
+    num_rows = quoted.to_parquet(args.source, args.target, args.delimiter)
+    log.show("{}: {}".format(args.target, counted(num_rows, "row")))
 
 
 def _guess(args: argparse.Namespace) -> None:

@@ -199,7 +199,8 @@ class CsvFile:
             if widths[line] == self._width + len(self._elsewhere):
                 expected += " (its folders name {})".format(", ".join(self._elsewhere))
             if b'"' in text:
-                expected += " (quotes are read as they are and hold no field together)"
+                expected += (" (quotes are read as they are and hold no field together: of text "
+                             "with a header, data/schema.py convert makes Parquet)")
             reject = Reject(row, "", parsing.shown(text), expected)
             rejects.append(reject)
         return rejects

@@ -73,7 +73,8 @@ def test_quotes_are_told_of_lines_that_they_widen(tmp_path: object) -> None:
     file = reader.open_file(path, SCHEMA)
     columns = file.read(file.chunks[0], NAMES)
     assert [reject.expected for reject in columns.rejects] == [
-        "7 columns, not 8 (quotes are read as they are and hold no field together)"]
+        "7 columns, not 8 (quotes are read as they are and hold no field together: of text with a "
+        "header, data/schema.py convert makes Parquet)"]
 
 
 def test_nothing_is_read_or_counted_before_it_is_asked_for(

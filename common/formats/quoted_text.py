@@ -28,7 +28,8 @@ def check(path: str, columns: RawColumns) -> None:
         filled = values.filter(is_filled)
         if len(filled) and _are_quoted(filled):
             message = ("{}, column {!r}: each value stands in quotes, such as {}; quotes are "
-                       "read as they are. Write them without: quoting=csv.QUOTE_NONE in pandas, "
+                       "read as they are. Write them without, or text with a header as Parquet by "
+                       "data/schema.py convert: quoting=csv.QUOTE_NONE in pandas, "
                        "quote=FALSE in R, quote_style='never' in Polars.")
             raise BadInput(message.format(path, name, parsing.shown(filled[0].as_py())))
 
