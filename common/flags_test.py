@@ -217,6 +217,10 @@ def test_version(capsys: pytest.CaptureFixture) -> None:
       "--early_stop 3 counts evaluations within training, and there are none. Give --eval_steps"),
      (["--eval_steps", "5", "--no_eval"
        ], "--eval_steps 5 evaluates, which --no_eval forbids. Drop one"),
+     (["--eval_rows", "5", "--no_eval"
+       ], "--eval_rows 5 says on how many rows to evaluate, which --no_eval forbids. Drop one"),
+     (["--eval_rows", "-5"], "--eval_rows: expected a whole number >= 0. Got: '-5'"),
+     (["--eval_rows", "some"], "--eval_rows: expected a whole number >= 0. Got: 'some'"),
      (["--eval_steps", "5", "--early_stop_metric", "buy/auc"
        ], "with a task of click, purchase .* Got: 'buy/auc'"),
      (["--early_stop_metric", "click/calibration"

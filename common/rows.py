@@ -7,12 +7,13 @@ import tensorflow.compat.v1 as tf
 
 from common.config.run import Run
 from common.errors import BadInput, Lost
-from common.pipeline import dataset, identity, position, row_order, tf_path
+from common.pipeline import dataset, identity, position, row_order, sampled_rows, tf_path
 from common.pipeline.dataset import Begin, InputFn
 from common.pipeline.plans import Order, Plan
 from common.pipeline.position import Reading, Saved
 from common.pipeline.position_graph import Position
 from common.pipeline.row_order import Stream
+from common.pipeline.sampled_rows import Sample
 from common.pipeline.source import Data
 from common.pipeline.work_queue import RunQueue
 
@@ -253,8 +254,11 @@ class Queue:
         return [("work queue", self.queue.described())]
 
 
-def evaluation_input(run: Run, data: Data) -> InputFn:
+def evaluation_input(run: Run, data: Data, sample: Optional[Sample] = None) -> InputFn:
     """The test rows, in their order.
+
+    Args:
+      sample: of the test rows, which are read in place of all.
 
     Raises:
       ValueError: there are none.
@@ -263,5 +267,17 @@ def evaluation_input(run: Run, data: Data) -> InputFn:
         raise ValueError("there are no test rows: the data were opened without them.")
     stream = Stream(run.batch_size)
     if run.toggles.tf:
-        return tf_path.tf_input(data.test, data, stream, with_users=True)
-    return dataset.columnar_input(data.test, data, stream, run.toggles.smartstaged)
+        read_lines = sample.lines if sample else None
+        return tf_path.tf_input(
+            data.test, data, stream, with_users=True, read_lines=read_lines)
+    read_items = sample.blocks if sample else None
+    return dataset.columnar_input(
+        data.test, data, stream, run.toggles.smartstaged, read_items=read_items)
+
+
+def evaluation_sample(run: Run, data: Data) -> Optional[Sample]:
+    """The test rows that evaluations within training are of (--eval_rows); None for all of them.
+    """
+    if not run.eval_rows or data.test is None:
+        return None
+    return sampled_rows.of_files(data.test, data, run.eval_rows, run.seed)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from typing import Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -124,6 +124,7 @@ class _Process:
         rows += [
             ("train rows", _number_of_rows(data.train, data)),
             ("test rows", _number_of_rows(data.test, data)),
+            *self._sampled(),
             ("steps", self._number_of_steps()),
             ("checkpoints", run.shown(run.checkpoint_dir)),
         ]
@@ -134,6 +135,13 @@ class _Process:
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
             print("{}  {}".format(name.ljust(width), value))
+
+    def _sampled(self) -> List[Tuple[str, str]]:
+        """How many rows evaluations within training are of, where these are not all."""
+        if not self._run.eval_rows:
+            return []
+        text = "a sample of at most {:,}; all for metrics.json"
+        return [("rows sampled", text.format(self._run.eval_rows))]
 
     def _number_of_steps(self) -> str:
         """The steps of the run and, where the rows are counted, the epochs at its end."""

@@ -5,7 +5,8 @@ import json
 import math
 import os
 import shutil
-from typing import Callable, Dict, Iterator, List
+import tempfile
+from typing import Callable, Dict, Iterator, List, Optional
 
 import pyarrow as pa
 import tensorflow.compat.v1 as tf
@@ -14,6 +15,7 @@ from common.config.schema import Column, Schema
 from common.errors import BadInput, in_one_line
 from common.formats.files import Files
 from common.pipeline import raw
+from common.pipeline.source import Data
 
 SAMPLE_REQUEST = "sample_request.json"
 _SAMPLE_ROWS = 3
@@ -51,6 +53,24 @@ def receiver_fn(
         )
 
     return receive
+
+
+def write(estimator: tf.estimator.Estimator, folder: str, data: Data, as_columns: bool,
+          checkpoint: Optional[str]) -> None:
+    """Writes FOLDER/TIMESTAMP with a sample request among its extra assets.
+
+    Args:
+      as_columns: as receiver_fn takes it.
+      checkpoint: that is exported; None for the newest.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        sample = os.path.join(temporary, SAMPLE_REQUEST)
+        write_sample_request(sample, data.test or data.train, data.schema)
+        receiver = receiver_fn(data.schema, data.vocabularies, as_columns)
+        with moved_when_whole(folder) as unfinished:
+            estimator.export_saved_model(
+                unfinished, receiver, checkpoint_path=checkpoint,
+                assets_extra={SAMPLE_REQUEST: sample})
 
 
 @contextlib.contextmanager

@@ -6,13 +6,11 @@ steps (common.run_callbacks) and its Estimators (common.estimators).
 
 import contextlib
 import functools
-import os
-import tempfile
 from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from common import earlier_run, rows, saved_model, tf_private
+from common import earlier_run, evaluations, rows, saved_model, tf_private
 from common.callbacks import keeping
 from common.callbacks.callback import Evaluation, Listeners
 from common.callbacks.keeping import Keeping
@@ -25,6 +23,7 @@ from common.config.cluster import Cluster
 from common.config.run import Run
 from common.errors import Stopped
 from common.estimators import Estimators, ModelFn
+from common.evaluations import Evaluations
 from common.log import log
 from common.pipeline import position_graph
 from common.pipeline.identity import Rows
@@ -74,6 +73,7 @@ class Trainer:
             self._rules.update(callback.ends_early_by())
         self._evaluation: Optional[Evaluation] = None
         self._estimators = Estimators(run, model_fn, params, self._callbacks)
+        self._evaluations = Evaluations(run, data, self._estimators.evaluate)
         self.config = self._estimators.config
         for callback in self._callbacks:
             callback.attach(self)
@@ -153,7 +153,7 @@ class Trainer:
         if self.ended_early():
             return
         # As the chief has written them: this process may have a copy of the files, of other times.
-        trained = newest.read(self.run.checkpoint_dir, _rows_of) or ""
+        trained = newest.read(self.run.checkpoint_dir, evaluations.rows_of) or ""
         self._early_end = EarlyEnd(step, reason, decided_by, rows=trained)
         early_end.write(self.run.checkpoint_dir, self._early_end)
         log("step {}: training ends early: {}".format(step, reason))
@@ -222,25 +222,35 @@ class Trainer:
           BadInput: test rows that cannot be read.
           Stopped: a signal came.
         """
-        evaluation = self._evaluation
-        if evaluation and evaluation.step == newest.checkpoint_step(self.run.checkpoint_dir):
-            return evaluation.values  # the run ended with a checkpoint that was evaluated within it
         with self.signals, self._errors_of_input():
-            return self.evaluate_newest()
+            return self._evaluate_last()
+
+    def _evaluate_last(self) -> Dict[str, float]:
+        """The metrics of the newest checkpoint on all test rows, and on the sample before."""
+        step = newest.checkpoint_step(self.run.checkpoint_dir)
+        evaluation = self._evaluation
+        if not evaluation or evaluation.step != step:  # else it was evaluated within training
+            newest_path = tf.train.latest_checkpoint(self.run.checkpoint_dir)
+            evaluation = self._tell(self._evaluations.within(newest_path))
+        if not self._evaluations.is_of_all_rows(evaluation):
+            evaluation = self._tell(self._evaluations.of_all_rows(evaluation.checkpoint))
+        return evaluation.values
 
     def evaluate_newest(self) -> Dict[str, float]:
-        """The same where signals are taken care of already, as within training."""
+        """The metrics of the newest checkpoint, within training."""
         return self.evaluate_checkpoint(tf.train.latest_checkpoint(self.run.checkpoint_dir))
 
     def evaluate_checkpoint(self, checkpoint: str) -> Dict[str, float]:
-        """The metrics of a checkpoint, which all callbacks are told."""
-        trained = _rows_of(checkpoint)
-        values = self._estimators.evaluate.evaluate(
-            rows.evaluation_input(self.run, self._data), checkpoint_path=checkpoint)
-        self._evaluation = Evaluation(int(values["global_step"]), checkpoint, values, trained)
+        """The metrics of a checkpoint on the rows of evaluations within training, which all
+        callbacks are told.
+        """
+        return self._tell(self._evaluations.within(checkpoint)).values
+
+    def _tell(self, evaluation: Evaluation) -> Evaluation:
+        self._evaluation = evaluation
         for callback in self._callbacks:
-            callback.evaluated(self._evaluation)
-        return values
+            callback.evaluated(evaluation)
+        return evaluation
 
     def rows_seen(self) -> int:
         """How many of its rows the checkpoint has trained from which training resumes."""
@@ -250,24 +260,21 @@ class Trainer:
         """What the training rows say of a checkpoint that has not seen them; callbacks are not
         told.
         """
-        unseen = self._data._replace(test=self._data.train)
         with self._errors_of_input():
-            values = self._estimators.evaluate.evaluate(
-                rows.evaluation_input(self.run, unseen), checkpoint_path=checkpoint,
-                name="validation")
-        return Evaluation(int(values["global_step"]), checkpoint, values,
-                          self.rows.reading.rows.to_json())
+            evaluation = self._evaluations.of_new_rows(checkpoint)
+        return evaluation._replace(rows=self.rows.reading.rows.to_json())
 
     def evaluate_each(self, cluster: Cluster) -> Dict[str, float]:
-        """Evaluates checkpoints as they come; returns the metrics of the last.
+        """Evaluates checkpoints as they come; returns the metrics of the last on all test rows.
 
         Raises:
           BadInput: test rows that cannot be read.
           NeverCame: no checkpoint came, and the chief was not there, for run.wait_secs.
         """
         with self._errors_of_input():
-            return roles.evaluate_each(self.evaluate_checkpoint, self.run.checkpoint_dir, cluster,
-                                       self.is_last, self.run.wait_secs)
+            roles.evaluate_each(self.evaluate_checkpoint, self.run.checkpoint_dir, cluster,
+                                self.is_last, self.run.wait_secs)
+            return self._evaluate_last()
 
     @property
     def steps(self) -> int:
@@ -284,18 +291,5 @@ class Trainer:
         Args:
           checkpoint: that is exported; None for the newest.
         """
-        data = self._data
-        with tempfile.TemporaryDirectory() as temporary:
-            sample = os.path.join(temporary, saved_model.SAMPLE_REQUEST)
-            saved_model.write_sample_request(sample, data.test or data.train, data.schema)
-            receiver = saved_model.receiver_fn(data.schema, data.vocabularies, self.run.toggles.tf)
-            with saved_model.moved_when_whole(folder) as unfinished:
-                self._estimators.export.export_saved_model(
-                    unfinished, receiver, checkpoint_path=checkpoint,
-                    assets_extra={saved_model.SAMPLE_REQUEST: sample})
-
-
-def _rows_of(checkpoint: str) -> str:
-    """What tells the rows of a checkpoint from others; empty where it does not say."""
-    trained = position_graph.read_saved(checkpoint).rows
-    return trained.to_json() if trained else ""
+        saved_model.write(
+            self._estimators.export, folder, self._data, self.run.toggles.tf, checkpoint)

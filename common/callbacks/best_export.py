@@ -30,12 +30,15 @@ class BestExport(Callback):
         self._trainer = trainer
         if self._is_on:
             for line in evaluation_log.read(
-                    self._run.result_dir, trainer.first_step(), trainer.are_other_rows):
+                    self._run.result_dir, trainer.first_step(), trainer.are_other_rows,
+                    self._run.eval_rows):
                 self._improvement.update(line.values)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Exports the checkpoint, if it is the best."""
-        if not self._is_on or self._trainer.are_other_rows(evaluation.rows):
+        if not self._is_on or evaluation.eval_rows != self._run.eval_rows:
+            return
+        if self._trainer.are_other_rows(evaluation.rows):
             return
         if not self._improvement.is_better(evaluation.values):
             return

@@ -71,3 +71,5 @@ def test_an_earlier_pass_neither_is_exported_nor_counts_as_the_best(tmp_path: ob
     assert not exported
     best.evaluated(evaluation(2, 0.6))
     assert len(exported) == 1
+    best.evaluated(evaluation(3, 0.7)._replace(eval_rows=20))  # a sample, of a run that takes all
+    assert len(exported) == 1

@@ -32,12 +32,15 @@ class Evaluation(NamedTuple):
       values: each metric by "task/metric", and TensorFlow's own `loss` and `global_step`.
       rows: what tells the rows that it was trained with from others, as the checkpoint says it;
         empty where it does not.
+      eval_rows: of the run, where the evaluation is of its sample; 0 where it is of all rows. Only
+        evaluations of the same rows can be compared.
     """
 
     step: int
     checkpoint: str
     values: Dict[str, float]
     rows: str = ""
+    eval_rows: int = 0
 
 
 class Trainer(Protocol):

@@ -57,7 +57,8 @@ class EarlyStopping(Callback):
         self._trainer = trainer
         if self._patience:
             for line in evaluation_log.read(
-                    self._run.result_dir, trainer.first_step(), trainer.are_other_rows):
+                    self._run.result_dir, trainer.first_step(), trainer.are_other_rows,
+                    self._run.eval_rows):
                 self._count(line.values)
 
     def ends_early_by(self) -> Rules:
@@ -68,7 +69,9 @@ class EarlyStopping(Callback):
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Ends the run if its patience is over."""
-        if not self._patience or self._trainer.are_other_rows(evaluation.rows):
+        if not self._patience or evaluation.eval_rows != self._run.eval_rows:
+            return
+        if self._trainer.are_other_rows(evaluation.rows):
             return
         self._count(evaluation.values)
         if self._without >= self._patience and evaluation.step < self._run.steps:

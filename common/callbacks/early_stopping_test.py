@@ -74,6 +74,20 @@ def test_evaluations_of_an_earlier_pass_do_not_count(tmp_path: object) -> None:
     assert trainer.ended == 3
 
 
+def test_evaluations_of_other_rows_than_the_sample_do_not_count(tmp_path: object) -> None:
+    os.makedirs(folder_of(tmp_path))
+    log = EvaluationLog(folder_of(tmp_path))
+    log.evaluated(evaluation(0, 0.9))  # of all rows
+    stopping = EarlyStopping(make_run(tmp_path, eval_rows=20, **settings_of(1, 1)))
+    trainer = Trainer()
+    stopping.attach(trainer)
+    stopping.evaluated(evaluation(1, 0.5)._replace(eval_rows=20))
+    stopping.evaluated(evaluation(1, 0.4))
+    assert trainer.ended is None
+    stopping.evaluated(evaluation(2, 0.4)._replace(eval_rows=20))
+    assert trainer.ended == 2
+
+
 @pytest.mark.slow
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: object,
                                                   capsys: pytest.CaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Evaluation within training (--eval_steps)."""
+"""Evaluation within training (--eval_steps), and on how many rows (--eval_rows)."""
 
 import argparse
 import time
@@ -21,23 +21,32 @@ class EvalSteps(NamedTuple):
 
 
 def add_flags(parser: FlagParser) -> None:
-    """Adds the flag that says how often to evaluate."""
+    """Adds the flags that say how often to evaluate, and on how many rows."""
     parser.group(TRAINING).add_argument(
         "--eval_steps", type=count, default=0, metavar="N",
         help="global steps between evaluations within training, which save a checkpoint each; 0: "
              "evaluate at the end (default 0)")
+    parser.group(TRAINING).add_argument(
+        "--eval_rows", type=count, default=0, metavar="N",
+        help="evaluate within training, and measure with --validate_first, on N rows: a random "
+             "sample by --seed, the same each time; the last evaluation is of all test rows as "
+             "well; 0: all rows (default 0)")
 
 
 def from_flags(args: argparse.Namespace) -> EvalSteps:
     """How often the flags ask for an evaluation.
 
     Raises:
-      ValueError: --eval_steps with --no_eval.
+      ValueError: --eval_steps with --no_eval, or --eval_rows where nothing is evaluated.
     """
     if args.eval_steps and args.no_eval:
         raise ValueError(
             "--eval_steps {} evaluates, which --no_eval forbids. Drop one of them.".format(
                 args.eval_steps))
+    if args.eval_rows and args.no_eval and not args.validate_first:
+        raise ValueError(
+            "--eval_rows {} says on how many rows to evaluate, which --no_eval forbids. Drop one "
+            "of them.".format(args.eval_rows))
     return EvalSteps(args.eval_steps)
 
 

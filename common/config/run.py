@@ -85,6 +85,7 @@ class _RunFields(NamedTuple):
     enabled_features: Tuple[Tuple[str, str], ...] = ()
     settings: Tuple[Any, ...] = ()
     mirrors: Tuple[Mirrored, ...] = ()
+    eval_rows: int = 0
 
 
 class Run(_RunFields):
@@ -115,6 +116,7 @@ class Run(_RunFields):
       enabled_features: the features that are on besides the toggles, and their values.
       settings: of single callbacks, each a NamedTuple of its own class; see `setting`.
       mirrors: those folders that stand for one in an object store.
+      eval_rows: sampled rows that evaluations within training are of, 0 for all rows.
 
     Raises:
       ValueError: batch_size, or steps without epochs, is not > 0.

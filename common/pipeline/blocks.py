@@ -98,6 +98,32 @@ def read_items(
             yield block.take(order[skip:])
 
 
+def read_rows(files: Files, data: Data, rows: np.ndarray) -> Iterator[Block]:
+    """Some rows in the order of the files, a block for each chunk that holds any of them.
+
+    Args:
+      rows: their numbers, int64 [N], ascending.
+
+    Raises:
+      BadInput: more rows than data.bad_rows allows cannot be read.
+    """
+    memory.keep()
+    chunks = [chunk for chunk in files.chunks if len(_within(rows, chunk))]
+    names = source.used_columns(data.schema)
+    with next_chunks.reading(files, names, iter(chunks), _CHUNKS_AHEAD) as read:
+        decoder = _Decoder(files, data, read)
+        for chunk in chunks:
+            block = decoder.decode(Part(chunk, 0, chunk.num_rows))
+            is_wanted = np.isin(block.rows, _within(rows, chunk))
+            yield block.take(np.flatnonzero(is_wanted))
+
+
+def _within(rows: np.ndarray, chunk: Chunk) -> np.ndarray:
+    """Those of some rows' numbers, which ascend, that are a chunk's."""
+    low, high = np.searchsorted(rows, [chunk.first_row, chunk.first_row + chunk.num_rows])
+    return rows[low:high]
+
+
 class _Decoder:
     """Decodes parts of chunks in the order in which they were announced to `read`."""
 

@@ -62,8 +62,8 @@ def columnar_input(
     Args:
       ahead: whether rows are read and decoded before they are asked for, within bounds.
       begin: gives the rows of each session in place of the stream.
-      read_items: gives the rows in place of the stream, by items of which few are to be taken
-        before they are used.
+      read_items: gives the rows in place of the stream, as of a queue or a sample, by items of
+        which few are to be taken before they are used.
     """
     types = batches_of.tensor_types(data.schema)
     shapes = batches_of.tensor_shapes(data.schema)

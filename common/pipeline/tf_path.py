@@ -1,6 +1,6 @@
 """Lines to batches as a TF 1.15.5 user does it (--tf): TextLineDataset, decode_csv and so on."""
 
-from typing import List, Optional
+from typing import Callable, List, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -16,6 +16,7 @@ from common.pipeline.source import Data
 
 _MAX_INT64 = np.iinfo(np.int64).max
 _BATCHES_AHEAD = 4
+_LINES_AT_A_TIME = 4096
 
 
 def tf_input(
@@ -24,6 +25,7 @@ def tf_input(
     stream: Stream,
     with_users: bool,
     start_row: Optional[tf.Tensor] = None,
+    read_lines: Optional[Callable[[], np.ndarray]] = None,
 ) -> InputFn:
     """An input_fn as a TF 1.15.5 user writes it: TextLineDataset, decode_csv, string_split.
 
@@ -32,6 +34,7 @@ def tf_input(
 
     Args:
       start_row: in place of the stream's, int64 scalar; a session asks for it when it begins.
+      read_lines: gives the lines in place of the stream, bytes [N].
     """
     schema = data.schema
 
@@ -51,10 +54,13 @@ def tf_input(
 
     @tf.autograph.experimental.do_not_convert
     def input_fn() -> tf.data.Dataset:
-        bad_rows = data.bad_rows.rows(files.paths)
-        row_order.check_shard(files, bad_rows, stream)
-        lines = _in_order(tf_lines.usable(files, data), files, data, stream)
-        lines = lines.skip(stream.start_row if start_row is None else start_row)
+        if read_lines:
+            lines = _given(read_lines)
+        else:
+            bad_rows = data.bad_rows.rows(files.paths)
+            row_order.check_shard(files, bad_rows, stream)
+            lines = _in_order(tf_lines.usable(files, data), files, data, stream)
+            lines = lines.skip(stream.start_row if start_row is None else start_row)
         line_columns = tf_lines.columns_of(files)
         tables = raw.make_tables(schema, data.vocabularies)
         parsed = lines.batch(stream.batch_size).map(
@@ -64,6 +70,14 @@ def tf_input(
         return parsed.prefetch(_BATCHES_AHEAD)
 
     return input_fn
+
+
+def _given(read_lines: Callable[[], np.ndarray]) -> tf.data.Dataset:
+    """The lines that a function gives when a session begins to read, so that no graph holds them.
+    """
+    lines = tf.py_func(read_lines, [], tf.string)
+    lines.set_shape([None])
+    return tf.data.Dataset.from_tensor_slices(lines)
 
 
 def _parse_csv(lines: tf.Tensor, line_columns: List[str], schema: Schema) -> Features:
@@ -147,6 +161,22 @@ def rows_of_batch(files: Files, data: Data, stream: Stream) -> List[int]:
         batches = numbers.batch(stream.batch_size)
         first = tf.data.make_one_shot_iterator(batches).get_next()
         return session.run(first).tolist()
+
+
+def lines_of(files: Files, data: Data, rows: np.ndarray) -> np.ndarray:
+    """The lines of some rows, as tf_lines.usable gives them: bytes [N].
+
+    Args:
+      rows: their numbers, int64 [N], ascending.
+    """
+    found: List[bytes] = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        batches = tf_lines.numbered(files, data).batch(_LINES_AT_A_TIME)
+        batch = tf.data.make_one_shot_iterator(batches).get_next()
+        while len(found) < len(rows):
+            numbers, lines = session.run(batch)
+            found += lines[np.isin(numbers, rows)].tolist()
+    return np.array(found, object)
 
 
 def rows_of_part(files: Files, data: Data, shard: int, shards: int) -> int:
