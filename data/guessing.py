@@ -17,7 +17,9 @@ _MISSING = ("?", "NULL", "null", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan
             "\\N")
 _YES_AND_NO = (("1", "0"), ("1", "-1"), ("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"))
 _USER = re.compile(r"user|visitor|member|customer|client|person|guest|listener|viewer|reader|player"
-                   r"|buyer|subscriber|account", re.IGNORECASE)
+                   r"|buyer|subscriber|account|patron|borrower|patient|student|passenger|employee"
+                   r"|card[ _]?(no|nr|id|number)", re.IGNORECASE)
+_OF_USER = re.compile(r"since|days|count|total|num_|(^|[ _])age([ _]|$)", re.IGNORECASE)
 _ID = re.compile(r"(^|_| )(id|code|no|nr|key|zip)$|[a-z]I[dD]$", re.IGNORECASE)
 _WEIGHT = re.compile(r"(^|[_ ])weights?$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d.*)?|\d\d?[/.]\d\d?[/.]\d{4}.*|\d{8}T\d+.*")
@@ -106,9 +108,14 @@ def _users(columns: Sequence[Column]) -> List[str]:
     """The columns that look like the user, those of more values first: ids before their kinds."""
     hashed = [column for column in columns if column["kind"] == "hash"]
     users = [column for column in hashed
-             if "separator" not in column and _USER.search(column["name"])]
+             if "separator" not in column and _names_user(column["name"])]
     users.sort(key=lambda column: -column["buckets"])
     return [column["name"] for column in users]
+
+
+def _names_user(name: str) -> bool:
+    """Whether a column seems to name the user, rather than to say how old or active one is."""
+    return bool(_USER.search(name)) and not _OF_USER.search(name)
 
 
 def _guess_kind(name: str, filled: Counts, rows: RowTexts, doubts: Doubts) -> Column:
@@ -157,7 +164,7 @@ def _are_amounts(name: str, filled: Counts) -> bool:
         return False
     if not all(map(_WHOLE.fullmatch, filled)):
         return True
-    is_code = bool(_ID.search(name) or _USER.search(name))
+    is_code = bool(_ID.search(name)) or _names_user(name)
     longest = max(map(len, filled))
     return len(filled) > _FEW and longest <= _EXACT_DIGITS and not is_code
 
@@ -173,7 +180,7 @@ def _guess_text(name: str, filled: Counts, rows: RowTexts, doubts: Doubts) -> Co
         items = {item for text in filled for item in text.split(separator)}
         doubts.setdefault("taken as lists divided by {!r}".format(separator), []).append(name)
         return {"kind": "hash", "buckets": _buckets(len(items)), "separator": separator}
-    if len(filled) == num_filled > 20 and not _USER.search(name):
+    if len(filled) == num_filled > 20 and not _names_user(name):
         return _unused("each row has a value of its own, which teaches nothing of other rows: left "
                        "out", name, doubts)
     _doubt_numbers(name, filled, num_filled, doubts)
