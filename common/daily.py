@@ -20,6 +20,7 @@ from common import days, launch, log  # noqa: E402
 from common.config import cluster  # noqa: E402
 from common.config.cluster import Cluster  # noqa: E402
 from common.errors import BadInput, NeverCame  # noqa: E402
+from common.naming import dates  # noqa: E402
 from common.places import addresses  # noqa: E402
 from common.process import child, rehearsal, waiting  # noqa: E402
 
@@ -73,7 +74,7 @@ def read(argv: List[str]) -> Daily:
         words += ["--epochs", "1"]
     if args.eval_files is None:
         words += ["--no_eval"]
-    return Daily(words, days.listed(own.days), args.checkpoint, ready, args.wait_secs)
+    return Daily(words, dates.listed(own.days), args.checkpoint, ready, args.wait_secs)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -13,6 +13,7 @@ import pytest
 
 from common import daily, days
 from common.config.cluster import Cluster
+from common.naming import dates
 from common.testing import kills, toy
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(daily.__file__)))
@@ -71,7 +72,7 @@ class Days:
 
     def __init__(self, folder: str) -> None:
         self.folder, self.run = folder, os.path.join(folder, "run")
-        self.all = days.listed("2026-11-01..2026-11-04")
+        self.all = dates.listed("2026-11-01..2026-11-04")
         for name, text in (("train.py", TRAIN), ("daily.py", DAILY)):
             with open(os.path.join(folder, name), "w") as file:
                 file.write(text.format(root=ROOT, train=os.path.join(folder, "train.py"),

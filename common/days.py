@@ -21,25 +21,6 @@ _HEADER = ("day", "rows", "click rate", "AUC", "95 % interval", "log loss", "cal
 _WIDTHS = (10, 11, 10, 7, 16, 8, 11, 10, 10, 8)
 
 
-def listed(text: str) -> List[str]:
-    """The days of "2026-11-01..2026-11-30", both included, or of a single day.
-
-    Raises:
-      ValueError: it is not of that form, or ends before it begins.
-    """
-    first, dots, last = text.partition("..")
-    try:
-        begin = datetime.datetime.strptime(first, "%Y-%m-%d").date()
-        end = datetime.datetime.strptime(last if dots else first, "%Y-%m-%d").date()
-    except ValueError:
-        raise ValueError("--days takes FIRST..LAST or one day, as 2026-11-01..2026-11-30. Got: "
-                         "{!r}.".format(text))
-    if end < begin:
-        raise ValueError("--days ends before it begins. Got: {!r}.".format(text))
-    count = (end - begin).days + 1
-    return [(begin + datetime.timedelta(number)).isoformat() for number in range(count)]
-
-
 def names_day(text: str) -> bool:
     """Whether a text has {day} in it."""
     return bool(_DAY.search(text))

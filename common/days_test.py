@@ -8,22 +8,6 @@ from common import days, files
 from common.errors import NeverCame
 
 
-def test_days_are_listed_with_both_ends() -> None:
-    assert days.listed("2026-02-27..2026-03-01") == ["2026-02-27", "2026-02-28", "2026-03-01"]
-    assert days.listed("2026-11-01") == ["2026-11-01"]
-
-
-@pytest.mark.parametrize("text, message", [
-    ("2026-11", "--days takes FIRST..LAST or one day, as 2026-11-01..2026-11-30. Got: '2026-11'"),
-    ("2026-11-31", "--days takes FIRST..LAST or one day"),
-    ("2026-11-01..", "Got: '2026-11-01..'"),
-    ("2026-11-02..2026-11-01", "--days ends before it begins. Got: '2026-11-02..2026-11-01'"),
-])
-def test_wrong_days(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        days.listed(text)
-
-
 def test_a_day_is_filled_in_in_any_form() -> None:
     assert days.filled("rows/ds={day}/*.{{x}", "2026-11-02") == "rows/ds=2026-11-02/*.{{x}"
     assert days.filled("{day:%Y/%m/%d} {day:%Y%m%d}", "2026-11-02") == "2026/11/02 20261102"

@@ -18,6 +18,7 @@ from common.formats.csv_file import CHUNK_ROWS
 from common.metrics import measures
 from data.conversion import parquet_writer, write_text
 
+DAY_FOLDER = "ds={}"
 _BLOCK_ROWS = 1 << 16
 
 
@@ -105,6 +106,58 @@ def make_files(
     return train, test
 
 
+def make_day(schema: Schema, draw_rows: DrawRows, key: Sequence[int], rows: int,
+             folder: str) -> Rows:
+    """Writes the rows of a day as FOLDER/part-0.parquet, and then FOLDER/_SUCCESS.
+
+    Args:
+      key: of the random draws.
+
+    Returns:
+      the rows, with the labels as their only columns.
+    """
+    os.makedirs(folder, exist_ok=True)
+    marker = os.path.join(folder, "_SUCCESS")
+    if os.path.exists(marker):  # the day is not complete while it is written anew
+        os.remove(marker)
+    rng = default_rng(key)
+    parts = []
+    with replacing(os.path.join(folder, "part-0.parquet")) as path:
+        with parquet_writer(path, schema) as parquet:
+            for drawn in _draw_blocks(draw_rows, rng, rows):
+                parquet.write_table(drawn.table, row_group_size=CHUNK_ROWS)
+                parts.append(_labels_alone(drawn, schema))
+    with open(marker, "w"):
+        pass
+    return _concatenate(parts)
+
+
+def refuse_other_days(schema: Schema, out: str, days: Sequence[str]) -> None:
+    """Raises BadInput where a folder holds days that make would not write, or has not written."""
+    is_planted = os.path.exists(days_report_path(schema, out))
+    there = sorted(name for name in os.listdir(out) if name.startswith(DAY_FOLDER.format("")))
+    names = {DAY_FOLDER.format(day) for day in days}
+    others = [name for name in there if name not in names or not is_planted]
+    if others:
+        raise BadInput("{} is there already and holds no synthetic rows of these days. Name "
+                       "another folder with --out, or remove it.".format(
+                           os.path.join(out, others[0])))
+
+
+def days_report_path(schema: Schema, out: str) -> str:
+    """Of the report on days; whoever reads a whole folder leaves out what begins with '_'."""
+    return os.path.join(out, "_{}_planted.json".format(schema.name))
+
+
+def count_labels(table: pa.Table) -> Dict[str, int]:
+    """How many rows have each label, by its name."""
+    counts = {}
+    for name in table.column_names:
+        labels = table.column(name).to_numpy()
+        counts[name] = int(labels.sum())
+    return counts
+
+
 def _refuse_other_rows(schema: Schema, out: str) -> None:
     """Raises BadInput where files of rows exist but not the report that synthetic ones have."""
     if os.path.exists(_report_path(schema, out)):
@@ -175,20 +228,11 @@ def write_report(
         rows=train.table.num_rows,
         test_rows=test.table.num_rows,
         bayes_auc=bayes_auc,
-        train=_count_labels(train.table),
-        test=_count_labels(test.table),
+        train=count_labels(train.table),
+        test=count_labels(test.table),
     )
     write_json(_report_path(schema, out), report)
     return report
-
-
-def _count_labels(table: pa.Table) -> Dict[str, int]:
-    """How many rows have each label, by its name."""
-    counts = {}
-    for name in table.column_names:
-        labels = table.column(name).to_numpy()
-        counts[name] = int(labels.sum())
-    return counts
 
 
 def _report_path(schema: Schema, out: str) -> str:

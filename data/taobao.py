@@ -1,6 +1,7 @@
 """The Taobao data set of ESMM, MMoE and PLE: its schema, its synthetic rows and its conversion.
 
     python data/taobao.py make --rows 500000 --seed 1 --out data
+    python data/taobao.py make --days 2026-11-01..2026-11-30 --drift 0.05 --rows 20000 --out days
     python data/taobao.py convert taobao_train_data taobao_train_data.parquet
 
 Columns and sizes are those of EasyRec's Taobao data; the marginals of the synthetic rows were
@@ -8,9 +9,10 @@ fitted to it. data/README.md describes the planted signal and defines the Bayes 
 """
 
 import functools
+import itertools
 import os
 import sys
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +21,12 @@ from numpy.random import Generator
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common.config.schema import Column, Schema  # noqa: E402
-from data import command, planted, ragged, taobao_world  # noqa: E402
+from common.files import write_json  # noqa: E402
+from data import command, planted, ragged, taobao_days, taobao_world  # noqa: E402
 from data.command import Rate  # noqa: E402
 from data.conversion import arrow_schema  # noqa: E402
 from data.planted import Rows, draw_labels  # noqa: E402
+from data.taobao_days import Change  # noqa: E402
 from data.taobao_world import World  # noqa: E402
 
 SCHEMA = Schema(
@@ -133,13 +137,54 @@ def make(
     )
 
 
+def make_days(
+        days: Sequence[str],
+        rows: int,
+        seed: int,
+        click_rate: float,
+        buy_rate: float,
+        drift: float,
+        new_ids: float,
+        out: str,
+) -> Dict[str, object]:
+    """Writes a folder of rows for each day, as Parquet, and a JSON report of what was planted.
+
+    Args:
+      days: in their order, as 2026-11-01.
+      rows: of each day.
+      drift, new_ids: as Change of taobao_days has them.
+
+    Returns:
+      what the JSON file holds: the arguments, and each day's labels' counts and Bayes AUC.
+
+    Raises:
+      ValueError: rates, drift or new_ids that cannot be.
+    """
+    worlds = taobao_days.worlds(seed, click_rate, buy_rate, Change(drift, new_ids))
+    first = next(worlds)  # raises before anything is written
+    os.makedirs(out, exist_ok=True)
+    planted.refuse_other_days(SCHEMA, out, days)
+    records = []
+    for number, (day, world) in enumerate(zip(days, itertools.chain([first], worlds))):
+        folder = os.path.join(out, planted.DAY_FOLDER.format(day))
+        draw_world = functools.partial(draw_rows, world)
+        drawn = planted.make_day(SCHEMA, draw_world, [seed, 2, number], rows, folder)
+        records.append({"day": day, "rows": rows, "bayes_auc": bayes_auc(drawn),
+                        **planted.count_labels(drawn.table)})
+    report: Dict[str, object] = dict(
+        seed=seed, click_rate=click_rate, buy_rate=buy_rate, drift=drift, new_ids=new_ids,
+        days=records)
+    write_json(planted.days_report_path(SCHEMA, out), report)
+    return report
+
+
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs one of the two commands, make and convert."""
     rates = {
         "click_rate": Rate(0.053, "share of rows clicked"),
         "buy_rate": Rate(0.0004, "share of rows bought"),
     }
-    return command.run(argv, SCHEMA, 500000, rates, make)
+    return command.run(argv, SCHEMA, 500000, rates, make, make_days)
 
 
 if __name__ == "__main__":

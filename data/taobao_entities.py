@@ -93,6 +93,17 @@ def draw_products(rng: Generator) -> Indices:
     }
 
 
+def new_ids(name: str, number: int, count: int) -> List[str]:
+    """Ids that no entity of a column has yet.
+
+    Args:
+      number: how many new ones were given before.
+    """
+    _, largest = _IDS[name]
+    first = largest + 1 + number
+    return _numbers(first, first + count - 1)
+
+
 def make_vocabularies(rng: Generator) -> Dict[str, pa.Array]:
     """The strings of every column; ids are numbered at random, as real ones are."""
     vocabularies = {}

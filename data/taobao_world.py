@@ -101,7 +101,15 @@ def make_world(seed: int, click_rate: float, buy_rate: float) -> World:
         vocabularies=vocabularies,
         effects=_draw_effects(rng, vocabularies),
     )
-    return _calibrate(world, seed, click_rate, buy_rate)
+    draws = draw_entities(world, default_rng([seed, 1]), 200000)
+    world = world._replace(effects=_scaled(world, world.effects, draws))
+    return with_rates(world, draws, click_rate, buy_rate)
+
+
+def other_effects(world: World, rng: Generator) -> Dict[str, np.ndarray]:
+    """Effects of the same values, independent of those of a world and as strong."""
+    effects = _draw_effects(rng, world.vocabularies)
+    return _scaled(world, effects, draw_entities(world, rng, 200000))
 
 
 def _draw_effects(
@@ -120,19 +128,26 @@ def _draw_effects(
     return effects
 
 
-def _calibrate(world: World, seed: int, click_rate: float, buy_rate: float) -> World:
-    """Scales the effects to their shares of variance and sets the intercepts, on separate rows."""
-    rng = default_rng([seed, 1])
-    draws = draw_entities(world, rng, 200000)
+def _scaled(
+        world: World,
+        effects: Dict[str, np.ndarray],
+        draws: Indices,
+) -> Dict[str, np.ndarray]:
+    """Effects scaled to their shares of variance, on drawn entities."""
     scaled = {}
-    for name, effect in world.effects.items():
+    for name, effect in effects.items():
         added = contribution(world, name, effect, draws)
         deviation = added.std(axis=1)
         share = SIGNAL.get(name, 0.0)
         target = np.sqrt(share * _VARIANCES)
         scale = target / np.maximum(deviation, 1e-9)
         scaled[name] = effect * scale[:, None]
-    world = world._replace(effects=scaled)
+    return scaled
+
+
+def with_rates(world: World, draws: Indices, click_rate: float, buy_rate: float) -> World:
+    """The world with the intercepts that give two rates, on drawn entities."""
+    world = world._replace(intercepts=(0.0, 0.0))
     click, buy = logits(world, draws)
     click_intercept = intercept(click, np.ones(len(click)), click_rate)
     click_probability = sigmoid(click + click_intercept)
