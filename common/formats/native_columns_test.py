@@ -144,6 +144,16 @@ def test_random_numbers_are_pythons() -> None:
     assert found is not None and found.tolist() == [float(value) for value in values]
 
 
+@pytest.mark.parametrize("text", ["0", "3.", ".5", "-0.5", "007", "12345678", "1234567.",
+                                  "123.4567", ".1234567", "123456789", "-1234567", "0.12345678"])
+def test_numbers_of_lists_are_exact(text: str) -> None:
+    alone, behind = [text.encode(), b"100;100;;" + text.encode()]
+    found = compiled.list_means(to_texts([alone, behind]), b";", 7.0)
+    assert found is not None
+    assert found[0].tolist() == [float(text), (200.0 + float(text)) / 3]
+    assert found[1].tolist() == [1, 4]
+
+
 def random_lists(seed: int, longest: int, distinct: int) -> List[List[bytes]]:
     """Lists with runs of equal items, some of them empty and some of over 8 bytes."""
     rng = np.random.default_rng(seed)

@@ -97,22 +97,23 @@ class Bag {
   // different ids have the same place, as those of equal upper halves have.
   int64_t MergeSmall(Id* ids, float* counts) {
     Id sorted[kSmall];
-    int32_t places[kSmall], times[kSmall], halves[kSmall];
+    int32_t places[kSmall], halves[kSmall];
+    float times[kSmall];
     memset(sorted, 0, size_ * sizeof(Id));
-    memset(times, 0, size_ * sizeof(int32_t));
+    memset(times, 0, size_ * sizeof(float));
     CountSmaller(Compared(ids_.data(), size_, halves), size_, places);
     bool clash = false;
     for (int64_t i = 0; i < size_; ++i) {
       const int32_t place = places[i];
       if (sizeof(Id) > sizeof(int32_t)) clash |= (times[place] > 0) & (sorted[place] != ids_[i]);
       sorted[place] = ids_[i];
-      times[place] += runs_[i];
+      times[place] += static_cast<float>(runs_[i]);
     }
     if (clash) return -1;
     int64_t kept = 0;
     for (int64_t i = 0; i < size_; ++i) {
       ids[kept] = sorted[i];
-      counts[kept] = static_cast<float>(times[i]);
+      counts[kept] = times[i];
       kept += times[i] > 0;
     }
     return kept;

@@ -41,13 +41,6 @@ class Items {
     const Text item{text_.begin + (i ? stops_[i - 1] + 1 : 0), text_.begin + stops_[i]};
     return item.size() && nulls_ && nulls_->Hold(item) ? Text{item.begin, item.begin} : item;
   }
-  // The bytes of an item of 1 to 8.
-  static uint64_t Word(const Text& item) { return zoo::ShortWord(item.end, item.size()); }
-  // Whether two items are equal and have at most 8 bytes.
-  static bool AreTwins(const Text& one, const Text& other) {
-    const int64_t size = one.size();
-    return size == other.size() && size <= 8 && (size == 0 || Word(one) == Word(other));
-  }
 
  private:
   const Texts& texts_;
@@ -72,20 +65,60 @@ inline uint32_t Equal(const char* one, const char* other) {
 #endif
 }
 
+// A text behind which some bytes more may be read.
+class Readable {
+ public:
+  enum { kBehind = 64 };
+
+  explicit Readable(const Texts& texts) : texts_(texts) {}
+
+  void Read(int64_t i) {
+    text_ = texts_[i];
+    nulls_ = texts_.NullsIn(text_);
+    if (text_.begin != texts_.missing && texts_.data + texts_.data_size - text_.end >= kBehind) return;
+    copy_.assign(text_.begin, text_.end);
+    copy_.resize(copy_.size() + kBehind, '\0');
+    text_ = Text{copy_.data(), copy_.data() + text_.size()};
+  }
+
+  const Text& text() const { return text_; }
+  // Whether an item of the text is empty or a null.
+  bool IsNothing(const Text& item) const { return !item.size() || (nulls_ && nulls_->Hold(item)); }
+
+  // Gives the items to `visit` one after another, until it returns false; returns whether it never did. An empty text
+  // has none.
+  template <typename Visit>
+  bool ForEach(char separator, const Visit& visit) const {
+    if (!text_.size()) return true;
+    const char* begin = text_.begin;
+    for (const char* at = text_.begin; at < text_.end; at += 64) {
+      uint64_t found = zoo::Matches(at, separator, separator);
+      if (text_.end - at < 64) found &= ~(~0ULL << (text_.end - at));
+      for (; found; found &= found - 1) {
+        const char* end = at + __builtin_ctzll(found);
+        if (!visit(Text{begin, end})) return false;
+        begin = end + 1;
+      }
+    }
+    return visit(Text{begin, text_.end});
+  }
+
+ private:
+  const Texts& texts_;
+  Text text_;
+  const Nulls* nulls_ = nullptr;
+  std::vector<char> copy_;
+};
+
 // Cuts texts into runs of equal items; an empty text has none. An item's repetitions are found by comparing the text
 // with itself, an item further on, many of them at a time.
 class Runs {
  public:
-  Runs(const Texts& texts, char separator) : texts_(texts) { memset(separators_, separator, sizeof(separators_)); }
+  explicit Runs(char separator) { memset(separators_, separator, sizeof(separators_)); }
 
-  void Begin(int64_t i) {
-    text_ = texts_[i];
-    nulls_ = texts_.NullsIn(text_);
-    if (text_.begin == texts_.missing || texts_.data + texts_.data_size - text_.end < kBehind) {
-      padded_.assign(text_.begin, text_.end);
-      padded_.resize(padded_.size() + kBehind, '\0');
-      text_ = Text{padded_.data(), padded_.data() + text_.size()};
-    }
+  // Begins with a text of which Readable::kBehind more bytes may be read.
+  void Begin(const Text& text) {
+    text_ = text;
     is_more_ = text_.size() > 0;
   }
 
@@ -108,15 +141,10 @@ class Runs {
     return true;
   }
 
-  int64_t size() const { return text_.size(); }  // bytes that are left
   const Text& item() const { return item_; }
-  // Whether the item is empty or a null.
-  bool IsNothing() const { return !item_.size() || (nulls_ && nulls_->Hold(item_)); }
   int64_t count() const { return count_; }
 
  private:
-  enum { kBehind = 32 };  // bytes that may be read behind a text
-
   // Where the item ends that begins at a place.
   const char* End(const char* at) const {
     for (; at < text_.end; at += 16) {
@@ -137,14 +165,53 @@ class Runs {
     return same;
   }
 
-  const Texts& texts_;
   char separators_[16];
   Text text_, item_;
-  const Nulls* nulls_ = nullptr;
   int64_t count_ = 0;
   bool is_more_ = false;
-  std::vector<char> padded_;
 };
+
+const int64_t kRecent = 256;  // items that tell whether the next ones mostly repeat each other
+
+// Numbers of items, and of runs of equal ones.
+struct Counts {
+  int64_t items = 0, runs = 0;
+};
+
+// Adds the items of a text to a bag, run by run; returns whether all are among the words.
+template <typename Id>
+bool AddRuns(const Readable& text, Runs* runs, const Ids<Id>& ids, Bag<Id>* bag, Counts* counts) {
+  for (runs->Begin(text.text()); runs->Next(); ++counts->runs) {
+    counts->items += runs->count();
+    const Text item = runs->item();
+    if (text.IsNothing(item)) continue;
+    const Id id = ids(item, zoo::FirstWord(item.begin, item.size()));
+    if (id < 0) return false;
+    bag->Add(id, runs->count());
+  }
+  return true;
+}
+
+// The same item by item, which takes less time where few of them repeat the one before.
+template <typename Id>
+bool AddItems(const Readable& text, char separator, const Ids<Id>& ids, Bag<Id>* bag, Counts* counts) {
+  uint64_t last = 0;
+  int64_t items = 0, runs = 0;
+  const bool are_known = text.ForEach(separator, [&](const Text& item) {
+    const uint64_t word = zoo::FirstWord(item.begin, item.size());
+    ++items;
+    runs += word != last;
+    last = word;
+    if (text.IsNothing(item)) return true;
+    const Id id = ids(item, word);
+    if (id < 0) return false;
+    bag->Add(id);
+    return true;
+  });
+  counts->items = items;
+  counts->runs = runs;
+  return are_known;
+}
 
 // Returns the number of values, or -1 if an item is not among the words.
 template <typename Id>
@@ -152,23 +219,27 @@ int64_t MergedLists(const Texts& texts, char separator, const Words* words, uint
                     float* weights, int64_t* row_splits, int32_t* lengths) {
   Id* values = static_cast<Id*>(values_out);
   const Ids<Id> ids(words, buckets);
-  Runs runs(texts, separator);
+  Readable text(texts);
+  Runs runs(separator);
   Bag<Id> bag;
   int64_t count = 0;
+  Counts recent;
+  bool are_repeated = true;  // most of the recent items
   row_splits[0] = 0;
   for (int64_t i = 0; i < texts.size; ++i) {
-    int64_t num_items = 0;
-    runs.Begin(i);
-    bag.Clear(runs.size() + 1);
-    while (runs.Next()) {
-      num_items += runs.count();
-      if (runs.IsNothing()) continue;
-      const Text item = runs.item();
-      const Id id = ids(item, zoo::FirstWord(item.begin, item.size()));
-      if (id < 0) return -1;
-      bag.Add(id, runs.count());
+    text.Read(i);
+    bag.Clear(text.text().size() + 1);
+    Counts counts;
+    const bool are_known = are_repeated ? AddRuns(text, &runs, ids, &bag, &counts)
+                                        : AddItems(text, separator, ids, &bag, &counts);
+    if (!are_known) return -1;
+    lengths[i] = static_cast<int32_t>(counts.items);
+    recent.items += counts.items;
+    recent.runs += counts.runs;
+    if (recent.items > kRecent) {
+      are_repeated = recent.items > 2 * recent.runs;
+      recent = Counts();
     }
-    lengths[i] = static_cast<int32_t>(num_items);
     count += bag.Merge(values + count, weights + count);
     row_splits[i + 1] = count;
   }
@@ -260,20 +331,31 @@ int64_t zoo_sequences(const Texts* texts, char separator, const Words* words, ui
 // The mean of each list's numbers, empty items left out; returns 0 if an item is not a plain decimal number. Equal
 // neighbours of at most 8 bytes are added as one product, as in common/pipeline/lists.py.
 int zoo_list_means(const Texts* texts, char separator, double of_empty, double* out, int32_t* lengths) {
-  Items items(*texts, separator);
+  Readable text(*texts);
   for (int64_t i = 0; i < texts->size; ++i) {
-    items.Cut(i);
-    double sum = 0, count = 0, number = 0;
-    for (int64_t j = 0, next; j < items.size(); j = next) {
-      for (next = j + 1; next < items.size() && Items::AreTwins(items[next], items[j]);) ++next;
-      if (!items[j].size()) continue;
-      if (!zoo::ParseNumber(items[j], &number)) return 0;
-      const double run = static_cast<double>(next - j);
+    double sum = 0, count = 0, number = 0, run = 0;
+    uint64_t last = 0;
+    int64_t last_size = -1, items = 0;
+    text.Read(i);
+    const bool are_numbers = text.ForEach(separator, [&](const Text& item) {
+      const int64_t size = text.IsNothing(item) ? 0 : item.size();
+      const uint64_t word = zoo::FirstWord(item.begin, size);
+      ++items;
+      count += size > 0;
+      if (word == last && size == last_size && size <= 8) {
+        run += size > 0;
+        return true;
+      }
       sum += number * run;
-      count += run;
-    }
+      run = size > 0;
+      last = word;
+      last_size = size;
+      return !size || zoo::ParseNumber(item, word, &number);
+    });
+    if (!are_numbers) return 0;
+    sum += number * run;
     out[i] = count > 0 ? sum / count : of_empty;
-    lengths[i] = static_cast<int32_t>(items.size());
+    lengths[i] = static_cast<int32_t>(items);
   }
   return 1;
 }

@@ -162,11 +162,11 @@ class Ids {
   }
 
  private:
-  // Divides by a product whose quotient is at most a little too small: a division takes longer.
+  // Divides by a product, as a division takes longer; its quotient is right or one too small.
   Id Bucket(uint64_t hash) const {
-    uint64_t rest = hash - static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * inverse_ >> 64) * buckets_;
-    while (rest >= buckets_) rest -= buckets_;
-    return static_cast<Id>(rest);
+    const uint64_t rest =
+        hash - static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * inverse_ >> 64) * buckets_;
+    return static_cast<Id>(rest - (buckets_ & -static_cast<uint64_t>(rest >= buckets_)));
   }
 
   const Words* words_;
@@ -241,10 +241,11 @@ inline bool ParseInteger(const Text& text, int64_t* number) {
   return true;
 }
 
+const double kPowers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                          1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
 // Reads a decimal number of up to 15 digits without exponent, which one division of exact doubles rounds rightly.
 inline bool ParseNumber(const Text& text, double* number) {
-  static const double kPowers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
-                                   1e15};
   const char* at = text.begin;
   const bool negative = at < text.end && *at == '-';
   at += negative;
@@ -259,6 +260,29 @@ inline bool ParseNumber(const Text& text, double* number) {
   if (at != text.end || digits < 1 || digits > 15) return false;
   const double result = static_cast<double>(value) / kPowers[digits - whole];
   *number = negative ? -result : result;
+  return true;
+}
+
+// A byte in each place of 8.
+inline uint64_t Repeated(uint64_t byte) { return byte * 0x0101010101010101ULL; }
+
+// The same of a text whose FirstWord is known: up to 8 digits with or without a point are read all at once.
+inline bool ParseNumber(const Text& text, uint64_t word, double* number) {
+  const int64_t size = text.size();
+  if (size < 1 || size > 8) return ParseNumber(text, number);
+  const uint64_t no_point = word ^ Repeated('.');
+  const uint64_t points = (no_point - Repeated(1)) & ~no_point & Repeated(0x80);
+  const bool has_point = points != 0;
+  const int64_t before = has_point ? __builtin_ctzll(points) & ~7 : 0;  // bits
+  const int64_t digits = size - has_point;
+  if (!digits) return false;
+  uint64_t all = (word & ~(~0ULL << before)) | word >> before >> 8 * has_point << before;
+  all = all << (64 - 8 * digits) | Repeated('0') >> 8 * (digits - 1) >> 8;  // the last digit in the highest byte
+  if ((all & (all + Repeated(6)) & Repeated(0xf0)) != Repeated('0')) return ParseNumber(text, number);
+  all = ((all & Repeated(0x0f)) * (1 + (10 << 8))) >> 8;  // pairs of digits
+  all = ((all & 0x00ff00ff00ff00ffULL) * (1 + (100 << 16))) >> 16;
+  all = ((all & 0x0000ffff0000ffffULL) * (1 + (10000ULL << 32))) >> 32;
+  *number = static_cast<double>(all) / kPowers[has_point ? size - 1 - before / 8 : 0];
   return true;
 }
 
