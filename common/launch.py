@@ -17,7 +17,7 @@ from typing import Dict, List, Mapping, NoReturn, Optional, Sequence
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import log  # noqa: E402
 from common.config import cluster, model  # noqa: E402
-from common.process import cpu_quota, rehearsal  # noqa: E402
+from common.process import control_groups, cpu_quota, rehearsal  # noqa: E402
 
 # As DeepRec recommends; jemalloc reads it when it is loaded.
 MALLOC_CONF = "background_thread:true,metadata_thp:auto,dirty_decay_ms:20000,muzzy_decay_ms:20000"
@@ -46,7 +46,7 @@ def command(words: List[str]) -> List[str]:
 
 
 def environment(inherited: Mapping[str, str], library_folders: Sequence[str] = _LIBRARY_FOLDERS,
-                proc: str = cpu_quota.PROC) -> Dict[str, str]:
+                proc: str = control_groups.PROC) -> Dict[str, str]:
     """The environment of a training process; what is set already stays as it is.
 
     Raises:
@@ -76,7 +76,7 @@ def find_jemalloc(folders: Sequence[str]) -> Optional[str]:
     return None
 
 
-def cores(proc: str = cpu_quota.PROC) -> int:
+def cores(proc: str = control_groups.PROC) -> int:
     """How many cores this process may use.
 
     Those it is bound to, but at most the quota of its control groups, rounded up.

@@ -15,6 +15,7 @@ from common.callbacks.mirroring import Mirroring
 from common.callbacks.nan_guard import NanGuard
 from common.callbacks.progress import Progress
 from common.callbacks.queue_record import QueueRecord
+from common.callbacks.room_for_variables import RoomForVariables
 from common.callbacks.staging import Staging
 from common.callbacks.stop_on_signal import StopOnSignal
 from common.callbacks.timeline import Timeline
@@ -49,6 +50,7 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, own: Own,
     """
     return [
         NanGuard(data.train.paths, train_rows.rows_of_batch),
+        RoomForVariables(),
         AwaitServers(),
         StopOnSignal(),
         FirstSession(on_start),

@@ -125,8 +125,8 @@ def test_numbers_that_are_no_amounts() -> None:
     column, doubts = of_column(amounts, "sample weight")
     assert column["kind"] == "number" and "sample weight: may say how often a row counts" in doubts
     assert of_column(["1{:019d}".format(number) for number in range(100)])[0]["kind"] == "hash"
-    for name, kind in (("Card No.", "hash"), ("Member since (days)", "number"), ("user_age", "number")):
-        assert of_column(amounts, name)[0]["kind"] == kind
+    kinds = {"Card No.": "hash", "Member since (days)": "number", "user_age": "number"}
+    assert {name: of_column(amounts, name)[0]["kind"] for name in kinds} == kinds
     column, doubts = of_column(amounts + ["unknown"])
     assert column["kind"] == "hash" and "numbers but for texts such as 'unknown'" in doubts
 

@@ -7,6 +7,9 @@ from common.config.column_fields import FEATURES, ColumnFields
 from common.config.label import VARIABLE_NAME
 
 MAX_BUCKETS = 2 ** 31 - 1
+_MAX_WIDTH = 2 ** 16
+_MAX_NEWEST = 2 ** 31 - 1
+_MAX_NAME = 128  # characters of a name, which is also one of variables and of files
 _COMBINERS = ("mean", "sum")
 _OF_LABELS = ("task", "role", "positive", "at_least", "labels")
 # Which kinds read a field: of any other kind it would say what nobody reads.
@@ -52,8 +55,8 @@ def _check_readers(column: ColumnFields) -> None:
 
 def _check_buckets(column: ColumnFields) -> None:
     needs_buckets = column.kind in ("hash", "identity", "words")
-    has_buckets = column.buckets > 0
-    if column.kind != "vocabulary" and has_buckets != needs_buckets:
+    is_right = column.buckets > 0 if needs_buckets else column.buckets == 0
+    if column.kind != "vocabulary" and not is_right:
         relation = ">" if needs_buckets else "=="
         raise wrong(column, "a column of kind {} needs buckets {} 0. Got: {}.".format(
             column.kind, relation, column.buckets))
@@ -122,9 +125,11 @@ def _check_embedding(column: ColumnFields) -> None:
             _COMBINERS, column.combiner))
     if column.combiner != "mean" and not column.separator:
         raise wrong(column, "combiner is for lists, which have a separator. Leave it out.")
-    if column.width < 0 or column.width and not column.is_feature:
-        raise wrong(column, "width is that of an embedding, > 0, or 0 for the model's own. Got: "
-                            "{} for a column of kind {}.".format(column.width, column.kind))
+    is_allowed = 0 <= column.width <= _MAX_WIDTH
+    if not is_allowed or column.width and not column.is_feature:
+        raise wrong(column, "width is that of an embedding, from 1 to {}, or 0 for the model's "
+                            "own. Got: {} for a column of kind {}.".format(
+                                _MAX_WIDTH, column.width, column.kind))
 
 
 def _check_list(column: ColumnFields) -> None:
@@ -142,9 +147,9 @@ def _check_order(column: ColumnFields) -> None:
     if (column.newest or column.aligned) and not is_used_list:
         raise wrong(column, "newest and aligned are for lists that are used, which have a "
                             "separator and a kind other than 'unused'.")
-    if column.newest < 0:
-        raise wrong(column, "newest is how many items are kept, > 0, or 0 for all in any order. "
-                            "Got: {}.".format(column.newest))
+    if not 0 <= column.newest <= _MAX_NEWEST:
+        raise wrong(column, "newest is how many items are kept, from 1 to {}, or 0 for all in any "
+                            "order. Got: {}.".format(_MAX_NEWEST, column.newest))
 
 
 def _check_label(column: ColumnFields) -> None:
@@ -175,6 +180,9 @@ def _check_names(column: ColumnFields) -> None:
 
 
 def _check_variable(column: ColumnFields, field: str, name: str) -> None:
+    if len(name) > _MAX_NAME:
+        raise wrong(column, "{} has {} characters, at most {} are possible. Files may name the "
+                            "column otherwise: other_names.".format(field, len(name), _MAX_NAME))
     if not VARIABLE_NAME.fullmatch(name):
         raise wrong(column, "{} names variables, so it is of A-Z, a-z, 0-9, '_', '-' and '.', and "
                             "begins with a letter or digit. Got: {!r}. Files may name the column "

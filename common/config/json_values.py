@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable, Mapping, Sequence, Tuple
 
 _TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
                list: "a list", dict: "an object"}
+_MOST_SHOWN = 80
 
 
 def load(path: str) -> Any:
@@ -59,7 +60,7 @@ def check_object(value: Any, where: str, path: str) -> None:
     """
     if not isinstance(value, dict):
         raise ValueError("{}: {}expected an object, {{...}}. Got: {}.".format(
-            where, path and path + ": ", json.dumps(value)))
+            where, path and path + ": ", _shown(value)))
 
 
 def check_keys(value: Dict[str, Any], types: Mapping[str, Any], where: str, path: str) -> None:
@@ -82,11 +83,17 @@ def _check_item(item: Any, expected: type, where: str, path: str) -> None:
     key = path.split(".")[-1]
     if not _is_of_type(item, expected):
         raise ValueError("{}: {}: expected {}. Got: {}.".format(
-            where, path, _TYPE_NAMES[expected], json.dumps(item)))
+            where, path, _TYPE_NAMES[expected], _shown(item)))
     if key in ("positive", "labels") and not item:
         raise ValueError("{}: {}: is empty. Leave it out.".format(where, path))
     if expected is list and key != "columns":
         _check_texts(item, where, path)
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, cut where it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
 
 
 def _is_of_type(item: Any, expected: type) -> bool:
@@ -99,7 +106,7 @@ def _check_texts(items: Sequence[Any], where: str, path: str) -> None:
     for place, item in enumerate(items):
         if not isinstance(item, str):
             raise ValueError("{}: {}[{}]: expected a text. Got: {}.".format(
-                where, path, place, json.dumps(item)))
+                where, path, place, _shown(item)))
 
 
 def meant(text: Any, known: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """What a model predicts: 0 or 1, read out of a column as it stands, by its texts or by its size."""
 
-import math
 import re
+import sys
 from typing import NamedTuple, Optional, Tuple
 
 # What a label may be in a model whose labels differ in what they are.
@@ -42,7 +42,7 @@ class Label(_LabelFields):
                               "one of them.")
         if any(not text.strip() for text in self.positive):
             raise self._wrong("a blank text is a missing label, so it cannot be positive.")
-        if self.at_least is not None and not math.isfinite(self.at_least):
+        if self.at_least is not None and not abs(self.at_least) <= sys.float_info.max:
             raise self._wrong("at_least must be finite. Got: {}.".format(self.at_least))
         if self.role and self.role not in ROLES:
             raise self._wrong("role must be one of {}. Got: {!r}.".format(ROLES, self.role))

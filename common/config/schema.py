@@ -87,8 +87,9 @@ class Schema(_SchemaFields):
         users = [column.name for column in self.columns
                  if column.kind in ("hash", "vocabulary", "user") and not column.is_list]
         if self.user_column and self.user_column not in users:
-            raise self._wrong("user_column {!r} is not a hash or vocabulary column of one value a "
-                              "row, or a column of kind 'user'.".format(self.user_column))
+            raise self._wrong("the user, {!r}, is not a hash or vocabulary column of one value a "
+                              "row, or a column of kind 'user'. Such columns: {}.".format(
+                                  self.user_column, ", ".join(users) or "none"))
         for column in self.columns:
             if column.kind == "user" and column.name != self.user_column:
                 raise self._wrong("column {!r} has kind 'user' and is not the user column, {!r}."

@@ -96,7 +96,7 @@ def test_defaults_are_not_written() -> None:
     (dict(SMALL, header=1), "mine.json: header: expected true or false. Got: 1."),
     (dict(SMALL, user=3), "mine.json: user: expected a text. Got: 3."),
     (dict(SMALL, delimiter="||"), r"mine.json: schema 'mine': delimiter is one ASCII char"),
-    (dict(SMALL, user="nobody"), "mine.json: schema 'mine': user_column 'nobody' is not a hash"),
+    (dict(SMALL, user="nobody"), "mine.json: schema 'mine': the user, 'nobody', is not a hash"),
     (dict(SMALL, columns=[3]), r"mine.json: columns\[0\]: expected an object, .* Got: 3."),
     (changed(0, name=None), r"mine.json: columns\[0\].name: is missing."),
     (changed(3, kind=None), r"mine.json: columns\[3\].kind: is missing."),
@@ -109,6 +109,9 @@ def test_defaults_are_not_written() -> None:
     (changed(4, words="f"), r'columns\[4\].words: expected a list. Got: "f".'),
     (changed(4, words=["f", 1]), r"columns\[4\].words\[1\]: expected a text. Got: 1."),
     (changed(5, at_least="4"), r'columns\[5\].at_least: expected a number. Got: "4".'),
+    (changed(5, at_least=10 ** 400), r"columns\[5\]: label 'paid': at_least must be finite. G"),
+    (changed(5, at_least=float("nan")), r"columns\[5\]: label 'paid': at_least must be finite. "),
+    (dict(SMALL, columns={"a": "x" * 1000}), r'columns: expected a list. Got: .{80}[.]{4}$'),
     (changed(5, labels=["a"]), r'columns\[5\].labels: expected an object. Got: \["a"\].'),
     (changed(5, labels={"a": {"positve": []}}), r"columns\[5\].labels.a.positve: no such key. Did "
                                                 r"you mean 'positive'"),

@@ -29,7 +29,10 @@ from common.testing import toy
     (dict(kind="unused", separator=";", aligned=True),
      r"column 'a': newest and aligned are for lists that are used"),
     (dict(kind="hash", buckets=3, combiner="max"), r"combiner must be one of \('mean', 'sum'\)"),
-    (dict(kind="hash", buckets=3, width=-1), r"width is that of an embedding, > 0, .* Got: -1"),
+    (dict(kind="hash", buckets=3, width=-1), r"width is that of an embedding, from 1 .* Got: -1"),
+    (dict(kind="hash", buckets=3, width=65537), r"from 1 to 65536, or 0 for .* Got: 65537"),
+    (dict(kind="number", buckets=-1), r"of kind number needs buckets == 0. Got: -1"),
+    (dict(kind="label", task="t" * 129), r"task has 129 characters, at most 128 are possible"),
     (dict(kind="number", width=3), r"width is that of an embedding, .* Got: 3 for a column"),
     (dict(kind="user", separator="|"), r"a column of kind user cannot be a list"),
     (dict(kind="hash", buckets=3, task="t"), r"task is for labels. Its kind is 'hash'"),
@@ -65,6 +68,7 @@ from common.testing import toy
     (dict(kind="hash", buckets=3, separator="\u00a7"), r"separator is one ASCII character"),
     (dict(kind="hash", buckets=3, separator="\n"), r"that ends no line. Got: '\\n'"),
     (dict(kind="hash", buckets=3, separator="|", newest=-2), r"newest is how many .* Got: -2"),
+    (dict(kind="hash", buckets=3, separator="|", newest=2 ** 31), r"1 to 2147483647, .* Got: 214"),
     (dict(kind="vocabulary", vocabulary="../words"),
      r"vocabulary names a file of --data_location, without a folder. Got: '../words'"),
     (dict(kind="label", role="buy"), r"role must be one of \('click', 'purchase'\). Got: 'buy'"),
@@ -99,7 +103,7 @@ def test_schema_is_checked_when_made() -> None:
     with pytest.raises(ValueError, match="schema 's': columns named twice: y"):
         Schema("s", (label, label, user), "a", "b", "u", "m")
     with pytest.raises(ValueError,
-                       match="schema 's': user_column 'y' is not a hash or vocabulary column of "
+                       match="schema 's': the user, 'y', is not a hash or vocabulary column of "
                              "one value a row, or a column of kind 'user'"):
         Schema("s", (label, user), "a", "b", "y", "m")
     with pytest.raises(ValueError, match="column 'v' has kind 'user' and is not the user column, "
