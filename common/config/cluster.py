@@ -5,7 +5,8 @@ Kubernetes' training operator, `common/launch.py --local` and people write TF_CO
     {"cluster": {"chief": ["host:port"], "worker": [...], "ps": [...], "evaluator": [...]},
      "task": {"type": "worker", "index": 0}}
 
-Without a chief, worker 0 becomes the chief and the other workers move up by one.
+Without a chief, worker 0 becomes the chief and the other workers move up by one. As for TensorFlow,
+a master is a chief, and an index may be a text.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 from common.config.flag_types import FEATURES, FlagParser, amount
 
 ROLES = ("chief", "worker", "ps", "evaluator")
+_CHIEFS = ("chief", "master")
 LOST_STATUS = 138  # asks for a restart; the training operator restarts from 128 on
 GRACE_SECS = 300  # between SIGTERM and SIGKILL in the manifests, which k8s/render.py writes
 _EXAMPLE = ('Write it as {"cluster": {"chief": ["host:port"], "worker": ["host:port"], "ps": '
@@ -98,8 +100,10 @@ class Cluster(NamedTuple):
 
 
 def read(environ: Mapping[str, str]) -> Optional[Cluster]:
-    """The job that TF_CONFIG describes, with a chief; None if it is missing, empty or names no
-    cluster.
+    """The job that TF_CONFIG describes, with a chief; None if it is missing or empty.
+
+    One that says anything but names no cluster is refused: each process of a job would train alone,
+    into the same folder.
 
     Raises:
       ValueError: it is malformed or contradicts itself; the message says what was given and what to
@@ -115,9 +119,20 @@ def read(environ: Mapping[str, str]) -> Optional[Cluster]:
     _check(isinstance(jobs, dict), "has a cluster that is not an object of roles", jobs)
     _check(isinstance(task, dict), "has a task that is not an object with type and index", task)
     if not jobs:
+        found = ", ".join(repr(key) for key in config if key != "cluster")
+        _check(not found, "has {} and no cluster".format(found), config)
         return None
-    jobs = _checked_jobs(jobs)
+    jobs = _checked_jobs(_with_chief_for_master(jobs))
     return _with_chief(Cluster(jobs, *_checked_task(task, jobs)))
+
+
+def _with_chief_for_master(jobs: Dict[str, object]) -> Dict[str, object]:
+    """The addresses of each role, those of a master as a chief's."""
+    if not jobs.get("master"):
+        return {role: addresses for role, addresses in jobs.items() if role != "master"}
+    _check(not jobs.get("chief"), "has both a chief and a master, which are the same role", jobs)
+    others = {role: addresses for role, addresses in jobs.items() if role not in _CHIEFS}
+    return dict(others, chief=jobs["master"])
 
 
 def _checked_jobs(jobs: Dict[str, object]) -> Dict[str, List[str]]:
@@ -172,7 +187,11 @@ def _is_address(address: object) -> bool:
 def _checked_task(task: Dict[str, object], jobs: Dict[str, List[str]]) -> Sequence:
     """The role and the index of this process."""
     role, index = task.get("type"), task.get("index")
+    if role == "master":
+        role = "chief"
     _check(role in ROLES, "needs a task with a type, one of {}".format(", ".join(ROLES)), task)
+    if isinstance(index, str) and index.isdecimal():
+        index = int(index)
     _check(isinstance(index, int) and not isinstance(index, bool) and index >= 0,
            "needs a task with an index, a whole number >= 0", task)
     if role == "evaluator" and role not in jobs:  # as older operators write it

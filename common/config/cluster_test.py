@@ -20,9 +20,18 @@ FULL = {"chief": ["c:1"], "worker": ["v:1", "w:1"], "ps": ["p:1", "q:1"], "evalu
 
 @pytest.mark.parametrize("environ", [
     {}, {"TF_CONFIG": ""}, {"TF_CONFIG": " {} "}, {"TF_CONFIG": '{"cluster": {}}'},
-    {"TF_CONFIG": '{"task": {"type": "worker", "index": 0}}'}, {"OTHER": "x"}])
+    {"OTHER": "x"}])
 def test_no_cluster(environ: Dict[str, str]) -> None:
     assert cluster.read(environ) is None
+
+
+@pytest.mark.parametrize("role, jobs", [
+    ("master", {"master": ["c:1"], "ps": ["p:1"]}), ("chief", {"master": ["c:1"], "ps": ["p:1"]}),
+    ("master", {"master": ["c:1"], "chief": [], "ps": ["p:1"]}),
+    ("master", {"master": [], "chief": ["c:1"], "ps": ["p:1"]})])
+def test_a_master_is_a_chief_and_an_index_may_be_a_text(role: str, jobs: object) -> None:
+    job = cluster.read(config(jobs, role, "0"))
+    assert job == Cluster({"chief": ["c:1"], "ps": ["p:1"]}, "chief", 0)
 
 
 @pytest.mark.parametrize("role, task, shard", [("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)])
@@ -69,6 +78,11 @@ def test_one_worker_alone_becomes_the_chief() -> None:
     ("[]", r"is not a JSON object. Given: \[\]"),
     ('{"cluster": []}', "a cluster that is not an object of roles"),
     ('{"cluster": {"ps": ["a:1"]}, "task": 3}', "a task that is not an object"),
+    ('{"task": {"type": "worker", "index": 0}}', "TF_CONFIG has 'task' and no cluster. Given: {"),
+    ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', "has 'task' and no cluster"),
+    ('{"sparseCluster": {"worker": {"1": "a:1"}}, "task": {"type": "worker", "index": 1}}',
+     "TF_CONFIG has 'sparseCluster', 'task' and no cluster. Given: {"),
+    ('{"Cluster": {"chief": ["a:1"]}}', "TF_CONFIG has 'Cluster' and no cluster"),
 ])
 def test_malformed(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -76,8 +90,9 @@ def test_malformed(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("jobs, role, task, message", [
-    ({"master": ["a:1"]
-      }, "master", 0, "names the role 'master'; the roles are chief, worker, ps, evaluator"),
+    ({"boss": ["a:1"]
+      }, "boss", 0, "names the role 'boss'; the roles are chief, worker, ps, evaluator"),
+    ({"master": ["a:1"], "chief": ["b:1"]}, "chief", 0, "has both a chief and a master, which are"),
     ({"worker": {"1": "a:1"}, "ps": ["b:1"]
       }, "worker", 1, "enableDynamicWorker, which TensorFlow 1.15.5 cannot"),
     ({"chief": "a:1"}, "chief", 0, "needs a list of \"host:port\" for chief. Given: \"?a:1"),
@@ -93,7 +108,8 @@ def test_malformed(text: str, message: str) -> None:
     ({"worker": ["a:1", "b:1"]}, "worker", 0, "2 processes that train and no ps"),
     ({"chief": ["a:1"]}, None, 0, "needs a task with a type, one of chief"),
     ({"chief": ["a:1"]}, "boss", 0, "needs a task with a type"),
-    ({"chief": ["a:1"]}, "chief", "0", "needs a task with an index, a whole number"),
+    ({"chief": ["a:1"]}, "chief", "first", "needs a task with an index, a whole number"),
+    ({"chief": ["a:1"]}, "chief", "-1", "needs a task with an index, a whole number"),
     ({"chief": ["a:1"]}, "chief", True, "needs a task with an index"),
     ({"chief": ["a:1"]}, "chief", -1, "needs a task with an index"),
     ({"chief": ["a:1"]}, "chief", 1, "has the task chief-1, and a cluster with 1 of chief"),
