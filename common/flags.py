@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import List, Optional, Tuple
 
 from common import __version__
-from common.callbacks import (early_stopping, evaluate_every, improvement, validate_first,
+from common.callbacks import (curves, early_stopping, evaluate_every, improvement, validate_first,
                               warm_start)
 from common.checkpoint import increments
 from common.config import cluster, data_sets, mirrored, needs, run, tables, toggles
@@ -37,7 +37,7 @@ MODULES: Tuple[ModuleType, ...] = (
     data_sets, source, file_names, csv_layout, column_names, run, train_step, schedule, objective,
     layers_config, threads, row_order, checks, cluster, toggles, storage, tables, embedding_config,
     increments, work_queue, evaluate_every, improvement, early_stopping, warm_start,
-    validate_first)
+    validate_first, curves)
 _WILDCARDS = frozenset("*?[]\\")
 
 

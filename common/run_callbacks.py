@@ -5,6 +5,7 @@ from typing import Callable, List, NamedTuple, Sequence
 from common import rows
 from common.callbacks.best_export import BestExport
 from common.callbacks.callback import Callback
+from common.callbacks.curves import Curves
 from common.callbacks.early_stopping import EarlyStopping
 from common.callbacks.ending import EndEarly
 from common.callbacks.evaluate_every import EvaluateEvery
@@ -64,6 +65,7 @@ def callbacks_of(run: Run, data: Data, train_rows: rows.Rows, own: Own,
         Timeline(run),
         EvaluateEvery(run),
         EvaluationLog(run.result_dir),
+        Curves.of_run(run, data),
         BestExport(run),
         EarlyStopping(run),
         EndEarly(run),

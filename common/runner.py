@@ -30,6 +30,7 @@ from common.pipeline.position import Saved
 from common.pipeline.source import Data
 from common.places.mirrors import Mirror
 from common.process import roles, signals
+from common.reporting import report
 from common.results import Metrics
 from common.trainer import Trainer
 
@@ -256,6 +257,7 @@ class _Process:
             print("{}: {} outside of the vocabulary, read as its first word".format(
                 column, counted(count, "value")))
         self._say_unread()
+        _write_report(run.result_dir)
         print("results: {}".format(run.shown(run.result_dir)))
         return by_task
 
@@ -270,6 +272,15 @@ class _Process:
                 self._epochs(saved), counted(run.epochs, "epoch"), trainer.max_steps))
         elif not run.epochs and self._data.train.is_counted:
             print("{:.2f} epochs read".format(self._epochs(saved)))
+
+
+def _write_report(folder: str) -> None:
+    """Writes report.html, or logs why it cannot be: the run is over, and well, without it."""
+    try:
+        report.write([folder], os.path.join(folder, report.FILE))
+    except Exception as error:  # whatever is wrong with the report, it is not wrong with the run
+        log("warning: {} could not be written ({}: {}). `python common/report.py {}` tries "
+            "again.".format(report.FILE, type(error).__name__, error, folder))
 
 
 def _number_of_rows(files: Optional[Files], data: Data) -> str:

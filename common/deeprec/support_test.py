@@ -29,7 +29,7 @@ LISTED = {
     "wait_secs", "eval_steps", "eval_rows", "early_stop", "early_stop_metric", "train_files", "eval_files",
     "strict_columns", "csv_header", "schema", "epochs", "warmup_steps", "decay", "decay_steps",
     "decay_factor", "clip_norm", "label_smoothing", "task_weights", "warm_start",
-    "warm_start_slots", "warm_start_strict", "validate_first", "max_drop"
+    "warm_start_slots", "warm_start_strict", "validate_first", "max_drop", "slices"
 }
 
 

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import USER, WEIGHT, Schema
 from common.metrics import measures
+from common.metrics.collected import CHOSEN
 
 Features = Mapping[str, tf.Tensor]
 MetricOps = Dict[str, Tuple[tf.Tensor, tf.Tensor]]
@@ -69,12 +70,19 @@ def eval_spec(loss: tf.Tensor, tasks: List[Task], features: Features) -> tf.esti
       features: as common.pipeline.dataset gives them, whose USER tells the rows of one user from
         another's, int64 [B], and whose WEIGHT says how often each counts, float32 [B]; without
         them, rows are of no user, or count alike.
+
+    Returns:
+      the spec, whose predictions hold all rows of the evaluation so far: "task/field" of each
+      field of Collected that there is. To be asked for at its end alone.
     """
     metric_ops: MetricOps = {}
+    collected: Dict[str, tf.Tensor] = {}
     for place, task in enumerate(tasks):
-        metric_ops.update(_metric_ops(task, features, by_user=USER in features and place == 0))
+        by_user = USER in features and place == 0
+        _add_task(metric_ops, collected, task, features, by_user)
     return tf.estimator.EstimatorSpec(
         tf.estimator.ModeKeys.EVAL,
+        predictions=collected,
         loss=loss,
         eval_metric_ops=metric_ops)
 
@@ -101,7 +109,7 @@ def task_metrics(results: Dict[str, float], tasks: Sequence[str]) -> TaskMetrics
 
 
 class _Rows:
-    """All rows of one task in an evaluation, in memory, at most 20 bytes each.
+    """All rows of one task in an evaluation, in memory, at most 21 bytes each.
 
     TensorFlow's own metrics add numbers up batch by batch; an exact AUC needs all rows at once. So
     the update of the metrics is a py_func that appends a batch, and their value one that measures
@@ -109,7 +117,7 @@ class _Rows:
 
     Args:
       names: of the metrics.
-      fields: the arguments of measures.evaluate that `append` is given, in their order.
+      fields: the fields of Collected that `append` is given, in their order.
       by_user: whether GAUC is among the metrics.
     """
 
@@ -119,30 +127,43 @@ class _Rows:
 
     def append(self, *arrays: np.ndarray) -> np.bool_:
         """Appends the fields of a batch, [B] each."""
-        self._batches.append(arrays)
+        batch = dict(zip(self._fields, arrays))
+        chosen = batch.get(CHOSEN)
+        if chosen is not None:
+            batch = {name: array[chosen] for name, array in batch.items()}
+            batch[CHOSEN] = chosen
+        self._batches.append(tuple(batch.values()))
         return np.bool_(True)
+
+    def collected(self) -> List[np.ndarray]:
+        """The fields of all rows, in their order."""
+        if len(self._batches) > 1:
+            self._batches = [tuple(map(np.concatenate, zip(*self._batches)))]
+        return list(self._batches[0])
 
     def measure(self) -> List[np.float64]:
         """The metrics, in the order of their names."""
-        columns = map(np.concatenate, zip(*self._batches))
-        values = measures.evaluate(**dict(zip(self._fields, columns)), by_user=self._by_user)
+        columns = dict(zip(self._fields, self.collected()))
+        columns.pop(CHOSEN, None)
+        values = measures.evaluate(**columns, by_user=self._by_user)
         return [np.float64(values[name]) for name in self._names]
 
 
-def _metric_ops(task: Task, features: Features, by_user: bool) -> MetricOps:
-    """Metrics over all rows of an evaluation."""
+def _add_task(ops: MetricOps, collected: Dict[str, tf.Tensor], task: Task, features: Features,
+              by_user: bool) -> None:
+    """Adds a task's metrics over all rows of an evaluation, and what they are measured on."""
     names = measures.names(by_user)
     fields = {"labels": task.label, "logits": task.logit}
     for field, name in (("users", USER), ("weights", WEIGHT)):
         if name in features:
             fields[field] = features[name]
-    arrays = list(fields.values())
     if task.rows is not None:
-        arrays = [tf.boolean_mask(array, task.rows) for array in arrays]
+        fields[CHOSEN] = task.rows
     rows = _Rows(names, list(fields), by_user)
-    update = tf.py_func(rows.append, arrays, tf.bool)
+    update = tf.py_func(rows.append, list(fields.values()), tf.bool)
     values = tf.py_func(rows.measure, [], len(names) * [tf.float64])
-    metric_ops: MetricOps = {}
     for name, value in zip(names, values):
-        metric_ops["{}/{}".format(task.name, name)] = (value, update)
-    return metric_ops
+        ops["{}/{}".format(task.name, name)] = (value, update)
+    types = [array.dtype for array in fields.values()]
+    for field, array in zip(fields, tf.py_func(rows.collected, [], types)):
+        collected["{}/{}".format(task.name, field)] = array

@@ -129,7 +129,7 @@ def auc_interval(
     if not placed.has_both:
         return Interval(math.nan, math.nan)
     estimate = placed.auc
-    effect = 1.0 if users is None else _design_effect(labels, placed, users)
+    effect = 1.0 if users is None else design_effect(labels, placed, users)
 
     def holds(truth: float) -> bool:
         variance = effect * _auc_variance(truth, placed)
@@ -162,7 +162,7 @@ def _boundary(holds: Callable[[float], bool], inside: float, outside: float) -> 
     return inside
 
 
-def _design_effect(labels: np.ndarray, placed: Placements, users: np.ndarray) -> float:
+def design_effect(labels: np.ndarray, placed: Placements, users: np.ndarray) -> float:
     """By how much a user's dependent rows widen the AUC's variance (Obuchowski 1997), at least
     1.
     """

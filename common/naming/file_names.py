@@ -49,6 +49,13 @@ def add_score_flag(group: argparse._ArgumentGroup) -> None:
         help="rows to score, text or Parquet: {}".format(_NAMES_HELP))
 
 
+def add_eval_flag(group: argparse._ArgumentGroup) -> None:
+    """Adds the flag that names the files to evaluate a trained run on."""
+    group.add_argument(
+        _EVAL, action=_NameList, nargs="+", default="", metavar="NAME,...",
+        help="rows to evaluate on: {} (default: those of the run)".format(_NAMES_HELP))
+
+
 def to_train_on(names: str, folder: str, schema: Schema, parquet: bool) -> List[NamedFile]:
     """The files to train on, in the order in which they are read.
 

@@ -5,76 +5,46 @@ A plot takes its colours from the CSS of common/reporting/colors.py, in a page t
 """
 
 import math
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterable, List, Optional, Sequence, Tuple
 
-from common.reporting import colors, shapes
+from common.reporting import colors, drawn, shapes
+from common.reporting.series import Bar, Line
 from common.reporting.ticks import Axis, Scale, labels, scale_of, ticks, written
 
-Point = Tuple[float, float]
-Band = Tuple[float, float, float]
-
 WIDTH, HEIGHT = 420, 280
-_LEFT, _RIGHT, _BOTTOM = 50, 16, 42
+_RIGHT, _BOTTOM = 16, 42
 _TITLE, _LEGEND = 40, 18  # heights of the title with what the y axis shows, and of a legend's line
-_MAX_SPOTS = 60  # where a plot tells its values
-_DOTTED = 24  # points up to which each has its dot
 _LETTER = 6.6  # the mean width of a letter
+_WIDE_LETTER = 7.6  # of digits and capitals
 _NAME = 24  # letters of a bar's name that are shown
 _BAR = 22  # the height of a bar with its gap
 
 
-class Line(NamedTuple):
-    """A series of points.
-
-    Attributes:
-      name: for the legend.
-      points: (x, y), ascending in x; the line has a gap where y is not finite.
-      band: (x, low, high) of its interval, where it has one.
-      color: the number of its colour, of colors.NUM_SERIES.
-      is_reference: whether it is what others are compared with: thin, without colour or values.
-    """
-
-    name: str
-    points: Sequence[Point]
-    band: Sequence[Band] = ()
-    color: int = 0
-    is_reference: bool = False
-
-
-class Bar(NamedTuple):
-    """A named number.
-
-    Attributes:
-      name: left of it.
-      value: NaN where it does not exist.
-      low, high: its interval; NaN where it has none.
-      color: the number of its colour.
-    """
-
-    name: str
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    color: int = 0
-
-
-def lines(title: str, series: Sequence[Line], x: Axis, y: Axis, height: int = HEIGHT) -> str:
+def lines(title: str, series: Sequence[Line], x: Axis, y: Axis, height: int = HEIGHT,
+          names_one: bool = False) -> str:
     """A plot of lines.
 
     Args:
       title: above the plot.
+      y: its title stands above the axis; none where the plot's title says it.
       series: at least one; its points may be none.
       height: in pixels of a plot that is 420 wide.
+      names_one: whether the legend names a line that is alone, too.
     """
-    top = _TITLE + _LEGEND * len(_legend_rows(series)) + 6
-    across = scale_of(x, _all_x(series), _LEFT, WIDTH - _RIGHT)
-    up = scale_of(y, _all_y(series), height - _BOTTOM, top)
-    parts = [shapes.text(0, 14, title, "title"), shapes.text(0, 33, y.title, "soft")]
-    parts += _legend(series)
+    head = _TITLE if y.title else _TITLE - 19
+    legend = _legend_rows(series) if names_one or len(series) > 1 else []
+    up = scale_of(y, _all_y(series), height - _BOTTOM, head + _LEGEND * len(legend) + 6)
+    letters = max(len(label) for _, label in _labelled(up))
+    left = 10 + _WIDE_LETTER * max(letters, 4)
+    across = scale_of(x, _all_x(series), left, WIDTH - _RIGHT)
+    parts = [shapes.text(0, 14, title, "title")]
+    if y.title:
+        parts.append(shapes.text(0, 33, y.title, "soft"))
+    parts += _legend(legend, head)
     parts += _grid(across, up, x.title, height)
     for line in series:
-        parts += _drawn(line, across, up)
-    parts += _spots(series, across, up)
+        parts += drawn.line(line, across, up)
+    parts += drawn.spots(series, across, up)
     return _svg(title, height, parts)
 
 
@@ -90,7 +60,7 @@ def bars(title: str, rows: Sequence[Bar], axis: Axis, mark: Optional[float] = No
       from_zero: whether bars grow from 0; else each number is a dot, on an axis of any ends.
     """
     height = _TITLE + 6 + _BAR * len(rows) + _BOTTOM
-    left = 12 + _LETTER * max((min(len(row.name), _NAME) for row in rows), default=0)
+    left = 14 + _WIDE_LETTER * max((min(len(row.name), _NAME) for row in rows), default=0)
     values = [number for row in rows for number in (row.value, row.low, row.high)]
     values += [0.0] if from_zero else []
     values += [] if mark is None else [mark]
@@ -133,13 +103,11 @@ def _all_y(series: Sequence[Line]) -> Iterable[float]:
 
 
 def _legend_rows(series: Sequence[Line]) -> List[List[Line]]:
-    """The lines that a legend names, as they fit below one another; none where it is one line."""
-    if len(series) < 2:
-        return []
+    """The lines that a legend names, as they fit beside and below one another."""
     rows: List[List[Line]] = [[]]
     used = 0.0
     for line in series:
-        width = 34 + _LETTER * len(line.name)
+        width = 40 + _LETTER * len(line.name)
         if rows[-1] and used + width > WIDTH:
             rows.append([])
             used = 0.0
@@ -148,25 +116,31 @@ def _legend_rows(series: Sequence[Line]) -> List[List[Line]]:
     return rows
 
 
-def _legend(series: Sequence[Line]) -> List[str]:
+def _legend(rows: Sequence[Sequence[Line]], head: float) -> List[str]:
     parts = []
-    for number, row in enumerate(_legend_rows(series)):
-        x, y = 0.0, _TITLE + 11 + _LEGEND * number
+    for number, row in enumerate(rows):
+        x, y = 0.0, head + 11 + _LEGEND * number
         for line in row:
-            kind = "mark" if line.is_reference else "line s{}".format(_color(line.color))
+            kind = "mark" if line.is_reference else "line s{}".format(drawn.color_of(line.color))
             parts.append(shapes.line(x, y - 4, x + 16, y - 4, kind))
             parts.append(shapes.text(x + 21, y, line.name))
-            x += 34 + _LETTER * len(line.name)
+            x += 40 + _LETTER * len(line.name)
     return parts
-
-
-def _color(number: int) -> int:
-    return number % colors.NUM_SERIES
 
 
 def _labelled(scale: Scale, count: int = 5) -> List[Tuple[float, str]]:
     numbers = ticks(scale, count)
     return list(zip(numbers, labels(numbers)))
+
+
+def _fitting(across: Scale) -> List[Tuple[float, str]]:
+    """As many ticks as there is room for their numbers beside each other."""
+    for count in (5, 4, 3):
+        found = _labelled(across, count)
+        width = sum(_WIDE_LETTER * len(label) + 10 for _, label in found)
+        if width <= across.end - across.begin:
+            return found
+    return _labelled(across, 2)
 
 
 def _grid(across: Scale, up: Scale, title: str, height: float) -> List[str]:
@@ -175,94 +149,12 @@ def _grid(across: Scale, up: Scale, title: str, height: float) -> List[str]:
     for number, label in _labelled(up):
         parts.append(shapes.line(across.begin, up(number), across.end, up(number), "rule"))
         parts.append(shapes.text(across.begin - 7, up(number) + 4, label, "soft", "end"))
-    for number, label in _labelled(across):
+    for number, label in _fitting(across):
         parts.append(shapes.line(across(number), up.begin, across(number), up.begin + 4, "axis"))
         parts.append(shapes.text(across(number), up.begin + 17, label, "soft", "middle"))
     parts.append(shapes.line(across.begin, up.begin, across.end, up.begin, "axis"))
     parts.append(shapes.text(across.end, height - 6, title, "soft", "end"))
     return parts
-
-
-def _drawn(line: Line, across: Scale, up: Scale) -> List[str]:
-    """A line with its band and, where there are few points, its dots."""
-    parts = []
-    color = _color(line.color)
-    for piece in _pieces(line.band):
-        there = ["{:.1f},{:.1f}".format(across(x), up(high)) for x, _, high in piece]
-        back = ["{:.1f},{:.1f}".format(across(x), up(low)) for x, low, _ in reversed(piece)]
-        parts.append('<polygon class="band f{}" points="{}"/>'.format(
-            color, " ".join(there + back)))
-    kind = "mark" if line.is_reference else "line s{}".format(color)
-    for piece in _pieces(line.points):
-        places = " ".join("{:.1f},{:.1f}".format(across(x), up(y)) for x, y in piece)
-        parts.append('<polyline class="{}" points="{}"/>'.format(kind, places))
-        if len(line.points) <= _DOTTED and not line.is_reference:
-            parts += [shapes.dot(across(x), up(y), color) for x, y in piece]
-    return parts
-
-
-def _pieces(points: Sequence[Tuple[float, ...]]) -> List[List[Tuple[float, ...]]]:
-    """Points in runs without gaps."""
-    pieces: List[List[Tuple[float, ...]]] = [[]]
-    for point in points:
-        if all(map(math.isfinite, point)):
-            pieces[-1].append(point)
-        elif pieces[-1]:
-            pieces.append([])
-    return [piece for piece in pieces if piece]
-
-
-def _spots(series: Sequence[Line], across: Scale, up: Scale) -> List[str]:
-    """Strips of a plot that tell the values of all lines there, while the pointer is on them."""
-    told = [line for line in series if not line.is_reference]
-    xs = _spread({x for line in told for x, y in line.points if math.isfinite(y)}, across)
-    middles = [(before + after) / 2 for before, after in zip(xs, xs[1:])]
-    edges = [across.low, *middles, across.high]
-    parts = []
-    for x, low, high in zip(xs, edges, edges[1:]):
-        left, right = across(low), across(high)
-        strip = shapes.box(left, up.end, max(right - left, 0.5), up.begin - up.end, "hit")
-        tip = _tip(_values(told, x, low, high), x, across, up)
-        parts.append('<g class="spot">{}{}</g>'.format(strip, tip))
-    return parts
-
-
-def _spread(xs: Iterable[float], across: Scale) -> List[float]:
-    """Some of the numbers of an axis, ascending, far enough apart to point at each."""
-    gap = abs(across.end - across.begin) / _MAX_SPOTS
-    spread: List[float] = []
-    for x in sorted(xs):
-        if not spread or across(x) - across(spread[-1]) >= gap:
-            spread.append(x)
-    return spread
-
-
-def _values(told: Sequence[Line], x: float, low: float, high: float) -> List[Tuple[Line, float]]:
-    """The lines that have a point in a strip from low to high, each with that nearest to x."""
-    values = []
-    for line in told:
-        near = [point for point in line.points
-                if low <= point[0] <= high and math.isfinite(point[1])]
-        if near:
-            nearest = min(near, key=lambda point: abs(point[0] - x))
-            values.append((line, nearest[1]))
-    return values
-
-
-def _tip(values: Sequence[Tuple[Line, float]], x: float, across: Scale, up: Scale) -> str:
-    """The values of lines at x, beside an upright line through the plot."""
-    place = across(x)
-    is_right = place > (across.begin + across.end) / 2
-    side, anchor = (-8, "end") if is_right else (8, "start")
-    parts = [shapes.line(place, up.begin, place, up.end, "axis"),
-             shapes.text(place + side, up.begin - 8, written(x), "soft", anchor)]
-    for row, (line, value) in enumerate(values):
-        words = written(value)
-        if len(values) > 1:
-            words = "{} {}".format(line.name, words)
-        parts.append(shapes.dot(place, up(value), _color(line.color)))
-        parts.append(shapes.text(place + side, up.end + 15 * (row + 1), words, "", anchor))
-    return '<g class="tip">{}</g>'.format("".join(parts))
 
 
 def _bar(row: Bar, middle: float, across: Scale, from_zero: bool) -> List[str]:
@@ -272,8 +164,8 @@ def _bar(row: Bar, middle: float, across: Scale, from_zero: bool) -> List[str]:
         shown = shown[:_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
     name = shapes.text(across.begin - 10, middle + 4, shown, "", "end", full=row.name)
     if not math.isfinite(row.value):
-        return [name, shapes.text(across.begin + 6, middle + 4, "n/a", "soft")]
-    color, right = _color(row.color), across(row.value)
+        return [name, shapes.text(WIDTH, middle + 4, "n/a", "soft", "end")]
+    color, right = drawn.color_of(row.color), across(row.value)
     parts = [name]
     if from_zero:
         begin, end = sorted((across(0.0), right))

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 from typing import List
 
 from common.reporting import colors, shapes, svg
-from common.reporting.svg import Bar, Line
+from common.reporting.series import Bar, Line
 from common.reporting.ticks import Axis
 
 NAME = "{http://www.w3.org/2000/svg}"
@@ -23,7 +23,7 @@ def test_a_line_lies_where_its_numbers_are() -> None:
     plot = svg.lines("Loss", [Line("loss", [(0, 0.0), (50, 1.0), (100, 0.5)])],
                      Axis("step", 0, 100), Axis("loss", 0, 1), height=280)
     line, = parsed(plot, "polyline", "line")
-    assert line.get("points") == "50.0,238.0 227.0,46.0 404.0,142.0"
+    assert line.get("points") == "40.4,238.0 222.2,46.0 404.0,142.0"
     assert {"Loss", "loss", "step", "0.0", "0.2", "1.0", "100"} <= set(texts(plot))
 
 
@@ -50,7 +50,7 @@ def test_values_are_told_where_the_pointer_is() -> None:
     assert 50 <= len(spots) <= 60
     strips = [spot.find(NAME + "rect") for spot in spots]
     widths = [float(strip.get("width")) for strip in strips]
-    assert abs(sum(widths) - 354) < 3  # the whole width of the plot
+    assert abs(sum(widths) - 363.6) < 3  # the whole width of the plot
     assert [word.text for word in spots[1].iter(NAME + "text")] == ["17", "0.017"]
 
 
@@ -61,6 +61,15 @@ def test_lines_of_other_steps_are_told_together() -> None:
     told = [[word.text for word in spot.iter(NAME + "text")]
             for spot in parsed(plot, "g", "spot")]
     assert told[0][1:] == ["a 1", "b 3", "c 5"] and told[-1][-1] == "b 4"
+
+
+def test_a_line_of_one_point_is_seen_and_named_where_that_is_asked_for() -> None:
+    line = Line("ev", [(100, 0.7)], [(100, 0.6, 0.8)], color=1)
+    plot = svg.lines("AUC", [line], Axis("step"), Axis(""), names_one=True)
+    dot, *_ = parsed(plot, "circle", "f1")
+    whisker, = parsed(plot, "line", "whisker")
+    assert dot.get("r") == "4.0" and whisker.get("x1") == dot.get("cx")
+    assert "ev" in texts(plot)
 
 
 def test_no_points_are_an_empty_plot() -> None:

@@ -69,7 +69,7 @@ def _ends(axis: Axis, values: List[float]) -> Tuple[float, float]:
     high = max(values, default=1.0) if axis.high is None else axis.high
     if high > low:
         return low, high
-    apart = max(abs(low), abs(high), 1.0) * 0.5
+    apart = max(abs(low), abs(high)) * 0.2 or 0.5
     if axis.low is None:
         low = min(low, high) - apart
     if axis.high is None:

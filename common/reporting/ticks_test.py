@@ -23,10 +23,10 @@ def test_ticks_are_round_and_told_apart(low: float, high: float, expected: list)
 @pytest.mark.parametrize("values, ends", [
     ([0.512, 0.731], (0.5, 0.75)),
     ([3.0, math.nan, 97.0, math.inf], (0.0, 100.0)),
-    ([0.7, 0.7], (0.2, 1.2)),
+    ([0.7, 0.7], (0.5, 0.9)),
     ([0.0], (-0.6, 0.6)),
     ([], (0.0, 1.0)),
-    ([-1234.5], (-2000.0, -500.0))])
+    ([-1234.5], (-1500.0, -900.0))])
 def test_free_ends_are_round_numbers_around_the_data(values: list, ends: tuple) -> None:
     scale = ticks.scale_of(Axis("share"), values, 0, 100)
     assert (scale.low, scale.high) == pytest.approx(ends)
