@@ -114,11 +114,17 @@ class Curves(Callback):
         if not taken or not taken.tasks:
             return
         try:
-            cuts = self._cuts.of(taken.rows()) if self._columns else []
+            cuts = self._cuts_of(taken.rows(), evaluation)
             files.write_json(self._path, summary(evaluation.step, taken.tasks, cuts))
         except (OSError, BadInput) as error:
             log("warning: {} cannot be written, and report.html lacks its plots: {}".format(
                 self._path, error))
+
+    def _cuts_of(self, rows: Optional[np.ndarray], evaluation: Evaluation) -> List[Cut]:
+        """The slices of some rows; none of a sample whose rows have no numbers, as with --tf."""
+        if not self._columns or rows is None and evaluation.eval_rows:
+            return []
+        return self._cuts.of(rows)
 
 
 class _Taken(tf.train.SessionRunHook):

@@ -58,6 +58,29 @@ def test_slices_are_of_the_rows_values(run: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("is_tf", [False, True])
+def test_a_sample_is_cut_by_its_own_rows_and_the_last_evaluation_by_all(
+        is_tf: bool, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    summaries = []
+
+    def noted(step: int, tasks: Any, cuts: Any) -> Dict[str, Any]:
+        found = curves_summary(step, tasks, cuts)
+        sums = [sum(one["rows"] for one in cut["tasks"]["y"]) for cut in found["slices"]]
+        summaries.append((step, len(tasks["y"].labels), sums))
+        return found
+
+    curves_summary = curves.summary
+    monkeypatch.setattr(curves, "summary", noted)
+    toggles = runs.Toggles(tf=is_tf)
+    data = toy.open_toy(tmp_path, runs.TRAIN, runs.TEST, check_all=is_tf)
+    settings = (*evaluations.settings_of(5)["settings"], Slices(("kind",)))
+    runs.train(tmp_path, data, runs.Params(embedding=runs.Embedding(4, toggles)), steps=10,
+               settings=settings, toggles=toggles, eval_rows=20)
+    of_sample = [] if is_tf else [20.0]
+    assert summaries == [(5, 20, of_sample), (10, 20, of_sample), (10, 50, [50.0])]
+
+
+@pytest.mark.slow
 def test_without_slices_there_is_no_second_reading(
         tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "cut", None)

@@ -26,9 +26,9 @@ LISTED = {
     "protocol", "save_steps", "seed", "smartstaged", "steps", "tf", "timeline", "workqueue",
     "START_STATISTIC_STEP", "STOP_STATISTIC_STEP", "MALLOC_CONF", "LD_PRELOAD", "ev_filter_freq",
     "ev_steps_to_live", "ev_l2_threshold", "hot_freq", "shuffle_buffer", "max_bad_rows",
-    "wait_secs", "eval_steps", "eval_rows", "early_stop", "early_stop_metric", "train_files", "eval_files",
-    "strict_columns", "csv_header", "schema", "epochs", "warmup_steps", "decay", "decay_steps",
-    "decay_factor", "clip_norm", "label_smoothing", "task_weights", "warm_start",
+    "wait_secs", "eval_steps", "eval_rows", "early_stop", "early_stop_metric", "train_files",
+    "eval_files", "strict_columns", "csv_header", "schema", "epochs", "warmup_steps", "decay",
+    "decay_steps", "decay_factor", "clip_norm", "label_smoothing", "task_weights", "warm_start",
     "warm_start_slots", "warm_start_strict", "validate_first", "max_drop", "slices"
 }
 

@@ -136,6 +136,10 @@ def _missing(run: RunFiles) -> List[str]:
             text(run.curves.get("step"), ",.0f"), text(run.last_step, ",.0f")))
     if not run.training.loss:
         notes.append("no loss and no throughput: the folder has no TensorBoard events")
+    sampled = [line.eval_rows for line in run.evaluations if line.eval_rows]
+    if sampled:
+        notes.append("evaluations within training are of a sample of {:,} rows (--eval_rows), the "
+                     "last one of all".format(sampled[-1]))
     if len(run.evaluations) == 1:
         notes.append("one evaluation, so there is nothing to plot over steps: --eval_steps N "
                      "evaluates while training")
