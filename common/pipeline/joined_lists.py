@@ -17,6 +17,7 @@ from common.formats.chunks import RawColumns
 from common.log import log
 from common.pipeline.string_ids import WordIds
 
+_ROWS = 4096  # whose lists are looked at: more would say the same, and wide ones take their time
 _DIVIDERS = (" ", ",", ";", "|", "\t", "\x01", "\x02", "\x03")
 _MOST_IN_TARGETS = 0.5  # where more single values hold a divider, it is a part of names
 _ENOUGH_HASHED = 100  # lists without a vocabulary, of which little can be told
@@ -82,7 +83,7 @@ def _texts_of(array: Any) -> Optional[_Texts]:
     """The texts of a column; None where it holds something else, or none."""
     if not isinstance(array, pa.DictionaryArray):
         return None
-    indices = array.indices.drop_null().to_numpy()
+    indices = array.indices[:_ROWS].drop_null().to_numpy()
     num_rows = np.bincount(indices, minlength=len(array.dictionary))
     lengths = pc.binary_length(array.dictionary).to_numpy(zero_copy_only=False)
     is_filled = (lengths > 0) & (num_rows > 0)
