@@ -70,6 +70,18 @@ class Recorded(NamedTuple):
         changed = {name: _here(value) for name, value in params._asdict().items()}
         return params._replace(**changed)
 
+    def test_files(self) -> str:
+        """The files of its test rows, as --files takes them.
+
+        Raises:
+          ValueError: it had none.
+        """
+        test = self.config.get("test")
+        if not test:
+            raise ValueError("{}: the run has no test rows. Name rows with labels: --files".format(
+                self.path))
+        return ",".join(os.path.join(test["folder"], file["name"]) for file in test["files"])
+
     def check_words(self, data: Data) -> None:
         """Raises BadInput where the vocabularies are not those of the run."""
         may_grow = earlier_run.tables_grow(self.run)

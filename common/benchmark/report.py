@@ -32,9 +32,14 @@ def input_line(rates: Figures, batch_size: int) -> str:
 
 def provenance(argv: List[str], rounds: int, module: str = "common.benchmark") -> str:
     """The command, machine, date and commit of figures as a sentence."""
+    return "{}; medians of {}, interleaved.".format(origin(argv, module).rstrip("."), rounds)
+
+
+def origin(argv: List[str], module: str) -> str:
+    """The same of figures that were measured once."""
     words = " ".join(map(shlex.quote, argv))
     where = "on {}, {}, commit {}".format(_machine(), datetime.date.today(), _commit())
-    return "`python -m {} {}` {}; medians of {}, interleaved.".format(module, words, where, rounds)
+    return "`python -m {} {}` {}.".format(module, words, where)
 
 
 def _machine() -> str:

@@ -12,6 +12,7 @@ from common.metrics.collected import CHOSEN
 Features = Mapping[str, tf.Tensor]
 MetricOps = Dict[str, Tuple[tf.Tensor, tf.Tensor]]
 TaskMetrics = Dict[str, Dict[str, float]]
+_TASKS = "evaluated_tasks"  # the collection in which a graph keeps them
 
 
 class Task(NamedTuple):
@@ -80,11 +81,17 @@ def eval_spec(loss: tf.Tensor, tasks: List[Task], features: Features) -> tf.esti
     for place, task in enumerate(tasks):
         by_user = USER in features and place == 0
         _add_task(metric_ops, collected, task, features, by_user)
+        tf.add_to_collection(_TASKS, task)
     return tf.estimator.EstimatorSpec(
         tf.estimator.ModeKeys.EVAL,
         predictions=collected,
         loss=loss,
         eval_metric_ops=metric_ops)
+
+
+def evaluated_tasks() -> List[Task]:
+    """The tasks of the evaluation in the default graph, whose labels and rows may be asked for."""
+    return tf.get_collection(_TASKS)
 
 
 def predict_spec(tasks: List[Task]) -> tf.estimator.EstimatorSpec:

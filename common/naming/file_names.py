@@ -42,11 +42,16 @@ def add_flags(parser: FlagParser) -> None:
                  "--data_location)".format(rows, _NAMES_HELP))
 
 
-def add_score_flag(group: argparse._ArgumentGroup) -> None:
-    """Adds the flag that names the files to score."""
+def add_score_flag(group: argparse._ArgumentGroup, default: str = "") -> None:
+    """Adds the flag that names the files to score.
+
+    Args:
+      default: says which are scored without it; empty where it must be given.
+    """
+    said = " (default: {})".format(default) if default else ""
     group.add_argument(
-        _SCORE, action=_NameList, nargs="+", required=True, metavar="NAME,...",
-        help="rows to score, text or Parquet: {}".format(_NAMES_HELP))
+        _SCORE, action=_NameList, nargs="+", required=not default, default="", metavar="NAME,...",
+        help="rows to score, text or Parquet: {}{}".format(_NAMES_HELP, said))
 
 
 def add_eval_flag(group: argparse._ArgumentGroup) -> None:

@@ -40,12 +40,17 @@ class Sample:
         Raises:
           BadInput: more rows than data.bad_rows allows cannot be read.
         """
+        block = self.block()
+        for low in range(0, len(self.rows), _BLOCK_ROWS):
+            high = min(low + _BLOCK_ROWS, len(self.rows))
+            yield block.take(np.arange(low, high))
+
+    def block(self) -> Block:
+        """All of them in one piece, decoded; raises as `blocks`."""
         if self._block is None:
             parts = list(blocks_of.read_rows(self._files, self._data, self.rows))
             self._block = features.concat(parts)
-        for low in range(0, len(self.rows), _BLOCK_ROWS):
-            high = min(low + _BLOCK_ROWS, len(self.rows))
-            yield self._block.take(np.arange(low, high))
+        return self._block
 
     def lines(self) -> np.ndarray:
         """The rows as lines of text, bytes [N]; for --tf."""
@@ -64,7 +69,16 @@ def of_files(files: Files, data: Data, size: int, seed: int) -> Optional[Sample]
     num_usable = data.usable_rows(files)
     if size >= num_usable:
         return None
-    places = choose(num_usable, size, seed)
+    return _at(choose(num_usable, size, seed), files, data)
+
+
+def of_all(files: Files, data: Data) -> Sample:
+    """All usable rows of some files, which are counted for it."""
+    return _at(np.arange(data.usable_rows(files)), files, data)
+
+
+def _at(places: np.ndarray, files: Files, data: Data) -> Sample:
+    """Rows by their places among all usable ones, ascending."""
     first_rows = [files.rows_before(number) for number in range(len(files.paths))]
     places = _leaving_out(places, _places_of(data.bad_rows.rows(files.paths), files))
     numbers = np.searchsorted(first_rows, places, side="right") - 1

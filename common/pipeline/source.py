@@ -194,7 +194,7 @@ def _check(data: Data, check_all: bool) -> None:
         _check_first_rows(data.test, data)
     if check_all:
         for files in both:
-            _find_bad_rows(files, data)
+            find_bad_rows(files, data)
             _check_any_rows(files, data.usable_rows(files))
 
 
@@ -236,8 +236,8 @@ def make_encoder(files: Files, data: Data) -> Encoder:
     return Encoder(files.paths, data.schema, data.vocabularies, data.bad_rows)
 
 
-def _find_bad_rows(files: Files, data: Data) -> None:
-    """Reads all rows, so that data.bad_rows counts those that cannot be used."""
+def find_bad_rows(files: Files, data: Data) -> None:
+    """Reads all rows, so that data.bad_rows knows those that cannot be used."""
     encoder = make_encoder(files, data)
     names = used_columns(data.schema)
     for chunk in files.chunks:

@@ -1,12 +1,13 @@
 """The probabilities of rows by the model of a checkpoint, with the kernels of training."""
 
-from typing import Callable, Dict, Iterator, NamedTuple
+from typing import Callable, Dict, Iterator, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
 from common.checkpoint import increments
 from common.config.schema import ROW
 from common.pipeline import dataset
+from common.pipeline.dataset import ReadBlocks
 from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
 from common.scoring.scores import Scores
@@ -21,6 +22,7 @@ def scores(
     checkpoint: str,
     data: Data,
     stream: Stream,
+    read_items: Optional[ReadBlocks] = None,
 ) -> Iterator[Scores]:
     """The probabilities of a stream of rows, in batches.
 
@@ -28,6 +30,7 @@ def scores(
       model_fn: (features, labels, mode, params) -> EstimatorSpec; params are its last argument.
       checkpoint: the prefix of its files.
       data: whose training files are the rows.
+      read_items: gives the rows in place of the stream.
 
     Raises:
       BadInput: rows that cannot be read, or a checkpoint of other variables.
@@ -39,7 +42,7 @@ def scores(
         return spec._replace(predictions={**spec.predictions, ROW: features[ROW]})
 
     estimator = tf.estimator.Estimator(put_together, config=config, params=params)
-    input_fn = dataset.columnar_input(data.train, data, stream)
+    input_fn = dataset.columnar_input(data.train, data, stream, read_items=read_items)
     batches = estimator.predict(
         input_fn, checkpoint_path=checkpoint, yield_single_examples=False)
     try:

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,13 @@ from common.scoring.scores import Scores
 
 FILE = "saved_model.pb"
 Columns = Dict[str, np.ndarray]
+
+
+class Texts(NamedTuple):
+    """Rows that can be used: their numbers, int64 [N], and each input column [N]."""
+
+    rows: np.ndarray
+    columns: Columns
 
 
 def find(folder: str) -> str:
@@ -41,26 +48,52 @@ def scores(folder: str, data: Data, stream: Stream) -> Iterator[Scores]:
     Raises:
       BadInput: rows that cannot be read.
     """
+    return scores_of(folder, _chunks(data, stream), stream.batch_size)
+
+
+def scores_of(folder: str, texts: Iterable[Texts], batch_size: int) -> Iterator[Scores]:
+    """The probabilities of rows whose columns are as text files hold them, in batches.
+
+    Args:
+      folder: of the SavedModel.
+    """
     with tf.Graph().as_default(), tf.Session() as session:
         loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], folder)
         signature = loaded.signature_def["serving_default"]
         fetches = {task: info.name for task, info in signature.outputs.items()}
-        for chunk in _chunks(data, stream):
-            for low in range(0, len(chunk.rows), stream.batch_size):
-                high = low + stream.batch_size
-                feeds = {info.name: chunk.columns[name][low:high]
+        for some in texts:
+            for low in range(0, len(some.rows), batch_size):
+                high = low + batch_size
+                feeds = {info.name: some.columns[name][low:high]
                          for name, info in signature.inputs.items()}
-                yield Scores(chunk.rows[low:high], session.run(fetches, feeds))
+                yield Scores(some.rows[low:high], session.run(fetches, feeds))
 
 
-class _Chunk(NamedTuple):
-    """The rows of a part that can be used: their numbers, int64 [N], and each input column [N]."""
+def texts_of(data: Data, rows: np.ndarray) -> Texts:
+    """Some rows, checked as training checks them.
 
-    rows: np.ndarray
-    columns: Columns
+    Args:
+      data: whose training files have them.
+      rows: their numbers, int64 [N], ascending.
+
+    Raises:
+      BadInput: they cannot be read.
+    """
+    parts = []
+    for some in _chunks(data, Stream(1)):
+        places = np.flatnonzero(np.isin(some.rows, rows))
+        parts.append(Texts(some.rows[places], _at(some.columns, places)))
+    columns = {}
+    for name in parts[0].columns:
+        columns[name] = np.concatenate([part.columns[name] for part in parts])
+    return Texts(np.concatenate([part.rows for part in parts]), columns)
 
 
-def _chunks(data: Data, stream: Stream) -> Iterator[_Chunk]:
+def _at(columns: Columns, places: np.ndarray) -> Columns:
+    return {name: values[places] for name, values in columns.items()}
+
+
+def _chunks(data: Data, stream: Stream) -> Iterator[Texts]:
     """The rows of a stream, checked as training checks them."""
     files = data.train
     names = source.used_columns(data.schema)
@@ -75,7 +108,7 @@ def _chunks(data: Data, stream: Stream) -> Iterator[_Chunk]:
         yield _chunk(raw, block, Part(chunk, first.low, last.high), data.schema)
 
 
-def _chunk(raw: RawColumns, block: Block, part: Part, schema: Schema) -> _Chunk:
+def _chunk(raw: RawColumns, block: Block, part: Part, schema: Schema) -> Texts:
     first = part.chunk.first_row
     low, high = np.searchsorted(block.rows, [first + part.low, first + part.high])
     rows = block.rows[low:high]
@@ -90,7 +123,7 @@ def _chunk(raw: RawColumns, block: Block, part: Part, schema: Schema) -> _Chunk:
     for column in schema.inputs:
         if column.name not in columns:
             columns[column.name] = _texts(raw.arrays[column.name].take(places), column)
-    return _Chunk(rows, columns)
+    return Texts(rows, columns)
 
 
 def _texts(array: Any, column: Column) -> np.ndarray:

@@ -36,13 +36,14 @@ def joined(batches: Iterable[Scores]) -> Iterator[Scores]:
         pieces.append(batch)
         num_rows += len(batch.rows)
         if num_rows >= _TABLE_ROWS:
-            yield _concat(pieces)
+            yield concat(pieces)
             pieces, num_rows = [], 0
     if pieces:
-        yield _concat(pieces)
+        yield concat(pieces)
 
 
-def _concat(pieces: Sequence[Scores]) -> Scores:
+def concat(pieces: Sequence[Scores]) -> Scores:
+    """The rows of several pieces, one after another."""
     rows = np.concatenate([piece.rows for piece in pieces])
     by_task = {}
     for task in pieces[0].by_task:

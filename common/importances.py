@@ -1,0 +1,160 @@
+"""What columns are worth: measured from scores, as JSON, as a table, and as plots."""
+
+import math
+import os
+import re
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from common import files
+from common.config.schema import Schema
+from common.metrics import paired
+from common.metrics.paired import Loss, Scored
+from common.pipeline.features import Block
+from common.reporting import svg
+from common.reporting.series import Bar
+from common.reporting.ticks import Axis
+from common.scoring.shuffled import Unit
+from common.scoring.task_rows import TaskRows
+
+FILE = "importance.json"
+PLOT = "importance-{}.svg"
+_MOST_BARS = 40
+
+
+class TaskImportance(NamedTuple):
+    """What the columns are worth to one task.
+
+    Attributes:
+      task: its name.
+      rows, positives: that it is measured on.
+      auc: of the rows as they are; NaN where only one class is there.
+      losses: by the name of what was shuffled, the largest loss first.
+    """
+
+    task: str
+    rows: int
+    positives: int
+    auc: float
+    losses: Dict[str, Loss]
+
+
+def measure(of_tasks: Mapping[str, TaskRows], block: Block, schema: Schema,
+            units: Sequence[Unit], repeats: int,
+            scored: Iterator[Dict[str, np.ndarray]]) -> List[TaskImportance]:
+    """What each unit is worth to each task.
+
+    Args:
+      block: the rows, whose users and weights count as in an evaluation.
+      scored: probabilities by task, of the rows as they are, then of each unit's repeats.
+    """
+    worths = _worths(of_tasks, block, schema)
+    as_they_are = next(scored)
+    before = [worth.of(as_they_are) for worth in worths]
+    losses: List[Dict[str, Loss]] = [{} for _ in worths]
+    for unit in units:
+        shuffled = [next(scored) for _ in range(repeats)]
+        for place, worth in enumerate(worths):
+            after = [worth.of(scores) for scores in shuffled]
+            losses[place][unit.name] = paired.loss(before[place], after, worth.users)
+    return [_importance(*one) for one in zip(worths, before, losses)]
+
+
+def _worths(of_tasks: Mapping[str, TaskRows], block: Block, schema: Schema) -> List["_Worth"]:
+    users = block.users if schema.user_column else None
+    weights = block.labels[:, -1].astype(np.float64) if schema.weights else None
+    return [_Worth(task, rows, users, weights) for task, rows in of_tasks.items()]
+
+
+class _Worth:
+    """Tells what scores are worth to a task.
+
+    Attributes:
+      task: its name.
+      rows: how many it is measured on.
+      positives: how many of these are positive.
+      users: of the rows that count; None where rows are of no user.
+    """
+
+    def __init__(self, task: str, rows: TaskRows, users: Optional[np.ndarray],
+                 weights: Optional[np.ndarray]) -> None:
+        self.task = task
+        self._chosen = rows.chosen
+        self._labels = rows.labels[rows.chosen]
+        self._weights = None if weights is None else weights[rows.chosen]
+        self.users = None if users is None else users[rows.chosen]
+        self.rows, self.positives = len(self._labels), int(self._labels.sum())
+
+    def of(self, scores: Mapping[str, np.ndarray]) -> Scored:
+        """What the scores of all rows are worth, of which a task has its own."""
+        return paired.scored(self._labels, scores[self.task][self._chosen], self._weights)
+
+
+def _importance(worth: _Worth, before: Scored, losses: Dict[str, Loss]) -> TaskImportance:
+    def order(name: str) -> float:
+        value = losses[name].value
+        return math.inf if math.isnan(value) else -value
+
+    ordered = {name: losses[name] for name in sorted(losses, key=order)}
+    return TaskImportance(worth.task, worth.rows, worth.positives, before.auc, ordered)
+
+
+def write(folder: str, tasks: Sequence[TaskImportance], request: Dict[str, Any]) -> None:
+    """Writes importance.json, and a plot for each task.
+
+    Args:
+      request: what was asked for, to stand in the file.
+    """
+    values = {task.task: _as_json(task) for task in tasks}
+    for task in tasks:
+        with files.replacing(os.path.join(folder, plot_name(task.task))) as path:
+            with open(path, "w") as file:
+                file.write(svg.standalone(plot(task)))
+    files.write_json(os.path.join(folder, FILE), {**request, "tasks": values})
+
+
+def plot_name(task: str) -> str:
+    """The name of a task's plot, of letters that every disk takes."""
+    return PLOT.format(re.sub(r"[^\w.-]", "_", task))
+
+
+def _as_json(task: TaskImportance) -> Dict[str, Any]:
+    columns = []
+    for name, loss in task.losses.items():
+        numbers = {field: _number(value) for field, value in loss._asdict().items()}
+        columns.append({"columns": name.split("+"), **numbers})
+    return {"rows": task.rows, "positives": task.positives, "auc": _number(task.auc),
+            "auc_lost": columns}
+
+
+def _number(value: float) -> Optional[float]:
+    return None if math.isnan(value) else value
+
+
+def plot(task: TaskImportance) -> str:
+    """The losses of a task as bars with their intervals, the largest first."""
+    rows = [Bar(name, *loss) for name, loss in list(task.losses.items())[:_MOST_BARS]]
+    title = "{}: AUC lost where a column is shuffled".format(task.task)
+    return svg.bars(title, rows, Axis("AUC lost, of {:.4f}".format(task.auc)))
+
+
+def table(tasks: Sequence[TaskImportance]) -> List[str]:
+    """The losses as lines of text."""
+    lines: List[str] = []
+    for task in tasks:
+        width = max(len(name) for name in task.losses)
+        lines += ["", "{}: AUC {} of {:,} rows, {:,} positives".format(
+            task.task, _text(task.auc, "{:.5f}"), task.rows, task.positives)]
+        lines.append("{}  AUC lost  95 % interval".format("shuffled".ljust(width)))
+        for name, loss in task.losses.items():
+            interval = "[{:.5f}, {:.5f}]".format(loss.low, loss.high)
+            if math.isnan(loss.value):
+                interval = "n/a"
+            lines.append("{}  {}  {}".format(
+                name.ljust(width), _text(loss.value, "{:8.5f}").rjust(8), interval))
+    return lines
+
+
+def _text(value: float, form: str) -> str:
+    return "n/a" if math.isnan(value) else form.format(value)
