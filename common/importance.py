@@ -5,7 +5,7 @@
 The test rows of the run, or --files, are scored as they are, and once more for each column and
 repeat with that column's values dealt out anew among the rows. Lists that are aligned, as DIN's
 histories, are shuffled together. RUN is what predict.py takes; common/scoring/importance.md has the
-details. The run's folder gets importance.json, and importance-TASK.svg for each task.
+details. The run's folder gets importance.html and importance.json.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         request = _request(args)
     except ValueError as error:
         parser.error(str(error))
-    with signals.nothing_written(os.path.join(request.out, importances.FILE)):
+    with signals.nothing_written(os.path.join(request.out, importances.PAGE)):
         _measure(request, args)
 
 
@@ -137,7 +137,7 @@ def _finish(request: _Request, args: argparse.Namespace,
         "weights": os.path.abspath(request.weights.path), "files": request.files,
         "repeats": args.repeats, "seed": args.seed})
     print("\n".join(importances.table(tasks)))
-    print("results: {}".format(os.path.join(request.out, importances.FILE)))
+    print("results: {}".format(os.path.join(request.out, importances.PAGE)))
 
 
 def _open(request: _Request, args: argparse.Namespace) -> Data:

@@ -1,8 +1,7 @@
-"""What columns are worth: measured from scores, as JSON, as a table, and as plots."""
+"""What columns are worth: measured from scores, as JSON, as a table, and as a page of plots."""
 
 import math
 import os
-import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -12,15 +11,19 @@ from common.config.schema import Schema
 from common.metrics import paired
 from common.metrics.paired import Loss, Scored
 from common.pipeline.features import Block
-from common.reporting import svg
+from common.reporting import page, svg
+from common.reporting.numbers import MISSING, text
+from common.reporting.page import Fact, Section
 from common.reporting.series import Bar
 from common.reporting.ticks import Axis
 from common.scoring.shuffled import Unit
 from common.scoring.task_rows import TaskRows
 
 FILE = "importance.json"
-PLOT = "importance-{}.svg"
+PAGE = "importance.html"
 _MOST_BARS = 40
+_NOTE = ("What this model takes from a column in addition to all others: two columns that tell the "
+         "same lose little each.")
 
 
 class TaskImportance(NamedTuple):
@@ -101,22 +104,41 @@ def _importance(worth: _Worth, before: Scored, losses: Dict[str, Loss]) -> TaskI
 
 
 def write(folder: str, tasks: Sequence[TaskImportance], request: Dict[str, Any]) -> None:
-    """Writes importance.json, and a plot for each task.
+    """Writes importance.json and importance.html.
 
     Args:
-      request: what was asked for, to stand in the file.
+      request: what was asked for, to stand in the files.
     """
     values = {task.task: _as_json(task) for task in tasks}
-    for task in tasks:
-        with files.replacing(os.path.join(folder, plot_name(task.task))) as path:
-            with open(path, "w") as file:
-                file.write(svg.standalone(plot(task)))
+    with files.replacing(os.path.join(folder, PAGE)) as path:
+        with open(path, "w", encoding="utf-8", errors="replace") as file:
+            file.write(html(tasks, request))
     files.write_json(os.path.join(folder, FILE), {**request, "tasks": values})
 
 
-def plot_name(task: str) -> str:
-    """The name of a task's plot, of letters that every disk takes."""
-    return PLOT.format(re.sub(r"[^\w.-]", "_", task))
+def html(tasks: Sequence[TaskImportance], request: Dict[str, Any]) -> str:
+    """A page with the plot and the numbers of each task."""
+    lead = "The model is {weights}, its rows are {files}; {repeats} shuffles each, seed {seed}."
+    facts = [Fact("AUC, {}".format(task.task), text(task.auc, ".4f"), "{:,} rows, {:,} positives"
+                  .format(task.rows, task.positives)) for task in tasks]
+    figures = [page.figure(plot(task), "", _numbers(task)) for task in tasks]
+    sections = [Section("columns", "AUC lost where a column is shuffled", [page.figures(figures)])]
+    return page.page("What each column is worth", lead.format(**request), facts, [_NOTE], sections,
+                     "Written by common/importance.py")
+
+
+def _numbers(task: TaskImportance) -> str:
+    rows = []
+    for name, loss in task.losses.items():
+        rows.append([name, text(loss.value, ".5f"), interval(loss)])
+    return page.table("AUC lost: " + task.task, ["shuffled", "AUC lost", "95 % interval"], rows)
+
+
+def interval(loss: Loss) -> str:
+    """The interval of a loss as text."""
+    if math.isnan(loss.value):
+        return MISSING
+    return "[{:.5f}, {:.5f}]".format(loss.low, loss.high)
 
 
 def _as_json(task: TaskImportance) -> Dict[str, Any]:
@@ -135,8 +157,7 @@ def _number(value: float) -> Optional[float]:
 def plot(task: TaskImportance) -> str:
     """The losses of a task as bars with their intervals, the largest first."""
     rows = [Bar(name, *loss) for name, loss in list(task.losses.items())[:_MOST_BARS]]
-    title = "{}: AUC lost where a column is shuffled".format(task.task)
-    return svg.bars(title, rows, Axis("AUC lost, of {:.4f}".format(task.auc)))
+    return svg.bars(task.task, rows, Axis("AUC lost, of {}".format(text(task.auc, ".4f"))))
 
 
 def table(tasks: Sequence[TaskImportance]) -> List[str]:
@@ -145,16 +166,9 @@ def table(tasks: Sequence[TaskImportance]) -> List[str]:
     for task in tasks:
         width = max(len(name) for name in task.losses)
         lines += ["", "{}: AUC {} of {:,} rows, {:,} positives".format(
-            task.task, _text(task.auc, "{:.5f}"), task.rows, task.positives)]
+            task.task, text(task.auc, ".5f"), task.rows, task.positives)]
         lines.append("{}  AUC lost  95 % interval".format("shuffled".ljust(width)))
         for name, loss in task.losses.items():
-            interval = "[{:.5f}, {:.5f}]".format(loss.low, loss.high)
-            if math.isnan(loss.value):
-                interval = "n/a"
             lines.append("{}  {}  {}".format(
-                name.ljust(width), _text(loss.value, "{:8.5f}").rjust(8), interval))
+                name.ljust(width), text(loss.value, ".5f").rjust(8), interval(loss)))
     return lines
-
-
-def _text(value: float, form: str) -> str:
-    return "n/a" if math.isnan(value) else form.format(value)

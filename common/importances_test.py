@@ -18,6 +18,7 @@ from common.scoring.task_rows import TaskRows
 LABELS = np.array([1, 0, 1, 0, 1, 0], np.float32)
 GOOD = np.array([.9, .1, .8, .2, .7, .3], np.float32)
 BAD = np.array([.1, .9, .8, .2, .7, .3], np.float32)
+REQUEST = {"weights": "run/model.ckpt-3", "files": "rows/<i>", "repeats": 1, "seed": 1}
 UNITS = [Unit(("a",)), Unit(("b", "c"))]
 
 
@@ -67,7 +68,7 @@ def test_one_class_is_null_in_json_and_not_a_number_in_the_table(tmp_path: Any) 
     tasks = importances.measure(
         all_rows(labels), block(labels[:, None]), schema(), UNITS[:1], 1, scored(GOOD, BAD))
     assert math.isnan(tasks[0].auc)
-    importances.write(str(tmp_path), tasks, {"seed": 1})
+    importances.write(str(tmp_path), tasks, REQUEST)
     with open(os.path.join(str(tmp_path), importances.FILE)) as file:
         saved = json.load(file)
     assert saved["seed"] == 1 and saved["tasks"]["y"]["auc"] is None
@@ -76,17 +77,16 @@ def test_one_class_is_null_in_json_and_not_a_number_in_the_table(tmp_path: Any) 
     lines: List[str] = importances.table(tasks)
     assert lines[1] == "y: AUC n/a of 6 rows, 0 positives"
     assert lines[3].split() == ["a", "n/a", "n/a"]
-    assert sorted(os.listdir(str(tmp_path))) == ["importance-y.svg", "importance.json"]
+    assert sorted(os.listdir(str(tmp_path))) == ["importance.html", "importance.json"]
 
 
-def test_names_that_are_markup_or_paths_do_no_harm(tmp_path: Any) -> None:
-    rows = {"../<b>": TaskRows(LABELS, np.ones(6, bool))}
-    named = iter([{"../<b>": GOOD}, {"../<b>": BAD}])
+def test_names_that_are_markup_do_no_harm(tmp_path: Any) -> None:
+    rows = {"<b>": TaskRows(LABELS, np.ones(6, bool))}
+    named = iter([{"<b>": GOOD}, {"<b>": BAD}])
     tasks = importances.measure(
         rows, block(LABELS[:, None]), schema(), [Unit(("<script>",))], 1, named)
-    importances.write(str(tmp_path), tasks, {})
-    name = "importance-..__b_.svg"
-    assert sorted(os.listdir(str(tmp_path))) == [name, "importance.json"]
-    with open(os.path.join(str(tmp_path), name)) as file:
+    importances.write(str(tmp_path), tasks, REQUEST)
+    with open(os.path.join(str(tmp_path), importances.PAGE)) as file:
         text = file.read()
-    assert "<script>" not in text and "<b>" not in text and "&lt;script&gt;" in text
+    for markup in ("<script>", "<b>", "<i>"):
+        assert markup not in text and markup.replace("<", "&lt;").replace(">", "&gt;") in text

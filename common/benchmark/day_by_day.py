@@ -82,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=written_locally, required=True, help="new folder for rows and runs")
     parser.add_argument("--days", type=positive, default=30, help="how many (default 30)")
-    parser.add_argument("--rows", type=positive, default=20000, help="of a day (default 20000)")
+    parser.add_argument(
+        "--rows", type=positive, default=20480,
+        help="of a day; whole batches of 512, as a last batch of few rows moves the weights as far "
+             "as a whole one (default 20480)")
     parser.add_argument(
         "--drift", type=amount, default=0.05,
         help="radians by which the signal turns a day (default 0.05)")
