@@ -53,10 +53,10 @@ def warm_start_of(folder: str, run: Run) -> Optional[Dict[str, object]]:
 
 
 def growth(data: Data, folder: str) -> Growth:
-    """The vocabularies that have more words than in the run of a folder, for a warm start from it.
+    """The columns that have more words than in the run of a folder, for a warm start from it.
 
     Returns:
-      the name of each table of such a vocabulary -> words of then and of now.
+      the name of the table of each such vocabulary, or column of words -> words of then and of now.
 
     Raises:
       BadInput: its words are others, so that rows would be read as those of other words.
@@ -68,7 +68,7 @@ def growth(data: Data, folder: str) -> Growth:
                 "words".format(config))
         return {}
     before = of_run.get("vocabularies", {})
-    grown: Growth = {}
+    grown = _grown_words(config, of_run, data)
     for column in data.schema.columns:
         if column.vocabulary not in before:
             continue
@@ -81,6 +81,25 @@ def growth(data: Data, folder: str) -> Growth:
                     config, column.vocabulary, those["words"], len(words)))
         if len(words) > those["words"]:
             grown[variable_name(column)] = those["words"], len(words)
+    return grown
+
+
+def _grown_words(config: str, of_run: Dict[str, Any], data: Data) -> Growth:
+    """The same for columns whose words the schema lists."""
+    then = {column["name"]: column for column in of_run.get("schema", {}).get("columns", [])}
+    grown: Growth = {}
+    for column in data.schema.columns:
+        words, those = list(column.words), then.get(column.name, {}).get("words", [])
+        if column.kind != "words" or not those:
+            continue
+        if words[:len(those)] != those:
+            raise BadInput(
+                "{}: --warm_start reads a checkpoint in which the words of column {!r} were {}, "
+                "and they are {}, with other ids. Words may only be added at their end. Give them "
+                "in that order, or the column another name.".format(
+                    config, column.name, ", ".join(those), ", ".join(words)))
+        if len(words) > len(those):
+            grown[variable_name(column)] = len(those), len(words)
     return grown
 
 

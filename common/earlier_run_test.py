@@ -48,3 +48,24 @@ def test_a_checkpoint_without_a_config_says_nothing_of_its_words(
     assert earlier_run.growth(data_with(OLD, tmp_path), str(tmp_path)) == {}
     text = capsys.readouterr()
     assert "so nothing tells whether its vocabularies had the same words" in text.out + text.err
+
+
+@pytest.mark.parametrize("words, expected", [
+    (("s", "m"), {}),
+    (("s", "m", "l"), {"size_embedding/embedding_weights": (2, 3)}),
+    (("m", "s"), None),
+    (("s",), None),
+])
+def test_words_of_a_schema_may_be_added_at_the_end_too(tmp_path: object, words: tuple,
+                                                       expected: object) -> None:
+    columns = [{"name": "size", "kind": "words", "words": ["s", "m"]}]
+    write_json(os.path.join(str(tmp_path), "config.json"), {"schema": {"columns": columns}})
+    schema = Schema("shop", (Column("y", "label"), Column("size", "words", words=words)),
+                    "train", "test", "", "")
+    data = data_with(OLD, tmp_path)._replace(schema=schema)
+    if expected is not None:
+        assert earlier_run.growth(data, str(tmp_path)) == expected
+        return
+    with pytest.raises(BadInput, match="in which the words of column 'size' were s, m, and they "
+                       "are .*Words may only be added at their end"):
+        earlier_run.growth(data, str(tmp_path))

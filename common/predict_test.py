@@ -1,5 +1,7 @@
+import json
 import os
 import re
+import shutil
 import signal
 from typing import Any, Dict, Iterator, Tuple
 
@@ -172,6 +174,25 @@ def test_no_row_that_can_be_used_is_an_error(run: str, tmp_path: Any) -> None:
     path.write_text("user_id,page,tags,hour,price\n1,2\n")
     with pytest.raises(BadInput, match="rows.csv: not one row can be used"):
         scored.score(run, str(path), tmp_path / "s.csv", "--max_bad_rows", "5")
+
+
+@pytest.mark.parametrize("kind, key, value, message", [
+    ("hash", "buckets", 17, r"variables have another shape, such as input/input_layer/\w+/embedding"
+                            r"_weights, which is \[500, 16\] there and \[17, 16\] here"),
+    ("label", "name", "other", "variables, such as other_gate/bias: it was made with other flags"),
+])
+def test_a_config_that_was_changed_is_told(
+        run: str, rows: str, tmp_path: Any, kind: str, key: str, value: object,
+        message: str) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(run, str(copied))
+    config = json.loads((copied / "config.json").read_text())
+    columns = config["schema"]["columns"]
+    next(column for column in columns if column["kind"] == kind)[key] = value
+    (copied / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="model.ckpt-60: .*" + message):
+        scored.score(str(copied), text(rows), tmp_path / "s.csv")
+    assert not (tmp_path / "s.csv").exists()
 
 
 def test_a_signal_leaves_nothing_half_written(

@@ -129,6 +129,12 @@ def full_name(variable: tf.Variable) -> str:
     return place.full_name if place else variable.op.name
 
 
+def full_shape(variable: tf.Variable) -> List[int]:
+    """A variable's shape in checkpoints: for a slice, that of the whole."""
+    place = slice_of(variable)
+    return list(place.full_shape) if place else variable.shape.as_list()
+
+
 def is_reference(variable: tf.Variable) -> bool:
     """Whether a variable's tensor can be written in place; not so of a resource variable."""
     # TensorFlow 1.15 has no public name that tells the two kinds of variables apart.

@@ -65,6 +65,9 @@ def test_slices_know_their_place() -> None:
     assert [tf_private.slice_of(one) for one in [*table, whole]] == [
         Slice("scope/t", [5, 3], [0, 0], [3, 3]), Slice("scope/t", [5, 3], [3, 0], [2, 3]), None]
     assert [tf_private.full_name(one) for one in [*table, whole]] == ["scope/t", "scope/t", "w"]
+    shapes = [tf_private.full_shape(one) for one in [*table, whole]]
+    assert shapes == [shapes[0], shapes[0], whole.shape.as_list()]
+    assert shapes[0][0] == sum(one.shape.as_list()[0] for one in table)
 
 
 def test_savers_save_a_slice_where_it_is_set(tmp_path: object) -> None:

@@ -23,6 +23,9 @@ _OF_USER = re.compile(r"since|days|count|total|num_|(^|[ _])age([ _]|$)", re.IGN
 _ID = re.compile(r"(^|_| )(id|code|no|nr|key|zip)$|[a-z]I[dD]$", re.IGNORECASE)
 _WEIGHT = re.compile(r"(^|[_ ])weights?$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d.*)?|\d\d?[/.]\d\d?[/.]\d{4}.*|\d{8}T\d+.*")
+_YEAR_2000, _YEAR_2038 = 946684800, 2 ** 31  # in seconds since 1970
+_INDEX = re.compile(r"|Unnamed: 0|__index_level_0__|index|row([_ ]?(id|no|nr|number))?",
+                    re.IGNORECASE)
 _WHOLE = re.compile(r"-?\d+")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _PRINTED_LIST = re.compile(r"\[.*\]")
@@ -120,24 +123,49 @@ def _names_user(name: str) -> bool:
 
 def _guess_kind(name: str, filled: Counts, rows: RowTexts, doubts: Doubts) -> Column:
     """Kind and what belongs to it, by the values that are there."""
-    if name in rows.nested:
-        return _unused("is nested deeper than a list of values, and is left out", name, doubts)
-    if len(filled) < 2:
-        return _unused("one value or none, left out", name, doubts)
+    useless = _useless(name, filled, rows)
+    if useless:
+        return _unused(useless, name, doubts)
     label = _guess_label(filled)
     if label:
         values = " and ".join(sorted(filled))
         doubt = "only {}: is it a label, or a feature (hash, buckets 10)?".format(values)
         doubts.setdefault(doubt, []).append(name)
         return label
-    if all(_DATE.fullmatch(text) for text in list(filled)[:1000]):
+    if name in rows.times or _are_times(filled):
         return _unused("looks like a time, left out: what matters of it, as its hour or weekday, "
                        "needs a column of its own", name, doubts)
-    if name not in rows.lists and _are_amounts(name, filled):
+    if name in rows.decimals or name not in rows.lists and _are_amounts(name, filled):
         if _WEIGHT.search(name):
             doubts.setdefault("may say how often a row counts: kind 'weight'", []).append(name)
-        return {"kind": "number"}
+        column = {"kind": "number"}
+        return dict(column, separator=LIST_SEPARATOR) if name in rows.lists else column
     return _guess_text(name, filled, rows, doubts)
+
+
+def _useless(name: str, filled: Counts, rows: RowTexts) -> str:
+    """Why a column cannot say anything, as a doubt; empty where it may."""
+    if name in rows.nested:
+        return "is nested deeper than a list of values, and is left out"
+    if len(filled) < 2:
+        return "one value or none, left out"
+    return "counts the rows, left out" if _is_row_number(name, filled) else ""
+
+
+def _is_row_number(name: str, filled: Counts) -> bool:
+    """Whether a column is the index that pandas and others write beside the rows."""
+    is_index = bool(_INDEX.fullmatch(name)) and all(map(_WHOLE.fullmatch, filled))
+    return is_index and len(filled) == sum(filled.values())
+
+
+def _are_times(filled: Counts) -> bool:
+    """Whether values are dates, or seconds or milliseconds since 1970, from 2000 on."""
+    first = list(filled)[:1000]
+    if all(map(_WHOLE.fullmatch, first)):
+        numbers = [int(text) for text in first]
+        return any(all(_YEAR_2000 * unit <= number < _YEAR_2038 * unit for number in numbers)
+                   for unit in (1, 1000))
+    return all(map(_DATE.fullmatch, first))
 
 
 def _unused(doubt: str, name: str, doubts: Doubts) -> Column:

@@ -1,3 +1,5 @@
+import datetime
+import decimal
 import json
 import os
 import re
@@ -135,10 +137,35 @@ def test_numbers_that_are_no_amounts() -> None:
     ("['a', 'b{}']", "x: lists as programs print them, left out"),
     ("01.{:02d}.2026", "x: looks like a time, left out"),
     ("20260101T{}", "x: looks like a time, left out"),
+    ("17000000{:02d}", "x: looks like a time, left out"),
+    ("17000000{:02d}000", "x: looks like a time, left out"),
 ])
 def test_what_no_kind_reads_is_left_out(value: str, doubt: str) -> None:
     column, doubts = of_column([value.format(number) for number in range(1, 13)])
     assert column == {"name": "x", "kind": "unused"} and doubt in doubts
+
+
+@pytest.mark.parametrize("name, kind", [("", "unused"), ("Unnamed: 0", "unused"), ("n", "number")])
+def test_an_index_of_rows_is_left_out(name: str, kind: str) -> None:
+    rows = guessed(pd.DataFrame({name: [str(row) for row in range(COUNT)]}))
+    assert rows.schema["columns"][0]["kind"] == kind
+    assert ("counts the rows, left out" in " / ".join(rows.doubts)) == (kind == "unused")
+
+
+def test_what_is_guessed_of_parquets_types_can_be_read(tmp_path: Any) -> None:
+    rows, out = str(tmp_path.joinpath("rows.parquet")), str(tmp_path.joinpath("shop.json"))
+    times = [datetime.time(row % 24) for row in range(COUNT)]
+    columns = {"user": ["u{}".format(row % 9) for row in range(COUNT)], "time": times,
+               "code": [float(row % 5) for row in range(COUNT)],
+               "prices": [[float(row % 7), 1.5] for row in range(COUNT)],
+               "paid": [decimal.Decimal(row % 3) for row in range(COUNT)],
+               "y": [row % 2 for row in range(COUNT)]}
+    pq.write_table(pa.table(columns), rows)
+    assert schema.main(["guess", rows, "--out", out]) == 0
+    kinds = {column.name: column.kind for column in schema_file.read(out).columns}
+    assert kinds == {"user": "hash", "time": "unused", "code": "number", "prices": "number",
+                     "paid": "number", "y": "label"}
+    assert schema.main(["check", out, rows]) == 0
 
 
 def test_names_that_variables_cannot_have_stay_apart() -> None:

@@ -30,12 +30,16 @@ class RowTexts(NamedTuple):
       lists: the Parquet columns of lists, whose items are joined by LIST_SEPARATOR.
       nested: the Parquet columns that hold more than values or lists of them; their texts are left
         out.
+      decimals: those of floats and decimals, which no kind reads as text.
+      times: those of dates, times and durations.
     """
 
     num_rows: int
     columns: Dict[str, Counter[str]]
     lists: Set[str]
     nested: Set[str]
+    decimals: Set[str] = set()
+    times: Set[str] = set()
 
 
 def read(names: str, delimiter: str, limit: int) -> RowTexts:
@@ -52,7 +56,7 @@ def read(names: str, delimiter: str, limit: int) -> RowTexts:
     """
     unknown = Schema("rows", (), "", "", "", "", delimiter)
     files = file_names.listed("rows", names.split(","), unknown, True)
-    found = RowTexts(0, {}, set(), set())
+    found = RowTexts(0, {}, set(), set(), set(), set())
     for file in files:
         if found.num_rows < limit:
             add = _add_parquet if reader.is_parquet(file.path) else _add_text
@@ -118,8 +122,13 @@ def _add_type(found: RowTexts, name: str, kind: pa.DataType) -> None:
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     if is_list:
         found.lists.add(name)
-    if pa.types.is_nested(kind.value_type if is_list else kind):
+    value = kind.value_type if is_list else kind
+    if pa.types.is_nested(value):
         found.nested.add(name)
+    if pa.types.is_floating(value) or pa.types.is_decimal(value):
+        found.decimals.add(name)
+    if pa.types.is_temporal(value):
+        found.times.add(name)
 
 
 def _add_batch(found: RowTexts, batch: pa.RecordBatch) -> None:

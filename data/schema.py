@@ -29,6 +29,7 @@ from data import guessing, own_rows, quoted, row_texts, rows_check  # noqa: E402
 def main(argv: Optional[List[str]] = None) -> int:
     """Does what the command line says; returns the exit status."""
     args = _parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hashing is TensorFlow's, and notes the CPU
     try:
         args.run(args)
     except (BadInput, OSError, ValueError, pa.ArrowException) as error:

@@ -3,14 +3,14 @@
 import glob
 import os
 import time
-from typing import Optional, Sequence
+from typing import Dict, List, Optional
 
 import tensorflow.compat.v1 as tf
 
 from common.checkpoint import leftovers, tables
 from common.embedding import graph_record
 from common.errors import BadInput, in_one_line
-from common.tf_private import SaverBuilder, full_name
+from common.tf_private import SaverBuilder, full_name, full_shape
 
 
 class Saver(tf.train.Saver):
@@ -27,7 +27,7 @@ class Saver(tf.train.Saver):
         self._restored: Optional[str] = None
         self._keep = keep
         variables = tf.global_variables()
-        self._names = sorted({full_name(variable) for variable in variables})
+        self._shapes = {full_name(variable): _shape_of(variable) for variable in variables}
         self._tables = tables.restorers()
         is_exported = bool(graph_record.of_graph().served_tables)
         self._of_variables: Optional[tf.train.Saver] = None
@@ -76,7 +76,7 @@ class Saver(tf.train.Saver):
           BadInput: the checkpoint is of a model with other variables.
         """
         checkpoint = tf.train.load_checkpoint(save_path)
-        _check(save_path, checkpoint, self._names)
+        _check(save_path, checkpoint, self._shapes)
         # Tables come first: the other trainers wait for the variables alone.
         for table in self._tables:
             table.restore(sess, save_path, checkpoint)
@@ -102,10 +102,24 @@ def _no_space(folder: str, error: tf.errors.OpError) -> BadInput:
             folder, size, newest or "the start", in_one_line(error.message)))
 
 
-def _check(path: str, checkpoint: tf.train.NewCheckpointReader, names: Sequence[str]) -> None:
-    """Raises BadInput for variables that a checkpoint lacks."""
-    absent = [name for name in names if not checkpoint.has_tensor(name)]
+def _shape_of(variable: tf.Variable) -> Optional[List[int]]:
+    """A variable's shape, or that of the whole of which it is a slice; None where it may change."""
+    return full_shape(variable) if variable.shape.is_fully_defined() else None
+
+
+def _check(path: str, checkpoint: tf.train.NewCheckpointReader,
+           shapes: Dict[str, Optional[List[int]]]) -> None:
+    """Raises BadInput for variables that a checkpoint lacks, or has in another shape."""
+    absent = sorted(name for name in shapes if not checkpoint.has_tensor(name))
     if absent:
         raise BadInput("{}: it lacks {} of {} variables, such as {}: it was made with other flags. "
                        "Go on with those, or give another --checkpoint.".format(
-                           path, len(absent), len(names), absent[0]))
+                           path, len(absent), len(shapes), absent[0]))
+    there = checkpoint.get_variable_to_shape_map()
+    others = sorted(name for name in shapes if shapes[name] not in (None, there[name]))
+    if others:
+        raise BadInput("{}: {} of {} variables have another shape, such as {}, which is {} there "
+                       "and {} here: it was made with another schema or other flags. Go on with "
+                       "those, or give another --checkpoint.".format(
+                           path, len(others), len(shapes), others[0], there[others[0]],
+                           shapes[others[0]]))

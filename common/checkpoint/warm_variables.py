@@ -52,7 +52,7 @@ def _difference(variable: tf.Variable, source: Source) -> Optional[str]:
     if name not in source.tensors:
         return "not in the checkpoint"
     there = source.tensors[name]
-    here = variable.dtype.base_dtype, _whole_shape(variable)
+    here = variable.dtype.base_dtype, tf_private.full_shape(variable)
     if there != here:
         return "{} {} there, {} {} here".format(
             there[0].name, there[1], here[0].name, here[1])
@@ -65,17 +65,12 @@ def _has_grown(variable: tf.Variable, source: Source, growth: Growth) -> bool:
     if name not in source.tensors:
         return False
     dtype, there = source.tensors[name]
-    here = _whole_shape(variable)
+    here = tf_private.full_shape(variable)
     path = "/{}/".format(name)
     for table, words in growth.items():
         if "/{}/".format(table) in path and (there[:1], here[:1]) == ([words[0]], [words[1]]):
             return there[1:] == here[1:] and dtype == variable.dtype.base_dtype
     return False
-
-
-def _whole_shape(variable: tf.Variable) -> List[int]:
-    place = tf_private.slice_of(variable)
-    return list(place.full_shape) if place else variable.shape.as_list()
 
 
 def assign(its_plan: Plan, source: Source) -> tf.Operation:

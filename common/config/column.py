@@ -24,7 +24,7 @@ class Column(ColumnFields):
       separator: what divides the items of a list; empty for a column with one value a row.
       default: what an empty or null field stands for: of an identity column one of its numbers, of
         a number column a finite one, of a words column one of its words, without which an empty
-        field is an error. Labels and weights have none.
+        field is an error, or an empty list. Labels and weights have none.
       combiner: how the embeddings of a list's items become one: 'mean' or 'sum'.
       table: the name of its embedding table, which columns may share; the column's own name if
         empty.
@@ -54,5 +54,8 @@ class Column(ColumnFields):
             raise column_checks.wrong(self, problem)
         if self.kind == "words" and not self.buckets:
             self = self._replace(buckets=len(self.words))
+        is_blank = self.default == self._field_defaults["default"]
+        if self.kind == "words" and self.is_list and is_blank and self.default not in self.words:
+            self = self._replace(default="")  # an empty list, as a blank is none of its words
         column_checks.check(self)
         return self

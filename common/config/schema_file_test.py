@@ -162,6 +162,16 @@ def test_a_column_set_aside_may_leave_its_keys(kind: str) -> None:
         schema_file.from_json(wrong, "x", "x")
 
 
+def test_a_list_of_words_may_be_empty() -> None:
+    for given, expected in ((None, ""), ("", ""), ("m", "m")):
+        value = changed(4, separator="|", default=given)
+        schema = schema_file.from_json(value, "x", "x")
+        assert schema.columns[4].default == expected
+        assert schema_file.from_json(schema_file.to_json(schema), "x", "x") == schema
+    blank = schema_file.from_json(changed(4, separator="|", words=["f", " "]), "x", "x")
+    assert blank.columns[4].default == " "
+
+
 def test_an_empty_name_is_none() -> None:
     assert schema_file.from_json(dict(SMALL, name=""), "x", "mine").name == "mine"
 

@@ -187,8 +187,7 @@ class Encoder:
         if column.kind == "hash":
             return ids  # none is -1
         if column.kind == "words":
-            words = ", ".join(column.words)
-            decoder.reject(ids < 0, column, "one of " + words)
+            decoder.reject(ids < 0, column, _words_of(column))
         return self._with_unknown(decoder, ids, column)
 
     def _encode_list(self, decoder: ColumnDecoder, column: Column) -> Ragged:
@@ -239,3 +238,11 @@ def _stack(columns: List[ndarray], size: int) -> ndarray:
     for row, column in zip(out, columns):
         row[:] = column
     return out.T
+
+
+def _words_of(column: Column) -> str:
+    """What a value of a column of words may be, for messages."""
+    words = "one of " + ", ".join(column.words)
+    if column.default in column.words:
+        return words
+    return words + " (the schema has no default for an empty field)"

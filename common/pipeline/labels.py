@@ -12,6 +12,8 @@ from common.config.schema import Schema
 from common.formats import parsing
 from common.pipeline.column_decoder import ColumnDecoder
 
+MAX_WEIGHT = 1e30  # of a row: sums over a batch stay far below what a float32 holds
+
 
 def decode(decoder: ColumnDecoder, schema: Schema) -> List[ndarray]:
     """The targets of a schema, in its order: labels, 0 or 1 [N] each, and the rows' weights.
@@ -50,7 +52,8 @@ def of_column(decoder: ColumnDecoder, column: Column) -> List[ndarray]:
     """The labels that are read from one column, or its weights."""
     if column.kind == "weight":
         weights = decoder.numbers(column)
-        decoder.reject(weights < 0, column, "a weight, 0 or more")
+        is_wrong = (weights < 0) | (weights > MAX_WEIGHT)
+        decoder.reject(is_wrong, column, "a weight from 0 to {:g}".format(MAX_WEIGHT))
         return [weights]
     if column.dtype == "int32":
         return [decoder.integers(column)]

@@ -126,3 +126,16 @@ def test_a_purchase_without_a_click_is_none(tmp_path: object, capfd: pytest.Capt
     assert data.label_rates()[0, 0] == (sum(expected) + 0.5) / 4
     told = "in a sample of the rows, 1 of 3 have a purchase (bought) without a click. It counts as "
     assert (told in capfd.readouterr().err) == roles
+
+
+def test_labels_that_are_the_same_in_all_rows_are_told(tmp_path: object,
+                                                       capfd: pytest.CaptureFixture) -> None:
+    columns = [{"name": name, "kind": "label"} for name in "abc"]
+    columns.append({"name": "u", "kind": "hash", "buckets": 9})
+    schema = schema_file.from_json({"train_file": "train", "test_file": "train",
+                                    "columns": columns}, "shop.json", "shop")
+    toy.write_csv("{}/train".format(tmp_path), [["0", "1", "1", "x"], ["0", "1", "0", "y"]])
+    source.open_data(str(tmp_path), schema, False, 0, False).label_rates()
+    told = capfd.readouterr().err
+    assert "train: in a sample of the rows, label 'a' is 0 in all 2 rows. A model that is" in told
+    assert "label 'b' is 1 in all 2 rows" in told and "label 'c'" not in told

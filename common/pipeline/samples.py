@@ -5,6 +5,7 @@ from typing import List, Sequence, TypeVar
 import numpy as np
 
 from common.config.schema import Schema
+from common.counts import counted
 from common.formats.chunks import Chunk
 from common.formats.files import Files
 from common.log import log
@@ -52,8 +53,18 @@ def pair_rates(targets: np.ndarray, schema: Schema, path: str) -> np.ndarray:
             "as none. `data/schema.py check` counts all such rows. To count these purchases, leave "
             "roles out of the schema of a model that needs none.".format(
                 path, num_unclicked, len(labels), purchase))
+    _tell_constant(labels, schema, path)
     weights = np.ones(len(labels))
     if schema.weights and columns[-1].any():
         weights = columns[-1] / columns[-1].mean()
     counts = labels.T.dot(labels * weights[:, None])
     return (counts + 0.5) / (len(labels) + 1.0)
+
+
+def _tell_constant(labels: np.ndarray, schema: Schema, path: str) -> None:
+    """Tells of labels [N, K] that are the same in all sampled rows, of which nothing is learnt."""
+    for label, rate in zip(schema.labels, labels.mean(0)):
+        if rate in (0, 1):
+            log("{}: in a sample of the rows, label {!r} is {:.0f} in all {}. A model that is "
+                "trained on such rows learns nothing else.".format(
+                    path, label.name, rate, counted(len(labels), "row")))

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from common.config.schema import NO_USER, USER, WEIGHT, Column, Schema
 from common.formats.files import Files
+from common.pipeline import labels as labels_of
 from common.pipeline import raw, row_order, source, tf_lines
 from common.pipeline.batches import Batch
 from common.pipeline.dataset import InputFn
@@ -130,7 +131,8 @@ def _present(values: tf.Tensor, column: Column, schema: Schema) -> tf.Tensor:
     elif column.dtype == "float":
         is_missing = tf.logical_or(raw.is_missing(values, schema), ~tf.math.is_finite(values))
         if column.kind == "weight":
-            is_missing = tf.logical_or(is_missing, values < 0)
+            is_wrong = tf.logical_or(values < 0, values > labels_of.MAX_WEIGHT)
+            is_missing = tf.logical_or(is_missing, is_wrong)
     else:
         return values
     check = tf.debugging.assert_none_equal(is_missing, True, message=message)

@@ -66,7 +66,8 @@ def test_rates_count_rows_by_their_weights(tmp_path: object) -> None:
 
 
 @pytest.mark.parametrize("weight, expected", [
-    ("-1", "a weight, 0 or more"), ("", "a finite number"), ("inf", "a finite number")])
+    ("-1", "a weight from 0 to 1e+30"), ("1e31", "a weight from 0 to 1e+30"),
+    ("", "a finite number"), ("inf", "a finite number")])
 def test_what_is_no_weight_is_an_error(tmp_path: object, weight: str, expected: str) -> None:
     data = open_rows(tmp_path, [ROWS[0], ["1", "x", "a", weight]])
     make = dataset.columnar_input(data.train, data, Stream(9))
