@@ -7,6 +7,7 @@ import subprocess
 from typing import Dict, List, Optional
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+_LIBC = ctypes.CDLL(None)  # found before any fork: behind one, other threads' locks stay locked
 
 
 def run(words: List[str], env: Dict[str, str]) -> int:
@@ -29,7 +30,7 @@ def run(words: List[str], env: Dict[str, str]) -> int:
     try:
         # A session of its own, so that Ctrl-C of a terminal comes once, from here.
         process = subprocess.Popen(
-            words, env=env, start_new_session=True, preexec_fn=lambda: _end_with(parent))
+            words, env=env, start_new_session=True, preexec_fn=lambda: end_with(parent))
         if received:  # before there was a process to send it to
             process.send_signal(received[0])
         status = process.wait()
@@ -39,8 +40,8 @@ def run(words: List[str], env: Dict[str, str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _end_with(parent: int) -> None:
-    """Has the kernel kill this process when its parent is gone."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with(parent: int) -> None:
+    """Has the kernel kill this process when the thread of its parent that started it is gone."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # gone already
         os._exit(128 + signal.SIGKILL)

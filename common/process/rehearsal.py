@@ -18,6 +18,7 @@ from typing import IO, Dict, Iterator, List, Optional
 
 from common.config.cluster import ROLES, Cluster
 from common.places import addresses
+from common.process import child
 
 RESTART_SECS = 1.0
 _STOP_SECS = 30.0
@@ -131,10 +132,14 @@ class _Process:
         self.start()
 
     def start(self) -> None:
-        """Starts the process in a session of its own, out of reach of a terminal's Ctrl-C."""
+        """Starts the process in a session of its own, out of reach of a terminal's Ctrl-C.
+
+        It is killed with this one, so that nothing writes where the next rehearsal will.
+        """
+        launcher = os.getpid()
         self.process = subprocess.Popen(
             self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True)
+            start_new_session=True, preexec_fn=lambda: child.end_with(launcher))
         self._reader = threading.Thread(target=self._copy, args=(self.process.stdout,), daemon=True)
         self._reader.start()
 

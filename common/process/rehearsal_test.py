@@ -124,20 +124,47 @@ def test_what_fails_ends_the_job_with_its_status(tmp_path: object) -> None:
     assert time.monotonic() - began < 20
 
 
+def children_of(process: subprocess.Popen) -> List[str]:
+    """The processes of a rehearsal, once one of them that is deaf to SIGTERM has said so."""
+    for line in process.stdout:
+        if line == "[ps-1] deaf\n":
+            break
+    return subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="],
+                          stdout=subprocess.PIPE, universal_newlines=True).stdout.split()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all(tmp_path: object, number: int) -> None:
     does = {"ps-0": "sleep 60", "ps-1": "deaf", "worker-0": "sleep 60", "worker-1": "sleep 60"}
     process = start(tmp_path, does, "esmm", "--checkpoint=run")
-    for line in process.stdout:
-        if line == "[ps-1] deaf\n":
-            break
-    children = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="],
-                              stdout=subprocess.PIPE, universal_newlines=True).stdout.split()
+    children = children_of(process)
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert len(children) == 4 and not any(os.path.exists("/proc/" + pid) for pid in children)
+
+
+@pytest.mark.slow
+def test_all_are_killed_with_the_rehearsal(tmp_path: object) -> None:
+    process = start(tmp_path, {"ps-1": "deaf"}, "esmm", "--checkpoint=run")
+    children = children_of(process)
+    assert children
+    process.kill()
+    process.wait(30)
+    deadline = time.monotonic() + 30
+    while any(map(runs, children)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def runs(pid: str) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        with open("/proc/{}/stat".format(pid)) as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_rehearsal_in_an_object_store_makes_no_folder(
