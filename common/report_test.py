@@ -52,7 +52,7 @@ def refused(capsys: pytest.CaptureFixture, *argv: str) -> str:
 def test_a_run_writes_its_report(trained: str) -> None:
     text = page(os.path.join(trained, "report.html"))
     for words in ("MMOE", "ROC: clk", "AUC of buy by hour", "Calibration of clk by price",
-                  "Evaluations over steps", "test.csv", "user_id", "{:.4f}".format(
+                  "Over steps", "test.csv", "user_id", "{:.4f}".format(
                       scored.auc_of_run(trained, "clk"))):
         assert words in text, words
     assert len(text) < 500000

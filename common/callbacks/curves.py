@@ -198,8 +198,8 @@ def summary(step: int, tasks: Dict[str, Collected], cuts: Sequence[Cut]) -> Dict
     """
     plots = {}
     for task, rows in tasks.items():
-        plots[task] = {"roc": _numbers(curves.roc(rows)),
-                       "reliability": _numbers(curves.reliability(rows))}
+        roc, reliability = curves.both(rows)
+        plots[task] = {"roc": _numbers(roc), "reliability": _numbers(reliability)}
     sliced = []
     for cut in cuts:
         by_task = {}

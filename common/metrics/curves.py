@@ -58,16 +58,44 @@ def wilson(share: float, rows: float) -> Interval:
     return Interval(min(max(middle - spread, 0.0), share), max(min(middle + spread, 1.0), share))
 
 
+class _Sorted(NamedTuple):
+    """Rows by their prediction, ascending; users by numbers from 0, weights float64 [N]."""
+
+    labels: np.ndarray
+    logits: np.ndarray
+    users: Optional[np.ndarray]
+    weights: np.ndarray
+
+
+def _sorted(rows: Collected) -> _Sorted:
+    """The rows in the order in which everything here is fast: sorting is most of its cost."""
+    order = np.argsort(rows.logits, kind="stable")
+    users = None if rows.users is None else of_users.apart(rows.users)[order]
+    weights = np.ones(len(order))
+    if rows.weights is not None:
+        weights = rows.weights[order].astype(np.float64)
+    return _Sorted(rows.labels[order], rows.logits[order], users, weights)
+
+
+def both(rows: Collected) -> Tuple[List[RocPoint], List[Bin]]:
+    """The ROC curve and the reliability of a task."""
+    in_order = _sorted(rows)
+    return _roc(in_order), _reliability(in_order)
+
+
 def roc(rows: Collected) -> List[RocPoint]:
     """The ROC curve from (0, 0) to (1, 1), thinned to MAX_POINTS; none where a class is missing."""
-    weights = _weights(rows)
-    placed = measures.placements(rows.labels, rows.logits, weights)
+    return _roc(_sorted(rows))
+
+
+def _roc(rows: _Sorted) -> List[RocPoint]:
+    placed = measures.placements(rows.labels, rows.logits, rows.weights)
     if not placed.has_both:
         return []
     effect = 1.0
     if rows.users is not None:
         effect = measures.design_effect(rows.labels, placed, rows.users)
-    false, true = _shares_above(rows, weights)
+    false, true = _shares_above(rows)
     kept = _thinned(false + true)
     worth = placed.positives.effective_rows / effect
     points = []
@@ -76,14 +104,13 @@ def roc(rows: Collected) -> List[RocPoint]:
     return points
 
 
-def _shares_above(rows: Collected, weights: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def _shares_above(rows: _Sorted) -> Tuple[np.ndarray, np.ndarray]:
     """The shares of negatives and of positives above each threshold, ascending from 0 to 1."""
-    order = np.argsort(-rows.logits, kind="stable")
-    logits = rows.logits[order]
-    is_positive = rows.labels[order] > 0.5
-    of_positives = np.cumsum(weights[order] * is_positive)
-    of_negatives = np.cumsum(weights[order] * ~is_positive)
-    is_last = np.append(np.diff(logits) != 0, True)  # of the rows of one score
+    is_positive = rows.labels[::-1] > 0.5
+    weights = rows.weights[::-1]
+    of_positives = np.cumsum(weights * is_positive)
+    of_negatives = np.cumsum(weights * ~is_positive)
+    is_last = np.append(np.diff(rows.logits[::-1]) != 0, True)  # of the rows of one score
     false = np.append(0.0, of_negatives[is_last] / of_negatives[-1])
     true = np.append(0.0, of_positives[is_last] / of_positives[-1])
     return false, true
@@ -103,22 +130,25 @@ def reliability(rows: Collected) -> List[Bin]:
 
     Rows of one prediction are in one bin, so there may be fewer bins than MAX_BINS.
     """
-    weights = _weights(rows)
+    return _reliability(_sorted(rows))
+
+
+def _reliability(rows: _Sorted) -> List[Bin]:
     size = len(rows.labels)
-    if not weights.any():
+    if not rows.weights.any():
         return []
     predicted = probabilities(rows.logits)
-    users = None if rows.users is None else of_users.apart(rows.users)
-    order = np.argsort(rows.logits, kind="stable")
-    is_new = np.append(True, np.diff(rows.logits[order]) != 0)
+    is_new = np.append(True, np.diff(rows.logits) != 0)
     first_of_tie = np.maximum.accumulate(np.where(is_new, np.arange(size), 0))
     num_bins = min(MAX_BINS, max(size // _ROWS_OF_BIN, 1))
     number = first_of_tie * num_bins // size
+    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), size]
     bins = []
-    for places in np.split(order, np.flatnonzero(np.diff(number)) + 1):
-        if weights[places].any():
-            some = None if users is None else users[places]
-            bins.append(_bin(rows.labels[places], predicted[places], weights[places], some))
+    for begin, end in zip(edges, edges[1:]):
+        part = slice(begin, end)
+        if rows.weights[part].any():
+            users = None if rows.users is None else rows.users[part]
+            bins.append(_bin(rows.labels[part], predicted[part], rows.weights[part], users))
     return bins
 
 
@@ -135,15 +165,14 @@ def rate(labels: np.ndarray, weights: np.ndarray,
 
     Args:
       labels, weights: [N], of which some weigh more than 0.
-      users: each row's user by a number, int [N]; None: rows are independent.
+      users: each row's user by a number from 0, int [N]; None: rows are independent.
     """
     share = float(np.average(labels, weights=weights))
     worth = float(weights.sum() ** 2 / np.square(weights).sum())
     if users is not None:
         influence = weights * (labels - share)
         alone = float(np.square(influence).sum())
-        _, user = np.unique(users, return_inverse=True)
-        together = float(np.square(np.bincount(user, weights=influence)).sum())
+        together = float(np.square(np.bincount(users, weights=influence)).sum())
         worth /= max(together / alone, 1.0) if alone > 0 else 1.0
     return share, wilson(share, worth)
 
@@ -151,9 +180,3 @@ def rate(labels: np.ndarray, weights: np.ndarray,
 def probabilities(logits: np.ndarray) -> np.ndarray:
     """The predictions of logits [N], float64 [N]."""
     return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
-
-
-def _weights(rows: Collected) -> np.ndarray:
-    if rows.weights is None:
-        return np.ones(len(rows.labels))
-    return rows.weights.astype(np.float64)

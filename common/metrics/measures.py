@@ -125,7 +125,11 @@ def auc_interval(
     Returns:
       the interval; NaNs where only one class is there.
     """
-    placed = placements(labels, scores, weights)
+    return _interval(labels, placements(labels, scores, weights), users)
+
+
+def _interval(labels: np.ndarray, placed: Placements, users: Optional[np.ndarray]) -> Interval:
+    """The same of rows that are placed already."""
     if not placed.has_both:
         return Interval(math.nan, math.nan)
     estimate = placed.auc
@@ -213,11 +217,12 @@ def evaluate(
     labels = labels.astype(np.float64)
     if weights is not None:
         weights = weights.astype(np.float64)
-    interval = auc_interval(labels, logits, users, weights)
+    placed = placements(labels, logits, weights)
+    interval = _interval(labels, placed, users)
     result = {
         "rows": float(len(labels)),
         "positives": float(labels.sum()),
-        "auc": auc(labels, logits, weights),
+        "auc": placed.auc,
         "auc_low": interval.low,
         "auc_high": interval.high,
         "log_loss": log_loss(labels, logits, weights),

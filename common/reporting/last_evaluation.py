@@ -145,14 +145,17 @@ def _sliced(run: RunFiles, sliced: Dict[str, Any], tasks: Sequence[str],
     parts = ["<h3>{}</h3>".format(page.text_of(heading))]
     if sliced.get("note"):
         parts.append(page.paragraph("Note: {}.".format(sliced["note"])))
-    rows = []
+    rows, lines = [], []
     for name, title in (("auc", "AUC"), ("calibration", "Calibration")):
-        figures = []
+        figures: List[str] = []
         for color, task in enumerate(tasks):
             bars = _slice_bars(values, sliced["tasks"].get(task, []), name, color)
             mark = 1.0 if name == "calibration" else number(run.last.get(task, {}).get("auc"))
             figures += _slice_figure("{} of {} by {}".format(title, task, column), bars, mark)
-        parts.append(page.figures(figures))
+        lines.append(figures)
+    if len(tasks) == 1:
+        lines = [lines[0] + lines[1]]
+    parts += [page.figures(line) for line in lines]
     for task in tasks:
         for value, one in zip(values, sliced["tasks"].get(task, [])):
             rows.append(_slice_row(task, value, one))

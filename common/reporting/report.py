@@ -45,9 +45,8 @@ def html(runs: Sequence[RunFiles]) -> str:
     is_alone = len(runs) == 1
     sections = [
         Section("metrics", "Last evaluation", last_evaluation.metrics(runs, tasks)),
-        Section("training", "Training", _plots(over_steps.training(runs))),
-        Section("evaluations", "Evaluations over steps",
-                _plots(over_steps.evaluations(runs, tasks))),
+        Section("steps", "Over steps",
+                _plots(over_steps.training(runs) + over_steps.evaluations(runs, tasks))),
         Section("curves", "ROC and reliability", last_evaluation.curves(runs, tasks)),
         Section("slices", "Slices", last_evaluation.slices(runs, tasks)),
     ]
@@ -75,11 +74,11 @@ def _title(run: RunFiles) -> str:
 
 
 def _state(run: RunFiles) -> str:
-    """Whether the run is over, and where it is."""
+    """Whether the run is finished, and where it is."""
     step = run.metrics.get("global_step")
-    state = "not over: there is no metrics.json yet"
+    state = "not finished: there is no metrics.json yet"
     if step is not None:
-        state = "over at step {}".format(text(step, ",.0f"))
+        state = "finished at step {}".format(text(step, ",.0f"))
     return "{} \N{MIDDLE DOT} {}".format(state, os.path.abspath(run.folder))
 
 

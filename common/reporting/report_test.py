@@ -74,14 +74,13 @@ def page_of(*folders: str) -> Page:
 
 def test_the_page_of_a_run_that_is_over(tmp_path: Any) -> None:
     page = page_of(reported.write(str(tmp_path / "run")))
-    assert page.headings() == ["metrics", "training", "evaluations", "curves", "slices", "tables",
-                               "origin"]
+    assert page.headings() == ["metrics", "steps", "curves", "slices", "tables", "origin"]
     for title in ("Training loss", "Throughput", "AUC", "Log loss", "Calibration", "ROC: click",
                   "Reliability: purchase", "AUC of click by age",
                   "Calibration of purchase by age", "Keys of embedding variables"):
         assert title in page.plots(), title
     auc = reported.metrics_of("click")["auc"]
-    for words in ("ESMM \N{MIDDLE DOT} run", "over at step 300", "{:.4f}".format(auc), "24,000",
+    for words in ("ESMM \N{MIDDLE DOT} run", "finished at step 300", "{:.4f}".format(auc), "24,000",
                   "python esmm/train.py --steps 300", "1 file, 12.3 kB, in /rows", "day.csv",
                   "Note: a note.", "5,000"):
         assert words in page.text, words
@@ -129,13 +128,12 @@ def change(folder: str, name: str, **values: Any) -> None:
 
 
 @pytest.mark.parametrize("names, absent, note", [
-    (["metrics.json"], [], "not over: there is no metrics.json yet"),
+    (["metrics.json"], [], "not finished: there is no metrics.json yet"),
     (["curves.json"], ["curves", "slices"], "no ROC, reliability and slices: there is no curves"),
-    (["events"], ["training"], "no loss and no throughput: the folder has no TensorBoard events"),
+    (["events"], [], "no loss and no throughput: the folder has no TensorBoard events"),
     (["keys.jsonl"], ["tables"], ""),
-    (["metrics.jsonl"], ["evaluations"], ""),
     (["metrics.json", "metrics.jsonl", "curves.json", "events", "keys.jsonl"],
-     ["metrics", "evaluations", "curves", "slices", "training", "tables"], "no evaluation yet")])
+     ["metrics", "steps", "curves", "slices", "tables"], "no evaluation yet")])
 def test_what_is_missing_is_left_out_and_said(
         names: List[str], absent: List[str], note: str, tmp_path: Any) -> None:
     folder = reported.write(str(tmp_path / "run"))
@@ -150,12 +148,12 @@ def test_a_run_without_evaluations_says_why(tmp_path: Any) -> None:
     remove(folder, "metrics.jsonl", "curves.json")
     change(folder, "metrics.json", tasks={})
     page = page_of(folder)
-    assert "no evaluation: the run has --no_eval" in page.text and "training" in page.headings()
+    assert "no evaluation: the run has --no_eval" in page.text and "Training loss" in page.plots()
 
 
 def test_one_evaluation_is_no_curve_over_steps(tmp_path: Any) -> None:
     page = page_of(reported.write(str(tmp_path / "run"), steps=[300]))
-    assert "evaluations" not in page.headings()
+    assert "AUC" not in page.plots() and "Training loss" in page.plots()
     assert "one evaluation, so there is nothing to plot over steps" in page.text
 
 
@@ -184,7 +182,7 @@ def test_damaged_files_are_named_and_the_rest_is_shown(
     with open(os.path.join(folder, name), "w") as file:
         file.write(content)
     page = page_of(folder)
-    assert "training" in page.headings() and name + ": it" in page.text
+    assert "steps" in page.headings() and name + ": it" in page.text
 
 
 def test_days_and_their_numbers(tmp_path: Any) -> None:

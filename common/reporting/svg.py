@@ -59,24 +59,33 @@ def bars(title: str, rows: Sequence[Bar], axis: Axis, mark: Optional[float] = No
       mark: a number that the others are compared with, at a dashed line.
       from_zero: whether bars grow from 0; else each number is a dot, on an axis of any ends.
     """
-    height = _TITLE + 6 + _BAR * len(rows) + _BOTTOM
+    below = _BOTTOM if axis.title else _BOTTOM - 18
+    height = _TITLE + 6 + _BAR * len(rows) + below
     left = 14 + _WIDE_LETTER * max((min(len(row.name), _NAME) for row in rows), default=0)
     values = [number for row in rows for number in (row.value, row.low, row.high)]
     values += [0.0] if from_zero else []
     values += [] if mark is None else [mark]
     across = scale_of(axis, values, left, WIDTH - 58, count=4)
-    bottom = height - _BOTTOM
+    bottom = height - below
     parts = [shapes.text(0, 14, title, "title")]
+    parts += _upright(across, bottom, mark)
+    for number, row in enumerate(rows):
+        parts += _bar(row, _TITLE + _BAR * number + _BAR / 2, across, from_zero)
+    if axis.title:
+        middle = (across.begin + across.end) / 2
+        parts.append(shapes.text(middle, height - 6, axis.title, "soft", "middle"))
+    return _svg(title, height, parts)
+
+
+def _upright(across: Scale, bottom: float, mark: Optional[float]) -> List[str]:
+    """The ticks of bars with their lines and numbers, and the dashed line of a mark."""
+    parts = []
     for number, label in _labelled(across, 4):
         parts.append(shapes.line(across(number), _TITLE - 8, across(number), bottom, "rule"))
         parts.append(shapes.text(across(number), bottom + 16, label, "soft", "middle"))
     if mark is not None:
         parts.append(shapes.line(across(mark), _TITLE - 8, across(mark), bottom, "mark"))
-    for number, row in enumerate(rows):
-        parts += _bar(row, _TITLE + _BAR * number + _BAR / 2, across, from_zero)
-    middle = (left + WIDTH - 58) / 2
-    parts.append(shapes.text(middle, height - 6, axis.title, "soft", "middle"))
-    return _svg(title, height, parts)
+    return parts
 
 
 def standalone(plot: str) -> str:
@@ -133,6 +142,13 @@ def _labelled(scale: Scale, count: int = 5) -> List[Tuple[float, str]]:
     return list(zip(numbers, labels(numbers)))
 
 
+def _below(x: float, y: float, label: str) -> str:
+    """The number of a tick, in its middle where that is not beyond the edge."""
+    if x + _WIDE_LETTER * len(label) / 2 > WIDTH:
+        return shapes.text(WIDTH, y, label, "soft", "end")
+    return shapes.text(x, y, label, "soft", "middle")
+
+
 def _fitting(across: Scale) -> List[Tuple[float, str]]:
     """As many ticks as there is room for their numbers beside each other."""
     for count in (5, 4, 3):
@@ -151,7 +167,7 @@ def _grid(across: Scale, up: Scale, title: str, height: float) -> List[str]:
         parts.append(shapes.text(across.begin - 7, up(number) + 4, label, "soft", "end"))
     for number, label in _fitting(across):
         parts.append(shapes.line(across(number), up.begin, across(number), up.begin + 4, "axis"))
-        parts.append(shapes.text(across(number), up.begin + 17, label, "soft", "middle"))
+        parts.append(_below(across(number), up.begin + 17, label))
     parts.append(shapes.line(across.begin, up.begin, across.end, up.begin, "axis"))
     parts.append(shapes.text(across.end, height - 6, title, "soft", "end"))
     return parts
