@@ -8,12 +8,13 @@ from typing import Any, Dict
 import pytest
 
 from common import importance, importances
+from common.errors import BadInput
 from common.testing import data_sets, scored
 from data import amazon, eleme, taobao
 
 NOISE = ("user_id", "tags", "hour", "price")
 MODES = {"plain": [], "tf": ["--tf"], "ev": ["--ev"], "adaptive": ["--adaptive_emb"],
-         "dynamic": ["--dynamic_ev"], "multihash": ["--multihash"], "bf16": ["--bf16"]}
+         "dynamic": ["--dynamic_ev"], "multihash": ["--multihash"]}
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +93,20 @@ def test_a_sample_of_the_rows_and_other_seeds(run: str, tmp_path: Any) -> None:
     other = measured(run, tmp_path, *flags, "--seed", "2")["clk"]
     assert other["rows"] == 400 and other["positives"] != click["positives"]
     assert measured(run, tmp_path, "--rows", "0", *flags[:2])["clk"]["rows"] == 1500
+
+
+@pytest.mark.slow
+def test_rows_that_cannot_be_read_are_left_out_up_to_a_limit(
+        run: str, rows: str, tmp_path: Any) -> None:
+    with open(os.path.join(rows, "test.csv")) as file:
+        text = file.read()
+    path = str(tmp_path / "bad.csv")
+    with open(path, "w") as file:
+        file.write(text + "2" + text.rstrip().rpartition("\n")[2][1:] + "\n")
+    flags = ["--files", path, "--columns", "page", "--repeats", "1", "--rows", "1490"]
+    assert measured(run, tmp_path, *flags, "--max_bad_rows", "1")["clk"]["rows"] == 1490
+    with pytest.raises(BadInput, match="bad.csv, row 1501, column 'clk': '2' is given"):
+        importance.main([run, "--files", path])
 
 
 @pytest.mark.slow

@@ -33,14 +33,14 @@ class TaskImportance(NamedTuple):
       task: its name.
       rows, positives: that it is measured on.
       auc: of the rows as they are; NaN where only one class is there.
-      losses: by the name of what was shuffled, the largest loss first.
+      losses: by what was shuffled, the largest loss first.
     """
 
     task: str
     rows: int
     positives: int
     auc: float
-    losses: Dict[str, Loss]
+    losses: Dict[Unit, Loss]
 
 
 def measure(of_tasks: Mapping[str, TaskRows], block: Block, schema: Schema,
@@ -55,12 +55,12 @@ def measure(of_tasks: Mapping[str, TaskRows], block: Block, schema: Schema,
     worths = _worths(of_tasks, block, schema)
     as_they_are = next(scored)
     before = [worth.of(as_they_are) for worth in worths]
-    losses: List[Dict[str, Loss]] = [{} for _ in worths]
+    losses: List[Dict[Unit, Loss]] = [{} for _ in worths]
     for unit in units:
         shuffled = [next(scored) for _ in range(repeats)]
         for place, worth in enumerate(worths):
             after = [worth.of(scores) for scores in shuffled]
-            losses[place][unit.name] = paired.loss(before[place], after, worth.users)
+            losses[place][unit] = paired.loss(before[place], after, worth.users)
     return [_importance(*one) for one in zip(worths, before, losses)]
 
 
@@ -94,12 +94,12 @@ class _Worth:
         return paired.scored(self._labels, scores[self.task][self._chosen], self._weights)
 
 
-def _importance(worth: _Worth, before: Scored, losses: Dict[str, Loss]) -> TaskImportance:
-    def order(name: str) -> float:
-        value = losses[name].value
+def _importance(worth: _Worth, before: Scored, losses: Dict[Unit, Loss]) -> TaskImportance:
+    def order(unit: Unit) -> float:
+        value = losses[unit].value
         return math.inf if math.isnan(value) else -value
 
-    ordered = {name: losses[name] for name in sorted(losses, key=order)}
+    ordered = {unit: losses[unit] for unit in sorted(losses, key=order)}
     return TaskImportance(worth.task, worth.rows, worth.positives, before.auc, ordered)
 
 
@@ -129,8 +129,8 @@ def html(tasks: Sequence[TaskImportance], request: Dict[str, Any]) -> str:
 
 def _numbers(task: TaskImportance) -> str:
     rows = []
-    for name, loss in task.losses.items():
-        rows.append([name, text(loss.value, ".5f"), interval(loss)])
+    for unit, loss in task.losses.items():
+        rows.append([unit.name, text(loss.value, ".5f"), interval(loss)])
     return page.table("AUC lost: " + task.task, ["shuffled", "AUC lost", "95 % interval"], rows)
 
 
@@ -143,9 +143,9 @@ def interval(loss: Loss) -> str:
 
 def _as_json(task: TaskImportance) -> Dict[str, Any]:
     columns = []
-    for name, loss in task.losses.items():
+    for unit, loss in task.losses.items():
         numbers = {field: _number(value) for field, value in loss._asdict().items()}
-        columns.append({"columns": name.split("+"), **numbers})
+        columns.append({"columns": unit.columns, **numbers})
     return {"rows": task.rows, "positives": task.positives, "auc": _number(task.auc),
             "auc_lost": columns}
 
@@ -156,7 +156,7 @@ def _number(value: float) -> Optional[float]:
 
 def plot(task: TaskImportance) -> str:
     """The losses of a task as bars with their intervals, the largest first."""
-    rows = [Bar(name, *loss) for name, loss in list(task.losses.items())[:_MOST_BARS]]
+    rows = [Bar(unit.name, *loss) for unit, loss in list(task.losses.items())[:_MOST_BARS]]
     return svg.bars(task.task, rows, Axis("AUC lost, of {}".format(text(task.auc, ".4f"))))
 
 
@@ -164,11 +164,11 @@ def table(tasks: Sequence[TaskImportance]) -> List[str]:
     """The losses as lines of text."""
     lines: List[str] = []
     for task in tasks:
-        width = max(len(name) for name in task.losses)
+        width = max(len(unit.name) for unit in task.losses)
         lines += ["", "{}: AUC {} of {:,} rows, {:,} positives".format(
             task.task, text(task.auc, ".5f"), task.rows, task.positives)]
         lines.append("{}  AUC lost  95 % interval".format("shuffled".ljust(width)))
-        for name, loss in task.losses.items():
+        for unit, loss in task.losses.items():
             lines.append("{}  {}  {}".format(
-                name.ljust(width), text(loss.value, ".5f").rjust(8), interval(loss)))
+                unit.name.ljust(width), text(loss.value, ".5f").rjust(8), interval(loss)))
     return lines
