@@ -71,7 +71,7 @@ def convert(
     _check(split, test_share, targets, min_categories, seed)
     layout = movielens_files.find_layout(source)
     movies = movielens_files.read_movies(source, layout)
-    os.makedirs(out, exist_ok=True)
+    originals.make_folder(out)
     tables = movielens_files.read_ratings(source, layout)
     with rated_files.divided(tables, movies, out, seed) as ratings:
         ratings.items.check_categories(os.path.join(source, layout.movies), min_categories)

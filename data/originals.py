@@ -69,6 +69,15 @@ def is_number(text: bytes) -> bool:
     return bool(_NUMBER.fullmatch(text))
 
 
+def make_folder(out: str) -> None:
+    """Makes a folder, if it is not there; raises BadInput where that cannot be."""
+    try:
+        os.makedirs(out, exist_ok=True)
+    except OSError as error:
+        raise BadInput("{}: the folder cannot be made: {}. Name another one with --out.".format(
+            out, error.strerror))
+
+
 @contextlib.contextmanager
 def writing(
         out: str,
@@ -83,7 +92,7 @@ def writing(
     Raises:
       BadInput: one of the sources would be written over.
     """
-    os.makedirs(out, exist_ok=True)
+    make_folder(out)
     real = [os.path.realpath(source) for source in sources]
     with contextlib.ExitStack() as stack:
         files: Dict[str, IO[bytes]] = {}
@@ -116,10 +125,14 @@ def convert_lines(
       file name -> how many rows it has.
 
     Raises:
-      BadInput: a file cannot be read, parse refuses a line, or a file would have no rows.
+      BadInput: a file cannot be read, parse refuses a line, a file would have no rows, or two
+        sources are one file, whose rows would be for training and for tests.
     """
     counts = dict.fromkeys(names, 0)
     paths = [source.path for source in sources]
+    if len(set(map(os.path.realpath, paths))) < len(paths):
+        raise BadInput("{}: is given twice, so test rows would be training rows. Name another file "
+                       "of test rows.".format(paths[0]))
     with writing(out, names, paths, header) as files:
         for source in sources:
             for row, line in enumerate(_rows(source.path, parse)):
@@ -242,6 +255,8 @@ def _run(parser: argparse.ArgumentParser, step: Callable, arguments: Dict) -> in
             del arguments["command"]
             counts = step(**arguments)
     except (BadInput, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:  # as where a disk is full
+            error.filename = arguments["out"]
         print("{}: error: {}".format(parser.prog, error), file=sys.stderr)
         return 1
     except ValueError as error:

@@ -87,3 +87,19 @@ def test_errors_end_with_status_1(tmp_path: object, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     assert census.main(["make", "--rows", "3", "--out", out]) == 1
     assert "census-income.data is there already. Name another folder" in capsys.readouterr().err
+
+
+def test_one_file_is_not_for_training_and_for_tests(tmp_path: object) -> None:
+    path = write(tmp_path, "in", b"a\nb\n")
+    link = os.path.join(str(tmp_path), "link")
+    os.symlink(path, link)
+    sources = [Source(path, lambda row: "train"), Source(link, lambda row: "test")]
+    with pytest.raises(BadInput, match="in: is given twice, so test rows would be training rows"):
+        originals.convert_lines(sources, parse, ["train", "test"], str(tmp_path))
+    assert sorted(os.listdir(str(tmp_path))) == ["in", "link"]
+
+
+def test_a_file_in_place_of_the_folder_is_told(tmp_path: object) -> None:
+    path = write(tmp_path, "in", b"a\nb\n")
+    with pytest.raises(BadInput, match="in: the folder cannot be made: File exists. Name another"):
+        originals.convert_lines([Source(path, lambda row: "even")], parse, ["even"], path)
