@@ -130,7 +130,7 @@ def convert_lines(
     """
     counts = dict.fromkeys(names, 0)
     paths = [source.path for source in sources]
-    if len(set(map(os.path.realpath, paths))) < len(paths):
+    if len({os.path.realpath(path) for path in paths}) < len(paths):
         raise BadInput("{}: is given twice, so test rows would be training rows. Name another file "
                        "of test rows.".format(paths[0]))
     with writing(out, names, paths, header) as files:
