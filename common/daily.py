@@ -24,6 +24,7 @@ from common.naming import dates  # noqa: E402
 from common.places import addresses  # noqa: E402
 from common.process import child, rehearsal, waiting  # noqa: E402
 
+_REPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report.py")
 _WAIT_SECS = 1800.0  # as the flag of train.py
 
 
@@ -120,15 +121,30 @@ def play(daily: Daily, job: Optional[Cluster]) -> int:
     leads = not job or job.role == "chief"
     if leads:
         log.show(days.header())
+    has_played = False
     for day in daily.days:
         if not days.record_of(daily.folder, day):
             status = _play_day(daily, day, job)
             if status:
                 return status
+            has_played = True
         record = days.record_of(daily.folder, day)
         if leads and record:
             log.show(days.table_line(record))
+    if leads and has_played:
+        _write_report(daily.folder)
     return 0
+
+
+def _write_report(folder: str) -> None:
+    """Writes report.html again: each day's run has written it before its own line was there.
+
+    In a process of its own, as it takes TensorFlow; what goes wrong is said, and fails no day.
+    """
+    status = child.run([sys.executable, _REPORT, folder, "--score", "false"], dict(os.environ))
+    if status:
+        log.log("warning: report.html lacks the last day, as common/report.py has ended with "
+                "{}".format(status))
 
 
 def _play_day(daily: Daily, day: str, job: Optional[Cluster]) -> int:

@@ -131,6 +131,9 @@ def test_days_that_are_killed_train_each_row_once(tmp_path: object) -> None:
     assert all(line["tasks"]["y"]["rows"] == ROWS for line in measured)
     assert len(glob.glob(os.path.join(four.run, "export", "*", "saved_model.pb"))) == 4
     assert not glob.glob(os.path.join(four.run, "*_temp_*"))
+    with open(os.path.join(four.run, "report.html")) as file:
+        page = file.read()
+    assert [day for day in four.all if '<th scope="row">{}</th>'.format(day) in page] == four.all
 
 
 @pytest.mark.slow
