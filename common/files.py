@@ -1,18 +1,23 @@
 """Files that are either whole or not there, and logs of one JSON value a line."""
 
 import contextlib
+import glob
 import json
 import os
 from typing import Any, Dict, Iterator, List
+
+_TEMPORARY = ".tmp"  # and the number of the process
 
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
     """Yields a temporary name beside path, and renames that file to path at the end.
 
-    On an error it is removed, and what path held before stays. An OSError names the path.
+    On an error it is removed, and what path held before stays. An OSError names the path. What a
+    killed process of this machine has left under such a name is removed, too.
     """
-    temporary = "{}.tmp{}".format(path, os.getpid())
+    _remove_leftovers(path)
+    temporary = "{}{}{}".format(path, _TEMPORARY, os.getpid())
     try:
         yield temporary
         os.replace(temporary, path)
@@ -23,6 +28,16 @@ def replacing(path: str) -> Iterator[str]:
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+def _remove_leftovers(path: str) -> None:
+    """Removes temporary files of a path whose processes are gone."""
+    prefix = path + _TEMPORARY
+    for leftover in glob.glob(glob.escape(prefix) + "*"):
+        process = leftover[len(prefix):]
+        if process.isdecimal() and not os.path.exists("/proc/" + process):
+            with contextlib.suppress(FileNotFoundError):  # another start was faster
+                os.remove(leftover)
 
 
 def write_json(path: str, value: object) -> None:

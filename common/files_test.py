@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -19,6 +20,19 @@ def test_replacing_gives_the_whole_file_or_the_old_one(tmp_path: object) -> None
     with open(path) as file:
         assert file.read() == "old"
     assert os.listdir(str(tmp_path)) == ["a"]
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path: object) -> None:
+    path = os.path.join(str(tmp_path), "[a]")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    others = ["[a].tmp{}".format(os.getppid()), "[a].tmp", "[a].tmpx", "a.tmp9999999", "[a]2.tmp7"]
+    for name in others + ["[a].tmp{}".format(ended.pid)]:
+        with open(os.path.join(str(tmp_path), name), "w"):
+            pass
+    with files.replacing(path) as temporary, open(temporary, "w"):
+        pass
+    assert sorted(os.listdir(str(tmp_path))) == sorted(others + ["[a]"])
 
 
 def test_write_json_refuses_nan(tmp_path: object) -> None:
