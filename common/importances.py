@@ -121,10 +121,17 @@ def html(tasks: Sequence[TaskImportance], request: Dict[str, Any]) -> str:
     lead = "The model is {weights}, its rows are {files}; {repeats} shuffles each, seed {seed}."
     facts = [Fact("AUC, {}".format(task.task), text(task.auc, ".4f"), "{:,} rows, {:,} positives"
                   .format(task.rows, task.positives)) for task in tasks]
-    figures = [page.figure(plot(task), "", _numbers(task)) for task in tasks]
+    measured = [task for task in tasks if not math.isnan(task.auc)]
+    figures = [page.figure(plot(task), "", _numbers(task)) for task in measured]
     sections = [Section("columns", "AUC lost where a column is shuffled", [page.figures(figures)])]
-    return page.page("What each column is worth", lead.format(**request), facts, [_NOTE], sections,
+    notes = [_NOTE] + [_without_auc(task) for task in tasks if task not in measured]
+    return page.page("What each column is worth", lead.format(**request), facts, notes, sections,
                      "Written by common/importance.py")
+
+
+def _without_auc(task: TaskImportance) -> str:
+    return "{}: no AUC to lose, as its rows are of one class ({:,} positives of {:,})".format(
+        task.task, task.positives, task.rows)
 
 
 def _numbers(task: TaskImportance) -> str:
@@ -164,6 +171,9 @@ def table(tasks: Sequence[TaskImportance]) -> List[str]:
     """The losses as lines of text."""
     lines: List[str] = []
     for task in tasks:
+        if math.isnan(task.auc):
+            lines += ["", _without_auc(task)]
+            continue
         width = max(len(unit.name) for unit in task.losses)
         lines += ["", "{}: AUC {} of {:,} rows, {:,} positives".format(
             task.task, text(task.auc, ".5f"), task.rows, task.positives)]
