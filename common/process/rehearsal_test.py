@@ -19,7 +19,12 @@ config = json.loads(os.environ["TF_CONFIG"])
 name = "{type}-{index}".format(**config["task"])
 print(name, sys.argv[1:], json.dumps(config["cluster"]), flush=True)
 path = os.path.join(os.path.dirname(__file__), name)
+open(path + ".printed", "w").close()
 words = open(path).read().split() if os.path.exists(path) else ["exit", "0"]
+if words[0] == "after":  # what follows, once another process has printed its line
+    while not os.path.exists(os.path.join(os.path.dirname(__file__), words[1] + ".printed")):
+        time.sleep(0.01)
+    words = words[2:]
 if words[0] == "once":  # what follows, and nothing more the next time
     os.remove(path)
     words = words[1:]
@@ -179,7 +184,7 @@ def test_a_full_disk_cuts_a_log_and_not_the_job(tmp_path: object) -> None:
     logs = os.path.join(str(tmp_path), "run", "logs")
     os.makedirs(logs)
     os.symlink("/dev/full", os.path.join(logs, "ps-0.log"))
-    status, output = run(tmp_path, {"worker-1": "exit 1"})
+    status, output = run(tmp_path, {"worker-1": "after ps-0 exit 1"})
     assert status == 1, output
     assert output.count("[ps-0] --- ") == 1
     assert "ps-0.log lacks what follows: No space left on device" in output
