@@ -18,12 +18,6 @@ class Items {
   void Cut(int64_t i) {
     text_ = texts_[i];
     nulls_ = texts_.NullsIn(text_);
-    // Short items are read as the 8 bytes before their end, some of which may precede the item.
-    if (text_.begin == texts_.missing || text_.begin - texts_.data < 8) {
-      padded_.assign(8, '\0');
-      padded_.insert(padded_.end(), text_.begin, text_.end);
-      text_ = Text{padded_.data() + 8, padded_.data() + padded_.size()};
-    }
     if (static_cast<int64_t>(stops_.size()) < text_.size() + 16) stops_.resize(2 * text_.size() + 16);
     size_ = text_.size() ? FindAll(text_, separator_, separator_, stops_.data()) + 1 : 0;
     if (size_) stops_[size_ - 1] = static_cast<int32_t>(text_.size());
@@ -42,7 +36,6 @@ class Items {
   int64_t size_;
   Text text_;
   const Nulls* nulls_ = nullptr;
-  std::vector<char> padded_;
   std::vector<int32_t> stops_;
 };
 

@@ -93,10 +93,7 @@ inline uint64_t Mix(uint64_t u, uint64_t v, uint64_t factor) {
 
 const uint64_t kOdd0 = 0xc3a5c85c97cb3127ULL, kOdd2 = 0x9ae16a3b2f90404fULL;
 
-// The bytes of a text of 1 to 8 as one number; the 8 bytes before its end must be readable.
-inline uint64_t ShortWord(const char* end, int64_t size) { return Load64(end - 8) >> (64 - 8 * size); }
-
-// The same of the bytes from a place on, of which 8 must be readable.
+// The bytes from a place on as one number, at most 8 of them; 8 must be readable.
 inline uint64_t FirstWord(const char* at, int64_t size) { return Load64(at) & (size < 8 ? ~(~0ULL << 8 * size) : ~0ULL); }
 
 // FarmHash64 of 1 to 7 bytes. Both of its formulas are computed: lengths are mixed, so a branch would often be wrong.
@@ -156,7 +153,7 @@ class Ids {
 
   Id operator()(const Text& text) const { return words_ ? words_->Find(text) : Bucket(Fingerprint(text)); }
 
-  // The id of a text whose ShortWord, if it has 1 to 8 bytes, is known.
+  // The id of a text whose FirstWord is known.
   Id operator()(const Text& text, uint64_t word) const {
     return !words_ && text.size() < 8 ? Bucket(ShortFingerprint(word, text.size())) : (*this)(text);
   }
