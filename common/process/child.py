@@ -4,7 +4,7 @@ import ctypes
 import os
 import signal
 import subprocess
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 _LIBC = ctypes.CDLL(None)  # found before any fork: behind one, other threads' locks stay locked
@@ -17,7 +17,6 @@ def run(words: List[str], env: Dict[str, str]) -> int:
     SIGTERM and SIGINT go to the program, which decides how it ends. If this process is killed, the
     program is killed with it: nothing goes on writing where the next start will.
     """
-    parent = os.getpid()
     received: List[int] = []
     process: Optional[subprocess.Popen] = None
 
@@ -30,7 +29,7 @@ def run(words: List[str], env: Dict[str, str]) -> int:
     try:
         # A session of its own, so that Ctrl-C of a terminal comes once, from here.
         process = subprocess.Popen(
-            words, env=env, start_new_session=True, preexec_fn=lambda: end_with(parent))
+            words, env=env, start_new_session=True, preexec_fn=ending_with_this())
         if received:  # before there was a process to send it to
             process.send_signal(received[0])
         status = process.wait()
@@ -40,8 +39,16 @@ def run(words: List[str], env: Dict[str, str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def end_with(parent: int) -> None:
-    """Has the kernel kill this process when the thread of its parent that started it is gone."""
+def ending_with_this() -> Callable[[], None]:
+    """What a process calls, between fork and exec, to be killed once this one is gone.
+
+    The kernel looks at the thread that starts it: that has to live as long as this process.
+    """
+    parent = os.getpid()
+    return lambda: _end_with(parent)
+
+
+def _end_with(parent: int) -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # gone already
         os._exit(128 + signal.SIGKILL)

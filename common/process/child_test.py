@@ -7,6 +7,7 @@ import time
 import pytest
 
 from common.process import child
+from common.testing.children import has_ended
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(child.__file__))))
 ENV = dict(os.environ)
@@ -48,15 +49,6 @@ def test_the_program_is_killed_with_its_parent() -> None:
     parent.kill()
     parent.wait(60)
     deadline = time.monotonic() + 60
-    while os.path.exists("/proc/{}".format(pid)) and "Z" not in state(pid):
+    while not has_ended(pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def state(pid: int) -> str:
-    """The state of a process: Z of one that ended and nobody waited for."""
-    try:
-        with open("/proc/{}/stat".format(pid)) as file:
-            return file.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"

@@ -136,10 +136,9 @@ class _Process:
 
         It is killed with this one, so that nothing writes where the next rehearsal will.
         """
-        launcher = os.getpid()
         self.process = subprocess.Popen(
             self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=lambda: child.end_with(launcher))
+            start_new_session=True, preexec_fn=child.ending_with_this())
         self._reader = threading.Thread(target=self._copy, args=(self.process.stdout,), daemon=True)
         self._reader.start()
 

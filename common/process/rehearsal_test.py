@@ -11,6 +11,7 @@ from typing import Dict, List
 import pytest
 
 from common.process import rehearsal
+from common.testing.children import has_ended
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(rehearsal.__file__))))
 STAND_IN = """
@@ -158,18 +159,9 @@ def test_all_are_killed_with_the_rehearsal(tmp_path: object) -> None:
     process.kill()
     process.wait(30)
     deadline = time.monotonic() + 30
-    while any(map(runs, children)):
+    while not all(has_ended(int(pid)) for pid in children):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def runs(pid: str) -> bool:
-    """Whether a process is there and has not ended."""
-    try:
-        with open("/proc/{}/stat".format(pid)) as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_rehearsal_in_an_object_store_makes_no_folder(

@@ -16,6 +16,15 @@ from common.testing import quick
 _FORKS = multiprocessing.get_context("forkserver")
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or has ended and nobody has waited for it."""
+    try:
+        with open("/proc/{}/stat".format(pid)) as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 class Child:
     """A process that calls a function with some arguments and ends with the status with which that
     exits.
