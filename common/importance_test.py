@@ -9,24 +9,13 @@ import pytest
 
 from common import importance, importances
 from common.errors import BadInput
-from common.testing import data_sets, scored
+from common.testing import scored
 from data import amazon, eleme, taobao
 
+rows, small_tables = scored.rows, scored.small_tables  # fixtures
 NOISE = ("user_id", "tags", "hour", "price")
 MODES = {"plain": [], "tf": ["--tf"], "ev": ["--ev"], "adaptive": ["--adaptive_emb"],
          "dynamic": ["--dynamic_ev"], "multihash": ["--multihash"]}
-
-
-@pytest.fixture(autouse=True)
-def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables of 2,000 rows in place of 100,000."""
-    data_sets.shrink_tables(monkeypatch, taobao, amazon, eleme)
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """4,000 training and 1,500 test rows."""
-    return data_sets.made_once(tmp_path_factory, "scored", scored.write_rows)
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,11 @@ from common import predict, runner
 from common.errors import BadInput
 from common.scoring import checkpoint_model
 from common.scoring.scores import Scores
-from common.testing import data_sets, scored
+from common.testing import scored
 from data import amazon, eleme, taobao
 
 pytestmark = pytest.mark.slow
+rows, small_tables = scored.rows, scored.small_tables  # fixtures
 TOLERANCE = 1e-6
 MODES = {
     "plain": [], "tf": ["--tf"], "ev": ["--ev"],
@@ -29,18 +30,6 @@ MODES = {
 }
 AS_TEXT = ("plain", "ev")
 EXPORTED = ("plain", "adaptive", "dynamic")
-
-
-@pytest.fixture(autouse=True)
-def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables of 2,000 rows in place of 100,000."""
-    data_sets.shrink_tables(monkeypatch, taobao, amazon, eleme)
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """4,000 training and 1,500 test rows."""
-    return data_sets.made_once(tmp_path_factory, "scored", scored.write_rows)
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,10 @@ import pytest
 
 from common import report, runner
 from common.callbacks import curves
-from common.testing import data_sets, reported, runs, scored
+from common.testing import reported, runs, scored
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """4,000 training and 1,500 test rows."""
-    return data_sets.made_once(tmp_path_factory, "scored", scored.write_rows)
+rows = scored.rows  # a fixture
 
 
 @pytest.fixture(scope="module")

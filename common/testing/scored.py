@@ -1,4 +1,7 @@
-"""Runs of models whose rows are then scored, and what the scores are worth."""
+"""Runs of models whose rows are then scored, and what the scores are worth.
+
+A test module takes over the fixtures that it uses, as with rows = scored.rows.
+"""
 
 import importlib
 import json
@@ -8,8 +11,11 @@ from typing import Any, Sequence, Tuple
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
+import pytest
 
 from common import predict
+from common.testing import data_sets
+from data import amazon, eleme, taobao
 
 _ROUNDED = 2e-6  # at most, of probabilities
 SCHEMA = {
@@ -25,6 +31,18 @@ SCHEMA = {
         {"name": "note", "kind": "keep"},
     ],
 }
+
+
+@pytest.fixture(autouse=True)
+def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of 2,000 rows in place of 100,000."""
+    data_sets.shrink_tables(monkeypatch, taobao, amazon, eleme)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """4,000 training and 1,500 test rows."""
+    return data_sets.made_once(tmp_path_factory, "scored", write_rows)
 
 
 def write_rows(folder: str) -> None:
