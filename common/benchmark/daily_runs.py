@@ -11,10 +11,11 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 import numpy as np
 import pyarrow.parquet
 
-from common import days
+from common import days, files
 from common.config.model import ROOT
 from common.metrics import measures
 from common.scoring.scores import PREFIX
+from data.planted import DAY_FOLDER
 
 _LABEL = "clk"
 _POLL_SECS = 0.2
@@ -39,13 +40,13 @@ class Rows(NamedTuple):
 
     def of(self, day: str) -> str:
         """The folder of a day."""
-        return os.path.join(self.folder, "ds=" + day)
+        return os.path.join(self.folder, DAY_FOLDER.format(day))
 
     def daily(self, run: str) -> List[str]:
         """The command that trains one day after another."""
         return [sys.executable, os.path.join(ROOT, "common", "daily.py"), self.model,
                 "--days", "{}..{}".format(self.days[0], self.days[-1]),
-                "--train_files", os.path.join(self.folder, "ds={day}"), "--checkpoint", run,
+                "--train_files", self.of("{day}"), "--checkpoint", run,
                 *self.flags]
 
     def score(self, run: str, some: Sequence[str], out: str) -> List[str]:
@@ -56,8 +57,8 @@ class Rows(NamedTuple):
     def train(self, run: str, train: Sequence[str], *flags: str) -> List[str]:
         """The command that trains days once in a folder of its own."""
         script = os.path.join(ROOT, self.model, "train.py")
-        files = ",".join(map(self.of, train))
-        return [sys.executable, script, "--train_files", files, "--epochs", "1",
+        named = ",".join(map(self.of, train))
+        return [sys.executable, script, "--train_files", named, "--epochs", "1",
                 "--checkpoint", run, *self.flags, *flags]
 
 
@@ -124,11 +125,7 @@ def killed(words: Sequence[str], run: str, kill: Kill, log: str) -> bool:
 
 
 def _num_finished(run: str) -> int:
-    path = os.path.join(run, days.FILE)
-    if not os.path.exists(path):
-        return 0
-    with open(path) as file:
-        return sum(1 for _ in file)
+    return len(files.read_lines(os.path.join(run, days.FILE)))
 
 
 def run_to_end(words: Sequence[str], log: str) -> float:

@@ -29,7 +29,6 @@ from data import taobao
 
 _FIRST = datetime.date(2026, 11, 1)
 _CLICK_RATE, _BUY_RATE = 0.1, 0.01
-_BATCH = 512  # of train.py, where no flag says otherwise
 
 
 class Results(NamedTuple):
@@ -62,6 +61,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         parser.error("--out {}: there is something in it. Name a new folder.".format(args.out))
     last = _FIRST + datetime.timedelta(args.days - 1)
     days = dates.listed("{}..{}".format(_FIRST, last))
+    flags += ["--batch_size", str(args.batch_size)]
     rows = Rows(args.model, model.tasks[0], os.path.join(out, "rows"), days, flags)
     try:
         results = _run(rows, args, out)
@@ -98,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
         "--window", type=positive, default=7,
         help="days before a day on which a model is trained anew for it (default 7)")
     parser.add_argument("--rows_seed", type=count, default=1, help="of the rows (default 1)")
+    parser.add_argument("--batch_size", type=positive, default=512,
+                        help="rows a step, in all runs (default 512)")
     return parser
 
 
@@ -110,8 +112,8 @@ def _run(rows: Rows, args: argparse.Namespace, out: str) -> Results:
     log = os.path.join(out, "log")
     kills = daily_runs.plan(len(rows.days), args.kills, args.rows_seed)
     daily = daily_runs.daily(rows, os.path.join(out, "daily"), kills, log)
-    lost = daily_runs.lost_steps(daily, args.rows, _BATCH)
-    if lost and "--batch_size" not in rows.flags:
+    lost = daily_runs.lost_steps(daily, args.rows, args.batch_size)
+    if lost:
         raise RuntimeError("the days have {} steps too many or too few. See {}.".format(lost, log))
     once = daily_runs.once(rows, os.path.join(out, "once"), 1, log)
     anew = daily_runs.anew(rows, os.path.join(out, "anew"), args.window, log)
