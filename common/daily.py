@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import days, launch, log  # noqa: E402
 from common.config import cluster  # noqa: E402
 from common.config.cluster import Cluster  # noqa: E402
+from common.config.flag_types import names_in  # noqa: E402
 from common.errors import BadInput, NeverCame  # noqa: E402
 from common.naming import dates  # noqa: E402
 from common.places import addresses  # noqa: E402
@@ -68,8 +69,8 @@ def read(argv: List[str]) -> Daily:
         parser.add_argument(flag, nargs="*")
     args, _ = parser.parse_known_args(words)
     _check(own, args)
-    names = ",".join(args.train_files).split(",")
-    ready = [own.ready] if own.ready else days.markers([name.strip() for name in names])
+    names = names_in(",".join(args.train_files))
+    ready = [own.ready] if own.ready else days.markers(names)
     words = words + ["--validate_first"]
     if args.epochs is None:
         words += ["--epochs", "1"]

@@ -16,9 +16,9 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import estimators, importances, recorded, runner  # noqa: E402
+from common import importances, recorded, runner  # noqa: E402
 from common.config.flag_types import (  # noqa: E402
-    FILES, FlagParser, count, positive, written_locally)
+    FILES, FlagParser, count, names_in, positive, written_locally)
 from common.counts import counted  # noqa: E402
 from common.formats import column_names, csv_layout  # noqa: E402
 from common.importances import TaskImportance  # noqa: E402
@@ -32,7 +32,7 @@ from common.pipeline.source import Data  # noqa: E402
 from common.process import signals, threads  # noqa: E402
 from common.recorded import Recorded  # noqa: E402
 from common.scoring import (  # noqa: E402
-    checkpoint_model, exported_model, scores, shuffled, task_rows, weights)
+    exported_model, scores, shuffled, task_rows, weights)
 from common.scoring.exported_model import Texts  # noqa: E402
 from common.scoring.scores import Scores  # noqa: E402
 from common.scoring.shuffled import Unit  # noqa: E402
@@ -76,14 +76,14 @@ class _Request(NamedTuple):
       run: what the run's folder says.
       weights: of which checkpoint or export.
       units: what is shuffled.
-      files: the names of the rows' files, as --files takes them.
+      files: the names of the rows' files.
       out: the folder of what is written.
     """
 
     run: Recorded
     weights: Weights
     units: List[Unit]
-    files: str
+    files: List[str]
     out: str
 
 
@@ -104,9 +104,8 @@ def _request(args: argparse.Namespace) -> _Request:
     found = weights.find(args.run, args.checkpoint, args.step)
     run = recorded.read(found.run)
     args.schema = run.schema
-    names = [name.strip() for name in args.columns.split(",")] if args.columns else []
-    return _Request(run, found, shuffled.units(run.schema, names), args.files or run.test_files(),
-                    args.out or found.run)
+    return _Request(run, found, shuffled.units(run.schema, names_in(args.columns)),
+                    names_in(args.files) or run.test_files("--files"), args.out or found.run)
 
 
 def _measure(request: _Request, args: argparse.Namespace) -> None:
@@ -134,20 +133,15 @@ def _finish(request: _Request, args: argparse.Namespace,
             tasks: Sequence[TaskImportance]) -> None:
     os.makedirs(request.out, exist_ok=True)
     importances.write(request.out, tasks, {
-        "weights": os.path.abspath(request.weights.path), "files": request.files,
+        "weights": os.path.abspath(request.weights.path), "files": ",".join(request.files),
         "repeats": args.repeats, "seed": args.seed})
     print("\n".join(importances.table(tasks)))
     print("results: {}".format(os.path.join(request.out, importances.PAGE)))
 
 
 def _open(request: _Request, args: argparse.Namespace) -> Data:
-    run = request.run
-    named = file_names.to_score(request.files, run.schema)
-    data = source.open_rows(
-        named, [], args.data_location or run.data_location, run.schema_of_ids,
-        args.max_bad_rows, csv_layout.has_header(args), args.strict_columns)
-    source.check_rows(data.train, data)
-    run.check_words(data)
+    named = file_names.listed("--files", request.files, request.run.schema, parquet=True)
+    data = request.run.open_rows(named, args)
     if args.max_bad_rows:
         source.find_bad_rows(data.train, data)
     return data
@@ -167,12 +161,8 @@ def _scored(request: _Request, args: argparse.Namespace, data: Data,
         batches = exported_model.scores_of(
             request.weights.path, _texts(request, args, data, sample), _BATCH)
     else:
-        run = request.run.run._replace(
-            checkpoint_dir=os.path.dirname(request.weights.path), inter=args.inter,
-            intra=args.intra)
-        batches = checkpoint_model.scores(
-            request.run.module.model_fn, request.run.params(data),
-            estimators.run_config(run, None), request.weights.path, data, Stream(_BATCH),
+        batches = request.run.scores(
+            request.weights.path, data, Stream(_BATCH), args,
             read_items=lambda: _blocks(request, args, data, sample.block()))
     return _by_scoring(batches, len(sample.rows), data)
 

@@ -15,9 +15,10 @@ import time
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import estimators, recorded, runner  # noqa: E402
+from common import recorded, runner  # noqa: E402
 from common.config import cluster as cluster_module  # noqa: E402
-from common.config.flag_types import FILES, FlagParser, place, positive  # noqa: E402
+from common.config.flag_types import (  # noqa: E402
+    FILES, FlagParser, names_in, place, positive)
 from common.counts import counted  # noqa: E402
 from common.formats import column_names, csv_layout  # noqa: E402
 from common.log import log  # noqa: E402
@@ -27,8 +28,7 @@ from common.pipeline.row_order import Stream  # noqa: E402
 from common.pipeline.source import Data  # noqa: E402
 from common.process import signals, threads  # noqa: E402
 from common.recorded import Recorded  # noqa: E402
-from common.scoring import (  # noqa: E402
-    checkpoint_model, exported_model, score_file, scores, weights)
+from common.scoring import exported_model, score_file, scores, weights  # noqa: E402
 from common.scoring.kept import KeptColumns  # noqa: E402
 from common.scoring.scores import Scores  # noqa: E402
 from common.scoring.weights import Weights  # noqa: E402
@@ -121,7 +121,7 @@ def _request(args: argparse.Namespace, cluster: Optional[cluster_module.Cluster]
     if args.part and cluster:
         raise ValueError("--part and TF_CONFIG both say which rows to score. Drop one of them.")
     part = Part(cluster.shard, cluster.num_trainers) if cluster else args.part
-    keep = [name.strip() for name in args.keep.split(",")] if args.keep else []
+    keep = names_in(args.keep)
     _check_kept(keep, run)
     score_file.check_name(args.out)
     out = score_file.part_name(args.out, *part) if part else args.out
@@ -172,11 +172,7 @@ def _batches(request: _Request, args: argparse.Namespace, data: Data,
     """The probabilities of a stream of rows."""
     if request.weights.is_export:
         return exported_model.scores(request.weights.path, data, stream)
-    run = request.run.run._replace(
-        checkpoint_dir=os.path.dirname(request.weights.path), inter=args.inter, intra=args.intra)
-    return checkpoint_model.scores(
-        request.run.module.model_fn, request.run.params(data), estimators.run_config(run, None),
-        request.weights.path, data, stream)
+    return request.run.scores(request.weights.path, data, stream, args)
 
 
 def _write(request: _Request, data: Data, batches: Iterator[Scores]) -> int:

@@ -1,11 +1,12 @@
 """A run as its config.json records it: which model it trained, on which columns, with what."""
 
+import argparse
 import importlib
 import json
 import os
-from typing import Any, Dict, NamedTuple, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from common import earlier_run
+from common import earlier_run, estimators
 from common.config import model as models
 from common.config import needs, schema_file, typed_json
 from common.config.model import Model
@@ -13,7 +14,14 @@ from common.config.run import Run
 from common.config.schema import Schema
 from common.config.toggles import Toggles
 from common.embedding.input_layer import Embedding
+from common.formats import csv_layout
+from common.naming.named_files import NamedFile
+from common.pipeline import source
+from common.pipeline.dataset import ReadBlocks
+from common.pipeline.row_order import Stream
 from common.pipeline.source import Data
+from common.scoring import checkpoint_model
+from common.scoring.scores import Scores
 
 
 class Recorded(NamedTuple):
@@ -70,17 +78,55 @@ class Recorded(NamedTuple):
         changed = {name: _here(value) for name, value in params._asdict().items()}
         return params._replace(**changed)
 
-    def test_files(self) -> str:
-        """The files of its test rows, as --files takes them.
+    def test_files(self, flag: str) -> List[str]:
+        """The files of its test rows.
+
+        Args:
+          flag: that names others.
 
         Raises:
           ValueError: it had none.
         """
         test = self.config.get("test")
         if not test:
-            raise ValueError("{}: the run has no test rows. Name rows with labels: --files".format(
-                self.path))
-        return ",".join(os.path.join(test["folder"], file["name"]) for file in test["files"])
+            raise ValueError("{}: the run has no test rows. Name rows with labels: {}".format(
+                self.path, flag))
+        return [os.path.join(test["folder"], file["name"]) for file in test["files"]]
+
+    def open_rows(self, files: Sequence[NamedFile], args: argparse.Namespace) -> Data:
+        """Rows that its model is measured on, as the training rows of Data.
+
+        Args:
+          args: the flags of how rows are read, and of where the vocabularies are.
+
+        Raises:
+          BadInput: rows that cannot be read, or vocabularies that are not those of the run.
+        """
+        data = source.open_rows(
+            files, [], args.data_location or self.data_location, self.schema_of_ids,
+            args.max_bad_rows, csv_layout.has_header(args), args.strict_columns)
+        source.check_rows(data.train, data)
+        self.check_words(data)
+        return data
+
+    def scores(self, checkpoint: str, data: Data, stream: Stream, args: argparse.Namespace,
+               read_items: Optional[ReadBlocks] = None) -> Iterator[Scores]:
+        """The probabilities of a stream of rows by one of its checkpoints, in batches.
+
+        Args:
+          checkpoint: the prefix of its files.
+          data: whose training files are the rows.
+          args: the flags of threads.
+          read_items: gives the rows in place of the stream.
+
+        Raises:
+          BadInput: rows that cannot be read, or a checkpoint of other variables.
+        """
+        here = self.run._replace(
+            checkpoint_dir=os.path.dirname(checkpoint), inter=args.inter, intra=args.intra)
+        return checkpoint_model.scores(
+            self.module.model_fn, self.params(data), estimators.run_config(here, None), checkpoint,
+            data, stream, read_items)
 
     def check_words(self, data: Data) -> None:
         """Raises BadInput where the vocabularies are not those of the run."""

@@ -17,12 +17,12 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import evaluated, recorded, runner  # noqa: E402
 from common.callbacks import curves  # noqa: E402
 from common.config.flag_types import (  # noqa: E402
-    FILES, FlagParser, add_switch, place, written_locally)
+    FILES, FlagParser, add_switch, names_in, place, written_locally)
 from common.errors import BadInput  # noqa: E402
 from common.formats import column_names, csv_layout  # noqa: E402
 from common.log import log  # noqa: E402
 from common.naming import file_names  # noqa: E402
-from common.pipeline import checks, source  # noqa: E402
+from common.pipeline import checks  # noqa: E402
 from common.places import addresses  # noqa: E402
 from common.process import signals, threads  # noqa: E402
 from common.recorded import Recorded  # noqa: E402
@@ -123,7 +123,7 @@ def _lack(run: RunFiles, args: argparse.Namespace) -> Optional[_Lack]:
     try:
         of_run = recorded.read(run.folder)
         names = curves.named(args.slices, of_run.schema) or there
-        entries = _entries(run, args.eval_files)
+        entries = names_in(args.eval_files) or of_run.test_files("--eval_files")
         found = weights.find(run.folder, run.checkpoints, None)
     except ValueError as error:
         if args.slices or args.eval_files:
@@ -135,19 +135,8 @@ def _lack(run: RunFiles, args: argparse.Namespace) -> Optional[_Lack]:
 
 def _asks_for_others(there: Sequence[str], args: argparse.Namespace) -> bool:
     """Whether flags ask for other rows, or other slices than are there."""
-    wanted = [name.strip() for name in args.slices.split(",")] if args.slices else list(there)
+    wanted = names_in(args.slices) or list(there)
     return bool(args.eval_files) or wanted != list(there)
-
-
-def _entries(run: RunFiles, named: str) -> List[str]:
-    """The names of the test rows; raises ValueError where there are none."""
-    if named:
-        return [name.strip() for name in named.split(",")]
-    test = run.config.get("test")
-    if not test:
-        raise ValueError("{}: the run has no test rows. Name some: --eval_files".format(
-            run.folder))
-    return [os.path.join(test["folder"], file["name"]) for file in test["files"]]
 
 
 def _score(lack: _Lack, args: argparse.Namespace) -> None:
@@ -156,12 +145,8 @@ def _score(lack: _Lack, args: argparse.Namespace) -> None:
         threads.start(args.intra)
         args.schema = lack.run.schema
         named = file_names.listed("--eval_files", lack.names, lack.run.schema, parquet=True)
-        data = source.open_rows(
-            named, named, args.data_location or lack.run.data_location, lack.run.schema_of_ids,
-            args.max_bad_rows, csv_layout.has_header(args), args.strict_columns)
-        data = data._replace(declared=lack.run.schema)
-        source.check_rows(data.train, data)
-        lack.run.check_words(data)
+        data = lack.run.open_rows(named, args)
+        data = data._replace(test=data.train, declared=lack.run.schema)
         log("scoring {} by {}".format(data.train.path, lack.checkpoint))
         folder = os.path.dirname(lack.run.path)
         evaluated.write_curves(lack.run, lack.checkpoint, data, lack.columns, folder)

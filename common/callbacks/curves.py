@@ -11,14 +11,14 @@ import tensorflow.compat.v1 as tf
 from common import files
 from common.callbacks.callback import Callback, Evaluation, Hooks, Tensors
 from common.config.column import Column
-from common.config.flag_types import FILES, FlagParser
+from common.config.flag_types import FILES, FlagParser, names_in
 from common.config.run import Run
 from common.config.schema import ROW, Schema
 from common.errors import BadInput
-from common.formats.files import Files
 from common.log import log
 from common.metrics import by_slice, collected, curves
 from common.metrics.collected import Collected
+from common.pipeline import sampled_rows
 from common.pipeline.source import Data
 from common.scoring import slices
 from common.scoring.slices import Cut
@@ -59,7 +59,7 @@ def named(text: str, schema: Schema) -> Tuple[str, ...]:
     Raises:
       ValueError: the schema lacks one, or one is named twice.
     """
-    names = [name.strip() for name in text.split(",")] if text else []
+    names = names_in(text)
     known = [column.name for column in schema.columns]
     for name in names:
         if name not in known:
@@ -174,19 +174,11 @@ class _Cuts:
         test = self._data.test
         assert test
         if rows is None:
-            rows = _all_rows(test, self._data)
+            rows = sampled_rows.of_all(test, self._data).rows
         if self._rows is None or not np.array_equal(rows, self._rows):
             self._cuts = slices.cut(test, self._columns, rows)
             self._rows = rows
         return self._cuts
-
-
-def _all_rows(test: Files, data: Data) -> np.ndarray:
-    """The numbers of all usable rows of some files, int64 [N]."""
-    chunks = [np.arange(chunk.first_row, chunk.first_row + chunk.num_rows)
-              for chunk in test.chunks]
-    bad = np.array(sorted(data.bad_rows.rows(test.paths)), np.int64)
-    return np.setdiff1d(np.concatenate(chunks), bad, assume_unique=True)
 
 
 def summary(step: int, tasks: Dict[str, Collected], cuts: Sequence[Cut]) -> Dict[str, Any]:

@@ -64,6 +64,11 @@ def boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
+def names_in(text: str) -> List[str]:
+    """Names divided by commas; none in an empty text."""
+    return [name.strip() for name in text.split(",")] if text else []
+
+
 def count(text: str) -> int:
     """Reads a whole number >= 0."""
     if not text.isdigit():

@@ -6,7 +6,7 @@ No file is opened but the lists that `@LIST` names.
 import argparse
 from typing import Dict, List, Optional, Sequence, Union
 
-from common.config.flag_types import FILES, FlagParser
+from common.config.flag_types import FILES, FlagParser, names_in
 from common.config.schema import Schema
 from common.counts import counted
 from common.errors import BadInput
@@ -85,14 +85,12 @@ def to_evaluate_on(names: str, folder: str, schema: Schema, parquet: bool) -> Li
 
 def to_score(names: str, schema: Schema) -> List[NamedFile]:
     """The files to score, which --files names, as to_train_on gives the others."""
-    return listed(_SCORE, _entries(names), schema, parquet=True)
+    return listed(_SCORE, names_in(names), schema, parquet=True)
 
 
 def _files_of(flag: str, names: str, folder: str, default: str, schema: Schema,
               parquet: bool) -> List[NamedFile]:
-    entries = _entries(names)
-    if not names:
-        entries = [default_files.find_file(folder, default, schema, parquet)]
+    entries = names_in(names) or [default_files.find_file(folder, default, schema, parquet)]
     return listed(flag, entries, schema, parquet)
 
 
@@ -116,17 +114,13 @@ def listed(flag: str, entries: Sequence[str], schema: Schema, parquet: bool) -> 
     return files
 
 
-def _entries(names: str) -> List[str]:
-    return [name.strip() for name in names.split(",")]
-
-
 def entry_that_reads(names: str, folder: str) -> str:
     """The name that stands for all files of a folder, which need not be there; empty without one.
 
     Args:
       names: the value of --train_files or --eval_files.
     """
-    entries = [entry for entry in _entries(names) if entry]
+    entries = names_in(names)
     return next((entry for entry in entries if named_files.stands_for(entry, folder)), "")
 
 

@@ -1,6 +1,7 @@
 """report.html: what people look at of a run, or of several beside each other."""
 
 import datetime
+import math
 import os
 from typing import Dict, List, Sequence
 
@@ -115,7 +116,7 @@ def _notes(run: RunFiles, is_alone: bool) -> List[str]:
     for column, count in run.metrics.get("unknown_ids", {}).items():
         notes.append("{}: values that its vocabulary lacks: {:,}".format(column, count))
     for task, values in run.last.items():
-        if values.get("auc") is None or number(values.get("auc")) != number(values.get("auc")):
+        if math.isnan(number(values.get("auc"))):
             notes.append("{}: no AUC, as its rows are of one class ({} positives of {})".format(
                 task, text(values.get("positives"), ",.0f"), text(values.get("rows"), ",.0f")))
     return notes if is_alone else ["{}: {}".format(run.label, note) for note in notes]
